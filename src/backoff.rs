@@ -1,0 +1,65 @@
+//! Growing pauses with jitter: how long to wait before the next try. A tool without opinions; the
+//! numbers are the callers' (RULES, "Times").
+
+use std::time::Duration;
+
+/// Doubles from `first` to `most`; each pause is jittered by up to a fifth downwards, so that what
+/// broke together does not come back together.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    first: Duration,
+    most: Duration,
+    tries: u32,
+}
+
+impl Backoff {
+    /// A fresh backoff.
+    pub fn new(first: Duration, most: Duration) -> Backoff {
+        Backoff { first, most, tries: 0 }
+    }
+
+    /// The next pause.
+    pub fn next(&mut self, rng: &mut fastrand::Rng) -> Duration {
+        let pause = self.first.saturating_mul(1_u32.checked_shl(self.tries).unwrap_or(u32::MAX)).min(self.most);
+        self.tries = (self.tries + 1).min(31);
+        pause.mul_f64(1.0 - rng.f64() / 5.0)
+    }
+
+    /// How many pauses were given since the last reset.
+    pub fn tries(&self) -> u32 {
+        self.tries
+    }
+
+    /// All is well again: the next pause is the first one.
+    pub fn reset(&mut self) {
+        self.tries = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Backoff;
+    use std::time::Duration;
+
+    #[test]
+    fn pauses_double_up_to_the_most_and_start_anew_after_a_reset() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+        for most in [1, 2, 4, 8, 16, 30, 30, 30] {
+            let pause = backoff.next(&mut rng);
+            assert!(pause <= Duration::from_secs(most), "{pause:?} is over {most} s");
+            assert!(pause >= Duration::from_secs(most).mul_f64(0.8), "{pause:?} is jittered too much");
+        }
+        backoff.reset();
+        assert!(backoff.next(&mut rng) <= Duration::from_secs(1));
+    }
+
+    #[test]
+    fn it_never_overflows() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        for _ in 0..100 {
+            assert!(backoff.next(&mut rng) <= Duration::from_secs(5));
+        }
+    }
+}

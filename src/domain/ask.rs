@@ -1,0 +1,173 @@
+//! Questions to Kick over HTTP and the answers to them, in the words of the rules.
+//!
+//! A request covers streamers of one kind of key at one endpoint; its answer carries what the rules
+//! need to weigh it: when it started, how many it covered, what Kick's own clock said.
+
+use crate::domain::{ChannelId, Now, Slug, UserId, time::Timestamp};
+use std::time::Duration;
+
+/// Numbers a request, so that a late answer cannot be taken for another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// One HTTP request to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Its number.
+    pub id: RequestId,
+    /// What to ask.
+    pub query: Query,
+}
+
+/// What to ask, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// `GET {KICK_API_URL}/channels?slug=…` (KICK.md §5.1).
+    ChannelsBySlug(Vec<Slug>),
+    /// `GET {KICK_API_URL}/channels?broadcaster_user_id=…` (KICK.md §5.1).
+    ChannelsByUser(Vec<UserId>),
+    /// `GET {KICK_API_URL}/livestreams?broadcaster_user_id=…&limit=100` (KICK.md §5.2). Lists
+    /// only who is live, with the channel id.
+    Livestreams(Vec<UserId>),
+    /// `GET {KICK_API_URL}/users/livestreams?user_id=…` (KICK.md §5.3). Lists only who is live.
+    UsersLivestreams(Vec<UserId>),
+    /// `GET {KICK_WEB_URL}/api/v2/channels/<slug>` (KICK.md §6.2): for the ids alone.
+    Website(Slug),
+}
+
+/// The place that a request goes to: for metrics, logs and RULES R7 and R9, which want a second
+/// endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Endpoint {
+    /// `/channels` of the official API.
+    Channels,
+    /// `/livestreams` of the official API.
+    Livestreams,
+    /// `/users/livestreams` of the official API.
+    UsersLivestreams,
+    /// `/api/v2/channels/` of the website.
+    Website,
+}
+
+impl Endpoint {
+    /// The word for logs and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Endpoint::Channels => "channels",
+            Endpoint::Livestreams => "livestreams",
+            Endpoint::UsersLivestreams => "users_livestreams",
+            Endpoint::Website => "website",
+        }
+    }
+}
+
+impl Query {
+    /// Where it goes.
+    pub fn endpoint(&self) -> Endpoint {
+        match self {
+            Query::ChannelsBySlug(_) | Query::ChannelsByUser(_) => Endpoint::Channels,
+            Query::Livestreams(_) => Endpoint::Livestreams,
+            Query::UsersLivestreams(_) => Endpoint::UsersLivestreams,
+            Query::Website(_) => Endpoint::Website,
+        }
+    }
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The request's number.
+    pub id: RequestId,
+    /// When the request was sent.
+    pub started: Now,
+    /// When its answer had been read to the end.
+    pub finished: Now,
+    /// The `Date` header of the answer: Kick's clock, to whole seconds.
+    pub server_date: Option<Timestamp>,
+    /// How many requests it took, retries after a new token included: what the budget is charged.
+    pub spent: u32,
+    /// The channels listed, or why there is no answer.
+    pub result: Result<Vec<Seen>, Failure>,
+}
+
+/// One channel in an answer. Entries that lack the fields that name a streamer are left out by the
+/// gateway (RULES R5: a missing field is no observation).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// `broadcaster_user_id`, `broadcaster_user.id`, or the website's `user_id`.
+    pub user: Option<UserId>,
+    /// The slug as Kick has it now.
+    pub slug: Option<Slug>,
+    /// The channel id: from `/livestreams`, from the website, or out of a custom banner's address
+    /// (KICK.md §6.1), which is only a hint.
+    pub channel: Option<SeenChannel>,
+    /// What the entry says about being live.
+    pub liveness: Liveness,
+}
+
+/// A channel id in an answer, and how much it is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeenChannel {
+    /// Kick states it.
+    Stated(ChannelId),
+    /// It was read out of the address of a banner.
+    Banner(ChannelId),
+}
+
+/// What an entry says about being live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// Live since `start_time` or `started_at`; a list of those who are live may omit the time.
+    Live(Option<Timestamp>),
+    /// An explicit `is_live: false`.
+    Offline,
+    /// Nothing usable: the field is missing, or `is_live: true` stands beside the zero time (RULES R5).
+    Nothing,
+}
+
+/// Why a request has no answer. None of these says anything about a streamer (RULES R5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind.
+    pub kind: FailureKind,
+    /// The HTTP status, when there was one.
+    pub status: Option<u16>,
+    /// A few words for the log: no secret, no body.
+    pub text: String,
+}
+
+/// The kinds of failure that the rules treat differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// No token could be had: nothing was asked.
+    NoToken,
+    /// 400: one of the values asked for is not to Kick's liking (KICK.md §5.1).
+    BadRequest,
+    /// 401 twice, the second time with a new token.
+    Unauthorized,
+    /// 403, 423, or HTML where JSON was due: a firewall speaks, not Kick (KICK.md §5.5).
+    Blocked,
+    /// 404 or 410: the website does not know the name; the API does not have the endpoint.
+    NotFound,
+    /// 429, with `Retry-After` when given.
+    RateLimited(Option<Duration>),
+    /// 5xx and any other status, with `Retry-After` when given.
+    Server(Option<Duration>),
+    /// 200 with a body that is not what KICK.md says.
+    Garbage,
+    /// No answer: name look-up, connection, TLS, time-out.
+    Network,
+}
+
+/// Ids of a streamer that Kick confirmed, kept over restarts (CONTRACT, `STATE_DIR`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Learned {
+    /// The name as the table has it, normalised.
+    pub name: Slug,
+    /// The slug that Kick answered with.
+    pub slug: Slug,
+    /// The user id.
+    pub user: Option<UserId>,
+    /// The channel id.
+    pub channel: Option<ChannelId>,
+}

@@ -1,0 +1,117 @@
+//! The events that the daemon logs: one line each, with stable names (CONTRACT §4).
+//!
+//! This is the whole list. A new event is a new variant here, a line in the manual, and nothing
+//! else; what it looks like in a log is decided here too, and by nobody else.
+
+#![expect(missing_docs, reason = "fields are the keys of the log line, and the manual explains each")]
+
+use crate::domain::{ChannelId, RowId, Source, Status, push::LinkId};
+use std::time::Duration;
+
+/// How much a line matters; syslog's severities, as far as they are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something is broken and somebody should look.
+    Error,
+    /// Something is wrong and will right itself, or harms one streamer.
+    Warn,
+    /// What the program exists for: a status changed.
+    Notice,
+    /// Ordinary life.
+    Info,
+    /// For the developer.
+    Debug,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The process began.
+    Started { version: &'static str },
+    /// Every streamer of the roster was compared with Kick once.
+    Ready { version: &'static str, seconds: f64, streamers: usize },
+    /// A new configuration is in force.
+    Reloaded { seconds: f64 },
+    /// The process was told to end.
+    Stopping { reason: String },
+    /// The process ends.
+    Stopped { seconds: f64, unwritten: usize },
+    /// The configuration cannot be used; `key` is empty where the file as a whole is meant.
+    ConfigError { file: String, key: String, reason: String },
+    /// A reload found a configuration that cannot be used; the old one stays in force.
+    ReloadRefused { file: String, key: String, reason: String },
+    /// The roster was read and is new or different.
+    RosterLoaded { streamers: usize, added: usize, removed: usize },
+    /// A row whose username cannot be a Kick name; it is left alone.
+    StreamerUnusable { username: String, id: RowId, reason: String },
+    /// Kick does not know the name.
+    StreamerUnknown { username: String, id: RowId },
+    /// Kick knows the streamer by another name now; the id is followed.
+    StreamerRenamed { username: String, id: RowId, actual: String },
+    /// Kick states another channel id than the one configured or learned.
+    ChannelIdMismatch { username: String, configured: ChannelId, actual: ChannelId },
+    /// A row's status was written.
+    StatusChanged { username: String, id: RowId, status: Status, source: Source, lag: Duration },
+    /// A push connection stands.
+    RealtimeConnected { transport: &'static str, connection: LinkId },
+    /// A push connection is gone.
+    RealtimeDisconnected {
+        transport: &'static str,
+        connection: LinkId,
+        code: Option<u16>,
+        reason: String,
+        retry_in: Duration,
+    },
+    /// The push server refuses our parameters: needs an operator, or Kick.
+    RealtimeRefused { transport: &'static str, code: Option<u16>, reason: String },
+    /// The sweep found what push should have told.
+    PushMissed { username: String, status: Status },
+    /// Push looks dead although connected.
+    PushSilent { missed: u32 },
+    /// A subscription was refused or not acknowledged in time.
+    SubscriptionFailed { username: String, channel: String },
+    /// A new token.
+    TokenRefreshed { expires_in: Duration },
+    /// The credentials were refused.
+    TokenRefused { reason: String, retry_in: Duration },
+    /// No token could be had.
+    TokenUnavailable { reason: String, retry_in: Duration },
+    /// A request to Kick failed.
+    ApiError { status: Option<u16>, endpoint: &'static str, reason: String, retry_in: Duration },
+    /// A firewall in front of Kick answered.
+    ApiBlocked { status: Option<u16>, endpoint: &'static str, reason: String, retry_in: Duration },
+    /// Kick asked for fewer requests.
+    ApiRateLimited { status: Option<u16>, endpoint: &'static str, retry_in: Duration },
+    /// Kick answers again.
+    ApiRecovered { endpoint: &'static str },
+    /// Every streamer was compared with the API.
+    SweepDone { streamers: usize, seconds: f64, corrected: usize },
+    /// The budget does not allow for a sweep in `SWEEP_SECS`.
+    SweepBehind { streamers: usize, seconds: f64, fitting: u64 },
+    /// One answer would change implausibly many; a second look is taken first (RULES R10).
+    SweepImplausible { endpoint: &'static str, covered: usize, changes: usize },
+    /// The database cannot be used.
+    DbUnavailable { reason: String, pending: usize },
+    /// The database can be used again.
+    DbRecovered { pending: usize },
+    /// PostgreSQL does not take this row.
+    WriteRefused { username: String, id: RowId, reason: String },
+    /// The file of learned ids cannot be read or written.
+    StateFile { file: String, reason: String },
+    /// A thread ended where it should not have, and was begun anew.
+    ThreadRestarted { thread: String, reason: String },
+    /// The process ends because a part of it cannot be kept alive.
+    Fatal { reason: String },
+    /// A sign of life.
+    Heartbeat {
+        streamers: usize,
+        online: usize,
+        subscribed: usize,
+        connections: usize,
+        pending: usize,
+        token_expires_in: Option<Duration>,
+        last_event_ago: Option<Duration>,
+    },
+    /// What only a developer wants to know: a stable word, and the details.
+    Detail { what: &'static str, text: String },
+}

@@ -1,0 +1,55 @@
+//! The four different numbers of a streamer (KICK.md §3.1), each with its own type so that none is
+//! ever taken for another, and the id of a row.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number! {
+    /// Kick's user id (`broadcaster_user_id`): what the official API is asked by (KICK.md §5).
+    UserId
+}
+number! {
+    /// Kick's channel id: what push channels are named after, `channel.<id>` (KICK.md §3.2).
+    ChannelId
+}
+number! {
+    /// The id of one broadcast. Ids grow with time (KICK.md §3.1), so a higher one is a later one.
+    LivestreamId
+}
+
+/// The id of a row, in the text form that PostgreSQL gives to the id column whatever its type.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(Arc<str>);
+
+impl RowId {
+    /// The row whose id column reads `text`.
+    pub fn new(text: &str) -> Self {
+        RowId(text.into())
+    }
+
+    /// The text, as PostgreSQL printed it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

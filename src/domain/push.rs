@@ -1,0 +1,57 @@
+//! What push tells us, whatever the transport: the two events that are evidence (RULES R3), and the
+//! life of a connection and its subscriptions.
+
+use crate::domain::{ChannelId, LivestreamId, Steady, time::Timestamp};
+
+/// The number of a push connection, 0 and up; the thread that owns it is `link-<number>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u32);
+
+/// One of the two events that are evidence, as it was received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Push {
+    /// When the frame was read from the socket.
+    pub received: Steady,
+    /// The channel id that the name of the push channel carries.
+    pub named: ChannelId,
+    /// The channel id inside the payload, where it has one. One that conflicts with `named` makes
+    /// the event worthless (RULES R4).
+    pub inside: Option<ChannelId>,
+    /// What happened.
+    pub what: PushKind,
+}
+
+/// What a push event says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PushKind {
+    /// `App\Events\StreamerIsLive` (KICK.md §3.3).
+    Live {
+        /// The broadcast that began.
+        livestream: LivestreamId,
+        /// `created_at`; Kick's clock.
+        created_at: Option<Timestamp>,
+    },
+    /// `App\Events\StopStreamBroadcast` (KICK.md §3.4).
+    Stop {
+        /// The broadcast that ended.
+        livestream: LivestreamId,
+    },
+}
+
+/// What a link says of its connection. A link says `Started` when its thread begins, anew after
+/// each restart, and then knows no channel until it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// The thread began, without any channel.
+    Started,
+    /// The server greeted us; subscriptions go out.
+    Connected,
+    /// Every push channel of this streamer's is acknowledged.
+    Subscribed(ChannelId),
+    /// The server refused a subscription, or did not answer; it will be tried again by itself.
+    SubscriptionFailed(ChannelId),
+    /// The connection is gone, and with it all its subscriptions; the link reconnects by itself.
+    Disconnected,
+    /// A frame carried evidence that could not be read, or that contradicts itself; counted.
+    Unreadable,
+}

@@ -1,0 +1,94 @@
+//! What the roster worker reads from the user's table, and what the writers do to it.
+
+use crate::domain::{ChannelId, Now, RowId, Source, Status, Steady, UserId, time::Timestamp};
+
+/// What the status column of a row holds, as PostgreSQL compared it with the two configured values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shown {
+    /// `DB_ONLINE_VALUE` or `DB_OFFLINE_VALUE`.
+    Known(Status),
+    /// NULL, or a value that is neither: not known.
+    Unknown,
+}
+
+/// One row of the roster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The id column.
+    pub id: RowId,
+    /// The username column as it stands; NULL is the empty text.
+    pub username: String,
+    /// The status column.
+    pub shown: Shown,
+    /// `DB_CHANNEL_ID_COLUMN`, when configured and a number.
+    pub channel: Option<ChannelId>,
+    /// `DB_USER_ID_COLUMN`, when configured and a number.
+    pub user: Option<UserId>,
+}
+
+/// One complete reading of the roster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RosterRead {
+    /// When the statement was sent: what was written after it may be missing in it.
+    pub started: Steady,
+    /// All rows, in no particular order.
+    pub rows: Vec<Row>,
+}
+
+/// Numbers a write, so that a late answer cannot be taken for another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WriteId(pub u64);
+
+/// One row to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// Its number.
+    pub id: WriteId,
+    /// The row.
+    pub row: RowId,
+    /// Its username as the table has it, for the notification.
+    pub username: String,
+    /// The status that the row shall show.
+    pub status: Status,
+    /// When the change became known, for `DB_CHANGED_AT_COLUMN` and the notification.
+    pub changed_at: Timestamp,
+    /// Where the evidence came from, for the notification.
+    pub source: Source,
+}
+
+/// What became of a row that was to be written (RULES R21).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteResult {
+    /// The row showed another status and now shows this one; committed.
+    Written,
+    /// The row showed this status already; nothing was written.
+    AlreadySo,
+    /// There is no such row.
+    Gone,
+    /// The row is there, shows another status, and was not written, without an error: locked by
+    /// another client, or suppressed by a trigger or a policy.
+    SetAside,
+    /// PostgreSQL refused this row: SQLSTATE and message.
+    Refused(String),
+    /// The database as a whole did not do it: unreachable, read-only, table missing. Whether the
+    /// row was written is not known.
+    Unavailable(String),
+}
+
+/// One writer's answer to the rows it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// When the commit was confirmed.
+    pub at: Now,
+    /// What became of each.
+    pub results: Vec<(WriteId, WriteResult)>,
+}
+
+/// What the roster worker says of its conversation with the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseEvent {
+    /// A statement succeeded.
+    Up,
+    /// The connection broke, could not be made, or the roster could not be read: why.
+    Down(String),
+}

@@ -1,0 +1,122 @@
+//! A streamer's name as Kick's addresses have it, out of whatever the table says.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
+/// The longest slug that Kick's API accepts, in characters (KICK.md §5.1).
+const LEN_MAX: usize = 25;
+
+/// A name in lower case, of letters, digits, `_` and `-`, at most 25 of them (KICK.md §6.4). Such
+/// a name can be sent to Kick without spoiling the request for others; whether Kick knows it is
+/// another question.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Slug(Arc<str>);
+
+/// Why a username cannot be a Kick name; `Display` says it in a few words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableName {
+    /// Nothing is left after trimming.
+    #[error("the username is empty")]
+    Empty,
+    /// More than 25 characters.
+    #[error("the username is longer than 25 characters, which Kick does not allow")]
+    TooLong,
+    /// A character that no Kick name has.
+    #[error("the username has characters that no Kick name has (letters, digits, _ and - are allowed)")]
+    BadCharacter,
+}
+
+impl Slug {
+    /// Reads a username column: case, spaces around it, a leading `@` and a whole
+    /// `https://kick.com/NAME` address are accepted (CONTRACT, `DB_USERNAME_COLUMN`).
+    pub fn from_username(username: &str) -> Result<Slug, UnusableName> {
+        let lower = username.trim().to_lowercase();
+        let mut name = lower.as_str();
+        name = name.strip_prefix("https://").or_else(|| name.strip_prefix("http://")).unwrap_or(name);
+        name = name.strip_prefix("www.").unwrap_or(name);
+        if let Some(path) = name.strip_prefix("kick.com/") {
+            name = path.split(['/', '?', '#']).next().unwrap_or("");
+        }
+        name = name.strip_prefix('@').unwrap_or(name).trim();
+        if name.is_empty() {
+            return Err(UnusableName::Empty);
+        }
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
+            return Err(UnusableName::BadCharacter);
+        }
+        if name.len() > LEN_MAX {
+            return Err(UnusableName::TooLong);
+        }
+        Ok(Slug(name.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The other spelling that Kick may know the name by: a user name's `_` usually becomes `-` in
+    /// the slug, but not always (KICK.md §6.4). None when the name has no `_`.
+    pub fn dashed(&self) -> Option<Slug> {
+        self.0.contains('_').then(|| Slug(self.0.replace('_', "-").into()))
+    }
+}
+
+impl TryFrom<String> for Slug {
+    type Error = UnusableName;
+
+    fn try_from(text: String) -> Result<Slug, UnusableName> {
+        Slug::from_username(&text)
+    }
+}
+
+impl From<Slug> for String {
+    fn from(slug: Slug) -> String {
+        slug.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for Slug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Slug, UnusableName};
+
+    #[test]
+    fn usernames_are_read_as_people_write_them() {
+        for text in ["xqc", " XQC ", "@xQc", "https://kick.com/xqc", "https://www.kick.com/XQC/", "kick.com/xqc?a=b#c"]
+        {
+            assert_eq!(Slug::from_username(text).map(String::from), Ok("xqc".to_owned()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_kick_cannot_have_are_refused() {
+        let long = "a".repeat(26);
+        for (text, why) in [
+            ("", UnusableName::Empty),
+            (" @ ", UnusableName::Empty),
+            ("https://kick.com/", UnusableName::Empty),
+            (long.as_str(), UnusableName::TooLong),
+            ("two words", UnusableName::BadCharacter),
+            ("tab\u{7}", UnusableName::BadCharacter),
+            ("naïve", UnusableName::BadCharacter),
+            ("https://twitch.tv/xqc", UnusableName::BadCharacter),
+        ] {
+            assert_eq!(Slug::from_username(text), Err(why), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_underscore_may_be_a_dash_at_kick() {
+        let slug = Slug::from_username("sino_tf").expect("usable");
+        assert_eq!(slug.dashed().map(String::from), Some("sino-tf".to_owned()));
+        assert_eq!(slug.dashed().and_then(|s| s.dashed()), None);
+    }
+}

@@ -1,0 +1,1 @@
+//! One outside party each: blocking calls, typed errors, no decisions. Gateways do not know each other.

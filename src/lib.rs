@@ -1,0 +1,22 @@
+//! kick-monitor keeps the Online/Offline status of Kick.com streamers in the user's own PostgreSQL
+//! table. ARCHITECTURE.md is the map; a floor uses only the floors below it:
+//!
+//! ```text
+//! 4  process/   the life of the process
+//! 3  worker/    one thread each: a loop, no decisions
+//! 2  gateway/   one outside party each: blocking, typed errors
+//! 1  monitor/   wire/   config/            decisions: pure
+//! 0  domain/   clock   stop   backoff   repeats   words, and four tools without opinions
+//! ```
+
+pub mod backoff;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod gateway;
+pub mod monitor;
+pub mod process;
+pub mod repeats;
+pub mod stop;
+pub mod wire;
+pub mod worker;

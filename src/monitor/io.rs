@@ -1,0 +1,95 @@
+//! All that may come into the core, and all that it may want done: the program on one screen.
+
+use crate::domain::ask::{Answer, Learned, Request};
+use crate::domain::event::Event;
+use crate::domain::push::{LinkEvent, LinkId, Push};
+use crate::domain::row::{DatabaseEvent, RosterRead, Write, Written};
+use crate::domain::{ChannelId, Steady};
+use std::time::Duration;
+
+/// What happened outside.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The numbers of the rules, at start and after each reload.
+    Settings(Settings),
+    /// The push settings changed: every connection is to be made anew.
+    Relink,
+    /// What an earlier process learned and kept; comes before the first roster.
+    Learned(Vec<Learned>),
+    /// The roster was read.
+    Roster(RosterRead),
+    /// A push event that is evidence.
+    Push(LinkId, Push),
+    /// A connection's life.
+    Link(LinkId, LinkEvent),
+    /// Kick answered a request, or did not.
+    Answer(Answer),
+    /// A writer answered. Comes for every write, sooner or later; a writer that died is made up for
+    /// by `WriterStarted`.
+    Written(Written),
+    /// A writer began anew and may have lost what it had been given.
+    WriterStarted,
+    /// How the roster's conversation with the database goes.
+    Database(DatabaseEvent),
+    /// A token is there, and lives until then.
+    Token(Steady),
+    /// Somebody else (tokens) asked Kick over HTTP: counts against the budget, never waits for it.
+    Spent,
+    /// The operator wants everything compared at once (USR1).
+    SweepNow,
+    /// A thread that asks Kick began anew and may have lost the request it had.
+    AskerStarted(Asker),
+    /// It is time; comes when `next_wake` said so, and may come at any other time.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Ask Kick. At most one request is out for each asker.
+    Ask(Asker, Request),
+    /// Write a row. At most one write is out for each row (RULES R19).
+    Write(Write),
+    /// Start a connection.
+    OpenLink(LinkId),
+    /// End a connection.
+    CloseLink(LinkId),
+    /// Follow these streamers' push channels on that connection.
+    Subscribe(LinkId, Vec<ChannelId>),
+    /// Do not follow them any more.
+    Unsubscribe(LinkId, Vec<ChannelId>),
+    /// Read the roster now.
+    ReadRoster,
+    /// Keep this over restarts. The core says it again whenever something of it changes.
+    Learn(Learned),
+    /// Say it in the log.
+    Log(Event),
+    /// The first complete comparison is done; for the service manager.
+    Ready,
+}
+
+/// The two threads that ask Kick, so that a website that hangs delays no answer of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Asker {
+    /// The official API.
+    Api,
+    /// The website, for ids.
+    Website,
+}
+
+/// What the configuration has to say to the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How often every status is compared with the API.
+    pub sweep: Duration,
+    /// How long the API cannot contradict a push event.
+    pub hold: Duration,
+    /// Names or ids in one request of `/channels` or `/livestreams`.
+    pub batch: usize,
+    /// Requests to Kick in any one minute.
+    pub requests_per_minute: u32,
+    /// How often a heartbeat is logged.
+    pub heartbeat: Option<Duration>,
+    /// Streamers that one push connection carries.
+    pub streamers_per_link: usize,
+}

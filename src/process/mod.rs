@@ -1,0 +1,2 @@
+//! The life of the process: command line, configuration file, logging, signals, supervision. The one
+//! floor that builds, starts and stops the others.

@@ -1,0 +1,55 @@
+//! When to speak of a failure that goes on: as it starts, as it changes, every five minutes while it
+//! lasts, and as it ends (CONTRACT §4). A tool without opinions about what a failure is.
+
+use crate::domain::Steady;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a failure that goes on unchanged is not spoken of.
+const SILENCE: Duration = Duration::from_secs(300);
+
+/// What fails at present, and when it was last spoken of.
+#[derive(Clone, Debug, Default)]
+pub struct Repeats {
+    failing: BTreeMap<String, (String, Steady)>,
+}
+
+impl Repeats {
+    /// `what` failed in the manner `how`: whether to say so now. `how` should hold nothing that
+    /// differs each time, such as a pause.
+    pub fn fails(&mut self, now: Steady, what: &str, how: &str) -> bool {
+        match self.failing.get_mut(what) {
+            Some((before, said)) if before == how && now.since(*said) < SILENCE => false,
+            _ => {
+                self.failing.insert(what.to_owned(), (how.to_owned(), now));
+                true
+            }
+        }
+    }
+
+    /// `what` works: whether it did not before, and its end is to be said.
+    pub fn works(&mut self, what: &str) -> bool {
+        self.failing.remove(what).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Repeats;
+    use crate::domain::Steady;
+    use std::time::Duration;
+
+    #[test]
+    fn a_failure_is_said_when_it_starts_changes_lasts_and_ends() {
+        let at = |s| Steady(Duration::from_secs(s));
+        let mut repeats = Repeats::default();
+        assert!(repeats.fails(at(0), "api", "timeout"));
+        assert!(!repeats.fails(at(299), "api", "timeout"));
+        assert!(repeats.fails(at(300), "api", "timeout"));
+        assert!(repeats.fails(at(301), "api", "refused"));
+        assert!(!repeats.fails(at(302), "api", "refused"));
+        assert!(repeats.works("api"));
+        assert!(!repeats.works("api"));
+        assert!(repeats.fails(at(303), "api", "refused"));
+    }
+}

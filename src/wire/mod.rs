@@ -1,0 +1,82 @@
+//! What a push protocol says, without a socket: [`Session`] is one connection's life from the open
+//! websocket to its end. It is told what arrived and what time it is, and says what to send.
+//!
+//! Nothing outside `pusher.rs` knows Pusher's words; a further transport is a further file beside it.
+//! Nothing here reads a clock or a random number, or blocks.
+
+use crate::domain::push::{LinkEvent, Push};
+use crate::domain::{ChannelId, Steady};
+use std::time::Duration;
+
+/// One connection's life, whatever the protocol.
+pub trait Session: Send {
+    /// Takes what happened, appends what is to be done, in order.
+    fn handle(&mut self, now: Steady, input: SessionInput<'_>, acts: &mut Vec<Act>);
+
+    /// When the session wants a `Tick` at the latest. Always set: silence is what a session must notice.
+    fn next_wake(&self) -> Steady;
+}
+
+/// What happens to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionInput<'a> {
+    /// The websocket is open. The first input, once.
+    Opened,
+    /// A text frame.
+    Text(&'a str),
+    /// A frame without text arrived: a ping (which the socket answers by itself), a pong, or binary
+    /// data. It proves that the peer lives.
+    Alive,
+    /// Follow these streamers too. May come at any time, also before the greeting.
+    Follow(&'a [ChannelId]),
+    /// Do not follow these any more.
+    Unfollow(&'a [ChannelId]),
+    /// It is time.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Send this text frame.
+    Send(String),
+    /// Tell the core.
+    Say(LinkEvent),
+    /// Tell the core: evidence.
+    Push(Push),
+    /// Give the connection up, closing it with 1000: nothing may be expected from it any more.
+    End(End),
+}
+
+/// Why a connection is over. Decides, with what came before, how long to wait for the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// What it means for the next connection.
+    pub kind: EndKind,
+    /// The websocket close code, when the server gave one.
+    pub code: Option<u16>,
+    /// The server's reason, or ours, in a few words. Comes from outside: the log escapes and cuts it.
+    pub reason: String,
+}
+
+/// What the end of a connection means for the next one (RULES, "Times"; KICK.md §2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndKind {
+    /// An ordinary loss: network, restart, silence, a code without a rule of its own.
+    Lost,
+    /// 42xx: come back at once.
+    ComeBack,
+    /// 41xx: over capacity, come back later.
+    Later,
+    /// 40xx or terminal: these parameters are refused.
+    Refused,
+}
+
+/// How long to wait before the next connection, and whether to ask anew where to connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// How long.
+    pub wait: Duration,
+    /// Whether the parameters are in doubt.
+    pub rediscover: bool,
+}
