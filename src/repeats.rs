@@ -27,6 +27,14 @@ impl Repeats {
         }
     }
 
+    /// The same for what is no failure that goes on but a fact to be said once, until it changes.
+    pub fn fails_once(&mut self, now: Steady, what: &str, how: &str) -> bool {
+        if self.failing.get(what).is_some_and(|(before, _)| before == how) {
+            return false;
+        }
+        self.fails(now, what, how)
+    }
+
     /// `what` works: whether it did not before, and its end is to be said.
     pub fn works(&mut self, what: &str) -> bool {
         self.failing.remove(what).is_some()

@@ -89,6 +89,9 @@ pub struct Written {
 pub enum DatabaseEvent {
     /// A statement succeeded.
     Up,
+    /// A connection was found broken and a new one took its place at once, without a statement lost:
+    /// the server may have crashed and undone what it had confirmed.
+    Reconnected,
     /// The connection broke, could not be made, or the roster could not be read: why.
     Down(String),
 }

@@ -2,5 +2,255 @@
 //!
 //! `Monitor` never reads a clock, a socket or a random number, never blocks and never fails. Threads
 //! bring it inputs and carry out its outputs; the transcripts in its tests are its specification.
+//!
+//! Each file holds the rules of one kind of evidence: `push` R1–R4 and R11, `sweep` R5–R10, `ids` R12,
+//! `roster` R13–R16, `links` R17–R18, `writes` R19–R21 and R15's undone writes, `asking` R22. The
+//! judgement of a single observation, R1, R2, R7 and R9, is in `streamer`.
 
+mod asking;
+mod budget;
+mod ids;
 pub mod io;
+mod links;
+mod push;
+mod roster;
+mod routine;
+mod streamer;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod times;
+mod writes;
+
+pub use io::{Asker, Input, Output, Settings};
+
+use crate::domain::ask::Learned;
+use crate::domain::event::Event;
+use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady};
+use crate::repeats::Repeats;
+use asking::Asking;
+use links::Links;
+use routine::Routine;
+use std::collections::{BTreeMap, BTreeSet};
+use streamer::Streamer;
+use writes::Writes;
+
+/// Names a streamer inside the core; never used again for another row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Key(u32);
+
+/// What is to happen by itself later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// Ask about a streamer.
+    Ask(Key),
+    /// Take the second look at a streamer.
+    SecondLook(Key),
+    /// Ask again about a name that Kick did not know.
+    UnknownName(Key),
+    /// Look a channel id up at the website again.
+    WebsiteAgain(Key),
+    /// Push has had its time to confirm what the sweep found.
+    PushGrace(Key),
+    /// Write a row that was set aside.
+    Rewrite(Key),
+    /// Try whether the database is back.
+    Probe,
+    /// The routine sweep.
+    Sweep,
+    /// The sign of life.
+    Heartbeat,
+}
+
+/// Why and when the core wants to be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wake {
+    /// When.
+    pub at: Steady,
+    /// What for, in a word.
+    pub why: &'static str,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Monitor {
+    settings: Settings,
+    rng: fastrand::Rng,
+    streamers: BTreeMap<Key, Streamer>,
+    next_key: u32,
+    by_row: BTreeMap<RowId, Key>,
+    by_channel: BTreeMap<ChannelId, Vec<Key>>,
+    /// Rows whose username cannot be used, with the username that was reported.
+    unusable: BTreeMap<RowId, String>,
+    learned: BTreeMap<Slug, Learned>,
+    timers: BTreeSet<(Steady, Timer)>,
+    asking: Asking,
+    links: Links,
+    writes: Writes,
+    routine: Routine,
+    repeats: Repeats,
+    /// The roster was read once.
+    loaded: bool,
+    /// An empty roster that the next read must confirm (RULES R14).
+    emptied: bool,
+    /// Kick's clock is this far ahead of ours.
+    kick_ahead: jiff::SignedDuration,
+    missed_in_a_row: u32,
+    last_push: Option<Steady>,
+    token_expires: Option<Steady>,
+    discarded: u64,
+    out: Vec<Output>,
+}
+
+impl Monitor {
+    /// A machine that knows nothing yet. `seed` is for the jitter of its pauses.
+    pub fn new(now: Now, settings: Settings, seed: u64) -> Monitor {
+        let mut monitor = Monitor {
+            asking: Asking::new(settings.requests_per_minute),
+            links: Links::new(settings.streamers_per_link),
+            writes: Writes::default(),
+            routine: Routine::new(now),
+            settings,
+            rng: fastrand::Rng::with_seed(seed),
+            streamers: BTreeMap::new(),
+            next_key: 0,
+            by_row: BTreeMap::new(),
+            by_channel: BTreeMap::new(),
+            unusable: BTreeMap::new(),
+            learned: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            repeats: Repeats::default(),
+            loaded: false,
+            emptied: false,
+            kick_ahead: jiff::SignedDuration::ZERO,
+            missed_in_a_row: 0,
+            last_push: None,
+            token_expires: None,
+            discarded: 0,
+            out: Vec::new(),
+        };
+        monitor.schedule_heartbeat(now);
+        monitor
+    }
+
+    /// Takes what happened; says what is to be done, in order.
+    pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
+        match input {
+            Input::Settings(settings) => self.take_settings(now, settings),
+            Input::Relink => self.relink(),
+            Input::Learned(learned) => {
+                self.learned.extend(learned.into_iter().map(|known| (known.name.clone(), known)));
+            }
+            Input::Roster(read) => self.take_roster(now, read),
+            Input::Push(link, push) => self.take_push(now, link, &push),
+            Input::Link(link, event) => self.take_link(now, link, event),
+            Input::Answer(answer) => self.take_answer(now, answer),
+            Input::Written(written) => self.take_written(now, written),
+            Input::WriterStarted => self.send_lost_writes(now),
+            Input::Database(event) => self.take_database(now, event),
+            Input::Token(expires) => {
+                self.token_expires = Some(expires);
+                self.asking.token_came();
+            }
+            Input::Spent => self.asking.budget.spend(now.steady, 1),
+            Input::SweepNow => {
+                self.out.push(Output::ReadRoster);
+                self.begin_sweep(now);
+            }
+            Input::AskerStarted(asker) => self.ask_again(asker),
+            Input::Tick => {}
+        }
+        self.run_timers(now);
+        self.ask(now);
+        self.links.flush(&mut self.out);
+        std::mem::take(&mut self.out)
+    }
+
+    /// When the core wants a `Tick` if nothing else happens.
+    pub fn next_wake(&self) -> Option<Wake> {
+        let timer = self.timers.first().map(|(at, timer)| Wake { at: *at, why: timer.word() });
+        let asking = self.asking.wake.map(|at| Wake { at, why: "ask" });
+        timer.into_iter().chain(asking).min_by_key(|wake| wake.at)
+    }
+
+    /// Rows whose status is not yet written: what a stop loses if the database does not take them.
+    pub fn pending_writes(&self) -> usize {
+        self.writes.pending()
+    }
+
+    /// Whether the first complete comparison is done.
+    pub fn is_ready(&self) -> bool {
+        self.routine.ready
+    }
+
+    fn run_timers(&mut self, now: Now) {
+        while let Some((at, timer)) = self.timers.first().copied() {
+            if at > now.steady {
+                break;
+            }
+            self.timers.pop_first();
+            match timer {
+                Timer::Ask(key) => self.ask_about(key),
+                Timer::SecondLook(key) => self.look_again(key),
+                Timer::UnknownName(key) => self.ask_unknown_name(key),
+                Timer::WebsiteAgain(key) => self.look_up(key),
+                Timer::PushGrace(key) => self.push_did_not_come(now, key),
+                Timer::Rewrite(key) => self.write(now, key),
+                Timer::Probe => self.probe_database(),
+                Timer::Sweep => self.begin_sweep(now),
+                Timer::Heartbeat => self.heartbeat(now),
+            }
+        }
+    }
+
+    fn at(&mut self, when: Steady, timer: Timer) {
+        self.timers.insert((when, timer));
+    }
+
+    fn log(&mut self, event: Event) {
+        self.out.push(Output::Log(event));
+    }
+
+    fn take_settings(&mut self, now: Now, settings: Settings) {
+        let sweep_changed = settings.sweep != self.settings.sweep;
+        self.asking.budget.set(settings.requests_per_minute);
+        self.links.per_link = settings.streamers_per_link;
+        self.settings = settings;
+        self.schedule_heartbeat(now);
+        if sweep_changed && self.loaded {
+            self.schedule_sweep(now);
+        }
+    }
+
+    /// Changes what is believed of a streamer, and has it written.
+    fn believe(&mut self, now: Now, key: Key, status: Status, source: Source, received: Steady) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        streamer.believe(status, source, received, now);
+        self.asking.no_second_look(key);
+        self.write(now, key);
+        if status == Status::Online {
+            self.reveal_channel(key);
+        }
+    }
+
+    /// Our wall time as Kick's clock would show it.
+    fn kick_time(&self, now: Now) -> jiff::Timestamp {
+        now.wall.checked_add(self.kick_ahead).unwrap_or(now.wall)
+    }
+}
+
+impl Timer {
+    fn word(self) -> &'static str {
+        match self {
+            Timer::Ask(_) => "ask",
+            Timer::SecondLook(_) => "second look",
+            Timer::UnknownName(_) => "unknown name",
+            Timer::WebsiteAgain(_) => "look-up",
+            Timer::PushGrace(_) => "push grace",
+            Timer::Rewrite(_) => "rewrite",
+            Timer::Probe => "probe",
+            Timer::Sweep => "sweep",
+            Timer::Heartbeat => "heartbeat",
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The one budget of requests to Kick (RULES R22, CONTRACT `API_REQUESTS_PER_MINUTE`): a bucket that
+//! never gives more than the configured number in any one minute, keeps something back for what is
+//! urgent, and shrinks when Kick says 429.
+
+use crate::domain::Steady;
+use std::time::Duration;
+
+/// How much a request matters: the lower classes leave the upper ones something in the bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Class {
+    /// New rows, new subscriptions, hand edits.
+    Fresh,
+    /// Second looks.
+    Second,
+    /// The routine sweep.
+    Routine,
+    /// Ids and unknown names.
+    LookUp,
+}
+
+impl Class {
+    /// The share of the bucket that this class leaves untouched.
+    fn spared(self) -> f64 {
+        match self {
+            Class::Fresh | Class::Second => 0.0,
+            Class::Routine => 0.3,
+            Class::LookUp => 0.5,
+        }
+    }
+}
+
+/// The bucket.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    /// Requests a minute, as configured.
+    most: f64,
+    /// Requests a minute, as Kick lets us at present.
+    rate: f64,
+    tokens: f64,
+    filled: Steady,
+    raised: Steady,
+}
+
+impl Budget {
+    pub(crate) fn new(per_minute: u32) -> Budget {
+        let most = f64::from(per_minute);
+        let mut budget = Budget { most, rate: most, tokens: 0.0, filled: Steady::default(), raised: Steady::default() };
+        budget.tokens = budget.capacity();
+        budget
+    }
+
+    /// A new configured number; what Kick allows at present is kept where it is lower.
+    pub(crate) fn set(&mut self, per_minute: u32) {
+        let most = f64::from(per_minute);
+        self.rate = if self.rate < self.most { self.rate.min(most) } else { most };
+        self.most = most;
+        self.tokens = self.tokens.min(self.capacity());
+    }
+
+    /// How many may go out at once. What fills the bucket in a minute makes up the rest of the rate,
+    /// so that no minute sees more than the rate.
+    fn capacity(&self) -> f64 {
+        (self.rate / 6.0).max(1.0)
+    }
+
+    fn per_second(&self) -> f64 {
+        (self.rate - self.capacity()).max(self.rate / 2.0) / 60.0
+    }
+
+    fn fill(&mut self, now: Steady) {
+        // Additive increase: a twentieth of the whole for each minute without a 429.
+        while self.rate < self.most && now.since(self.raised) >= Duration::from_secs(60) {
+            self.raised = self.raised + Duration::from_secs(60);
+            self.rate = (self.rate + self.most / 20.0).min(self.most);
+        }
+        let gained = now.since(self.filled).as_secs_f64() * self.per_second();
+        self.filled = now;
+        self.tokens = (self.tokens + gained).min(self.capacity());
+    }
+
+    /// What must be in the bucket for a request of this class. A small bucket spares nothing.
+    fn needed(&self, class: Class) -> f64 {
+        (1.0 + class.spared() * self.capacity()).min(self.capacity())
+    }
+
+    /// When a request of this class may go out: now, or the time to ask again.
+    pub(crate) fn ready_at(&mut self, now: Steady, class: Class) -> Steady {
+        self.fill(now);
+        let missing = self.needed(class) - self.tokens;
+        if missing <= 1e-9 {
+            return now;
+        }
+        now + Duration::from_secs_f64(missing / self.per_second()).max(Duration::from_millis(1))
+    }
+
+    /// Requests went out, allowed or not (a token is never made to wait).
+    pub(crate) fn spend(&mut self, now: Steady, count: u32) {
+        self.fill(now);
+        self.tokens -= f64::from(count);
+    }
+
+    /// Kick said 429: multiplicative decrease.
+    pub(crate) fn refused(&mut self, now: Steady) {
+        self.fill(now);
+        self.rate = (self.rate / 2.0).max((self.most / 20.0).max(1.0)).min(self.most);
+        self.raised = now;
+        self.tokens = self.tokens.min(0.0);
+    }
+
+    /// How long this many routine requests take.
+    pub(crate) fn time_for(&self, requests: usize) -> Duration {
+        Duration::from_secs_f64(requests as f64 / self.per_second())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Budget, Class};
+    use crate::domain::Steady;
+    use std::time::Duration;
+
+    fn at(millis: u64) -> Steady {
+        Steady(Duration::from_millis(millis))
+    }
+
+    /// Times, in milliseconds, at which requests of a class go out within `limit_ms` when all that
+    /// may go out do.
+    fn times(budget: &mut Budget, class: Class, limit_ms: u64) -> Vec<u64> {
+        let mut now = at(0);
+        let mut times = Vec::new();
+        while now < at(limit_ms) {
+            let ready = budget.ready_at(now, class);
+            if ready == now {
+                budget.spend(now, 1);
+                times.push(now.0.as_millis() as u64);
+            } else {
+                now = ready;
+            }
+        }
+        times
+    }
+
+    #[test]
+    fn no_minute_ever_sees_more_than_the_budget() {
+        for per_minute in [1, 2, 5, 20, 60, 600, 6000] {
+            let times = times(&mut Budget::new(per_minute), Class::Fresh, 300_000);
+            for (n, start) in times.iter().enumerate() {
+                let within = times[n..].iter().take_while(|t| **t < start + 60_000).count();
+                assert!(within <= per_minute as usize, "{within} requests in a minute of {per_minute}");
+            }
+            let least = (per_minute as usize * 4).saturating_sub(1);
+            assert!(times.len() >= least / 2, "{} of {per_minute} a minute is too few", times.len());
+        }
+    }
+
+    #[test]
+    fn what_is_urgent_finds_something_left() {
+        let mut budget = Budget::new(60);
+        let mut now = at(0);
+        for _ in 0..50 {
+            now = budget.ready_at(now, Class::LookUp).max(now);
+            budget.spend(now, 1);
+        }
+        assert_eq!(budget.ready_at(now, Class::Fresh), now);
+        assert!(budget.ready_at(now, Class::Routine) > now || budget.ready_at(now, Class::LookUp) > now);
+    }
+
+    #[test]
+    fn a_429_halves_the_rate_and_time_restores_it() {
+        let mut budget = Budget::new(60);
+        budget.refused(at(0));
+        let first = times(&mut budget, Class::Fresh, 60_000).len();
+        assert!((20..=31).contains(&first), "{first} in the minute after a 429");
+        let mut now = at(60_000);
+        for minute in 2..=12 {
+            now = at(minute * 60_000);
+            budget.ready_at(now, Class::Fresh);
+        }
+        assert_eq!(budget.rate, 60.0, "restored at {now:?}");
+    }
+}

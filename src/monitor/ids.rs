@@ -1,0 +1,259 @@
+//! What Kick calls a streamer: R12. Ids that the table gives are hints; what Kick states counts, and
+//! what Kick stated once is kept over restarts.
+
+use super::asking::{Kind, Queue};
+use super::streamer::{Broadcasts, Ids};
+use super::times::UNKNOWN_NAME_PAUSE;
+use super::{Key, Monitor, Output, Timer};
+use crate::domain::ask::{Learned, Seen, SeenChannel};
+use crate::domain::event::Event;
+use crate::domain::row::Shown;
+use crate::domain::{ChannelId, Now, RowId, Slug};
+
+impl Monitor {
+    /// Takes what the table and an earlier process know of a streamer's ids. What Kick stated to the
+    /// earlier process outweighs the table.
+    pub(super) fn take_hints(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let learned = self.learned.get(&streamer.name).cloned();
+        let ids = &mut streamer.ids;
+        if let Some(learned) = learned.filter(|_| ids.user.is_none()) {
+            ids.user = learned.user;
+            ids.slug = learned.user.is_some().then_some(learned.slug);
+            ids.confirmed = learned.channel.is_some();
+            if let Some(channel) = learned.channel {
+                ids.channel = Some(channel);
+                self.follow(key, channel);
+                self.check_configured(now, key);
+            }
+        }
+        let Some(ids) = self.streamers.get(&key).map(|streamer| &streamer.ids) else { return };
+        match (ids.confirmed, ids.configured_channel) {
+            (true, _) => self.check_configured(now, key),
+            (false, Some(configured)) => self.switch_channel(key, configured, false),
+            (false, None) if ids.channel.is_none() => self.look_up(key),
+            (false, None) => {}
+        }
+    }
+
+    /// Follows another channel than before, or the same with other certainty.
+    fn switch_channel(&mut self, key: Key, channel: ChannelId, confirmed: bool) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let before = streamer.ids.channel.replace(channel);
+        streamer.ids.confirmed = confirmed;
+        if before != Some(channel) {
+            streamer.ids.suspect = false;
+            if let Some(before) = before {
+                self.unfollow(key, before);
+            }
+            self.follow(key, channel);
+        }
+        self.suspect_shared(channel);
+    }
+
+    /// R12: two usernames cannot have one channel, so those whom Kick has not confirmed are suspect.
+    fn suspect_shared(&mut self, channel: ChannelId) {
+        let keys = self.by_channel.get(&channel).cloned().unwrap_or_default();
+        let name_of = |key: &Key| self.streamers.get(key).map(|streamer| streamer.name.clone());
+        let Some(first) = keys.first().and_then(name_of) else { return };
+        if keys.iter().all(|key| name_of(key).as_ref() == Some(&first)) {
+            return;
+        }
+        for key in keys {
+            if self.streamers.get(&key).is_some_and(|streamer| !streamer.ids.confirmed) {
+                self.suspect(key);
+            }
+        }
+    }
+
+    /// Something speaks against a streamer's channel id: it is looked up again.
+    pub(super) fn suspect(&mut self, key: Key) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        if !streamer.ids.suspect {
+            streamer.ids.suspect = true;
+            self.look_up(key);
+            self.reveal_channel(key);
+        }
+    }
+
+    /// Asks the website for the channel id.
+    pub(super) fn look_up(&mut self, key: Key) {
+        let needed = self.streamers.get(&key).is_some_and(|s| s.ids.channel.is_none() || s.ids.suspect);
+        if needed {
+            self.asking.put(Queue::Website, key);
+        }
+    }
+
+    fn check_configured(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.streamers.get(&key) else { return };
+        let (Some(configured), Some(actual)) = (streamer.ids.configured_channel, streamer.ids.channel) else { return };
+        let (what, username) = (mismatch(&streamer.row), streamer.username.clone());
+        if configured == actual {
+            self.repeats.works(&what);
+        } else if self.repeats.fails_once(now.steady, &what, &format!("{configured} {actual}")) {
+            self.log(Event::ChannelIdMismatch { username, configured, actual });
+        }
+    }
+
+    /// Takes the ids of an entry that answers for this streamer. False when it is somebody else's, and
+    /// says nothing of this streamer's status.
+    pub(super) fn take_identity(&mut self, now: Now, key: Key, seen: &Seen, kind: Kind) -> bool {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return false };
+        let by_name = matches!(kind, Kind::Name | Kind::Website);
+        let known = streamer.ids.user;
+        if by_name && known.is_some() && seen.user.is_some() && known != seen.user {
+            // The name in the table wins: it belongs to somebody else than the id we had.
+            self.become_another(now, key);
+        }
+        let Some(streamer) = self.streamers.get_mut(&key) else { return false };
+        let ids = &mut streamer.ids;
+        let renamed = match &seen.slug {
+            Some(slug) if kind == Kind::Hint => Some(slug.clone()),
+            Some(slug) if !by_name && ids.slug.as_ref() != Some(slug) => {
+                ids.doubtful = Some(slug.clone());
+                self.asking.put(Queue::Fresh, key);
+                None
+            }
+            _ => None,
+        };
+        let Some(ids) = self.streamers.get_mut(&key).map(|streamer| &mut streamer.ids) else { return false };
+        ids.user = seen.user.or(ids.user);
+        let was_unknown = std::mem::replace(&mut ids.unknown, false);
+        if by_name {
+            ids.doubtful = None;
+            ids.slug = seen.slug.clone().or(ids.slug.take());
+        }
+        if was_unknown {
+            self.known_again(key);
+        }
+        if let Some(slug) = renamed {
+            self.follow_rename(now, key, slug);
+        }
+        let channelless = self.streamers.get(&key).is_some_and(|streamer| streamer.ids.channel.is_none());
+        match seen.channel {
+            Some(SeenChannel::Stated(channel)) => self.confirm_channel(now, key, channel),
+            Some(SeenChannel::Banner(channel)) if channelless => self.switch_channel(key, channel, false),
+            Some(SeenChannel::Banner(_)) | None => {}
+        }
+        self.learn(key);
+        true
+    }
+
+    fn known_again(&mut self, key: Key) {
+        if let Some(streamer) = self.streamers.get(&key) {
+            self.repeats.works(&unknown(&streamer.row));
+        }
+    }
+
+    fn confirm_channel(&mut self, now: Now, key: Key, channel: ChannelId) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let same = streamer.ids.channel == Some(channel);
+        streamer.ids.suspect = false;
+        if same {
+            streamer.ids.confirmed = true;
+            if let Some(heard) = &mut streamer.heard {
+                heard.held = true;
+            }
+        } else {
+            // What came through the wrong id was about somebody else.
+            let misled = streamer.ids.channel.is_some() && streamer.heard.take().is_some();
+            streamer.broadcast = Broadcasts::default();
+            self.switch_channel(key, channel, true);
+            if misled {
+                self.ask_about(key);
+            }
+        }
+        self.check_configured(now, key);
+    }
+
+    /// Kick does not know the name that was asked by, nor (`Kind::Hint`) the table's user id.
+    pub(super) fn name_unknown(&mut self, now: Now, key: Key, kind: Kind) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let ids = &mut streamer.ids;
+        if let Some(slug) = ids.doubtful.take() {
+            return self.follow_rename(now, key, slug);
+        }
+        let renamed = ids.user.is_some();
+        let other_spelling = !renamed && kind != Kind::Hint && !ids.dashed && streamer.name.dashed().is_some();
+        ids.dashed = other_spelling;
+        ids.unknown |= !renamed && !other_spelling;
+        let hinted = !renamed && kind != Kind::Hint && ids.configured_user.is_some();
+        if other_spelling || hinted {
+            return self.asking.put(Queue::Fresh, key);
+        }
+        let (username, id) = (streamer.username.clone(), streamer.row.clone());
+        self.at(now.steady + UNKNOWN_NAME_PAUSE, Timer::UnknownName(key));
+        if !renamed && self.repeats.fails_once(now.steady, &unknown(&id), &username) {
+            self.log(Event::StreamerUnknown { username, id });
+        }
+    }
+
+    pub(super) fn ask_unknown_name(&mut self, key: Key) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let renamed =
+            streamer.ids.slug.as_ref().is_some_and(|slug| streamer.asked_slug() == *slug && *slug != streamer.name);
+        if streamer.ids.user.is_none() || renamed {
+            self.asking.put(Queue::Names, key);
+        }
+    }
+
+    /// The streamer goes by another name at Kick now: the id is followed, and the user told.
+    fn follow_rename(&mut self, now: Now, key: Key, slug: Slug) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        streamer.ids.slug = Some(slug.clone());
+        let (username, id) = (streamer.username.clone(), streamer.row.clone());
+        self.log(Event::StreamerRenamed { username, id, actual: slug.to_string() });
+        self.at(now.steady + UNKNOWN_NAME_PAUSE, Timer::UnknownName(key));
+        self.learn(key);
+    }
+
+    /// The row's name belongs to another user than we thought: nothing that we know is about them.
+    fn become_another(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        streamer.epoch += 1;
+        let ids = std::mem::take(&mut streamer.ids);
+        streamer.ids.configured_channel = ids.configured_channel;
+        streamer.ids.configured_user = ids.configured_user;
+        streamer.heard = None;
+        streamer.broadcast = Broadcasts::default();
+        streamer.found_offline = None;
+        let shown: Shown = streamer.table.shown;
+        streamer.believe_table(shown, now);
+        let name = streamer.name.clone();
+        self.learned.remove(&name);
+        if let Some(channel) = ids.channel {
+            self.unfollow(key, channel);
+        }
+        self.take_hints(now, key);
+        self.ask_about(key);
+    }
+
+    /// Keeps what Kick stated over restarts.
+    fn learn(&mut self, key: Key) {
+        let Some(Ids { slug: Some(slug), user: Some(user), channel, confirmed, .. }) =
+            self.streamers.get(&key).map(|streamer| &streamer.ids)
+        else {
+            return;
+        };
+        let Some(name) = self.streamers.get(&key).map(|streamer| streamer.name.clone()) else { return };
+        let learned = Learned {
+            name: name.clone(),
+            slug: slug.clone(),
+            user: Some(*user),
+            channel: channel.filter(|_| *confirmed),
+        };
+        if self.learned.get(&name) != Some(&learned) {
+            self.learned.insert(name, learned.clone());
+            self.out.push(Output::Learn(learned));
+        }
+    }
+}
+
+/// Names the failures of [`crate::repeats`] that concern one row's ids.
+pub(super) fn unknown(row: &RowId) -> String {
+    format!("unknown {row}")
+}
+
+pub(super) fn mismatch(row: &RowId) -> String {
+    format!("channel id {row}")
+}

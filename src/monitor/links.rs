@@ -1,0 +1,227 @@
+//! Which connection carries which push channel: R17 and R18.
+//!
+//! What a link is told is declared here; a link that begins anew is told everything again.
+
+use super::times::RESUBSCRIBED_AGAIN;
+use super::{Key, Monitor, Output, Timer};
+use crate::domain::event::Event;
+use crate::domain::push::{LinkEvent, LinkId};
+use crate::domain::{ChannelId, Now, Steady};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The connections and what they carry.
+#[derive(Debug)]
+pub(super) struct Links {
+    pub(super) per_link: usize,
+    links: BTreeMap<LinkId, Link>,
+    homes: BTreeMap<ChannelId, Home>,
+    /// Links that can carry more.
+    roomy: BTreeSet<LinkId>,
+    next: u32,
+    /// What links are to be told at the end of this turn, and in which order: one order a link.
+    follow: BTreeMap<LinkId, Vec<ChannelId>>,
+    unfollow: BTreeMap<LinkId, Vec<ChannelId>>,
+    opened: Vec<LinkId>,
+    closed: Vec<LinkId>,
+}
+
+#[derive(Debug, Default)]
+struct Link {
+    channels: BTreeSet<ChannelId>,
+    /// The thread runs and takes orders.
+    started: bool,
+    connected: bool,
+}
+
+/// Where a channel is carried.
+#[derive(Debug)]
+struct Home {
+    link: LinkId,
+    /// Since when its subscription is confirmed.
+    subscribed: Option<Steady>,
+}
+
+impl Links {
+    pub(super) fn new(per_link: usize) -> Links {
+        Links {
+            per_link,
+            links: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            roomy: BTreeSet::new(),
+            next: 0,
+            follow: BTreeMap::new(),
+            unfollow: BTreeMap::new(),
+            opened: Vec::new(),
+            closed: Vec::new(),
+        }
+    }
+
+    /// Whether this link is one of ours and was told to carry this channel.
+    pub(super) fn carries(&self, link: LinkId, channel: ChannelId) -> bool {
+        self.homes.get(&channel).is_some_and(|home| home.link == link)
+    }
+
+    pub(super) fn subscribed_since(&self, channel: ChannelId) -> Option<Steady> {
+        self.homes.get(&channel).and_then(|home| home.subscribed)
+    }
+
+    pub(super) fn subscribed(&self) -> usize {
+        self.homes.values().filter(|home| home.subscribed.is_some()).count()
+    }
+
+    pub(super) fn connected(&self) -> usize {
+        self.links.values().filter(|link| link.connected).count()
+    }
+
+    /// Carries a channel from now on, on the first link that has room, so that few are open.
+    fn follow(&mut self, channel: ChannelId) {
+        if self.homes.contains_key(&channel) {
+            return;
+        }
+        let id = self.roomy.first().copied().unwrap_or_else(|| {
+            let id = LinkId(self.next);
+            self.next += 1;
+            self.roomy.insert(id);
+            self.opened.push(id);
+            id
+        });
+        let link = self.links.entry(id).or_default();
+        link.channels.insert(channel);
+        if link.channels.len() >= self.per_link {
+            self.roomy.remove(&id);
+        }
+        if link.started {
+            self.follow.entry(id).or_default().push(channel);
+        }
+        self.homes.insert(channel, Home { link: id, subscribed: None });
+    }
+
+    fn unfollow(&mut self, channel: ChannelId) {
+        let Some(home) = self.homes.remove(&channel) else { return };
+        let Some(link) = self.links.get_mut(&home.link) else { return };
+        link.channels.remove(&channel);
+        self.roomy.insert(home.link);
+        if let Some(pending) = self.follow.get_mut(&home.link) {
+            pending.retain(|other| *other != channel);
+        }
+        if link.channels.is_empty() {
+            self.links.remove(&home.link);
+            self.roomy.remove(&home.link);
+            self.follow.remove(&home.link);
+            self.unfollow.remove(&home.link);
+            self.closed.push(home.link);
+        } else if link.started {
+            self.unfollow.entry(home.link).or_default().push(channel);
+        }
+    }
+
+    /// Says what links are to be told. Unfollowing comes first: a channel that left and came back in
+    /// one turn is then followed.
+    pub(super) fn flush(&mut self, out: &mut Vec<Output>) {
+        let closed = std::mem::take(&mut self.closed);
+        for id in self.opened.drain(..) {
+            if !closed.contains(&id) {
+                out.push(Output::OpenLink(id));
+            }
+        }
+        out.extend(std::mem::take(&mut self.unfollow).into_iter().map(|(id, gone)| Output::Unsubscribe(id, gone)));
+        let follow = std::mem::take(&mut self.follow).into_iter().filter(|(_, new)| !new.is_empty());
+        out.extend(follow.map(|(id, new)| Output::Subscribe(id, new)));
+        out.extend(closed.into_iter().map(Output::CloseLink));
+    }
+}
+
+impl Monitor {
+    pub(super) fn take_link(&mut self, now: Now, id: LinkId, event: LinkEvent) {
+        let Some(link) = self.links.links.get_mut(&id) else { return };
+        match event {
+            LinkEvent::Started => {
+                link.started = true;
+                let all: Vec<ChannelId> = link.channels.iter().copied().collect();
+                self.links.follow.insert(id, all);
+                self.links.unfollow.remove(&id);
+                self.lost_link(id);
+            }
+            LinkEvent::Connected => link.connected = true,
+            LinkEvent::Disconnected => self.lost_link(id),
+            LinkEvent::Subscribed(channel) => self.subscribed(now, id, channel),
+            LinkEvent::SubscriptionFailed(channel) => self.subscription_failed(now, channel),
+            LinkEvent::Unreadable => self.discard("push_unreadable", format!("on link {}", id.0)),
+        }
+    }
+
+    /// R18: a lost connection changes no status; only what is confirmed is no longer.
+    fn lost_link(&mut self, id: LinkId) {
+        let Some(link) = self.links.links.get_mut(&id) else { return };
+        link.connected = false;
+        for channel in &link.channels {
+            if let Some(home) = self.links.homes.get_mut(channel) {
+                home.subscribed = None;
+            }
+        }
+    }
+
+    /// R17: whatever happened while we were not listening, the API knows, now or a little later.
+    fn subscribed(&mut self, now: Now, id: LinkId, channel: ChannelId) {
+        let Some(home) = self.links.homes.get_mut(&channel) else { return };
+        if home.link != id {
+            return;
+        }
+        home.subscribed = Some(now.steady);
+        self.repeats.works(&subscription(channel));
+        for key in self.by_channel.get(&channel).cloned().unwrap_or_default() {
+            self.ask_about(key);
+            self.at(now.steady + RESUBSCRIBED_AGAIN, Timer::Ask(key));
+            self.at(now.steady + self.settings.hold, Timer::Ask(key));
+        }
+    }
+
+    fn subscription_failed(&mut self, now: Now, channel: ChannelId) {
+        let keys = self.by_channel.get(&channel).cloned().unwrap_or_default();
+        for key in keys {
+            let Some(streamer) = self.streamers.get(&key) else { continue };
+            let username = streamer.username.clone();
+            if self.repeats.fails(now.steady, &subscription(channel), &username) {
+                self.log(Event::SubscriptionFailed { username, channel: channel.to_string() });
+            }
+        }
+    }
+
+    /// Follows a streamer's channel, for as long as any row needs it.
+    pub(super) fn follow(&mut self, key: Key, channel: ChannelId) {
+        let keys = self.by_channel.entry(channel).or_default();
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+        self.links.follow(channel);
+    }
+
+    /// Does not follow it for this row any more.
+    pub(super) fn unfollow(&mut self, key: Key, channel: ChannelId) {
+        let Some(keys) = self.by_channel.get_mut(&channel) else { return };
+        keys.retain(|other| *other != key);
+        if keys.is_empty() {
+            self.by_channel.remove(&channel);
+            self.links.unfollow(channel);
+        }
+    }
+
+    /// The push settings changed: all connections are made anew, under new numbers, so that nothing
+    /// late from the old ones is taken for theirs.
+    pub(super) fn relink(&mut self) {
+        let old = std::mem::take(&mut self.links.links);
+        self.links.homes.clear();
+        self.links.roomy.clear();
+        self.links.follow.clear();
+        self.links.unfollow.clear();
+        self.links.closed.extend(old.into_keys());
+        let channels: Vec<ChannelId> = self.by_channel.keys().copied().collect();
+        for channel in channels {
+            self.links.follow(channel);
+        }
+    }
+}
+
+fn subscription(channel: ChannelId) -> String {
+    format!("subscription {channel}")
+}

@@ -1,0 +1,105 @@
+//! Push evidence: R1 to R4, and R11, which measures push by what the sweep finds.
+
+use super::streamer::{Heard, Verdict};
+use super::times::{MISSED_MAX, PUSH_GRACE};
+use super::{Key, Monitor, Timer};
+use crate::domain::event::Event;
+use crate::domain::push::{LinkId, Push, PushKind};
+use crate::domain::{Now, Source, Status};
+
+impl Monitor {
+    pub(super) fn take_push(&mut self, now: Now, link: LinkId, push: &Push) {
+        if !self.links.carries(link, push.named) {
+            return self.discard("push_stranger", format!("channel {} is not followed on link {}", push.named, link.0));
+        }
+        // R4.
+        if push.inside.is_some_and(|inside| inside != push.named) {
+            return self.discard("push_conflict", format!("channel {} speaks of {:?}", push.named, push.inside));
+        }
+        self.last_push = Some(push.received);
+        for key in self.by_channel.get(&push.named).cloned().unwrap_or_default() {
+            self.take_push_for(now, key, push);
+        }
+    }
+
+    pub(super) fn discard(&mut self, what: &'static str, text: String) {
+        self.discarded += 1;
+        let text = format!("{text}; {} so far", self.discarded);
+        self.log(Event::Detail { what, text });
+    }
+
+    fn take_push_for(&mut self, now: Now, key: Key, push: &Push) {
+        let kick_at = self.kick_time(now);
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let (verdict, status) = match push.what {
+            PushKind::Live { livestream, created_at } => (streamer.judge_live(livestream, created_at), Status::Online),
+            PushKind::Stop { livestream } => (streamer.judge_stop(livestream), Status::Offline),
+        };
+        // R12: through a suspect id that Kick never confirmed, push is only a question.
+        let questionable = streamer.ids.suspect && !streamer.ids.confirmed;
+        match verdict {
+            Verdict::Nothing => {}
+            Verdict::Ask => self.ask_about(key),
+            Verdict::Believe if questionable => self.ask_about(key),
+            Verdict::Believe => {
+                match push.what {
+                    PushKind::Live { livestream, created_at } => streamer.broadcast.begin(livestream, created_at),
+                    PushKind::Stop { livestream } => streamer.broadcast.end(livestream),
+                }
+                let held = streamer.ids.confirmed;
+                streamer.heard = Some(Heard { status, at: push.received, kick_at, held });
+                self.push_works(key, status);
+                self.believe_push(now, key, status, push);
+            }
+        }
+    }
+
+    /// A push event that only repeats what the sweep found first is no change, and is not logged as one.
+    fn believe_push(&mut self, now: Now, key: Key, status: Status, push: &Push) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        if streamer.belief.status == Some(status) {
+            streamer.belief.verified = true;
+            streamer.doubt = None;
+            streamer.vanished = None;
+            self.asking.no_second_look(key);
+            return self.write(now, key);
+        }
+        self.believe(now, key, status, Source::Push, push.received);
+    }
+
+    /// R11: an event came, so push is alive, and what the sweep found for this streamer was told.
+    fn push_works(&mut self, key: Key, status: Status) {
+        self.missed_in_a_row = 0;
+        self.repeats.works("push_silent");
+        self.routine.awaited_push.retain(|(awaited, found), _| *awaited != key || *found != status);
+    }
+
+    /// R11: the sweep found a change; push has a little time to tell of it too.
+    pub(super) fn await_push(&mut self, now: Now, key: Key, status: Status) {
+        let Some(streamer) = self.streamers.get(&key) else { return };
+        let healthy = streamer.ids.channel.and_then(|channel| self.links.subscribed_since(channel));
+        if healthy.is_some_and(|since| now.steady.since(since) > self.settings.hold) {
+            let due = now.steady + PUSH_GRACE;
+            self.routine.awaited_push.insert((key, status), due);
+            self.at(due, Timer::PushGrace(key));
+        }
+    }
+
+    pub(super) fn push_did_not_come(&mut self, now: Now, key: Key) {
+        for status in [Status::Online, Status::Offline] {
+            let due = self.routine.awaited_push.get(&(key, status)).is_some_and(|due| *due <= now.steady);
+            if !due {
+                continue;
+            }
+            self.routine.awaited_push.remove(&(key, status));
+            let Some(streamer) = self.streamers.get(&key) else { continue };
+            let username = streamer.username.clone();
+            self.log(Event::PushMissed { username, status });
+            self.missed_in_a_row += 1;
+            self.suspect(key);
+            if self.missed_in_a_row >= MISSED_MAX && self.repeats.fails(now.steady, "push_silent", "") {
+                self.log(Event::PushSilent { missed: self.missed_in_a_row });
+            }
+        }
+    }
+}

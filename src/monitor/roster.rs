@@ -1,0 +1,195 @@
+//! The roster: who is watched, and what the table shows of them. R13 to R16.
+
+use super::ids::{mismatch, unknown};
+use super::streamer::{Belief, Broadcasts, Ids, Streamer, Table};
+use super::times::OVERRULED_MAX;
+use super::writes::refusal;
+use super::{Key, Monitor};
+use crate::domain::event::Event;
+use crate::domain::row::{RosterRead, Row, Shown};
+use crate::domain::{Now, RowId, Slug, Source, Steady, UnusableName};
+use std::collections::BTreeSet;
+
+impl Monitor {
+    pub(super) fn take_roster(&mut self, now: Now, read: RosterRead) {
+        // R14: an empty table may be one that somebody is about to fill again.
+        if read.rows.is_empty() && !self.by_row.is_empty() && !self.emptied {
+            self.emptied = true;
+            return;
+        }
+        self.emptied = false;
+        let first = !self.loaded;
+        self.loaded = true;
+        let present: BTreeSet<&RowId> = read.rows.iter().map(|row| &row.id).collect();
+        let gone: Vec<Key> =
+            self.by_row.iter().filter(|(row, _)| !present.contains(row)).map(|(_, key)| *key).collect();
+        self.unusable.retain(|row, _| present.contains(row));
+        let mut added = 0;
+        let mut removed = gone.len();
+        for key in gone {
+            self.forget(key);
+        }
+        for row in read.rows {
+            match self.take_row(now, row, read.started) {
+                RowNews::None => {}
+                RowNews::Added => added += 1,
+                RowNews::Replaced => {
+                    added += 1;
+                    removed += 1;
+                }
+                RowNews::Removed => removed += 1,
+            }
+        }
+        if first || added > 0 || removed > 0 {
+            self.log(Event::RosterLoaded { streamers: self.streamers.len(), added, removed });
+        }
+        if first {
+            self.schedule_sweep(now);
+        }
+        self.check_ready(now);
+    }
+
+    fn take_row(&mut self, now: Now, row: Row, read_at: Steady) -> RowNews {
+        let known = self.by_row.get(&row.id).copied();
+        let name = match Slug::from_username(&row.username) {
+            Ok(name) => name,
+            Err(reason) => {
+                if let Some(key) = known {
+                    self.forget(key);
+                }
+                self.report_unusable(row, reason);
+                return if known.is_some() { RowNews::Removed } else { RowNews::None };
+            }
+        };
+        self.unusable.remove(&row.id);
+        let Some(key) = known else {
+            self.welcome(now, row, name);
+            return RowNews::Added;
+        };
+        let Some(streamer) = self.streamers.get_mut(&key) else { return RowNews::None };
+        if streamer.name != name {
+            // R14: somebody else, in the same row.
+            self.forget(key);
+            self.welcome(now, row, name);
+            return RowNews::Replaced;
+        }
+        streamer.username = row.username;
+        let hints_changed = streamer.ids.configured_channel != row.channel || streamer.ids.configured_user != row.user;
+        if hints_changed {
+            streamer.ids.configured_channel = row.channel;
+            streamer.ids.configured_user = row.user;
+            self.take_hints(now, key);
+        }
+        self.compare_shown(now, key, row.shown, read_at);
+        RowNews::None
+    }
+
+    fn report_unusable(&mut self, row: Row, reason: UnusableName) {
+        if self.unusable.get(&row.id) == Some(&row.username) {
+            return;
+        }
+        self.log(Event::StreamerUnusable {
+            username: row.username.clone(),
+            id: row.id.clone(),
+            reason: reason.to_string(),
+        });
+        self.unusable.insert(row.id, row.username);
+    }
+
+    /// R13: a new row starts with what the table shows, not yet verified.
+    fn welcome(&mut self, now: Now, row: Row, name: Slug) {
+        let key = Key(self.next_key);
+        self.next_key += 1;
+        let unknown = Belief { status: None, verified: false, since: now, source: Source::Sweep, received: now.steady };
+        let mut streamer = Streamer {
+            row: row.id.clone(),
+            username: row.username,
+            name,
+            epoch: 0,
+            ids: Ids { configured_user: row.user, configured_channel: row.channel, ..Ids::default() },
+            belief: unknown,
+            heard: None,
+            broadcast: Broadcasts::default(),
+            found_offline: None,
+            doubt: None,
+            vanished: None,
+            table: Table::new(row.shown),
+        };
+        streamer.believe_table(row.shown, now);
+        self.streamers.insert(key, streamer);
+        self.by_row.insert(row.id, key);
+        self.routine.greet(key);
+        self.take_hints(now, key);
+        self.ask_about(key);
+    }
+
+    /// R14: a row that is gone is forgotten with all that was queued for it.
+    fn forget(&mut self, key: Key) {
+        let Some(streamer) = self.streamers.remove(&key) else { return };
+        if let Some(channel) = streamer.ids.channel {
+            self.unfollow(key, channel);
+        }
+        if self.by_row.get(&streamer.row) == Some(&key) {
+            self.by_row.remove(&streamer.row);
+        }
+        self.asking.forget(key);
+        self.writes.forget(key);
+        self.routine.forget(key);
+        for failure in [refusal(&streamer.row), unknown(&streamer.row), mismatch(&streamer.row)] {
+            self.repeats.works(&failure);
+        }
+    }
+
+    /// R15: the table shows something else than we know of.
+    fn compare_shown(&mut self, now: Now, key: Key, shown: Shown, read_at: Steady) {
+        let hold = self.settings.hold;
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let table = &mut streamer.table;
+        let outdated = table.confirmed.is_some_and(|(_, at)| read_at <= at);
+        if outdated || self.writes.is_busy(&streamer.row) || table.settled == Some((table.shown, shown)) {
+            return;
+        }
+        if shown == table.shown {
+            table.overruled = 0;
+            return;
+        }
+        let before = std::mem::replace(&mut table.shown, shown);
+        let Some(believed) = streamer.belief.status else {
+            streamer.believe_table(shown, now);
+            return self.ask_about(key);
+        };
+        if shown == Shown::Known(believed) {
+            // Another instance, or the user, wrote what was about to be written.
+            return self.writes.settle(key);
+        }
+        let ours = table.confirmed.filter(|(status, _)| *status == believed && before == Shown::Known(believed));
+        let undone = ours.is_some_and(|(_, at)| self.writes.may_be_undone(at));
+        if ours.is_some() && !undone {
+            table.overruled += 1;
+            if table.overruled >= OVERRULED_MAX {
+                // R21: a trigger turns our value into its own; that is how this table says it.
+                table.settled = Some((before, shown));
+                table.shown = before;
+                return;
+            }
+        }
+        let heard = streamer
+            .heard
+            .is_some_and(|heard| heard.status == believed && heard.held && now.steady.since(heard.at) < hold);
+        // A status that is neither of the two values knows nothing better than we do.
+        if heard || undone || shown == Shown::Unknown {
+            return self.write(now, key);
+        }
+        streamer.believe_table(shown, now);
+        self.writes.settle(key);
+        self.ask_about(key);
+    }
+}
+
+/// What a row of a read brought.
+enum RowNews {
+    None,
+    Added,
+    Replaced,
+    Removed,
+}

@@ -1,0 +1,150 @@
+//! What happens by the clock: the routine sweep, the first complete comparison, the heartbeat.
+
+use super::asking::Queue;
+use super::times::USERS_BATCH;
+use super::{Key, Monitor, Output, Timer};
+use crate::domain::event::Event;
+use crate::domain::{Now, Status, Steady};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The state of the routine.
+#[derive(Debug)]
+pub(super) struct Routine {
+    born: Steady,
+    /// Streamers of the first roster that no answer has covered yet.
+    unmet: BTreeSet<Key>,
+    pub(super) ready: bool,
+    cycle: Option<Cycle>,
+    /// Statuses that the sweep put right, in this cycle.
+    pub(super) corrected: usize,
+    /// Changes that the sweep found and push has until then to tell of (R11).
+    pub(super) awaited_push: BTreeMap<(Key, Status), Steady>,
+}
+
+/// One sweep.
+#[derive(Debug)]
+struct Cycle {
+    began: Steady,
+    covers: usize,
+    left: BTreeSet<Key>,
+}
+
+impl Routine {
+    pub(super) fn new(now: Now) -> Routine {
+        Routine {
+            born: now.steady,
+            unmet: BTreeSet::new(),
+            ready: false,
+            cycle: None,
+            corrected: 0,
+            awaited_push: BTreeMap::new(),
+        }
+    }
+
+    /// A new row, which the first complete comparison must cover.
+    pub(super) fn greet(&mut self, key: Key) {
+        if !self.ready {
+            self.unmet.insert(key);
+        }
+    }
+
+    pub(super) fn forget(&mut self, key: Key) {
+        self.unmet.remove(&key);
+        self.awaited_push.retain(|(awaited, _), _| *awaited != key);
+        if let Some(cycle) = &mut self.cycle {
+            cycle.left.remove(&key);
+        }
+        self.cycle.take_if(|cycle| cycle.left.is_empty());
+    }
+}
+
+impl Monitor {
+    /// The next sweep comes one interval from now, whatever was planned.
+    pub(super) fn schedule_sweep(&mut self, now: Now) {
+        self.timers.retain(|(_, timer)| *timer != Timer::Sweep);
+        self.at(now.steady + self.settings.sweep, Timer::Sweep);
+    }
+
+    /// Compares everybody with the API. A sweep that is still under way is not begun again.
+    pub(super) fn begin_sweep(&mut self, now: Now) {
+        self.schedule_sweep(now);
+        if self.routine.cycle.is_some() || self.streamers.is_empty() {
+            return;
+        }
+        self.say_if_behind(now);
+        let keys: Vec<Key> = self.streamers.keys().copied().collect();
+        self.routine.corrected = 0;
+        self.routine.cycle =
+            Some(Cycle { began: now.steady, covers: keys.len(), left: keys.iter().copied().collect() });
+        for key in keys {
+            self.asking.put(Queue::Routine, key);
+            if self.streamers.get(&key).is_some_and(|streamer| streamer.belief.status == Some(Status::Online)) {
+                self.reveal_channel(key);
+            }
+        }
+    }
+
+    /// R22: a sweep that cannot fit is a problem that is said, with the interval that would fit.
+    fn say_if_behind(&mut self, now: Now) {
+        let named = self.streamers.values().filter(|streamer| streamer.ids.user.is_none()).count();
+        let listed = self.streamers.len() - named;
+        let requests = listed.div_ceil(USERS_BATCH) + named.div_ceil(self.settings.batch);
+        let takes = self.asking.budget.time_for(requests);
+        if takes <= self.settings.sweep {
+            self.repeats.works("sweep_behind");
+        } else if self.repeats.fails(now.steady, "sweep_behind", "") {
+            self.log(Event::SweepBehind {
+                streamers: self.streamers.len(),
+                seconds: takes.as_secs_f64(),
+                fitting: takes.as_secs() + 1,
+            });
+        }
+    }
+
+    /// An answer covered this streamer, whatever it said.
+    pub(super) fn routine_compared(&mut self, now: Now, key: Key) {
+        self.routine.unmet.remove(&key);
+        let Some(cycle) = &mut self.routine.cycle else { return };
+        cycle.left.remove(&key);
+        if cycle.left.is_empty() {
+            let (streamers, seconds) = (cycle.covers, now.steady.since(cycle.began).as_secs_f64());
+            self.routine.cycle = None;
+            self.log(Event::SweepDone { streamers, seconds, corrected: self.routine.corrected });
+        }
+    }
+
+    /// Says once that every streamer of the roster has been compared.
+    pub(super) fn check_ready(&mut self, now: Now) {
+        if self.routine.ready || !self.loaded || !self.routine.unmet.is_empty() {
+            return;
+        }
+        self.routine.ready = true;
+        self.out.push(Output::Ready);
+        self.log(Event::Ready {
+            version: env!("CARGO_PKG_VERSION"),
+            seconds: now.steady.since(self.routine.born).as_secs_f64(),
+            streamers: self.streamers.len(),
+        });
+    }
+
+    pub(super) fn schedule_heartbeat(&mut self, now: Now) {
+        self.timers.retain(|(_, timer)| *timer != Timer::Heartbeat);
+        if let Some(every) = self.settings.heartbeat {
+            self.at(now.steady + every, Timer::Heartbeat);
+        }
+    }
+
+    pub(super) fn heartbeat(&mut self, now: Now) {
+        let online = self.streamers.values().filter(|streamer| streamer.belief.status == Some(Status::Online)).count();
+        self.log(Event::Heartbeat {
+            streamers: self.streamers.len(),
+            online,
+            subscribed: self.links.subscribed(),
+            connections: self.links.connected(),
+            pending: self.writes.pending(),
+            token_expires_in: self.token_expires.map(|at| at.since(now.steady)),
+            last_event_ago: self.last_push.map(|at| now.steady.since(at)),
+        });
+        self.schedule_heartbeat(now);
+    }
+}

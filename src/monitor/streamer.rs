@@ -1,0 +1,352 @@
+//! One streamer: what we believe, why, and the rules that judge one piece of evidence about them.
+//!
+//! Nothing here knows other streamers, queues or connections.
+
+use crate::domain::ask::Endpoint;
+use crate::domain::row::Shown;
+use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Source, Status, Steady, UserId, time::Timestamp};
+use crate::monitor::times::{CLOCK_MARGIN, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH, STALE_LIVE, UNCONFIRMED_GRACE};
+use std::time::Duration;
+
+/// How many ended broadcasts are remembered for each streamer.
+const ENDED_MAX: usize = 8;
+
+/// One row of the roster and everything known of its streamer.
+#[derive(Debug)]
+pub(crate) struct Streamer {
+    pub row: RowId,
+    /// As the table has it.
+    pub username: String,
+    /// The username, normalised.
+    pub name: Slug,
+    /// Grows when the row names somebody else: answers about the one before are then dropped.
+    pub epoch: u32,
+    pub ids: Ids,
+    pub belief: Belief,
+    /// The last push event that was believed.
+    pub heard: Option<Heard>,
+    pub broadcast: Broadcasts,
+    /// When the request that last found the streamer Offline started, in Kick's time.
+    pub found_offline: Option<Timestamp>,
+    /// A change that waits for a second look.
+    pub doubt: Option<Doubt>,
+    /// Since when the streamer is missing from every endpoint.
+    pub vanished: Option<Steady>,
+    pub table: Table,
+}
+
+/// What Kick calls this streamer.
+#[derive(Debug, Default)]
+pub(crate) struct Ids {
+    /// The slug that Kick answered with; the name until then.
+    pub slug: Option<Slug>,
+    /// The user id that Kick gave for the name.
+    pub user: Option<UserId>,
+    /// The user id that the table gives; a hint for a name that Kick does not know.
+    pub configured_user: Option<UserId>,
+    /// The channel id that push is followed by.
+    pub channel: Option<ChannelId>,
+    /// The channel id that the table gives; a hint.
+    pub configured_channel: Option<ChannelId>,
+    /// Kick stated `channel` itself.
+    pub confirmed: bool,
+    /// Something speaks against `channel`: it is looked up again, and unless it is confirmed, push
+    /// through it is only a question (RULES R12).
+    pub suspect: bool,
+    /// Kick did not know the name; the other spelling is asked about.
+    pub dashed: bool,
+    /// Kick knows neither spelling, and it was said.
+    pub unknown: bool,
+    /// An answer showed this other slug for the user id: the name must be asked about.
+    pub doubtful: Option<Slug>,
+}
+
+/// What we hold to be true.
+#[derive(Debug)]
+pub(crate) struct Belief {
+    /// None: not known.
+    pub status: Option<Status>,
+    /// Kick said so to us; otherwise it is only what the table showed.
+    pub verified: bool,
+    pub since: Now,
+    pub source: Source,
+    /// When the evidence was received; for the latency of the write.
+    pub received: Steady,
+}
+
+/// A push event that was believed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    pub status: Status,
+    pub at: Steady,
+    /// The same in Kick's time.
+    pub kick_at: Timestamp,
+    /// It came through an id that Kick confirmed, so the hold applies.
+    pub held: bool,
+}
+
+/// The broadcasts that push told of.
+#[derive(Debug, Default)]
+pub(crate) struct Broadcasts {
+    /// The one that is running, if its id is known.
+    pub current: Option<LivestreamId>,
+    pub highest: Option<LivestreamId>,
+    /// The last ones that a stop ended.
+    pub ended: Vec<LivestreamId>,
+    /// When the running one began, by Kick's clock.
+    pub start: Option<Timestamp>,
+    /// When the one that a stop ended had begun.
+    pub ended_start: Option<Timestamp>,
+}
+
+/// What the table is known to show.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub shown: Shown,
+    /// Our last confirmed write.
+    pub confirmed: Option<(Status, Steady)>,
+    /// How often in a row a confirmed write was found overruled, as by a trigger.
+    pub overruled: u8,
+    /// What the row shows after our write of the first, for good: taken as written (RULES R21).
+    pub settled: Option<(Shown, Shown)>,
+    /// Times set aside or refused in a row.
+    pub set_aside: u32,
+    /// Not to be written before.
+    pub not_before: Steady,
+}
+
+/// What one answer says of one streamer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Observation {
+    pub status: Status,
+    /// When the broadcast began, if the answer says.
+    pub start: Option<Timestamp>,
+    /// The answer names the streamer, rather than leaving them out of a list of those live.
+    pub explicit: bool,
+    pub endpoint: Endpoint,
+    /// How many the request asked about.
+    pub batch: usize,
+    /// When the request was sent, and the same in Kick's time.
+    pub started: Steady,
+    pub kick_started: Timestamp,
+}
+
+/// A first observation that needs a second one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Doubt {
+    pub first: Observation,
+    /// Only another endpoint will do (RULES R7).
+    pub elsewhere: bool,
+}
+
+/// What a push event means for a streamer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Believe it.
+    Believe,
+    /// Ask the API.
+    Ask,
+    /// Nothing new.
+    Nothing,
+}
+
+/// What an observation means for a streamer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// It agrees with what is believed.
+    Agrees,
+    /// It changes the belief.
+    Changes,
+    /// It would, after a second look; `elsewhere`: by another endpoint.
+    Doubts { elsewhere: bool },
+    /// It is not to be counted; ask again then.
+    NotBefore(Steady),
+    /// It is not to be counted.
+    Nothing,
+}
+
+impl Streamer {
+    /// R1: a live event.
+    pub(crate) fn judge_live(&self, livestream: LivestreamId, created_at: Option<Timestamp>) -> Verdict {
+        if self.broadcast.current == Some(livestream) {
+            return Verdict::Nothing;
+        }
+        if self.broadcast.highest.is_some_and(|highest| livestream <= highest) {
+            return Verdict::Ask;
+        }
+        let outdated = match (created_at, self.found_offline) {
+            (Some(created), Some(offline)) => later_by(offline, created) > CLOCK_MARGIN,
+            _ => false,
+        };
+        if outdated { Verdict::Ask } else { Verdict::Believe }
+    }
+
+    /// R2: a stop event. An id that a stop already ended is a repetition: it says nothing of a
+    /// broadcast that has begun since, whose own id we may not know.
+    pub(crate) fn judge_stop(&self, livestream: LivestreamId) -> Verdict {
+        let seen = &self.broadcast;
+        if seen.ended.contains(&livestream) {
+            return if self.belief.status == Some(Status::Online) { Verdict::Ask } else { Verdict::Nothing };
+        }
+        if seen.current == Some(livestream) || seen.highest.is_none_or(|highest| livestream >= highest) {
+            Verdict::Believe
+        } else {
+            Verdict::Nothing
+        }
+    }
+
+    /// R7 to R9, R13: what an observation means, R10 aside.
+    pub(crate) fn weigh(&self, seen: &Observation, hold: Duration) -> Weight {
+        if let Some(heard) = self.heard.filter(|heard| heard.status != seen.status) {
+            if let Some(weight) = self.weigh_against_push(&heard, seen, hold) {
+                return weight;
+            }
+        }
+        let Some(believed) = self.belief.status else { return Weight::Changes };
+        if believed == seen.status {
+            return Weight::Agrees;
+        }
+        match (&self.doubt, seen.status) {
+            (Some(doubt), status) if doubt.first.status == status => {
+                if doubt.settled_by(seen) {
+                    Weight::Changes
+                } else {
+                    Weight::Nothing
+                }
+            }
+            // R8: one observation is enough.
+            (_, Status::Online) => Weight::Changes,
+            (_, Status::Offline) => Weight::Doubts { elsewhere: false },
+        }
+    }
+
+    /// R7: an observation that contradicts the last push event. None: the event says nothing against it.
+    fn weigh_against_push(&self, heard: &Heard, seen: &Observation, hold: Duration) -> Option<Weight> {
+        let shielded = heard.at + if heard.held { hold } else { UNCONFIRMED_GRACE.min(hold) };
+        if seen.status == Status::Offline {
+            return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
+        }
+        if seen.started < heard.at {
+            return Some(Weight::NotBefore(shielded));
+        }
+        let Some(start) = seen.start else {
+            return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
+        };
+        if later_by(start, heard.kick_at) > CLOCK_MARGIN {
+            return None;
+        }
+        let ended = self.broadcast.ended_start.is_some_and(|ended| apart(ended, start) <= SAME_BROADCAST);
+        if !(ended || start <= heard.kick_at) || !heard.held {
+            return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
+        }
+        if seen.started < heard.at + STALE_LIVE {
+            return Some(if seen.started < shielded { Weight::NotBefore(shielded) } else { Weight::Nothing });
+        }
+        if self.belief.status == Some(Status::Online) {
+            return None;
+        }
+        match &self.doubt {
+            Some(doubt) if doubt.elsewhere && doubt.first.status == Status::Online => None,
+            _ => Some(Weight::Doubts { elsewhere: true }),
+        }
+    }
+
+    /// Believes a status from now on.
+    pub(crate) fn believe(&mut self, status: Status, source: Source, received: Steady, now: Now) {
+        self.belief = Belief { status: Some(status), verified: true, since: now, source, received };
+        self.doubt = None;
+        self.vanished = None;
+    }
+
+    /// Takes over what the table shows, which Kick has yet to confirm (RULES R13, R15).
+    pub(crate) fn believe_table(&mut self, shown: Shown, now: Now) {
+        let status = match shown {
+            Shown::Known(status) => Some(status),
+            Shown::Unknown => None,
+        };
+        self.belief = Belief { status, verified: false, since: now, source: Source::Sweep, received: now.steady };
+        self.doubt = None;
+    }
+
+    /// The slug to ask Kick by.
+    pub(crate) fn asked_slug(&self) -> Slug {
+        if self.ids.doubtful.is_none() {
+            if let Some(slug) = &self.ids.slug {
+                return slug.clone();
+            }
+        }
+        self.ids.dashed.then(|| self.name.dashed()).flatten().unwrap_or_else(|| self.name.clone())
+    }
+}
+
+impl Doubt {
+    /// R9, R10: whether the second observation bears the first one out.
+    fn settled_by(&self, second: &Observation) -> bool {
+        let elsewhere = second.endpoint != self.first.endpoint;
+        let trusted = elsewhere || (!self.elsewhere && second.batch <= SMALL_BATCH);
+        let explicit = second.status == Status::Online || second.explicit || self.first.explicit;
+        trusted && explicit && second.started >= self.first.started + SECOND_LOOK
+    }
+}
+
+impl Broadcasts {
+    /// A broadcast began.
+    pub(crate) fn begin(&mut self, livestream: LivestreamId, start: Option<Timestamp>) {
+        self.current = Some(livestream);
+        self.highest = self.highest.max(Some(livestream));
+        self.start = start;
+    }
+
+    /// A stop ended this one.
+    pub(crate) fn end(&mut self, livestream: LivestreamId) {
+        self.highest = self.highest.max(Some(livestream));
+        self.remember_ended(livestream);
+        self.current = None;
+        self.ended_start = self.start.take();
+    }
+
+    /// The API says that a broadcast runs that began then. If it is not the one whose id we know, that
+    /// one has ended unheard, and a late stop for it must not end the new one.
+    pub(crate) fn seen_running(&mut self, start: Option<Timestamp>) {
+        let Some(start) = start else { return };
+        let another = self.start.is_some_and(|known| later_by(start, known) > SAME_BROADCAST);
+        if another {
+            if let Some(unheard) = self.current.take() {
+                self.remember_ended(unheard);
+            }
+        }
+        if another || self.start.is_none() {
+            self.start = Some(start);
+        }
+    }
+
+    /// The API says that none runs.
+    pub(crate) fn seen_none(&mut self) {
+        self.current = None;
+        self.start = None;
+    }
+
+    fn remember_ended(&mut self, livestream: LivestreamId) {
+        if !self.ended.contains(&livestream) {
+            if self.ended.len() == ENDED_MAX {
+                self.ended.remove(0);
+            }
+            self.ended.push(livestream);
+        }
+    }
+}
+
+impl Table {
+    pub(crate) fn new(shown: Shown) -> Table {
+        Table { shown, confirmed: None, overruled: 0, settled: None, set_aside: 0, not_before: Steady::default() }
+    }
+}
+
+/// How much later `a` is than `b`; zero if it is not.
+fn later_by(a: Timestamp, b: Timestamp) -> Duration {
+    Duration::try_from(a.duration_since(b)).unwrap_or(Duration::ZERO)
+}
+
+fn apart(a: Timestamp, b: Timestamp) -> Duration {
+    later_by(a, b).max(later_by(b, a))
+}

@@ -1,0 +1,320 @@
+//! The API's evidence: R5, R6 and R10; the weighing of each observation, R7 to R9, is the streamer's.
+
+use super::asking::{Flight, Kind, Queue};
+use super::streamer::{Doubt, Observation, Weight};
+use super::times::{FLIPS_ALWAYS, FLIPS_SHARE, RETRY_AFTER_MAX, SECOND_LOOK, UNSETTLED_LOOK, VANISHED, WEBSITE_PAUSE};
+use super::{Asker, Key, Monitor, Timer};
+use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind, Liveness, Seen};
+use crate::domain::event::Event;
+use crate::domain::{Now, Slug, Source, Status, UserId};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+impl Monitor {
+    pub(super) fn take_answer(&mut self, now: Now, answer: Answer) {
+        let Some(flight) = self.asking.landed(answer.id) else { return };
+        self.asking.budget.spend(now.steady, answer.spent.saturating_sub(1));
+        if let Some(date) = answer.server_date {
+            // The header is cut to whole seconds, half a second too low on average, and was written
+            // somewhere between the request and the end of the answer.
+            let middle = answer.finished.wall.duration_since(answer.started.wall) / 2;
+            self.kick_ahead =
+                date.duration_since(answer.started.wall) - middle + jiff::SignedDuration::from_millis(500);
+        }
+        match &answer.result {
+            Ok(seen) => {
+                self.kick_works(flight.endpoint);
+                self.take_seen(now, &answer, &flight, seen);
+            }
+            Err(failure) => self.take_failure(now, &flight, failure),
+        }
+        self.check_ready(now);
+    }
+
+    fn kick_works(&mut self, endpoint: Endpoint) {
+        if endpoint != Endpoint::Website {
+            self.asking.api_backoff.reset();
+            self.asking.divisor = 1;
+        }
+        if self.repeats.works(&asked(endpoint)) {
+            self.log(Event::ApiRecovered { endpoint: endpoint.word() });
+        }
+    }
+
+    /// R5: a failure says nothing of anybody.
+    fn take_failure(&mut self, now: Now, flight: &Flight, failure: &Failure) {
+        let asker = if flight.endpoint == Endpoint::Website { Asker::Website } else { Asker::Api };
+        match (asker, failure.kind) {
+            (_, FailureKind::NoToken) => {
+                self.asking.put_back(flight);
+                return self.asking.wait_for_token(now.steady + Duration::from_secs(1));
+            }
+            (Asker::Api, FailureKind::BadRequest) => return self.refused_batch(now, flight, failure),
+            (Asker::Website, FailureKind::NotFound) => {
+                for (key, _) in &flight.keys {
+                    self.at(now.steady + WEBSITE_PAUSE, Timer::WebsiteAgain(*key));
+                }
+                return;
+            }
+            (Asker::Api, FailureKind::NotFound) if flight.endpoint != Endpoint::Channels => {
+                self.asking.gone.insert(flight.endpoint);
+                self.asking.put_back(flight);
+                return self.say_failure(now, flight.endpoint, failure, Duration::ZERO);
+            }
+            _ => {}
+        }
+        self.asking.put_back(flight);
+        let after = match failure.kind {
+            FailureKind::RateLimited(after) => {
+                self.asking.budget.refused(now.steady);
+                after
+            }
+            FailureKind::Server(after) => after,
+            _ => None,
+        };
+        let pause = match (asker, failure.kind) {
+            (Asker::Website, FailureKind::Blocked) => WEBSITE_PAUSE,
+            _ => {
+                let pause = self.asking.api_backoff.next(&mut self.rng);
+                after.map_or(pause, |after| after.min(RETRY_AFTER_MAX).max(pause))
+            }
+        };
+        if asker == Asker::Api && flight.batch > 1 {
+            self.asking.divisor = (self.asking.divisor * 2).min(16);
+        }
+        self.asking.not_before.insert(asker, now.steady + pause);
+        self.say_failure(now, flight.endpoint, failure, pause);
+    }
+
+    /// 400: one of the names or ids is not to Kick's liking; the others must not suffer (KICK.md §5.1).
+    fn refused_batch(&mut self, now: Now, flight: &Flight, failure: &Failure) {
+        if self.asking.halve(flight).is_some() {
+            return;
+        }
+        for (key, epoch) in &flight.keys {
+            if self.streamers.get(key).is_none_or(|streamer| streamer.epoch != *epoch) {
+                continue;
+            }
+            match flight.kind {
+                Kind::Name | Kind::Hint => self.name_unknown(now, *key, flight.kind),
+                _ => self.say_failure(now, flight.endpoint, failure, Duration::ZERO),
+            }
+            self.compared(now, *key);
+        }
+    }
+
+    fn say_failure(&mut self, now: Now, endpoint: Endpoint, failure: &Failure, retry_in: Duration) {
+        let how = format!("{:?} {:?} {}", std::mem::discriminant(&failure.kind), failure.status, failure.text);
+        if !self.repeats.fails(now.steady, &asked(endpoint), &how) {
+            return;
+        }
+        let (status, endpoint, reason) = (failure.status, endpoint.word(), failure.text.clone());
+        self.log(match failure.kind {
+            FailureKind::Blocked => Event::ApiBlocked { status, endpoint, reason, retry_in },
+            FailureKind::RateLimited(_) => Event::ApiRateLimited { status, endpoint, retry_in },
+            _ => Event::ApiError { status, endpoint, reason, retry_in },
+        });
+    }
+
+    fn take_seen(&mut self, now: Now, answer: &Answer, flight: &Flight, seen: &[Seen]) {
+        let by_user: BTreeMap<UserId, &Seen> = seen.iter().filter_map(|s| s.user.map(|user| (user, s))).collect();
+        let by_slug: BTreeMap<&Slug, &Seen> =
+            seen.iter().filter_map(|s| s.slug.as_ref().map(|slug| (slug, s))).collect();
+        let mut weighed = Vec::new();
+        for (key, epoch) in &flight.keys {
+            let Some(streamer) = self.streamers.get(key).filter(|streamer| streamer.epoch == *epoch) else { continue };
+            let asked_user = streamer.ids.user.or(streamer.ids.configured_user);
+            let entry = match flight.kind {
+                Kind::Name | Kind::Website => {
+                    by_slug.get(&streamer.asked_slug()).copied().or_else(|| only(seen, flight))
+                }
+                _ => asked_user.and_then(|user| by_user.get(&user).copied()),
+            };
+            let same = match entry {
+                Some(entry) => self.take_identity(now, *key, entry, flight.kind),
+                None => self.take_missing(now, *key, flight),
+            };
+            if flight.kind != Kind::Website {
+                self.compared(now, *key);
+            }
+            if !same {
+                continue;
+            }
+            if let Some(observation) = self.observation(answer, flight, entry) {
+                if let Some(streamer) = self.streamers.get(key) {
+                    weighed.push((*key, observation, streamer.weigh(&observation, self.settings.hold)));
+                }
+            }
+        }
+        let braked = !flight.is_second_look() && self.implausible(now, flight, &weighed);
+        for (key, observation, weight) in weighed {
+            self.apply(now, key, &observation, weight, braked);
+        }
+        if flight.is_second_look() {
+            self.look_until_settled(now, flight);
+        }
+    }
+
+    /// What an entry, or its absence, says. R5: a contradiction or a missing field says nothing. R6: so
+    /// does absence from `/channels`; absence from a list of those who are live means Offline.
+    fn observation(&self, answer: &Answer, flight: &Flight, entry: Option<&Seen>) -> Option<Observation> {
+        let lists_live = matches!(flight.endpoint, Endpoint::Livestreams | Endpoint::UsersLivestreams);
+        let (status, start, explicit) = match entry.map(|entry| entry.liveness) {
+            Some(Liveness::Live(start)) => (Status::Online, start, true),
+            Some(Liveness::Offline) => (Status::Offline, None, true),
+            None if lists_live => (Status::Offline, None, false),
+            Some(Liveness::Nothing) | None => return None,
+        };
+        Some(Observation {
+            status,
+            start,
+            explicit,
+            endpoint: flight.endpoint,
+            batch: flight.batch,
+            started: answer.started.steady,
+            kick_started: self.kick_time(answer.started),
+        })
+    }
+
+    /// R6: missing from `/channels` is unknown; missing from everywhere for long is Offline.
+    /// Whether the absence can be an observation of the same streamer.
+    fn take_missing(&mut self, now: Now, key: Key, flight: &Flight) -> bool {
+        match (flight.kind, flight.endpoint) {
+            (Kind::Name | Kind::Hint, _) => {
+                self.name_unknown(now, key, flight.kind);
+                false
+            }
+            (_, Endpoint::Website) => false,
+            (_, Endpoint::Livestreams | Endpoint::UsersLivestreams) => {
+                let Some(streamer) = self.streamers.get(&key) else { return false };
+                let long = streamer.vanished.is_some_and(|since| now.steady.since(since) >= VANISHED);
+                if long && streamer.belief.status == Some(Status::Online) {
+                    self.routine.corrected += 1;
+                    self.believe(now, key, Status::Offline, Source::Sweep, now.steady);
+                }
+                true
+            }
+            (_, Endpoint::Channels) => {
+                if let Some(streamer) = self.streamers.get_mut(&key) {
+                    streamer.vanished.get_or_insert(now.steady);
+                }
+                false
+            }
+        }
+    }
+
+    /// R10: one answer that would change implausibly many is looked at again first.
+    fn implausible(&mut self, now: Now, flight: &Flight, weighed: &[(Key, Observation, Weight)]) -> bool {
+        let flips = weighed.iter().filter(|(key, _, weight)| {
+            let known = self.streamers.get(key).is_some_and(|streamer| streamer.belief.status.is_some());
+            known && matches!(weight, Weight::Changes | Weight::Doubts { .. })
+        });
+        let (changes, covered) = (flips.count(), flight.keys.len());
+        let braked = changes > FLIPS_ALWAYS && changes * FLIPS_SHARE > covered;
+        if braked && self.repeats.fails(now.steady, "implausible", flight.endpoint.word()) {
+            self.log(Event::SweepImplausible { endpoint: flight.endpoint.word(), covered, changes });
+        }
+        braked
+    }
+
+    fn apply(&mut self, now: Now, key: Key, seen: &Observation, weight: Weight, braked: bool) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let contradicts_unheld =
+            streamer.heard.is_some_and(|heard| !heard.held && heard.status != seen.status && seen.started > heard.at);
+        match weight {
+            Weight::Agrees => {
+                streamer.belief.verified = true;
+                streamer.doubt = None;
+                self.asking.no_second_look(key);
+                self.note(key, seen);
+            }
+            Weight::Changes if braked && streamer.belief.status.is_some() => {
+                self.doubt(now, key, seen, false);
+            }
+            Weight::Changes => self.change(now, key, seen),
+            Weight::Doubts { elsewhere } => self.doubt(now, key, seen, elsewhere),
+            Weight::NotBefore(at) => self.at(at.max(now.steady), Timer::Ask(key)),
+            Weight::Nothing => {}
+        }
+        if contradicts_unheld {
+            self.suspect(key);
+        }
+    }
+
+    fn change(&mut self, now: Now, key: Key, seen: &Observation) {
+        let Some(streamer) = self.streamers.get(&key) else { return };
+        let was_verified = streamer.belief.verified && streamer.belief.status.is_some();
+        if streamer.belief.status.is_some() {
+            self.routine.corrected += 1;
+        }
+        self.note(key, seen);
+        self.believe(now, key, seen.status, Source::Sweep, now.steady);
+        if was_verified {
+            self.await_push(now, key, seen.status);
+        }
+    }
+
+    fn doubt(&mut self, now: Now, key: Key, seen: &Observation, elsewhere: bool) {
+        if let Some(streamer) = self.streamers.get_mut(&key) {
+            streamer.doubt = Some(Doubt { first: *seen, elsewhere });
+            self.at(now.steady + SECOND_LOOK, Timer::SecondLook(key));
+        }
+    }
+
+    /// Remembers what an observation that counts says of the broadcast.
+    fn note(&mut self, key: Key, seen: &Observation) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        if seen.explicit {
+            streamer.vanished = None;
+        }
+        match seen.status {
+            Status::Online => {
+                streamer.broadcast.seen_running(seen.start);
+                self.reveal_channel(key);
+            }
+            Status::Offline => {
+                streamer.broadcast.seen_none();
+                streamer.found_offline = streamer.found_offline.max(Some(seen.kick_started));
+            }
+        }
+    }
+
+    /// A second look that settled nothing (the streamer was missing from it, say) is taken again, later.
+    fn look_until_settled(&mut self, now: Now, flight: &Flight) {
+        for (key, _) in &flight.keys {
+            if self.streamers.get(key).is_some_and(|streamer| streamer.doubt.is_some()) {
+                self.at(now.steady + UNSETTLED_LOOK, Timer::SecondLook(*key));
+            }
+        }
+    }
+
+    /// An answer came about this streamer.
+    pub(super) fn compared(&mut self, now: Now, key: Key) {
+        self.asking.compared(key);
+        self.routine_compared(now, key);
+    }
+
+    /// Asks `/livestreams`, or else the website, for the channel id of a live streamer whose id Kick
+    /// has not stated yet (R12).
+    pub(super) fn reveal_channel(&mut self, key: Key) {
+        let Some(streamer) = self.streamers.get(&key) else { return };
+        if streamer.ids.confirmed && !streamer.ids.suspect {
+            return;
+        }
+        if self.has_livestreams() && streamer.ids.user.is_some() {
+            self.asking.put(Queue::Reveal, key);
+        }
+    }
+}
+
+/// The one entry of an answer about one name: Kick may answer with another spelling of it.
+fn only<'a>(seen: &'a [Seen], flight: &Flight) -> Option<&'a Seen> {
+    match (seen, flight.batch) {
+        ([one], 1) => Some(one),
+        _ => None,
+    }
+}
+
+fn asked(endpoint: Endpoint) -> String {
+    format!("kick {}", endpoint.word())
+}

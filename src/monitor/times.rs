@@ -1,0 +1,57 @@
+//! The numbers of the rules that are not configuration (RULES, "Times"), each in one place.
+
+use std::time::Duration;
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// R9, R10: a second look is taken this long after the first.
+pub(crate) const SECOND_LOOK: Duration = secs(3);
+/// A second look that settled nothing is taken again after this.
+pub(crate) const UNSETTLED_LOOK: Duration = secs(30);
+/// R9, R10: a batch this small is not mixed up by Kick (KICK.md §5.1, KDD#321).
+pub(crate) const SMALL_BATCH: usize = 10;
+/// R10: so many changes in one answer are always plausible.
+pub(crate) const FLIPS_ALWAYS: usize = 2;
+/// R10: above that, this share of the streamers covered, as a divisor: a fifth.
+pub(crate) const FLIPS_SHARE: usize = 5;
+/// R7: how far our corrected clock and Kick's may be apart.
+pub(crate) const CLOCK_MARGIN: Duration = secs(15);
+/// R7: start times closer than this are of one broadcast.
+pub(crate) const SAME_BROADCAST: Duration = secs(10);
+/// R7: for so long after a stop a live that shows the ended broadcast is the API's lag.
+pub(crate) const STALE_LIVE: Duration = secs(600);
+/// R12: push through an unconfirmed id gets no hold; but an answer asked for within this time may
+/// still be the API's ordinary lag (KICK.md §5.4), and then proves nothing.
+pub(crate) const UNCONFIRMED_GRACE: Duration = secs(15);
+/// R6: a streamer missing everywhere for this long is offline.
+pub(crate) const VANISHED: Duration = secs(600);
+/// R11: how long push may come after the sweep.
+pub(crate) const PUSH_GRACE: Duration = secs(10);
+/// R11: so many missed in a row mean that push is dead.
+pub(crate) const MISSED_MAX: u32 = 5;
+/// R15: what was committed this long before the database broke may be undone by a crash.
+pub(crate) const UNDOABLE: Duration = secs(30);
+/// R17: the second question after a subscription.
+pub(crate) const RESUBSCRIBED_AGAIN: Duration = secs(30);
+/// R21: so many times set aside without an explanation is a refusal.
+pub(crate) const SET_ASIDE_MAX: u32 = 5;
+/// R21: how often a refused row is tried.
+pub(crate) const REFUSED_PAUSE: Duration = secs(300);
+/// R21: after so many confirmed writes a row that shows something else is taken as written.
+pub(crate) const OVERRULED_MAX: u8 = 3;
+/// A locked or refused row is tried again after this, doubling.
+pub(crate) const ROW_RETRY: (Duration, Duration) = (Duration::from_millis(200), secs(5));
+/// A database that is away is tried again after this, doubling.
+pub(crate) const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(100), secs(5));
+/// The API is asked again after an error after this, doubling.
+pub(crate) const API_RETRY: (Duration, Duration) = (secs(1), secs(30));
+/// The website is left alone for this long after it blocked us (KICK.md §6.3).
+pub(crate) const WEBSITE_PAUSE: Duration = secs(3600);
+/// A name that Kick does not know is asked about again this often.
+pub(crate) const UNKNOWN_NAME_PAUSE: Duration = secs(600);
+/// `/users/livestreams` takes this many ids (KICK.md §5.3).
+pub(crate) const USERS_BATCH: usize = 100;
+/// The longest pause that `Retry-After` is believed for.
+pub(crate) const RETRY_AFTER_MAX: Duration = secs(600);

@@ -1,0 +1,332 @@
+//! What goes to the table, and what became of it: R19 to R21, and the writes that a crash of the
+//! database may have undone (R15).
+
+use super::times::{DATABASE_RETRY, REFUSED_PAUSE, ROW_RETRY, SET_ASIDE_MAX, UNDOABLE};
+use super::{Key, Monitor, Output, Timer};
+use crate::backoff::Backoff;
+use crate::domain::event::Event;
+use crate::domain::row::{DatabaseEvent, Shown, Write, WriteId, WriteResult, Written};
+use crate::domain::{Now, RowId, Source, Status, Steady};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Writes under way, writes that wait, and the database's weather.
+#[derive(Debug, Default)]
+pub(super) struct Writes {
+    /// Given to a writer and not yet answered.
+    in_flight: BTreeMap<WriteId, Flight>,
+    /// The rows of those.
+    busy: BTreeSet<RowId>,
+    /// Streamers whose row must be written and cannot be just now.
+    waiting: BTreeSet<Key>,
+    next: u64,
+    /// Why writing does not work at present.
+    unwritable: Option<Backoff>,
+    /// Reading does not work at present.
+    unreadable: bool,
+    /// When the database connections last broke.
+    broke_at: Option<Steady>,
+}
+
+#[derive(Debug)]
+struct Flight {
+    key: Key,
+    row: RowId,
+    username: String,
+    status: Status,
+    source: Source,
+    received: Steady,
+}
+
+impl Writes {
+    pub(super) fn pending(&self) -> usize {
+        let in_flight: BTreeSet<Key> = self.in_flight.values().map(|flight| flight.key).collect();
+        in_flight.union(&self.waiting).count()
+    }
+
+    pub(super) fn is_busy(&self, row: &RowId) -> bool {
+        self.busy.contains(row)
+    }
+
+    /// Nothing needs to be written for this streamer any more.
+    pub(super) fn settle(&mut self, key: Key) {
+        self.waiting.remove(&key);
+    }
+
+    pub(super) fn forget(&mut self, key: Key) {
+        self.waiting.remove(&key);
+    }
+
+    /// R15: committed so shortly before the connections broke that a crash may have undone it.
+    pub(super) fn may_be_undone(&self, committed: Steady) -> bool {
+        self.broke_at.is_some_and(|broke| committed <= broke && broke.since(committed) <= UNDOABLE)
+    }
+}
+
+impl Monitor {
+    /// Has a streamer's row show what is believed: at once if it can be, later if not. R19.
+    pub(super) fn write(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.streamers.get(&key) else { return };
+        let Some(status) = streamer.belief.status else { return };
+        if streamer.table.shown == Shown::Known(status) {
+            return self.writes.settle(key);
+        }
+        let blocked = self.writes.unwritable.is_some()
+            || self.writes.is_busy(&streamer.row)
+            || streamer.table.not_before > now.steady;
+        if blocked {
+            self.writes.waiting.insert(key);
+        } else {
+            self.send_write(key);
+        }
+    }
+
+    /// Gives a row to the writers, whatever the weather.
+    fn send_write(&mut self, key: Key) {
+        let Some(streamer) = self.streamers.get(&key) else { return };
+        let Some(status) = streamer.belief.status else { return };
+        let id = WriteId(self.writes.next);
+        self.writes.next += 1;
+        self.writes.waiting.remove(&key);
+        self.writes.busy.insert(streamer.row.clone());
+        let belief = &streamer.belief;
+        let flight = Flight {
+            key,
+            row: streamer.row.clone(),
+            username: streamer.username.clone(),
+            status,
+            source: belief.source,
+            received: belief.received,
+        };
+        self.out.push(Output::Write(Write {
+            id,
+            row: flight.row.clone(),
+            username: flight.username.clone(),
+            status,
+            changed_at: belief.since.wall,
+            source: belief.source,
+        }));
+        self.writes.in_flight.insert(id, flight);
+    }
+
+    pub(super) fn take_written(&mut self, now: Now, written: Written) {
+        for (id, result) in written.results {
+            let Some(flight) = self.writes.in_flight.remove(&id) else { continue };
+            self.writes.busy.remove(&flight.row);
+            if !matches!(result, WriteResult::Unavailable(_)) {
+                self.can_write(now);
+            }
+            self.take_result(now, written.at, flight, result);
+        }
+    }
+
+    fn take_result(&mut self, now: Now, at: Now, flight: Flight, result: WriteResult) {
+        let key = flight.key;
+        match result {
+            WriteResult::Written => {
+                self.log(Event::StatusChanged {
+                    username: flight.username.clone(),
+                    id: flight.row.clone(),
+                    status: flight.status,
+                    source: flight.source,
+                    lag: at.steady.since(flight.received),
+                });
+                self.row_took(&flight, Some(at.steady));
+            }
+            WriteResult::AlreadySo => self.row_took(&flight, None),
+            WriteResult::Gone => {
+                self.out.push(Output::ReadRoster);
+                self.try_row_later(now, key, ROW_RETRY.1);
+            }
+            WriteResult::SetAside => self.set_aside(now, key),
+            WriteResult::Refused(reason) => {
+                if self.repeats.fails(now.steady, &refusal(&flight.row), &reason) {
+                    self.log(Event::WriteRefused { username: flight.username, id: flight.row.clone(), reason });
+                }
+                self.set_aside_again(now, key);
+            }
+            WriteResult::Unavailable(reason) => {
+                self.writes.waiting.insert(key);
+                self.cannot_write(now, &reason);
+            }
+        }
+        // The row is free again, for what is wanted meanwhile, or for whoever has it now (R14, R19).
+        let heir = self.by_row.get(&flight.row).copied();
+        if let Some(heir) = heir.filter(|heir| self.writes.unwritable.is_none() && self.wants_write(*heir)) {
+            self.write(now, heir);
+        }
+    }
+
+    fn wants_write(&self, key: Key) -> bool {
+        self.streamers.get(&key).is_some_and(|streamer| {
+            streamer.belief.status.is_some_and(|status| streamer.table.shown != Shown::Known(status))
+        })
+    }
+
+    /// The row shows what was written; `committed` when it was we who wrote it.
+    fn row_took(&mut self, flight: &Flight, committed: Option<Steady>) {
+        self.repeats.works(&refusal(&flight.row));
+        let heir = self.by_row.get(&flight.row).copied();
+        let Some(streamer) = heir.and_then(|key| self.streamers.get_mut(&key)) else { return };
+        let table = &mut streamer.table;
+        table.shown = Shown::Known(flight.status);
+        table.set_aside = 0;
+        table.not_before = Steady::default();
+        if table.settled.is_some_and(|(ours, _)| ours != table.shown) {
+            table.settled = None;
+            table.overruled = 0;
+        }
+        if let Some(committed) = committed {
+            table.confirmed = Some((flight.status, committed));
+        }
+    }
+
+    /// R21: locked, or suppressed without a word.
+    fn set_aside(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.streamers.get(&key) else { return };
+        if streamer.table.set_aside + 1 < SET_ASIDE_MAX {
+            return self.set_aside_again(now, key);
+        }
+        let (username, id) = (streamer.username.clone(), streamer.row.clone());
+        let reason = format!(
+            "not written {SET_ASIDE_MAX} times in a row, without an error: another client holds the row's lock, \
+             or a trigger or policy suppresses the update"
+        );
+        if self.repeats.fails(now.steady, &refusal(&id), &reason) {
+            self.log(Event::WriteRefused { username, id, reason });
+        }
+        self.try_row_later(now, key, REFUSED_PAUSE);
+    }
+
+    /// R20: the row is tried by itself after a growing pause.
+    fn set_aside_again(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let doubled = ROW_RETRY.0.saturating_mul(1 << streamer.table.set_aside.min(10));
+        streamer.table.set_aside = streamer.table.set_aside.saturating_add(1);
+        self.try_row_later(now, key, doubled.min(ROW_RETRY.1));
+    }
+
+    fn try_row_later(&mut self, now: Now, key: Key, pause: Duration) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let due = now.steady + pause;
+        streamer.table.not_before = due;
+        self.writes.waiting.insert(key);
+        self.at(due, Timer::Rewrite(key));
+    }
+
+    /// A writer began anew: what it had may be lost, and is given out once more. What it did write
+    /// costs nothing to write again.
+    pub(super) fn send_lost_writes(&mut self, now: Now) {
+        let lost = std::mem::take(&mut self.writes.in_flight);
+        self.writes.busy.clear();
+        for flight in lost.into_values() {
+            self.write(now, flight.key);
+        }
+    }
+
+    pub(super) fn take_database(&mut self, now: Now, event: DatabaseEvent) {
+        match event {
+            DatabaseEvent::Up => {
+                let back = std::mem::replace(&mut self.writes.unreadable, false);
+                if self.writes.unwritable.is_some() && back {
+                    self.probe_database();
+                }
+                if self.writes.unwritable.is_some() && self.writes.pending() == 0 {
+                    self.writes.unwritable = None;
+                }
+                if back {
+                    self.rewrite_undoable(now);
+                }
+                self.say_recovered();
+            }
+            DatabaseEvent::Reconnected => {
+                self.writes.broke_at = Some(now.steady);
+                self.rewrite_undoable(now);
+            }
+            DatabaseEvent::Down(reason) => {
+                if !self.writes.unreadable && self.writes.unwritable.is_none() {
+                    self.writes.broke_at = Some(now.steady);
+                }
+                self.writes.unreadable = true;
+                self.say_unavailable(now, &reason);
+            }
+        }
+    }
+
+    fn cannot_write(&mut self, now: Now, reason: &str) {
+        if self.writes.unwritable.is_none() {
+            if !self.writes.unreadable {
+                self.writes.broke_at = Some(now.steady);
+            }
+            self.writes.unwritable = Some(Backoff::new(DATABASE_RETRY.0, DATABASE_RETRY.1));
+        }
+        self.say_unavailable(now, reason);
+        self.timers.retain(|(_, timer)| *timer != Timer::Probe);
+        let pause = self.writes.unwritable.as_mut().map(|backoff| backoff.next(&mut self.rng)).unwrap_or_default();
+        self.at(now.steady + pause, Timer::Probe);
+    }
+
+    /// One row, to see whether the others would get through.
+    pub(super) fn probe_database(&mut self) {
+        if self.writes.unwritable.is_none() || !self.writes.in_flight.is_empty() {
+            return;
+        }
+        match self.writes.waiting.first().copied() {
+            Some(key) if self.wants_write(key) => self.send_write(key),
+            Some(key) => {
+                self.writes.settle(key);
+                self.probe_database();
+            }
+            None => {
+                self.writes.unwritable = None;
+                self.say_recovered();
+            }
+        }
+    }
+
+    /// A write got through: all that waits goes out, and what a crash may have undone.
+    fn can_write(&mut self, now: Now) {
+        if self.writes.unwritable.take().is_none() {
+            return;
+        }
+        self.say_recovered();
+        self.rewrite_undoable(now);
+        for key in std::mem::take(&mut self.writes.waiting) {
+            self.write(now, key);
+        }
+    }
+
+    /// R15: after every reconnection what was committed shortly before is sent again.
+    fn rewrite_undoable(&mut self, now: Now) {
+        let undoable = self.streamers.iter().filter(|(_, streamer)| {
+            let confirmed = streamer.table.confirmed;
+            confirmed
+                .is_some_and(|(status, at)| streamer.belief.status == Some(status) && self.writes.may_be_undone(at))
+        });
+        let keys: Vec<Key> = undoable.map(|(key, _)| *key).collect();
+        for key in keys {
+            if let Some(streamer) = self.streamers.get_mut(&key) {
+                streamer.table.shown = Shown::Unknown;
+            }
+            self.write(now, key);
+        }
+    }
+
+    fn say_unavailable(&mut self, now: Now, reason: &str) {
+        if self.repeats.fails(now.steady, "database", reason) {
+            let pending = self.writes.pending();
+            self.log(Event::DbUnavailable { reason: reason.to_owned(), pending });
+        }
+    }
+
+    fn say_recovered(&mut self) {
+        if !self.writes.unreadable && self.writes.unwritable.is_none() && self.repeats.works("database") {
+            let pending = self.writes.pending();
+            self.log(Event::DbRecovered { pending });
+        }
+    }
+}
+
+pub(super) fn refusal(row: &RowId) -> String {
+    format!("write {row}")
+}
