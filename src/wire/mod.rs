@@ -5,7 +5,10 @@
 //! Nothing here reads a clock or a random number, or blocks.
 
 pub mod close;
+pub mod event;
+pub mod pusher;
 pub mod reconnect;
+mod subscriptions;
 
 use crate::domain::push::{LinkEvent, Push};
 use crate::domain::{ChannelId, Steady};
