@@ -33,10 +33,11 @@ const ANSWER: Duration = Duration::from_secs(15);
 /// URL, without a trailing slash (KICK.md §2.1).
 pub fn path(path: &str, key: &str) -> String {
     // A key may come from discovery, that is from outside.
-    let key = key.bytes().fold(String::new(), |key, byte| match byte {
-        b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' | b'.' | b'~' => key + &char::from(byte).to_string(),
-        _ => key + &format!("%{byte:02X}"),
-    });
+    let escaped = |byte| match byte {
+        b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    let key: String = key.bytes().map(escaped).collect();
     let version = env!("CARGO_PKG_VERSION");
     format!("{path}/app/{key}?protocol=7&client=kick-monitor&version={version}&flash=false")
 }
