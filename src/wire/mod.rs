@@ -4,6 +4,12 @@
 //! Nothing outside `pusher.rs` knows Pusher's words; a further transport is a further file beside it.
 //! Nothing here reads a clock or a random number, or blocks.
 
+pub mod close;
+pub mod event;
+pub mod pusher;
+pub mod reconnect;
+mod subscriptions;
+
 use crate::domain::push::{LinkEvent, Push};
 use crate::domain::{ChannelId, Steady};
 use std::time::Duration;
@@ -15,6 +21,10 @@ pub trait Session: Send {
 
     /// When the session wants a `Tick` at the latest. Always set: silence is what a session must notice.
     fn next_wake(&self) -> Steady;
+
+    /// What it means that the server closed the websocket with this code and reason; no code when
+    /// the connection broke or the close frame held none.
+    fn end_of(&self, code: Option<u16>, reason: &str) -> End;
 }
 
 /// What happens to a connection.

@@ -1,0 +1,228 @@
+//! Pusher Channels, protocol 7 (KICK.md §2), as one connection's [`Session`]. It never holds the
+//! socket, and never weighs evidence: it says what came, and on whose channel.
+//!
+//! ```text
+//!  Opened ──► Greeting ── connection_established ──► Open ──┐
+//!                │ 10 s, or a refusal        a refusal, or  │
+//!                ▼                          45 s of silence ▼
+//!               Over ◄──────────────────────────────────────┘
+//! ```
+
+mod frame;
+
+use self::frame::{Frame, Name};
+use crate::domain::Steady;
+use crate::domain::push::{LinkEvent, Push};
+use crate::wire::event::{self, Evidence};
+use crate::wire::subscriptions::{Step, Subscriptions};
+use crate::wire::{Act, End, EndKind, Session, SessionInput, close};
+use serde_json::{Value, value::RawValue};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the server may take to greet us.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// We ping after so much silence, or after the server's `activity_timeout` if that is shorter.
+const SILENCE: Duration = Duration::from_secs(30);
+/// A server that wants more pings than this is not obeyed.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(5);
+/// After our ping, something must come within this.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// The path and query of the websocket request for an app key, `path` being that of the server's
+/// URL, without a trailing slash (KICK.md §2.1).
+pub fn path(path: &str, key: &str) -> String {
+    // A key may come from discovery, that is from outside.
+    let escaped = |byte| match byte {
+        b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    let key: String = key.bytes().map(escaped).collect();
+    let version = env!("CARGO_PKG_VERSION");
+    format!("{path}/app/{key}?protocol=7&client=kick-monitor&version={version}&flash=false")
+}
+
+/// One connection to a Pusher server.
+#[derive(Debug)]
+pub struct Pusher {
+    phase: Phase,
+    subscriptions: Subscriptions,
+    /// The silence after which we ping.
+    silence: Duration,
+    heard: Steady,
+    /// When we pinged, if nothing was heard since.
+    pinged: Option<Steady>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Nothing may be sent yet.
+    Greeting {
+        until: Steady,
+    },
+    Open,
+    Over,
+}
+
+impl Pusher {
+    /// A connection that is about to open. `templates` are `CHANNEL_NAMES`: each holds `{id}` once.
+    pub fn new(now: Steady, templates: Arc<[String]>) -> Pusher {
+        Pusher {
+            phase: Phase::Greeting { until: now + HANDSHAKE },
+            subscriptions: Subscriptions::new(now, templates),
+            silence: SILENCE,
+            heard: now,
+            pinged: None,
+        }
+    }
+}
+
+impl Session for Pusher {
+    fn handle(&mut self, now: Steady, input: SessionInput<'_>, acts: &mut Vec<Act>) {
+        match (&self.phase, input) {
+            (Phase::Over, _) => return,
+            (Phase::Greeting { .. }, SessionInput::Opened) => self.phase = Phase::Greeting { until: now + HANDSHAKE },
+            (_, SessionInput::Text(text)) => {
+                self.hear(now);
+                self.read(now, text, acts);
+            }
+            (_, SessionInput::Alive) => self.hear(now),
+            (_, SessionInput::Follow(ids)) => self.subscriptions.follow(now, ids),
+            (_, SessionInput::Unfollow(ids)) => {
+                let names = self.subscriptions.unfollow(ids);
+                acts.extend(names.iter().map(|name| Act::Send(frame::unsubscribe(name))));
+            }
+            (_, SessionInput::Opened | SessionInput::Tick) => {}
+        }
+        self.do_what_is_due(now, acts);
+    }
+
+    fn next_wake(&self) -> Steady {
+        match self.phase {
+            Phase::Greeting { until } => until,
+            Phase::Open => {
+                let life = self.pinged.map_or(self.heard + self.silence, |pinged| pinged + ANSWER);
+                self.subscriptions.next_wake().map_or(life, |due| due.min(life))
+            }
+            Phase::Over => Steady(Duration::MAX),
+        }
+    }
+
+    fn end_of(&self, code: Option<u16>, reason: &str) -> End {
+        End { kind: close::kind(code), code, reason: reason.to_owned() }
+    }
+}
+
+impl Pusher {
+    /// Anything received proves that the server lives (KICK.md §2.2).
+    fn hear(&mut self, now: Steady) {
+        self.heard = now;
+        self.pinged = None;
+    }
+
+    fn read(&mut self, now: Steady, text: &str, acts: &mut Vec<Act>) {
+        let Ok(frame) = frame::read(text) else { return acts.push(Act::Say(LinkEvent::Unreadable)) };
+        match (&self.phase, frame.event) {
+            (Phase::Greeting { .. }, Name::Established) => {
+                self.silence = silence(frame.data);
+                self.phase = Phase::Open;
+                acts.push(Act::Say(LinkEvent::Connected));
+            }
+            (_, Name::Error) => self.error(now, &frame, acts),
+            (Phase::Open, Name::Ping) => acts.push(Act::Send(frame::PONG.to_owned())),
+            (Phase::Open, Name::Live) => self.evidence(now, Evidence::Live, &frame, acts),
+            (Phase::Open, Name::Stop) => self.evidence(now, Evidence::Stop, &frame, acts),
+            (Phase::Open, Name::Subscribed) => {
+                let complete = frame.channel.and_then(|name| self.subscriptions.acked(&name));
+                acts.extend(complete.map(|id| Act::Say(LinkEvent::Subscribed(id))));
+            }
+            (Phase::Open, Name::SubscriptionError) => {
+                let refused = frame.channel.and_then(|name| self.subscriptions.refused(now, &name));
+                acts.extend(refused.map(|id| Act::Say(LinkEvent::SubscriptionFailed(id))));
+            }
+            _ => {}
+        }
+    }
+
+    /// An event that is evidence, if it is about somebody we follow.
+    fn evidence(&self, now: Steady, what: Evidence, frame: &Frame<'_>, acts: &mut Vec<Act>) {
+        let Some(name) = &frame.channel else { return acts.push(Act::Say(LinkEvent::Unreadable)) };
+        let Some(named) = self.subscriptions.named(name) else { return };
+        acts.push(match frame.data.and_then(|data| event::read(what, data)) {
+            Some((what, inside)) => Act::Push(Push { received: now, named, inside, what }),
+            None => Act::Say(LinkEvent::Unreadable),
+        });
+    }
+
+    /// `pusher:error` is about a channel, or about the connection when it has the code of a close
+    /// (KICK.md §2.4), or it is of no consequence.
+    fn error(&mut self, now: Steady, frame: &Frame<'_>, acts: &mut Vec<Act>) {
+        let data = frame.data.and_then(event::payload).unwrap_or_default();
+        let message = data["message"].as_str().unwrap_or_default();
+        let mut names = frame.channel.as_deref().into_iter().chain(words(message));
+        if let Some(name) = names.find(|name| self.subscriptions.named(name).is_some()) {
+            let said = if message.to_ascii_lowercase().contains("existing subscription") {
+                self.subscriptions.acked(name).map(LinkEvent::Subscribed)
+            } else {
+                self.subscriptions.refused(now, name).map(LinkEvent::SubscriptionFailed)
+            };
+            return acts.extend(said.map(Act::Say));
+        }
+        let code = data["code"].as_u64().and_then(|code| u16::try_from(code).ok());
+        if close::kind(code) != EndKind::Lost {
+            self.end(self.end_of(code, message), acts);
+        }
+    }
+
+    fn do_what_is_due(&mut self, now: Steady, acts: &mut Vec<Act>) {
+        match self.phase {
+            Phase::Greeting { until } if now >= until => self.give_up("no greeting", acts),
+            Phase::Greeting { .. } | Phase::Over => {}
+            Phase::Open => match self.pinged {
+                Some(pinged) if now >= pinged + ANSWER => self.give_up("no answer to ping", acts),
+                pinged => {
+                    if pinged.is_none() && now >= self.heard + self.silence {
+                        self.pinged = Some(now);
+                        acts.push(Act::Send(frame::PING.to_owned()));
+                    }
+                    self.subscriptions.turn(now, |step| {
+                        acts.push(match step {
+                            Step::Subscribe(name) => Act::Send(frame::subscribe(&name)),
+                            Step::Failed(id) => Act::Say(LinkEvent::SubscriptionFailed(id)),
+                        });
+                    });
+                }
+            },
+        }
+    }
+
+    fn give_up(&mut self, reason: &str, acts: &mut Vec<Act>) {
+        self.end(End { kind: EndKind::Lost, code: None, reason: reason.to_owned() }, acts);
+    }
+
+    fn end(&mut self, end: End, acts: &mut Vec<Act>) {
+        self.phase = Phase::Over;
+        acts.push(Act::End(end));
+    }
+}
+
+/// The silence after which to ping, from the greeting's `activity_timeout` in seconds. Where that
+/// is missing or nonsense it is 120 (KICK.md §2.2), which is longer than our own.
+fn silence(greeting: Option<&RawValue>) -> Duration {
+    let greeting = greeting.and_then(event::payload).unwrap_or_default();
+    let seconds = match &greeting["activity_timeout"] {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    seconds.map_or(SILENCE, Duration::from_secs).clamp(SHORTEST_SILENCE, SILENCE)
+}
+
+/// The words of a message that may be names of channels, without the punctuation around them.
+fn words(message: &str) -> impl Iterator<Item = &str> {
+    let in_a_name = |c: char| c.is_ascii_alphanumeric() || "_-=@,.;".contains(c);
+    message.split(move |c| !in_a_name(c)).map(|word| word.trim_end_matches([',', '.', ';']))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! Which push channels one connection follows, and how far each has come. Knows names and times; it
+//! never knows how a protocol writes a subscription, and never gives one up.
+//!
+//! ```text
+//!            turn: Subscribe              acked
+//!   Due(when) ───────────────► Asked(until) ───► Acked
+//!       ▲                           │              │
+//!       └── refused, or no answer ──┴──────────────┘
+//! ```
+
+use crate::domain::{ChannelId, Steady};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A subscription that is not acknowledged within this has failed.
+const ACK: Duration = Duration::from_secs(10);
+/// So many subscriptions go out in one turn, and the next turn comes so much later: a large roster
+/// must not keep the thread from reading.
+const PACE: (usize, Duration) = (100, Duration::from_millis(10));
+/// The pauses before a failed subscription is tried again double between these, for ever.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// A streamer and the number of a template: one push channel.
+type Key = (ChannelId, usize);
+
+/// The push channels of one connection.
+#[derive(Debug)]
+pub(super) struct Subscriptions {
+    templates: Arc<[String]>,
+    channels: BTreeMap<Key, Channel>,
+    names: HashMap<String, Key>,
+    /// What [`Channel::state`] waits for, in order of time.
+    agenda: BTreeSet<(Steady, Key)>,
+    /// Pacing: nothing is sent before this.
+    not_before: Steady,
+}
+
+#[derive(Debug)]
+struct Channel {
+    name: String,
+    state: State,
+    /// Since the last acknowledgement.
+    tries: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// To be asked for at this time.
+    Due(Steady),
+    /// Asked for; has failed at this time.
+    Asked(Steady),
+    Acked,
+}
+
+/// What a turn gives.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Ask for the channel of this name.
+    Subscribe(String),
+    /// There was no answer in time, for a channel of this streamer's.
+    Failed(ChannelId),
+}
+
+impl Subscriptions {
+    /// No channels yet. Each template holds `{id}` once.
+    pub(super) fn new(now: Steady, templates: Arc<[String]>) -> Subscriptions {
+        Subscriptions {
+            templates,
+            channels: BTreeMap::new(),
+            names: HashMap::new(),
+            agenda: BTreeSet::new(),
+            not_before: now,
+        }
+    }
+
+    /// Follows these too; they are due at once. Those followed already stay as they are.
+    pub(super) fn follow(&mut self, now: Steady, ids: &[ChannelId]) {
+        for &id in ids {
+            for number in 0..self.templates.len() {
+                let name = self.templates[number].replace("{id}", &id.to_string());
+                // One name is one channel: also where templates collide.
+                if !self.names.contains_key(&name) {
+                    let key = (id, number);
+                    self.names.insert(name.clone(), key);
+                    self.channels.insert(key, Channel { name, state: State::Due(now), tries: 0 });
+                    self.agenda.insert((now, key));
+                }
+            }
+        }
+    }
+
+    /// Forgets these. The names that the server may know of.
+    pub(super) fn unfollow(&mut self, ids: &[ChannelId]) -> Vec<String> {
+        let mut known = Vec::new();
+        for &id in ids {
+            for number in 0..self.templates.len() {
+                let Some(channel) = self.channels.remove(&(id, number)) else { continue };
+                self.names.remove(&channel.name);
+                if let Some(time) = channel.state.time() {
+                    self.agenda.remove(&(time, (id, number)));
+                }
+                if channel.tries > 0 || channel.state == State::Acked {
+                    known.push(channel.name);
+                }
+            }
+        }
+        known
+    }
+
+    /// Does what is due, up to the pace.
+    pub(super) fn turn(&mut self, now: Steady, mut act: impl FnMut(Step)) {
+        if now < self.not_before {
+            return;
+        }
+        let (most, pause) = PACE;
+        for _ in 0..most {
+            let Some(&(_, key)) = self.agenda.first().filter(|(time, _)| *time <= now) else { return };
+            let Some(channel) = self.channels.get_mut(&key) else { return };
+            let (next, step) = match channel.state {
+                State::Asked(_) => (failed(now, channel.tries), Step::Failed(key.0)),
+                _ => {
+                    channel.tries = channel.tries.saturating_add(1);
+                    (State::Asked(now + ACK), Step::Subscribe(channel.name.clone()))
+                }
+            };
+            self.set(key, next);
+            act(step);
+        }
+        self.not_before = now + pause;
+    }
+
+    /// The server acknowledged this name. The streamer, when that makes the last of its channels.
+    pub(super) fn acked(&mut self, name: &str) -> Option<ChannelId> {
+        let &key = self.names.get(name)?;
+        let channel = self.channels.get_mut(&key)?;
+        channel.tries = 0;
+        if channel.state == State::Acked {
+            return None;
+        }
+        self.set(key, State::Acked);
+        let (id, _) = key;
+        self.channels.range((id, 0)..=(id, usize::MAX)).all(|(_, channel)| channel.state == State::Acked).then_some(id)
+    }
+
+    /// The server refused this name. The streamer, unless that is known already.
+    pub(super) fn refused(&mut self, now: Steady, name: &str) -> Option<ChannelId> {
+        let &key = self.names.get(name)?;
+        let channel = self.channels.get(&key)?;
+        if let State::Due(_) = channel.state {
+            return None;
+        }
+        self.set(key, failed(now, channel.tries));
+        Some(key.0)
+    }
+
+    /// Whose channel has this name, if it is followed.
+    pub(super) fn named(&self, name: &str) -> Option<ChannelId> {
+        self.names.get(name).map(|&(id, _)| id)
+    }
+
+    /// When `turn` has something to do.
+    pub(super) fn next_wake(&self) -> Option<Steady> {
+        self.agenda.first().map(|&(time, _)| time.max(self.not_before))
+    }
+
+    /// The one place where a state changes, so that the agenda agrees with the states.
+    fn set(&mut self, key: Key, state: State) {
+        let Some(channel) = self.channels.get_mut(&key) else { return };
+        if let Some(time) = channel.state.time() {
+            self.agenda.remove(&(time, key));
+        }
+        if let Some(time) = state.time() {
+            self.agenda.insert((time, key));
+        }
+        channel.state = state;
+    }
+}
+
+impl State {
+    fn time(self) -> Option<Steady> {
+        match self {
+            State::Due(time) | State::Asked(time) => Some(time),
+            State::Acked => None,
+        }
+    }
+}
+
+/// The state after a failure that `tries` tries led to.
+fn failed(now: Steady, tries: u32) -> State {
+    let (first, most) = RETRY;
+    let doubled = first.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
+    State::Due(now + doubled.min(most))
+}
