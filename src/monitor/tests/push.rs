@@ -1,0 +1,217 @@
+//! R1 to R4 and R11.
+
+use super::{check, check_watched};
+use expect_test::expect;
+
+#[test]
+fn r1_a_live_event_is_online_at_once_and_its_repetition_is_nothing() {
+    check_watched(
+        "
+        1 live 668 10
+        .. written
+        2 live 668 10
+        3 live 668 10
+        ",
+        &expect![[r#"
+
+               1.0 write 1 Online by push
+               1.0 log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+        "#]],
+    );
+}
+
+#[test]
+fn r1_an_ended_or_lower_id_is_only_a_question() {
+    check_watched(
+        "
+        1 live 668 10
+        .. written
+        2 stop 668 10
+        .. written
+        3 live 668 10
+        .. answer users_livestreams
+        4 live 668 9
+        .. answer users_livestreams
+        ",
+        &expect![[r#"
+
+               1.0 write 1 Online by push
+               1.0 log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+               2.0 write 1 Offline by push
+               2.0 log status_changed username=xqc id=1 status=Offline source=push lag_ms=0
+               3.0 ask users_livestreams: 676
+               4.0 ask users_livestreams: 676
+        "#]],
+    );
+}
+
+#[test]
+fn r1_a_live_event_older_than_the_last_finding_offline_is_only_a_question() {
+    check_watched(
+        "
+        100 quiet
+        .. answer users_livestreams
+        .. loud
+        .. live 668 10 created@50
+        .. answer users_livestreams
+        101 live 668 11 created@99
+        ",
+        &expect![[r#"
+
+              30.0 ask users_livestreams: 676
+             100.0 write 1 Online by push
+        "#]],
+    );
+}
+
+#[test]
+fn r2_a_stop_of_the_current_the_highest_or_an_unseen_broadcast_is_offline_at_once() {
+    check_watched(
+        "
+        1 live 668 10
+        .. written
+        2 stop 668 10
+        .. written
+        3 live 668 11
+        .. written
+        4 stop 668 12
+        .. written
+        ",
+        &expect![[r#"
+
+               1.0 write 1 Online by push
+               1.0 log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+               2.0 write 1 Offline by push
+               2.0 log status_changed username=xqc id=1 status=Offline source=push lag_ms=0
+               3.0 write 1 Online by push
+               3.0 log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+               4.0 write 1 Offline by push
+               4.0 log status_changed username=xqc id=1 status=Offline source=push lag_ms=0
+        "#]],
+    );
+    check(
+        "
+        0 learned xqc/676/668
+        .. roster 1:xqc:Online
+        .. link 0 started
+        1 stop 668 10
+        ",
+        &expect![[r#"
+
+               0.0 log roster_loaded streamers=1 added=1 removed=0
+               0.0 ask users_livestreams: 676
+               0.0 open 0
+               0.0 subscribe 0 668
+               1.0 write 1 Offline by push
+        "#]],
+    );
+}
+
+#[test]
+fn r2_an_older_stop_is_nothing() {
+    check_watched(
+        "
+        1 live 668 10
+        .. written
+        2 live 668 12
+        3 stop 668 10
+        4 stop 668 12
+        ",
+        &expect![[r#"
+
+               1.0 write 1 Online by push
+               1.0 log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+               4.0 write 1 Offline by push
+        "#]],
+    );
+}
+
+#[test]
+fn r2_a_repeated_stop_does_not_end_a_broadcast_that_the_sweep_found_since() {
+    check_watched(
+        "
+        1 live 668 10 created@1
+        .. written
+        5 stop 668 10
+        .. written
+        59 quiet
+        60 until
+        .. answer users_livestreams xqc/676=live@40
+        .. loud
+        .. written
+        61 stop 668 10
+        ",
+        &expect![[r#"
+
+               1.0 write 1 Online by push
+               1.0 log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+               5.0 write 1 Offline by push
+               5.0 log status_changed username=xqc id=1 status=Offline source=push lag_ms=0
+              30.0 ask users_livestreams: 676
+              60.0 log status_changed username=xqc id=1 status=Online source=sweep lag_ms=0
+              61.0 ask users_livestreams: 676
+        "#]],
+    );
+}
+
+#[test]
+fn r4_an_event_that_contradicts_its_channel_or_comes_from_a_strange_link_is_discarded() {
+    check_watched(
+        "
+        1 live 668 10 inside=669
+        2 live 999 10
+        3 live 668 10 link=7
+        4 live 668 10 inside=668
+        ",
+        &expect![[r#"
+
+               1.0 log detail push_conflict
+               2.0 log detail push_stranger
+               3.0 log detail push_stranger
+               4.0 write 1 Online by push
+        "#]],
+    );
+}
+
+#[test]
+fn r11_a_change_that_only_the_sweep_found_is_missed_push_and_five_are_silence() {
+    check_watched(
+        "
+        100 quiet
+        .. answer users_livestreams
+        120 until
+        .. answer users_livestreams
+        180 loud
+        .. answer users_livestreams xqc/676=live@170
+        .. written
+        .. answer livestreams xqc/676/668=live@170
+        185 until
+        191 until
+        ",
+        &expect![[""]],
+    );
+}
+
+#[test]
+fn r11_push_that_follows_within_ten_seconds_was_not_missed() {
+    check_watched(
+        "
+        100 quiet
+        .. answer users_livestreams
+        120 until
+        .. answer users_livestreams
+        180 loud
+        .. answer users_livestreams xqc/676=live@175
+        .. written
+        185 live 668 10 created@177
+        195 until
+        ",
+        &expect![[r#"
+
+              30.0 ask users_livestreams: 676
+             180.0 log sweep_done streamers=1 seconds=0.0 corrected=0
+             180.0 write 1 Online by sweep
+             180.0 log status_changed username=xqc id=1 status=Online source=sweep lag_ms=0
+        "#]],
+    );
+}
