@@ -4,6 +4,23 @@
 //! It never reads a file, an environment variable or a clock; `process` does that. No message of
 //! this module ever holds the value of a secret.
 
+mod channel_names;
+mod database_url;
+mod dotenv;
+pub mod keys;
+mod parse;
+mod problem;
+mod table_name;
+mod url;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use parse::parse;
+pub use problem::Problem;
+pub use values::{FileKind, Sources};
+
 use crate::domain::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,2 +1,4 @@
 //! The life of the process: command line, configuration file, logging, signals, supervision. The one
 //! floor that builds, starts and stops the others.
+
+pub mod configuration;

@@ -1,0 +1,106 @@
+//! The configuration from the machine: the file, the environment, and the files that those name. Looks
+//! at permissions before it reads (CONTRACT §2).
+//!
+//! It never logs, prints or ends the process: the caller knows what a problem means.
+
+use crate::config::{self, Config, FileKind, Problem, Sources};
+use rustix::fs::OFlags;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Component, Path};
+
+/// The largest file that is read, in bytes. A configuration has a few KiB, a bundle of all the web's
+/// authorities a quarter of a MiB.
+const SIZE_MAX: u64 = 1 << 20;
+
+/// Reads the configuration file at `path` and the process environment.
+///
+/// # Errors
+/// Everything that is wrong, in one go; each problem's `Display` is the line to print.
+pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
+    load_with(path, &std::env::vars_os().collect())
+}
+
+fn load_with(path: &Path, environment: &BTreeMap<OsString, OsString>) -> Result<Config, Vec<Problem>> {
+    let file = path.display().to_string();
+    let text = match read(path, Guard::Private) {
+        Ok(text) => text,
+        Err(why) => {
+            let text = format!("the file {why}");
+            return Err(vec![Problem { file, line: None, key: String::new(), text }]);
+        }
+    };
+    let credentials = environment.get(&OsString::from("CREDENTIALS_DIRECTORY")).map(Path::new);
+    let mut read_named = |kind: FileKind, path: &Path| match kind {
+        // Only the PEM blocks matter, and those are ASCII; authorities' names around them may be anything.
+        FileKind::Certificates => Ok(String::from_utf8_lossy(&read(path, Guard::Public)?).into_owned()),
+        FileKind::Secret => {
+            let guard = if is_credential(path, credentials) { Guard::Public } else { Guard::Private };
+            String::from_utf8(read(path, guard)?).map_err(|_| "is not UTF-8 text".to_owned())
+        }
+    };
+    config::parse(Sources { file: &file, text: &text, environment, read: &mut read_named })
+}
+
+/// Who may be able to read and write a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    /// It holds secrets.
+    Private,
+    /// It holds none, or somebody else guards it.
+    Public,
+}
+
+/// Reads a file. What is checked is what is read: both through one handle. The error completes the
+/// sentence "the file …".
+fn read(path: &Path, guard: Guard) -> Result<Vec<u8>, String> {
+    let failed = |error: io::Error| format!("cannot be read: {error}");
+    // Without NONBLOCK, opening a named pipe would wait for a writer for ever.
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let flags = i32::try_from(flags.bits()).expect("the flags of open are an int");
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
+    check(&file, path, guard)?;
+    let mut content = Vec::new();
+    file.take(SIZE_MAX + 1).read_to_end(&mut content).map_err(failed)?;
+    if content.len() as u64 > SIZE_MAX {
+        return Err("is larger than 1 MiB; expected a few lines".to_owned());
+    }
+    Ok(content)
+}
+
+fn check(file: &File, path: &Path, guard: Guard) -> Result<(), String> {
+    let metadata = file.metadata().map_err(|error| format!("cannot be examined: {error}"))?;
+    if !metadata.is_file() {
+        let kind = if metadata.is_dir() { "a directory" } else { "not a regular file" };
+        return Err(format!("is {kind}; expected a regular file"));
+    }
+    let by_others = metadata.mode() & 0o006 != 0;
+    let by_group = metadata.mode() & 0o020 != 0 && metadata.gid() != 0;
+    if guard == Guard::Private && (by_others || by_group) {
+        let who = if by_others { "can be read or written by others" } else { "can be written by its group" };
+        return Err(format!("{who} (mode {:04o}); run: chmod 0640 {}", metadata.mode() & 0o7777, shell_word(path)));
+    }
+    Ok(())
+}
+
+/// Whether the service manager put the file there for this service: it guards the directory, and the
+/// modes inside say nothing.
+fn is_credential(path: &Path, directory: Option<&Path>) -> bool {
+    let climbs = path.components().any(|part| part == Component::ParentDir);
+    directory.is_some_and(|directory| directory.is_absolute() && path.starts_with(directory) && !climbs)
+}
+
+/// The path as a shell reads it: bare when that is safe, quoted otherwise.
+fn shell_word(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-+@:,%".contains(&b)) {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests;
