@@ -5,4 +5,5 @@ pub mod daemon;
 pub mod logging;
 pub mod notify;
 pub mod signals;
+pub mod supervisor;
 pub mod thread;
