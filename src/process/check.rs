@@ -72,20 +72,40 @@ mod tests {
 
     #[test]
     fn a_file_is_fine_or_every_problem_is_a_line() {
-        check(&[], false, Code::Fine, expect![[r#"
+        check(
+            &[],
+            false,
+            Code::Fine,
+            expect![[r#"
             ok   /etc/x.env: the configuration can be used
-        "#]]);
-        check(&[], true, Code::Fine, expect![[r#"
+        "#]],
+        );
+        check(
+            &[],
+            true,
+            Code::Fine,
+            expect![[r#"
             {"findings":[{"text":"/etc/x.env: the configuration can be used","verdict":"ok"}],"ok":true}
-        "#]]);
+        "#]],
+        );
         let problems =
             ["/etc/x.env:3: SWEEP_SCS: unknown key; did you mean SWEEP_SECS?", "/etc/x.env: A: \"\u{1b}[2J\n"];
-        check(&problems, false, Code::Config, expect![[r#"
+        check(
+            &problems,
+            false,
+            Code::Config,
+            expect![[r#"
             FAIL /etc/x.env:3: SWEEP_SCS: unknown key; did you mean SWEEP_SECS?
             FAIL /etc/x.env: A: "\u001b[2J\n
-        "#]]);
-        check(&problems, true, Code::Config, expect![[r#"
+        "#]],
+        );
+        check(
+            &problems,
+            true,
+            Code::Config,
+            expect![[r#"
             {"findings":[{"text":"/etc/x.env:3: SWEEP_SCS: unknown key; did you mean SWEEP_SECS?","verdict":"FAIL"},{"text":"/etc/x.env: A: \"\u001b[2J\n","verdict":"FAIL"}],"ok":false}
-        "#]]);
+        "#]],
+        );
     }
 }
