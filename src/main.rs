@@ -1,3 +1,7 @@
-//! The program: everything is in the library, and this ends the process.
+//! The program: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kick_monitor::process::main(std::env::args_os().skip(1))
+}

@@ -15,6 +15,11 @@ pub fn shown(text: &str) -> String {
     escape(text, SHOWN_MAX, false)
 }
 
+/// As [`shown`], but not cut: for a text of our own that quotes somebody else's.
+pub fn escaped(text: &str) -> String {
+    escape(text, usize::MAX, false)
+}
+
 /// `text` as a value of logfmt: as [`shown`], and between quotes when it is empty or holds a space,
 /// a quote, a backslash, `=`, or something escaped. What stands between the quotes then reads as a
 /// string of JSON.
@@ -22,7 +27,7 @@ pub(crate) fn logfmt_outside(text: &str) -> String {
     logfmt(text, SHOWN_MAX)
 }
 
-/// The same for a text of our own, such as a remedy, which is not cut.
+/// The same without the cut, as [`escaped`].
 pub(crate) fn logfmt_own(text: &str) -> String {
     logfmt(text, usize::MAX)
 }
@@ -63,7 +68,7 @@ fn is_control(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{logfmt_outside, logfmt_own, shown};
+    use super::{escaped, logfmt_outside, logfmt_own, shown};
 
     #[test]
     fn ordinary_texts_stay_as_they_are() {
@@ -94,7 +99,7 @@ mod tests {
         let steering = ('\0'..='\u{1f}').chain('\u{7f}'..='\u{9f}').chain("\u{61c}\u{200e}\u{200f}".chars());
         for c in steering.chain('\u{2028}'..='\u{202e}').chain('\u{2066}'..='\u{2069}') {
             let text = format!("a{c}b");
-            for out in [shown(&text), logfmt_outside(&text), logfmt_own(&text)] {
+            for out in [shown(&text), escaped(&text), logfmt_outside(&text), logfmt_own(&text)] {
                 assert!(!out.contains(c) && out.contains('\\'), "{c:?} came out as {out:?}");
             }
         }
@@ -105,6 +110,7 @@ mod tests {
         let long = "é".repeat(300);
         assert_eq!(shown(&long), "é".repeat(200));
         assert_eq!(logfmt_outside(&long), "é".repeat(200));
+        assert_eq!(escaped(&long), long);
         assert_eq!(logfmt_own(&long), long);
     }
 }

@@ -2,3 +2,69 @@
 //! floor that builds, starts and stops the others.
 
 pub mod configuration;
+pub mod check;
+pub mod cli;
+pub mod daemon;
+pub mod exit;
+pub mod logging;
+pub mod notify;
+pub mod signals;
+pub mod supervisor;
+pub mod thread;
+
+use crate::domain::event::Event;
+use anyhow::Context;
+use cli::Command;
+use exit::Code;
+use std::ffi::OsString;
+use std::io::{self, ErrorKind, Write};
+use std::panic;
+use std::process::ExitCode;
+
+/// The program. `args` are its arguments, without its name.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    thread::log_panics();
+    let command = match cli::parse(args) {
+        Ok(command) => command,
+        Err(usage) => {
+            complain(&usage.to_string());
+            return Code::Usage.into();
+        }
+    };
+    let code = match panic::catch_unwind(|| execute(command)) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => {
+            complain(&format!("{error:#}"));
+            Code::Failed
+        }
+        Err(payload) => {
+            let reason = thread::last_panic(payload.as_ref());
+            complain(&format!("this is a bug, please report it: {reason}"));
+            Event::Fatal { reason }.say();
+            Code::Failed
+        }
+    };
+    code.into()
+}
+
+fn execute(command: Command) -> anyhow::Result<Code> {
+    match command {
+        Command::Help(text) => print(text),
+        Command::Version => print(concat!("kick-monitor ", env!("CARGO_PKG_VERSION"), "\n")),
+        other => anyhow::bail!("{other:?} is not wired yet"),
+    }
+}
+
+/// Prints what was asked for. A reader who has seen enough and hung up is no failure.
+pub fn print(text: &str) -> anyhow::Result<Code> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("failed to write to standard output"),
+        Ok(()) | Err(_) => Ok(Code::Fine),
+    }
+}
+
+/// Says on standard error, where there is one, what is wrong.
+pub fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "kick-monitor: {text}");
+}

@@ -64,13 +64,9 @@ impl Event {
             | E::ApiBlocked { status, endpoint, reason, retry_in } => {
                 keys!(known status, own endpoint, pause retry_in, outside reason)
             }
-            E::ApiRateLimited { status, endpoint, retry_in } => {
-                keys!(known status, own endpoint, pause retry_in)
-            }
+            E::ApiRateLimited { status, endpoint, retry_in } => keys!(known status, own endpoint, pause retry_in),
             E::ApiRecovered { endpoint } => keys!(own endpoint),
-            E::SweepDone { streamers, seconds, corrected } => {
-                keys!(plain streamers, tenths seconds, plain corrected)
-            }
+            E::SweepDone { streamers, seconds, corrected } => keys!(plain streamers, tenths seconds, plain corrected),
             E::SweepBehind { streamers, seconds, fitting } => keys!(plain streamers, tenths seconds, plain fitting),
             E::SweepImplausible { endpoint, covered, changes } => keys!(own endpoint, plain covered, plain changes),
             E::DbUnavailable { reason, pending } => keys!(outside reason, plain pending),

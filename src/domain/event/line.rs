@@ -158,7 +158,7 @@ impl Event {
             Event::DbRecovered { .. } => "the database can be used again",
             Event::WriteRefused { .. } => "PostgreSQL refuses a row, which is tried again later; see the reason",
             Event::StateFile { .. } => "the file of learned ids cannot be used; check STATE_DIR and its owner",
-            Event::ThreadRestarted { .. } => "a part of kick-monitor failed and was started again; please report this",
+            Event::ThreadRestarted { .. } => "a part of kick-monitor failed and is started again; please report this",
             Event::Fatal { .. } => "kick-monitor cannot go on and ends",
             Event::Heartbeat { .. } => "kick-monitor lives",
             Event::Detail { .. } => "detail",

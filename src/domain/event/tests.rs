@@ -55,7 +55,7 @@ fn the_life_of_the_process() {
             Error: the configuration cannot be used event=config_error file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
             Error: the configuration cannot be used event=config_error file=/etc/kick-monitor/kick-monitor.env key=- reason="permission denied"
             Error: the new configuration cannot be used; the old one stays in force event=reload_refused file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
-            Error: a part of kick-monitor failed and was started again; please report this event=thread_restarted thread=link-0 reason="panicked: no way"
+            Error: a part of kick-monitor failed and is started again; please report this event=thread_restarted thread=link-0 reason="panicked: no way"
             Error: kick-monitor cannot go on and ends event=fatal reason="hub died"
             Warn: the file of learned ids cannot be used; check STATE_DIR and its owner event=state_file file=/var/lib/x/learned.json reason="disk full"
             Info: kick-monitor lives event=heartbeat streamers=9 online=2 subscribed=8 connections=1 pending=0 token_expires_in=3599 last_event_ago=-

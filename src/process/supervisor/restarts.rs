@@ -1,0 +1,84 @@
+//! When a worker that failed is made again, and when that is given up. Pure.
+
+use crate::backoff::Backoff;
+use crate::domain::Steady;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// So many restarts are allowed within [`WINDOW`].
+const RESTARTS_MAX: usize = 5;
+
+/// How long a failure counts.
+const WINDOW: Duration = Duration::from_secs(300);
+
+/// The history of one worker's failures.
+#[derive(Debug)]
+pub(super) struct Restarts {
+    recent: VecDeque<Steady>,
+    backoff: Backoff,
+}
+
+/// What to do about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Make the worker again after this pause.
+    RestartAfter(Duration),
+    /// It fails too often.
+    GiveUp,
+}
+
+impl Default for Restarts {
+    fn default() -> Restarts {
+        Restarts { recent: VecDeque::new(), backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(30)) }
+    }
+}
+
+impl Restarts {
+    /// The worker failed.
+    pub(super) fn failed(&mut self, now: Steady, rng: &mut fastrand::Rng) -> Verdict {
+        self.recent.retain(|failure| now.since(*failure) < WINDOW);
+        if self.recent.len() >= RESTARTS_MAX {
+            return Verdict::GiveUp;
+        }
+        if self.recent.is_empty() {
+            self.backoff.reset();
+        }
+        self.recent.push_back(now);
+        Verdict::RestartAfter(self.backoff.next(rng))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Restarts, Verdict};
+    use crate::domain::Steady;
+    use std::time::Duration;
+
+    /// Whole seconds of the pauses after failures at these times, without their jitter.
+    fn pauses(failures: impl IntoIterator<Item = u64>) -> Vec<Option<u64>> {
+        let (mut restarts, mut rng) = (Restarts::default(), fastrand::Rng::with_seed(1));
+        let pause = |at| match restarts.failed(Steady(Duration::from_secs(at)), &mut rng) {
+            Verdict::RestartAfter(pause) => {
+                [1_u32, 2, 4, 8, 16, 30].into_iter().find(|most| pause.as_secs_f64() <= f64::from(*most)).map(u64::from)
+            }
+            Verdict::GiveUp => None,
+        };
+        failures.into_iter().map(pause).collect()
+    }
+
+    #[test]
+    fn the_sixth_failure_in_five_minutes_is_one_too_many() {
+        assert_eq!(pauses([0, 1, 3, 7, 15, 31]), [Some(1), Some(2), Some(4), Some(8), Some(16), None]);
+        assert_eq!(pauses([0, 74, 148, 222, 296, 299]).last(), Some(&None));
+    }
+
+    #[test]
+    fn failures_are_forgotten_after_five_minutes() {
+        assert_eq!(pauses([0, 60, 360, 660]), [Some(1), Some(2), Some(1), Some(1)]);
+    }
+
+    #[test]
+    fn a_worker_that_fails_now_and_then_for_ever_waits_half_a_minute() {
+        assert_eq!(pauses((0..20).map(|n| n * 75))[5..], [Some(30); 15]);
+    }
+}

@@ -1,0 +1,120 @@
+//! The one place where threads begin: each has a name, and its end is always reported.
+
+use crate::domain::event::Event;
+use crossbeam_channel::Sender;
+use std::any::Any;
+use std::cell::RefCell;
+use std::io;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::thread::{Builder, JoinHandle};
+
+/// The longest name that the kernel shows whole (pthread_setname_np(3)).
+const NAME_BYTES_MAX: usize = 15;
+
+/// A thread ended. It sends nothing after this, and holds nothing any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// The thread's name.
+    pub name: String,
+    /// How it ended.
+    pub how: How,
+}
+
+/// How a thread ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Because it was told to.
+    Ended,
+    /// With an error: the whole chain of it.
+    Failed(String),
+    /// With a panic: what it said, and where.
+    Panicked(String),
+}
+
+/// Starts a thread that runs `body` and then reports to `exits`. Fails when the system has no
+/// thread to give.
+pub fn spawn<F>(name: &str, exits: &Sender<Exit>, body: F) -> io::Result<JoinHandle<()>>
+where
+    F: FnOnce() -> anyhow::Result<()> + Send + 'static,
+{
+    assert!(!name.is_empty() && name.len() <= NAME_BYTES_MAX, "thread name {name:?} would be cut");
+    let exits = exits.clone();
+    Builder::new().name(name.to_owned()).spawn({
+        let name = name.to_owned();
+        move || {
+            // What a panic leaves half-done is the body's own, and is dropped with it.
+            let how = match panic::catch_unwind(AssertUnwindSafe(body)) {
+                Ok(Ok(())) => How::Ended,
+                Ok(Err(error)) => How::Failed(format!("{error:#}")),
+                Err(payload) => How::Panicked(last_panic(payload.as_ref())),
+            };
+            // Nobody listens when the process ends without waiting for this thread.
+            let _ = exits.send(Exit { name, how });
+        }
+    })
+}
+
+/// Turns panics into lines of the log: no user ever sees a backtrace. To be called once.
+pub fn log_panics() {
+    panic::set_hook(Box::new(|info| {
+        let text = describe(info);
+        Event::Detail { what: "panic", text: text.clone() }.say();
+        LAST_PANIC.with_borrow_mut(|last| *last = Some(text));
+    }));
+}
+
+thread_local! {
+    /// The hook alone knows where a panic happened; whoever catches it wants to say so.
+    static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// What the panic that was just caught on this thread said, and where.
+pub fn last_panic(payload: &(dyn Any + Send)) -> String {
+    LAST_PANIC.take().unwrap_or_else(|| words(payload).to_owned())
+}
+
+fn describe(info: &PanicHookInfo<'_>) -> String {
+    match info.location() {
+        Some(place) => format!("{} at {}:{}", words(info.payload()), place.file(), place.line()),
+        None => words(info.payload()).to_owned(),
+    }
+}
+
+fn words(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{How, spawn};
+    use crossbeam_channel::unbounded;
+    use std::time::Duration;
+
+    fn how(body: impl FnOnce() -> anyhow::Result<()> + Send + 'static) -> How {
+        let (sender, exits) = unbounded();
+        spawn("a-worker", &sender, body).expect("threads can be had");
+        let exit = exits.recv_timeout(Duration::from_secs(10)).expect("the end is reported");
+        assert_eq!(exit.name, "a-worker");
+        exit.how
+    }
+
+    #[test]
+    fn every_end_is_reported() {
+        assert_eq!(how(|| Ok(())), How::Ended);
+        let error = || Err(anyhow::anyhow!("no route").context("failed to connect"));
+        assert_eq!(how(error), How::Failed("failed to connect: no route".to_owned()));
+        let How::Panicked(text) = how(|| panic!("no {}", "way")) else { panic!("the panic went unnoticed") };
+        assert!(text.starts_with("no way"), "{text}");
+    }
+
+    #[test]
+    fn what_a_body_holds_is_gone_before_its_end_is_reported() {
+        let (held, witness) = unbounded::<()>();
+        how(move || {
+            let _held = held;
+            panic!("with something in hand")
+        });
+        assert!(witness.try_recv().is_err_and(|e| e.is_disconnected()));
+    }
+}
