@@ -5,6 +5,11 @@
 
 #![expect(missing_docs, reason = "fields are the keys of the log line, and the manual explains each")]
 
+mod keys;
+mod line;
+#[cfg(test)]
+mod tests;
+
 use crate::domain::{ChannelId, RowId, Source, Status, push::LinkId};
 use std::time::Duration;
 
@@ -32,9 +37,9 @@ pub enum Event {
     Ready { version: &'static str, seconds: f64, streamers: usize },
     /// A new configuration is in force.
     Reloaded { seconds: f64 },
-    /// The process was told to end.
-    Stopping { reason: String },
-    /// The process ends.
+    /// The process was told to end, after so many seconds of life.
+    Stopping { reason: String, seconds: f64 },
+    /// The process ends; ending took so many seconds.
     Stopped { seconds: f64, unwritten: usize },
     /// The configuration cannot be used; `key` is empty where the file as a whole is meant.
     ConfigError { file: String, key: String, reason: String },

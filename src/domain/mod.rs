@@ -9,6 +9,7 @@ pub mod push;
 pub mod row;
 pub mod secret;
 pub mod slug;
+pub mod text;
 pub mod time;
 
 pub use id::{ChannelId, LivestreamId, RowId, UserId};

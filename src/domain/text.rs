@@ -1,0 +1,110 @@
+//! What comes from outside (usernames, close reasons, bodies), made fit to be shown: cut to 200
+//! characters and free of anything that could forge a line or steer a terminal (CONTRACT §4, §5).
+//!
+//! Nothing that passed through here holds a line break.
+
+use std::fmt::Write;
+
+/// The most characters of a text from outside that are shown, before escaping.
+const SHOWN_MAX: usize = 200;
+
+/// The first 200 characters of `text`, with control characters escaped as in JSON (`\n`,
+/// `\u001b`): C0, DEL, C1, the line and paragraph separators, and what changes the direction of
+/// writing.
+pub fn shown(text: &str) -> String {
+    escape(text, SHOWN_MAX, false)
+}
+
+/// `text` as a value of logfmt: as [`shown`], and between quotes when it is empty or holds a space,
+/// a quote, a backslash, `=`, or something escaped. What stands between the quotes then reads as a
+/// string of JSON.
+pub(crate) fn logfmt_outside(text: &str) -> String {
+    logfmt(text, SHOWN_MAX)
+}
+
+/// The same for a text of our own, such as a remedy, which is not cut.
+pub(crate) fn logfmt_own(text: &str) -> String {
+    logfmt(text, usize::MAX)
+}
+
+fn logfmt(text: &str, most: usize) -> String {
+    let special = |c: char| c.is_whitespace() || matches!(c, '"' | '\\' | '=') || is_control(c);
+    if text.is_empty() || text.chars().take(most).any(special) {
+        format!("\"{}\"", escape(text, most, true))
+    } else {
+        text.chars().take(most).collect()
+    }
+}
+
+fn escape(text: &str, most: usize, quoted: bool) -> String {
+    let mut out = String::with_capacity(text.len().min(most));
+    for c in text.chars().take(most) {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '"' | '\\' if quoted => out.extend(['\\', c]),
+            c if is_control(c) => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Whether `c` steers a terminal or a reader rather than being seen: C0, DEL and C1, the separators
+/// of lines and paragraphs, the marks, embeddings, overrides and isolates of direction.
+fn is_control(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{logfmt_outside, logfmt_own, shown};
+
+    #[test]
+    fn ordinary_texts_stay_as_they_are() {
+        for text in ["xqc", "naïve", "日本", "a-b_c.d:e/f"] {
+            assert_eq!(shown(text), text);
+            assert_eq!(logfmt_outside(text), text);
+        }
+        assert_eq!(shown("two \"words\" = a\\b"), "two \"words\" = a\\b");
+    }
+
+    #[test]
+    fn values_that_a_reader_of_logfmt_would_split_are_quoted() {
+        for (text, value) in [
+            ("", r#""""#),
+            ("two words", r#""two words""#),
+            ("a=b", r#""a=b""#),
+            ("say \"hi\"", r#""say \"hi\"""#),
+            ("C:\\x", r#""C:\\x""#),
+            ("a\u{a0}b", "\"a\u{a0}b\""),
+            ("\u{7}", r#""\u0007""#),
+        ] {
+            assert_eq!(logfmt_outside(text), value, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_steers_gets_through() {
+        let steering = ('\0'..='\u{1f}').chain('\u{7f}'..='\u{9f}').chain("\u{61c}\u{200e}\u{200f}".chars());
+        for c in steering.chain('\u{2028}'..='\u{202e}').chain('\u{2066}'..='\u{2069}') {
+            let text = format!("a{c}b");
+            for out in [shown(&text), logfmt_outside(&text), logfmt_own(&text)] {
+                assert!(!out.contains(c) && out.contains('\\'), "{c:?} came out as {out:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_comes_from_outside_is_cut() {
+        let long = "é".repeat(300);
+        assert_eq!(shown(&long), "é".repeat(200));
+        assert_eq!(logfmt_outside(&long), "é".repeat(200));
+        assert_eq!(logfmt_own(&long), long);
+    }
+}
