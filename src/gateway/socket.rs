@@ -1,0 +1,202 @@
+//! One websocket over TCP or TLS, owned by one thread that waits for it without idle wake-ups and can
+//! be woken for something else.
+//!
+//! It knows frames and their limits, and not what any protocol says in them. After `connect` it blocks
+//! in `wait` and, for a short time, in `close`; nowhere else.
+
+mod connect;
+#[cfg(test)]
+pub(crate) mod scripted;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod wake;
+
+pub use connect::{Address, ConnectError, Effort};
+pub use wake::{Wake, Waker, wake_pair};
+
+use crate::clock::Clock;
+use rustix::event::{PollFd, PollFlags};
+use std::io::ErrorKind;
+use std::os::fd::AsFd;
+use std::time::Duration;
+use stream::Stream;
+use tungstenite::error::{CapacityError, ProtocolError};
+use tungstenite::protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode};
+use tungstenite::{Error, Message, Utf8Bytes, WebSocket};
+
+/// The largest message and frame that is taken. A Kick event is a few KiB (KICK.md §2.5).
+const MESSAGE_MAX: usize = 256 * 1024;
+/// Room for bytes that have come and are not yet a frame; grows for a large frame.
+const READ_BUFFER: usize = 8 * 1024;
+/// What is sent is gathered to so many bytes before the socket is asked to take it.
+const WRITE_BUFFER: usize = 8 * 1024;
+/// What may wait to be sent: the subscriptions of some 40,000 streamers. A server that lets it come
+/// to this does not read.
+const WRITE_BUFFER_MAX: usize = 4 * 1024 * 1024;
+/// How long the server may take over its half of the closing handshake.
+const CLOSING_MOST: Duration = Duration::from_secs(1);
+
+/// An open websocket.
+#[derive(Debug)]
+pub struct Socket {
+    websocket: WebSocket<Stream>,
+    /// For the limit of the closing handshake.
+    clock: Clock,
+    /// Nothing more can be read now: TLS and the websocket hold no bytes of their own, so `poll` on
+    /// the socket tells the truth.
+    drained: bool,
+    /// Something could not be sent yet.
+    unsent: bool,
+    /// The first failure. Where it was one to send, what the server said before may wait to be read.
+    broken: Option<Ended>,
+}
+
+/// Something that arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A text message.
+    Text(Utf8Bytes),
+    /// A ping (its pong is sent by itself), a pong, or binary data: the peer lives.
+    Alive,
+}
+
+/// Why nothing more will come.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection ended: {reason}")]
+pub struct Ended {
+    /// The close code, when the server gave one.
+    pub code: Option<u16>,
+    /// The server's reason, or ours. May come from outside as it is.
+    pub reason: String,
+}
+
+impl Socket {
+    /// Opens a websocket, trusting the platform's authorities and those of `tls_ca` (PEM).
+    pub fn connect(address: &Address, tls_ca: Option<&str>, mut effort: Effort<'_>) -> Result<Socket, ConnectError> {
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(MESSAGE_MAX))
+            .max_frame_size(Some(MESSAGE_MAX))
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
+            .max_write_buffer_size(WRITE_BUFFER_MAX);
+        let websocket = connect::connect(address, tls_ca, config, &mut effort)?;
+        Ok(Socket { websocket, clock: effort.clock, drained: false, unsent: false, broken: None })
+    }
+
+    /// Sends what is queued, then waits until something can be read, `wake` is woken, or `limit` has
+    /// passed. Returns at once while `read` has not yet come back with `None`.
+    pub fn wait(&mut self, wake: &Wake, limit: Duration) {
+        self.flush();
+        let limit = if self.drained && self.broken.is_none() { limit } else { Duration::ZERO };
+        if let Err(e) = wake.wait_or(self.websocket.get_ref().as_fd(), self.interest(), limit) {
+            self.breaks(format!("failed to wait for the socket: {e}"));
+        }
+    }
+
+    /// The next frame, or `None` when there is none now.
+    pub fn read(&mut self) -> Result<Option<Frame>, Ended> {
+        self.drained = false;
+        let mut again = true;
+        loop {
+            match self.websocket.read() {
+                Ok(Message::Text(text)) => return Ok(Some(Frame::Text(text))),
+                Ok(Message::Close(frame)) => return Err(closed(frame)),
+                Ok(_) => return Ok(Some(Frame::Alive)),
+                Err(e) if would_block(&e) => {
+                    self.drained = true;
+                    return self.broken.clone().map_or(Ok(None), Err);
+                }
+                // Reading sends pongs, and a failure of that must not hide the close frame behind the ping.
+                Err(Error::Io(e)) if again => {
+                    again = false;
+                    self.breaks(e.to_string());
+                }
+                // The websocket must not be read after this: it does not know any more where a frame begins.
+                Err(e) => return Err(self.broken.get_or_insert_with(|| ended(&e)).clone()),
+            }
+        }
+    }
+
+    /// Queues a text message; the next `wait` sends it. A failure comes out of `read`.
+    pub fn send(&mut self, text: String) {
+        let written = self.websocket.write(Message::text(text));
+        self.note(written);
+    }
+
+    /// Closes with 1000 and waits a second at most for the server to do the same. After the server's
+    /// own close it only answers.
+    pub fn close(mut self) {
+        let deadline = self.clock.steady() + CLOSING_MOST;
+        let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::from_static("") };
+        let written = self.websocket.close(Some(frame));
+        self.note(written);
+        while self.websocket.can_read() && self.broken.is_none() {
+            match self.read() {
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    let left = self.clock.until(deadline);
+                    let mut fds = [PollFd::new(self.websocket.get_ref(), self.interest())];
+                    if left.is_zero() || wake::poll_all(&mut fds, left).is_err() {
+                        return;
+                    }
+                    self.flush();
+                }
+                Err(_) => return,
+            }
+            if self.clock.until(deadline).is_zero() {
+                return;
+            }
+        }
+    }
+
+    /// Sends what is queued, as far as the socket takes it.
+    fn flush(&mut self) {
+        if self.broken.is_none() {
+            let flushed = self.websocket.flush();
+            self.note(flushed);
+        }
+    }
+
+    /// What became of an attempt to send.
+    fn note(&mut self, sent: Result<(), Error>) {
+        match sent {
+            Ok(()) => self.unsent = false,
+            Err(e) if would_block(&e) => self.unsent = true,
+            Err(Error::WriteBufferFull(_)) => self.breaks("the server does not read what it is sent".to_owned()),
+            Err(e) => self.breaks(ended(&e).reason),
+        }
+    }
+
+    fn breaks(&mut self, reason: String) {
+        self.broken.get_or_insert(Ended { code: None, reason });
+        self.drained = false;
+    }
+
+    fn interest(&self) -> PollFlags {
+        if self.unsent { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
+    }
+}
+
+fn would_block(error: &Error) -> bool {
+    matches!(error, Error::Io(e) if e.kind() == ErrorKind::WouldBlock)
+}
+
+fn closed(frame: Option<CloseFrame>) -> Ended {
+    match frame {
+        Some(frame) => Ended { code: Some(frame.code.into()), reason: frame.reason.as_str().to_owned() },
+        None => Ended { code: None, reason: "the server closed without a code".to_owned() },
+    }
+}
+
+fn ended(error: &Error) -> Ended {
+    let reason = match error {
+        Error::Io(e) => e.to_string(),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => "the server hung up".to_owned(),
+        Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+            format!("a message of {size} bytes is over the limit of {max_size}")
+        }
+        other => other.to_string(),
+    };
+    Ended { code: None, reason }
+}

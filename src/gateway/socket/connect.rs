@@ -1,0 +1,276 @@
+//! From an address to an open websocket: name, TCP, TLS, upgrade, each with its own error, all within
+//! one limit. Only the look-up of the name can block for longer: the system's resolver takes no limit.
+//!
+//! Follows no redirect and reads no proxy variable.
+
+use super::stream::Stream;
+use super::wake::Wake;
+use crate::clock::Clock;
+use crate::domain::Steady;
+use native_tls::{Certificate, TlsConnector};
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+use tungstenite::client::{ClientRequestBuilder, client_with_config};
+use tungstenite::handshake::HandshakeError;
+use tungstenite::http::Uri;
+use tungstenite::protocol::WebSocketConfig;
+use tungstenite::{Error, WebSocket};
+
+/// The kernel gives a peer up that has not acknowledged what was sent for so long, or has not
+/// answered three probes after this much silence. The session's own pings are quicker as a rule;
+/// this ends what a session no longer looks at.
+const DEAD_AFTER: Duration = Duration::from_secs(30);
+const PROBES: u32 = 3;
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+
+/// Where a websocket is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Whether TLS is spoken.
+    pub tls: bool,
+    /// Name or IP address, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The path with its query, beginning with `/`.
+    pub path_and_query: String,
+    /// What to state as `Origin`, if anything.
+    pub origin: Option<&'static str>,
+}
+
+/// How long connecting may take, and what ends it early.
+pub struct Effort<'a> {
+    /// Measures the limit.
+    pub clock: Clock,
+    /// For everything from TCP on.
+    pub limit: Duration,
+    /// Wakes the attempt, which then asks `given_up`.
+    pub wake: &'a Wake,
+    /// Whether the attempt is to be given up.
+    pub given_up: &'a mut dyn FnMut() -> bool,
+}
+
+/// Why there is no websocket: which step failed, and how.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "`host` is the one that was wanted, `reason` says in words how the step failed")]
+pub enum ConnectError {
+    /// The name has no address, or the resolver does not answer.
+    #[error("cannot look up {host}: {reason}")]
+    Name { host: String, reason: String },
+    /// None of the name's addresses takes the connection.
+    #[error("cannot connect to {host} port {port}: {reason}")]
+    Tcp { host: String, port: u16, reason: String },
+    /// TLS failed: usually a certificate that is not trusted, expired, or another host's.
+    #[error("no TLS with {host}: {reason}")]
+    Tls { host: String, reason: String },
+    /// The server answered the upgrade with an HTTP status of its own.
+    #[error("{host} answered the websocket request with HTTP {status}")]
+    Refused { host: String, status: u16 },
+    /// The upgrade failed otherwise.
+    #[error("no websocket with {host}: {reason}")]
+    Upgrade { host: String, reason: String },
+    /// Whoever wanted the connection does not any more.
+    #[error("the attempt was given up")]
+    GivenUp,
+}
+
+/// Connects; the stream of the result is in non-blocking mode.
+pub(super) fn connect(
+    address: &Address,
+    tls_ca: Option<&str>,
+    config: WebSocketConfig,
+    effort: &mut Effort<'_>,
+) -> Result<WebSocket<Stream>, ConnectError> {
+    let host = &address.host;
+    let name_error = |reason: String| ConnectError::Name { host: host.clone(), reason };
+    let found = (host.as_str(), address.port).to_socket_addrs().map_err(|e| name_error(e.to_string()))?;
+    let found: Vec<SocketAddr> = found.collect();
+    if found.is_empty() {
+        return Err(name_error("the name has no address".to_owned()));
+    }
+    let deadline = effort.clock.steady() + effort.limit;
+    let tcp = tcp(address, &found, deadline, effort)?;
+    let stream = if address.tls {
+        Stream::Tls(Box::new(tls(address, tls_ca, tcp, deadline, effort)?))
+    } else {
+        Stream::Plain(tcp)
+    };
+    upgrade(address, stream, config, deadline, effort)
+}
+
+/// Why a wait ended without what was waited for.
+enum Wasted {
+    TimedOut,
+    GivenUp,
+    Failed(io::Error),
+}
+
+impl Effort<'_> {
+    /// Waits until `socket` is ready for `events`. A step that waits may be woken too early and must
+    /// try again.
+    fn wait(&mut self, socket: impl AsFd, events: PollFlags, deadline: Steady) -> Result<(), Wasted> {
+        let left = self.clock.until(deadline);
+        if left.is_zero() {
+            return Err(Wasted::TimedOut);
+        }
+        let woken = self.wake.wait_or(socket.as_fd(), events, left).map_err(Wasted::Failed)?;
+        if woken && (self.given_up)() { Err(Wasted::GivenUp) } else { Ok(()) }
+    }
+}
+
+impl Wasted {
+    fn or(self, error: impl FnOnce(String) -> ConnectError) -> ConnectError {
+        match self {
+            Wasted::TimedOut => error("timed out".to_owned()),
+            Wasted::GivenUp => ConnectError::GivenUp,
+            Wasted::Failed(e) => error(e.to_string()),
+        }
+    }
+}
+
+/// Tries one address after the other. Each gets an equal share of the time that is left, and one
+/// share is kept for what comes after.
+fn tcp(
+    address: &Address,
+    found: &[SocketAddr],
+    deadline: Steady,
+    effort: &mut Effort<'_>,
+) -> Result<TcpStream, ConnectError> {
+    // The reasons without the addresses: those change their order with each look-up, and the same
+    // failure should read the same.
+    let mut reasons = BTreeSet::new();
+    for (tried, socket_address) in found.iter().enumerate() {
+        let shares = u32::try_from(found.len() - tried + 1).unwrap_or(u32::MAX);
+        let until = effort.clock.steady() + effort.clock.until(deadline) / shares;
+        match tcp_to(*socket_address, until, effort) {
+            Ok(stream) => return Ok(stream),
+            Err(wasted @ Wasted::GivenUp) => return Err(wasted.or(|_| ConnectError::GivenUp)),
+            Err(Wasted::TimedOut) => reasons.insert("timed out".to_owned()),
+            Err(Wasted::Failed(e)) => reasons.insert(e.to_string()),
+        };
+    }
+    let reason = reasons.into_iter().collect::<Vec<_>>().join(", ");
+    Err(ConnectError::Tcp { host: address.host.clone(), port: address.port, reason })
+}
+
+fn tcp_to(address: SocketAddr, until: Steady, effort: &mut Effort<'_>) -> Result<TcpStream, Wasted> {
+    let failed = |errno: Errno| Wasted::Failed(errno.into());
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None).map_err(failed)?;
+    match rustix::net::connect(&socket, &address) {
+        Ok(()) => {}
+        Err(Errno::INPROGRESS) => await_connected(&socket, until, effort)?,
+        Err(errno) => return Err(failed(errno)),
+    }
+    set_options(&socket).map_err(failed)?;
+    Ok(TcpStream::from(socket))
+}
+
+fn await_connected(socket: &OwnedFd, until: Steady, effort: &mut Effort<'_>) -> Result<(), Wasted> {
+    loop {
+        effort.wait(socket, PollFlags::OUT, until)?;
+        sockopt::socket_error(socket).and_then(|pending| pending).map_err(|errno| Wasted::Failed(errno.into()))?;
+        // Without an error the socket may still be connecting: then it has no peer.
+        if rustix::net::getpeername(socket).is_ok() {
+            return Ok(());
+        }
+    }
+}
+
+fn set_options(socket: &OwnedFd) -> Result<(), Errno> {
+    // Frames are small and wanted at once.
+    sockopt::set_tcp_nodelay(socket, true)?;
+    sockopt::set_socket_keepalive(socket, true)?;
+    sockopt::set_tcp_keepidle(socket, DEAD_AFTER)?;
+    sockopt::set_tcp_keepintvl(socket, PROBE_EVERY)?;
+    sockopt::set_tcp_keepcnt(socket, PROBES)?;
+    sockopt::set_tcp_user_timeout(socket, u32::try_from(DEAD_AFTER.as_millis()).unwrap_or(u32::MAX))
+}
+
+/// The connector is made for each connection, so that authorities that the system learned or dropped
+/// since count at the next one.
+fn tls(
+    address: &Address,
+    tls_ca: Option<&str>,
+    tcp: TcpStream,
+    deadline: Steady,
+    effort: &mut Effort<'_>,
+) -> Result<native_tls::TlsStream<TcpStream>, ConnectError> {
+    let tls_error = |reason: String| ConnectError::Tls { host: address.host.clone(), reason };
+    let connector = connector(tls_ca).map_err(|e| tls_error(e.to_string()))?;
+    let mut step = connector.connect(&address.host, tcp);
+    loop {
+        match step {
+            Ok(stream) => return Ok(stream),
+            Err(native_tls::HandshakeError::Failure(e)) => return Err(tls_error(e.to_string())),
+            Err(native_tls::HandshakeError::WouldBlock(unfinished)) => {
+                // What a handshake sends fits into an empty send buffer, so it can only wait to read.
+                effort.wait(unfinished.get_ref(), PollFlags::IN, deadline).map_err(|w| w.or(tls_error))?;
+                step = unfinished.handshake();
+            }
+        }
+    }
+}
+
+/// Trusts the platform's authorities and those of `tls_ca`.
+fn connector(tls_ca: Option<&str>) -> Result<TlsConnector, native_tls::Error> {
+    let mut builder = TlsConnector::builder();
+    if let Some(pem) = tls_ca {
+        for certificate in Certificate::stack_from_pem(pem.as_bytes())? {
+            builder.add_root_certificate(certificate);
+        }
+    }
+    builder.build()
+}
+
+fn upgrade(
+    address: &Address,
+    stream: Stream,
+    config: WebSocketConfig,
+    deadline: Steady,
+    effort: &mut Effort<'_>,
+) -> Result<WebSocket<Stream>, ConnectError> {
+    let host = &address.host;
+    let upgrade_error = |reason: String| ConnectError::Upgrade { host: host.clone(), reason };
+    let uri: Uri = uri(address).parse().map_err(|_| upgrade_error("the address is not a URL".to_owned()))?;
+    let mut request = ClientRequestBuilder::new(uri);
+    if let Some(origin) = address.origin {
+        request = request.with_header("Origin", origin);
+    }
+    let mut step = client_with_config(request, stream, Some(config));
+    loop {
+        match step {
+            Ok((websocket, _)) => return Ok(websocket),
+            Err(HandshakeError::Failure(Error::Http(answer))) => {
+                return Err(ConnectError::Refused { host: host.clone(), status: answer.status().as_u16() });
+            }
+            Err(HandshakeError::Failure(e)) => return Err(upgrade_error(e.to_string())),
+            Err(HandshakeError::Interrupted(unfinished)) => {
+                let stream = unfinished.get_ref().get_ref();
+                effort.wait(stream, PollFlags::IN, deadline).map_err(|w| w.or(upgrade_error))?;
+                step = unfinished.handshake();
+            }
+        }
+    }
+}
+
+/// The URL; the port only where it is not the scheme's own, because it becomes the `Host` header.
+fn uri(address: &Address) -> String {
+    let (scheme, own_port) = if address.tls { ("wss", 443) } else { ("ws", 80) };
+    let mut uri = match address.host.contains(':') {
+        true => format!("{scheme}://[{}]", address.host),
+        false => format!("{scheme}://{}", address.host),
+    };
+    if address.port != own_port {
+        let _ = write!(uri, ":{}", address.port);
+    }
+    uri + &address.path_and_query
+}

@@ -1,0 +1,339 @@
+//! `link-<n>`: one push connection, kept up for ever. It connects, lets the [`Session`] speak, brings
+//! the core what the session says, and connects again when the connection is over.
+//!
+//! It decides nothing: what to say and when to give up is the session's, how long to wait is
+//! [`Reconnect`]'s, what to follow is the core's. Nothing but orders, frames and deadlines wakes it.
+//!
+//! ```text
+//!  ┌─► connect ── open ──► converse ── end ──► pause ─┐      orders are taken in all of them;
+//!  │       └──────────── failed ─────────────────┘    │      hanging them up ends the link
+//!  └──────────────────────────────────────────────────┘
+//! ```
+
+mod orders;
+#[cfg(test)]
+mod tests;
+
+pub use orders::{Order, OrderSender, Orders, orders};
+
+use crate::clock::{Clock, Pulse};
+use crate::config::PushConfig;
+use crate::domain::event::Event;
+use crate::domain::push::{LinkEvent, LinkId};
+use crate::domain::{ChannelId, Steady};
+use crate::gateway::socket::{Address, ConnectError, Effort, Frame, Socket};
+use crate::monitor::io::Input;
+use crate::repeats::Repeats;
+use crate::stop::Stop;
+use crate::wire::pusher::{self, Pusher};
+use crate::wire::reconnect::Reconnect;
+use crate::wire::{Act, End, EndKind, Session, SessionInput};
+use anyhow::Context;
+use crossbeam_channel::{SendTimeoutError, Sender};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// TCP, TLS and upgrade together (RULES, "Times").
+const CONNECTING_MOST: Duration = Duration::from_secs(10);
+/// What the pulse allows for an attempt to connect: a resolver may take long, and knows no limit.
+const CONNECTING_PULSE: Duration = Duration::from_secs(120);
+/// The longest wait of one turn.
+const WAIT_MOST: Duration = Duration::from_secs(30);
+/// What the pulse allows for a turn.
+const TURN_PULSE: Duration = Duration::from_secs(60);
+/// How often a link that waits for room among the inputs looks whether it shall end.
+const ROOM_LOOK: Duration = Duration::from_millis(50);
+/// So many frames are handled before orders and deadlines are looked at.
+const FRAMES_A_TURN: usize = 256;
+
+/// What a link is made of; [`Link::run`] is its thread.
+pub struct Link {
+    id: LinkId,
+    route: Route,
+    tls_ca: Option<String>,
+    orders: Orders,
+    inputs: Sender<Input>,
+    clock: Clock,
+    seed: u64,
+}
+
+/// Says, before each connection, where it goes and who speaks there.
+type Route = Box<dyn FnMut(Steady) -> Target + Send>;
+
+/// Where one connection goes.
+struct Target {
+    /// For the log: `pusher`.
+    transport: &'static str,
+    address: Address,
+    session: Box<dyn Session>,
+}
+
+impl Link {
+    /// A link that follows nobody yet. `seed` decides the jitter of its pauses; links should differ
+    /// in it.
+    pub fn new(
+        id: LinkId,
+        config: &PushConfig,
+        orders: Orders,
+        inputs: Sender<Input>,
+        clock: Clock,
+        seed: u64,
+    ) -> Link {
+        Link { id, route: pusher_route(config), tls_ca: config.tls_ca.clone(), orders, inputs, clock, seed }
+    }
+
+    /// Lives until the orders are hung up or the stop token is (after which somebody must wake it:
+    /// [`Orders::waker`]); the connection is then closed with 1000. An error is a bug or a process
+    /// without file descriptors.
+    pub fn run(self, pulse: &Pulse, stop: Stop) -> anyhow::Result<()> {
+        let mut thread = Thread {
+            reconnect: Reconnect::new(self.seed),
+            link: self,
+            pulse,
+            stop,
+            repeats: Repeats::default(),
+            followed: BTreeSet::new(),
+            untold: Vec::new(),
+        };
+        match thread.link_loop() {
+            Err(Leave::Told) => Ok(()),
+            Err(Leave::Failed(e)) => Err(e),
+        }
+    }
+}
+
+/// Pusher, as configured.
+fn pusher_route(config: &PushConfig) -> Route {
+    let url = &config.pusher_url;
+    let address = Address {
+        tls: url.tls,
+        host: url.host.clone(),
+        port: url.port,
+        path_and_query: pusher::path(&url.path, &config.pusher_app_key),
+        origin: None,
+    };
+    let templates: Arc<[String]> = config.channel_names.clone().into();
+    Box::new(move |now| Target {
+        transport: "pusher",
+        address: address.clone(),
+        session: Box::new(Pusher::new(now, templates.clone())),
+    })
+}
+
+/// Why the link ends.
+enum Leave {
+    /// It was told to.
+    Told,
+    /// It cannot wait.
+    Failed(anyhow::Error),
+}
+
+/// Why a conversation ends.
+enum Over {
+    Connection(End),
+    Link(Leave),
+}
+
+impl From<Leave> for Over {
+    fn from(leave: Leave) -> Over {
+        Over::Link(leave)
+    }
+}
+
+struct Thread<'a> {
+    link: Link,
+    pulse: &'a Pulse,
+    stop: Stop,
+    reconnect: Reconnect,
+    repeats: Repeats,
+    /// Whom to follow; outlives connections.
+    followed: BTreeSet<ChannelId>,
+    /// Orders that count in `followed` and that the present session has not been told yet.
+    untold: Vec<Order>,
+}
+
+/// An open connection.
+struct Talk {
+    transport: &'static str,
+    socket: Socket,
+    session: Box<dyn Session>,
+    /// The server greeted us, and the core knows.
+    greeted: bool,
+}
+
+impl Thread<'_> {
+    fn link_loop(&mut self) -> Result<Infallible, Leave> {
+        self.tell(Input::Link(self.link.id, LinkEvent::Started))?;
+        loop {
+            let target = self.next_target();
+            let transport = target.transport;
+            let end = self.connection(target)?;
+            let now = self.link.clock.steady();
+            let pause = self.reconnect.ended(now, end.kind).wait;
+            self.say_end(now, transport, &end, pause);
+            self.pause(pause)?;
+        }
+    }
+
+    /// Where the next connection goes.
+    fn next_target(&mut self) -> Target {
+        (self.link.route)(self.link.clock.steady())
+    }
+
+    /// One connection, from the attempt to its end.
+    fn connection(&mut self, target: Target) -> Result<End, Leave> {
+        let Target { transport, address, session } = target;
+        self.take_orders()?;
+        self.pulse.promise(CONNECTING_PULSE);
+        let (tls_ca, wake) = (self.link.tls_ca.clone(), self.link.orders.wake.clone());
+        let effort = Effort {
+            clock: self.link.clock,
+            limit: CONNECTING_MOST,
+            wake: &wake,
+            given_up: &mut || self.take_orders().is_err(),
+        };
+        let socket = match Socket::connect(&address, tls_ca.as_deref(), effort) {
+            Ok(socket) => socket,
+            Err(ConnectError::GivenUp) => return Err(Leave::Told),
+            Err(e) => return Ok(End { kind: EndKind::Lost, code: None, reason: e.to_string() }),
+        };
+        let mut talk = Talk { transport, socket, session, greeted: false };
+        let over = self.converse(&mut talk);
+        if talk.greeted && matches!(over, Err(Over::Connection(_))) {
+            self.tell(Input::Link(self.link.id, LinkEvent::Disconnected))?;
+        }
+        talk.socket.close();
+        match over {
+            Err(Over::Connection(end)) => Ok(end),
+            Err(Over::Link(leave)) => Err(leave),
+        }
+    }
+
+    fn converse(&mut self, talk: &mut Talk) -> Result<Infallible, Over> {
+        let now = self.link.clock.steady();
+        self.hear(talk, now, SessionInput::Opened)?;
+        self.untold.clear();
+        let all: Vec<ChannelId> = self.followed.iter().copied().collect();
+        self.hear(talk, now, SessionInput::Follow(&all))?;
+        loop {
+            self.pulse.promise(TURN_PULSE);
+            let now = self.link.clock.steady();
+            self.take_orders()?;
+            for order in std::mem::take(&mut self.untold) {
+                match order {
+                    Order::Follow(ids) => self.hear(talk, now, SessionInput::Follow(&ids))?,
+                    Order::Unfollow(ids) => self.hear(talk, now, SessionInput::Unfollow(&ids))?,
+                }
+            }
+            if now >= talk.session.next_wake() {
+                self.hear(talk, now, SessionInput::Tick)?;
+            }
+            self.read_frames(talk)?;
+            let limit = self.link.clock.until(talk.session.next_wake()).min(WAIT_MOST);
+            talk.socket.wait(&self.link.orders.wake, limit);
+        }
+    }
+
+    /// Handles the frames that are there, each as soon as it is read.
+    fn read_frames(&mut self, talk: &mut Talk) -> Result<(), Over> {
+        for _ in 0..FRAMES_A_TURN {
+            let frame = talk.socket.read();
+            let now = self.link.clock.steady();
+            match frame {
+                Ok(Some(Frame::Text(text))) => self.hear(talk, now, SessionInput::Text(&text))?,
+                Ok(Some(Frame::Alive)) => self.hear(talk, now, SessionInput::Alive)?,
+                Ok(None) => return Ok(()),
+                Err(ended) => return Err(Over::Connection(talk.session.end_of(ended.code, &ended.reason))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the session hear something, and does what it wants done.
+    fn hear(&mut self, talk: &mut Talk, now: Steady, input: SessionInput<'_>) -> Result<(), Over> {
+        let mut acts = Vec::new();
+        talk.session.handle(now, input, &mut acts);
+        for act in acts {
+            match act {
+                Act::Send(text) => talk.socket.send(text),
+                Act::Say(event) => {
+                    if event == LinkEvent::Connected {
+                        talk.greeted = true;
+                        self.reconnect.connected(now);
+                        self.say_connected(talk.transport);
+                    }
+                    self.tell(Input::Link(self.link.id, event))?;
+                }
+                Act::Push(push) => self.tell(Input::Push(self.link.id, push))?,
+                Act::End(end) => return Err(Over::Connection(end)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits before the next connection.
+    fn pause(&mut self, pause: Duration) -> Result<(), Leave> {
+        let until = self.link.clock.steady() + pause;
+        loop {
+            self.take_orders()?;
+            self.pulse.promise(TURN_PULSE);
+            let left = self.link.clock.until(until).min(WAIT_MOST);
+            if left.is_zero() {
+                return Ok(());
+            }
+            let waited = self.link.orders.wake.wait(left);
+            waited.context("failed to wait for the next connection").map_err(Leave::Failed)?;
+        }
+    }
+
+    /// Takes the orders that are there. Fails when the link shall end.
+    fn take_orders(&mut self) -> Result<(), Leave> {
+        if self.stop.is_stopped() {
+            return Err(Leave::Told);
+        }
+        while let Some(order) = self.link.orders.next().map_err(|_| Leave::Told)? {
+            match &order {
+                Order::Follow(ids) => self.followed.extend(ids),
+                Order::Unfollow(ids) => {
+                    for id in ids {
+                        self.followed.remove(id);
+                    }
+                }
+            }
+            self.untold.push(order);
+        }
+        Ok(())
+    }
+
+    /// Brings the core an input, and waits for room; a link that shall end does not wait.
+    fn tell(&mut self, mut input: Input) -> Result<(), Leave> {
+        loop {
+            match self.link.inputs.send_timeout(input, ROOM_LOOK) {
+                Ok(()) => return Ok(()),
+                Err(SendTimeoutError::Disconnected(_)) => return Err(Leave::Told),
+                Err(SendTimeoutError::Timeout(unsent)) => input = unsent,
+            }
+            self.pulse.promise(TURN_PULSE);
+            self.take_orders()?;
+        }
+    }
+
+    fn say_connected(&mut self, transport: &'static str) {
+        self.repeats.works("connection");
+        Event::RealtimeConnected { transport, connection: self.link.id }.say();
+    }
+
+    /// Every end is said with the time of the next try; a refusal also as what it is.
+    fn say_end(&mut self, now: Steady, transport: &'static str, end: &End, retry_in: Duration) {
+        let End { kind, code, reason } = end.clone();
+        if !self.repeats.fails(now, "connection", &format!("{code:?} {reason}")) {
+            return;
+        }
+        if kind == EndKind::Refused {
+            Event::RealtimeRefused { transport, code, reason: reason.clone() }.say();
+        }
+        Event::RealtimeDisconnected { transport, connection: self.link.id, code, reason, retry_in }.say();
+    }
+}

@@ -1,0 +1,321 @@
+//! A link against scripted servers on 127.0.0.1: with Pusher's session where the words matter, with a
+//! session of our own where its limits must be short.
+
+use super::{Link, Order, OrderSender, Target, orders};
+use crate::clock::{Clock, Pulse};
+use crate::config::{PushConfig, Realtime, WebUrl};
+use crate::domain::push::{LinkEvent, LinkId, Push, PushKind};
+use crate::domain::{ChannelId, LivestreamId, Steady};
+use crate::gateway::socket::scripted::{
+    PATIENCE, accept, accept_websocket, close, close_code, reset, send, serve, text,
+};
+use crate::gateway::socket::{Address, Waker};
+use crate::monitor::io::Input;
+use crate::stop::{Stop, StopSource, stop_pair};
+use crate::wire::{Act, End, EndKind, Session, SessionInput};
+use crossbeam_channel::{Receiver, bounded};
+use rustix::process::Pid;
+use rustix::thread::gettid;
+use std::io::Read;
+use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+const GREETING: &str =
+    r#"{"event":"pusher:connection_established","data":"{\"socket_id\":\"1.2\",\"activity_timeout\":120}"}"#;
+const LINK: LinkId = LinkId(7);
+
+/// A link in its thread.
+struct Running {
+    orders: Option<OrderSender>,
+    inputs: Receiver<Input>,
+    stop: Option<StopSource>,
+    waker: Waker,
+    clock: Clock,
+    tid: Pid,
+    thread: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Starts a link that `adjust` may change first.
+fn start(address: &Address, capacity: usize, adjust: impl FnOnce(&mut Link)) -> Running {
+    let clock = Clock::start();
+    let (giving, taking) = orders().expect("an eventfd");
+    let (sender, inputs) = bounded(capacity);
+    let (source, stop) = stop_pair();
+    let waker = taking.waker();
+    let mut link = Link::new(LINK, &config(address), taking, sender, clock, 1);
+    adjust(&mut link);
+    let pulse = Pulse::new(clock, PATIENCE);
+    let (say_tid, tid) = bounded(1);
+    let thread = std::thread::Builder::new().spawn(move || {
+        say_tid.send(gettid()).expect("the test listens");
+        link.run(&pulse, stop)
+    });
+    let (thread, tid) = (thread.expect("a thread"), tid.recv_timeout(PATIENCE).expect("it runs"));
+    Running { orders: Some(giving), inputs, stop: Some(source), waker, clock, tid, thread }
+}
+
+/// Starts a link as it is used.
+fn start_pusher(address: &Address) -> Running {
+    start(address, 100, |_| ())
+}
+
+fn config(address: &Address) -> PushConfig {
+    let Address { tls, host, port, .. } = address.clone();
+    let url = WebUrl { tls, host, port, path: String::new(), text: String::new() };
+    PushConfig {
+        realtime: Realtime::Pusher,
+        pusher_url: url.clone(),
+        pusher_app_key: "key".to_owned(),
+        realtime_url: url,
+        channels_per_connection: 100,
+        channel_names: vec!["channel.{id}".to_owned()],
+        tls_ca: None,
+    }
+}
+
+impl Running {
+    fn order(&self, order: Order) {
+        self.orders.as_ref().expect("not hung up").send(order);
+    }
+
+    fn follow(&self, id: i64) {
+        self.order(Order::Follow(vec![ChannelId(id)]));
+    }
+
+    fn input(&self) -> Input {
+        self.inputs.recv_timeout(PATIENCE).expect("an input")
+    }
+
+    /// The next inputs are these of the link's life.
+    fn lives(&self, events: &[LinkEvent]) {
+        for event in events {
+            assert_eq!(self.input(), Input::Link(LINK, event.clone()));
+        }
+    }
+
+    /// How often the thread has gone to sleep so far.
+    fn sleeps(&self) -> u64 {
+        let status = format!("/proc/self/task/{}/status", self.tid.as_raw_nonzero());
+        let status = std::fs::read_to_string(status).expect("the thread lives");
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.and_then(|count| count.trim().parse().ok()).expect("a number")
+    }
+
+    /// Hangs up the orders; the link must end well, and soon.
+    fn hang_up(mut self) {
+        drop(self.orders.take());
+        self.ends();
+    }
+
+    fn ends(self) {
+        let told = self.clock.steady();
+        self.thread.join().expect("no panic").expect("no error");
+        assert!(self.clock.steady().since(told) < PATIENCE / 2, "it did not notice");
+    }
+}
+
+/// The channel that the next message subscribes to.
+fn subscribed(peer: &mut tungstenite::WebSocket<std::net::TcpStream>) -> String {
+    let message: serde_json::Value = serde_json::from_str(&text(peer)).expect("JSON");
+    assert_eq!(message["event"], "pusher:subscribe", "{message}");
+    message["data"]["channel"].as_str().expect("a channel").to_owned()
+}
+
+#[test]
+fn what_the_server_says_reaches_the_core() {
+    let server = serve(|listener| {
+        let mut peer = accept_websocket(listener);
+        send(&mut peer, GREETING);
+        assert_eq!(subscribed(&mut peer), "channel.668");
+        send(&mut peer, r#"{"event":"pusher_internal:subscription_succeeded","data":"{}","channel":"channel.668"}"#);
+        send(&mut peer, r#"{"event":"App\\Events\\SomethingElse","data":"{}","channel":"channel.668"}"#);
+        let stop = r#"{"event":"App\\Events\\StopStreamBroadcast","data":"{\"livestream\":{\"id\":42,\"channel\":{\"id\":668}}}","channel":"channel.668"}"#;
+        send(&mut peer, stop);
+        close_code(&mut peer)
+    });
+    let link = start_pusher(&server.address);
+    link.follow(668);
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected, LinkEvent::Subscribed(ChannelId(668))]);
+    let Input::Push(LINK, push) = link.input() else { panic!("no push") };
+    assert!(push.received <= link.clock.steady());
+    let expected = Push {
+        received: push.received,
+        named: ChannelId(668),
+        inside: Some(ChannelId(668)),
+        what: PushKind::Stop { livestream: LivestreamId(42) },
+    };
+    assert_eq!(push, expected);
+    link.hang_up();
+    assert_eq!(server.join(), Some(1000), "the websocket is closed in order");
+}
+
+#[test]
+fn after_each_loss_all_are_followed_again() {
+    let (given, go) = channel();
+    let server = serve(move |listener| {
+        let mut peer = accept_websocket(listener);
+        send(&mut peer, GREETING);
+        assert_eq!(subscribed(&mut peer), "channel.1");
+        reset(peer.into_inner());
+
+        let mut peer = accept_websocket(listener);
+        send(&mut peer, GREETING);
+        assert_eq!([subscribed(&mut peer), subscribed(&mut peer)], ["channel.1", "channel.2"]);
+        close(&mut peer, 4200, "come back");
+
+        // The order comes while the link waits for the upgrade: the next session shall know of it.
+        go.recv_timeout(PATIENCE).expect("the order is given");
+        let mut peer = accept_websocket(listener);
+        send(&mut peer, GREETING);
+        assert_eq!(subscribed(&mut peer), "channel.2");
+        close_code(&mut peer)
+    });
+    let link = start_pusher(&server.address);
+    link.follow(1);
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected, LinkEvent::Disconnected]);
+    link.follow(2);
+    link.lives(&[LinkEvent::Connected, LinkEvent::Disconnected]);
+    link.order(Order::Unfollow(vec![ChannelId(1)]));
+    given.send(()).expect("the server waits");
+    link.lives(&[LinkEvent::Connected]);
+    link.hang_up();
+    assert_eq!(server.join(), Some(1000));
+}
+
+#[test]
+fn an_order_is_carried_out_while_nothing_comes_from_the_server() {
+    let (heard, hear) = channel();
+    let server = serve(move |listener| {
+        let mut peer = accept_websocket(listener);
+        send(&mut peer, GREETING);
+        heard.send(subscribed(&mut peer)).expect("the test listens");
+        heard.send(text(&mut peer)).expect("the test listens");
+        close_code(&mut peer)
+    });
+    let link = start_pusher(&server.address);
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected]);
+    link.follow(5);
+    assert_eq!(hear.recv_timeout(PATIENCE).as_deref(), Ok("channel.5"));
+    // An acknowledgement would be missed after 10 s, and a ping is due after 30: the order is first.
+    link.order(Order::Unfollow(vec![ChannelId(5)]));
+    let message = hear.recv_timeout(PATIENCE).expect("a message");
+    assert!(message.contains("pusher:unsubscribe"), "{message}");
+    link.hang_up();
+    assert_eq!(server.join(), Some(1000));
+}
+
+#[test]
+fn a_link_ends_in_whatever_it_waits_for() {
+    // For a server that accepts and stays silent.
+    let (accepted, go) = channel();
+    let server = serve(move |listener| {
+        let mut stream = accept(listener);
+        accepted.send(()).expect("the test listens");
+        stream.read_to_end(&mut Vec::new()).expect("the client hangs up")
+    });
+    let link = start_pusher(&server.address);
+    link.lives(&[LinkEvent::Started]);
+    go.recv_timeout(PATIENCE).expect("the link connects");
+    link.hang_up();
+    server.join();
+
+    // Between two attempts to reach a server that is not there.
+    let gone = serve(|_| ());
+    let nobody = gone.address.clone();
+    gone.join();
+    let link = start_pusher(&nobody);
+    link.lives(&[LinkEvent::Started]);
+    link.hang_up();
+
+    // For room among the inputs: there is none, so it cannot even say that it began.
+    start(&nobody, 0, |_| ()).hang_up();
+}
+
+#[test]
+fn a_stop_and_a_wake_end_a_link() {
+    let server = serve(|listener| {
+        let mut peer = accept_websocket(listener);
+        send(&mut peer, GREETING);
+        close_code(&mut peer)
+    });
+    let mut link = start_pusher(&server.address);
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected]);
+    drop(link.stop.take());
+    link.waker.wake();
+    link.ends();
+    assert_eq!(server.join(), Some(1000));
+}
+
+/// Is greeted by any text, and gives up after `patience` of silence.
+struct Impatient {
+    patience: Duration,
+    heard: Steady,
+}
+
+impl Session for Impatient {
+    fn handle(&mut self, now: Steady, input: SessionInput<'_>, acts: &mut Vec<Act>) {
+        match input {
+            SessionInput::Tick if now >= self.next_wake() => {
+                acts.push(Act::End(End { kind: EndKind::Lost, code: None, reason: "silence".to_owned() }));
+            }
+            SessionInput::Text(_) => {
+                self.heard = now;
+                acts.push(Act::Say(LinkEvent::Connected));
+            }
+            SessionInput::Opened => self.heard = now,
+            _ => {}
+        }
+    }
+
+    fn next_wake(&self) -> Steady {
+        self.heard + self.patience
+    }
+
+    fn end_of(&self, code: Option<u16>, reason: &str) -> End {
+        End { kind: EndKind::Lost, code, reason: reason.to_owned() }
+    }
+}
+
+/// A link whose sessions give up after `patience`.
+fn start_impatient(address: &Address, patience: Duration) -> Running {
+    let address = address.clone();
+    start(&address.clone(), 100, move |link| {
+        link.route = Box::new(move |now| Target {
+            transport: "test",
+            address: address.clone(),
+            session: Box::new(Impatient { patience, heard: now }),
+        });
+    })
+}
+
+#[test]
+fn a_server_that_falls_silent_is_left() {
+    let server = serve(|listener| {
+        let mut peer = accept_websocket(listener);
+        send(&mut peer, "hello");
+        let code = close_code(&mut peer);
+        drop(peer);
+        (code, close_code(&mut accept_websocket(listener)))
+    });
+    let link = start_impatient(&server.address, Duration::from_millis(300));
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected, LinkEvent::Disconnected]);
+    assert_eq!(server.join(), (Some(1000), Some(1000)), "it closes, connects anew, and closes again");
+    link.hang_up();
+}
+
+#[test]
+fn an_idle_link_does_not_wake_up() {
+    let server = serve(|listener| {
+        let mut peer = accept_websocket(listener);
+        send(&mut peer, "hello");
+        close_code(&mut peer)
+    });
+    let link = start_impatient(&server.address, PATIENCE);
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected]);
+    let before = link.sleeps();
+    Stop::never().wait(Duration::from_millis(500));
+    assert!(link.sleeps() - before <= 1, "after it has fallen asleep it sleeps on");
+    link.hang_up();
+    server.join();
+}
