@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 macro_rules! number {
@@ -40,6 +41,14 @@ impl RowId {
     /// The row whose id column reads `text`.
     pub fn new(text: &str) -> Self {
         RowId(text.into())
+    }
+
+    /// Which of so many writers has this row: always the same one, so that its writes keep their order.
+    pub fn lane(&self, lanes: usize) -> usize {
+        let mut hasher = DefaultHasher::new();
+        self.0.hash(&mut hasher);
+        let hash = usize::try_from(hasher.finish() >> 33).unwrap_or_default();
+        hash % lanes.max(1)
     }
 
     /// The text, as PostgreSQL printed it.

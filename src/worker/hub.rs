@@ -1,0 +1,166 @@
+//! `hub`: the thread of the decision core. It brings `Monitor` what the other threads say, and hands
+//! on what it wants done.
+//!
+//! It never blocks on anybody: what it sends is bounded by the roster (one order a push channel, one
+//! write a row, one request an asker), not by a queue's capacity. So a dead database or a dead Kick
+//! never keeps a push event from being decided upon.
+
+use super::link::{Order, OrderSender, Orders, orders};
+use crate::clock::{Clock, Pulse};
+use crate::domain::Now;
+use crate::domain::ask::{self, Learned};
+use crate::domain::event::Event;
+use crate::domain::push::LinkId;
+use crate::domain::row::Write;
+use crate::monitor::{Asker, Input, Monitor, Output};
+use crate::stop::Stop;
+use crossbeam_channel::{Receiver, Sender, never, select};
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+/// The longest wait of one turn, so that the pulse stays fresh.
+const WAIT_MOST: Duration = Duration::from_secs(10);
+/// What the pulse allows for a turn: a great roster is compared within a second or two.
+const TURN_PULSE: Duration = Duration::from_secs(60);
+/// So many inputs are taken before the pulse is touched again.
+const INPUTS_A_TURN: usize = 256;
+/// How long the last writes may take when the process ends.
+const DRAIN_MOST: Duration = Duration::from_millis(4500);
+
+/// What the hub asks of the main thread, which alone starts and stops threads.
+#[derive(Debug)]
+pub enum ToMain {
+    /// Start the thread of this connection; it ends when its orders are hung up.
+    OpenLink(LinkId, Orders),
+    /// The first complete comparison is done.
+    Ready,
+    /// The hub has ended; so many rows are not written.
+    Drained(usize),
+}
+
+/// The way to each of the other threads.
+#[derive(Debug)]
+pub struct Outlets {
+    /// The threads that ask Kick. Each has one request at the most.
+    pub askers: BTreeMap<Asker, Sender<ask::Request>>,
+    /// The writers; which of them gets a row is decided by the row, so that a row's writes keep their
+    /// order.
+    pub lanes: Vec<Sender<Write>>,
+    /// Makes the roster read now. Holds one: two nudges mean the same as one.
+    pub roster: Sender<()>,
+    /// What is to be remembered over restarts.
+    pub keeper: Sender<Learned>,
+    /// The main thread.
+    pub main: Sender<ToMain>,
+}
+
+/// The hub; [`Hub::run`] is its thread.
+#[derive(Debug)]
+pub struct Hub {
+    /// The core.
+    pub monitor: Monitor,
+    /// What the other threads say. Bounded: who sends waits while the hub is busy.
+    pub inputs: Receiver<Input>,
+    /// The writers after a reload that changed their number.
+    pub relaned: Receiver<Vec<Sender<Write>>>,
+    /// The way to the other threads.
+    pub outlets: Outlets,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Hub {
+    /// Lives until it is told to stop, then for as long as it takes to have the last writes done, a few
+    /// seconds at the most. An error is a bug, or a process without file descriptors.
+    pub fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
+        let mut links = BTreeMap::new();
+        let mut relaned = self.relaned.clone();
+        let mut stopped = stop.channel().clone();
+        let mut deadline = None;
+        loop {
+            pulse.promise(TURN_PULSE);
+            let now = self.clock.now();
+            let wake = self.monitor.next_wake().map(|wake| wake.at);
+            let next = wake.into_iter().chain(deadline).min();
+            let wait = next.map_or(WAIT_MOST, |at| at.since(now.steady).min(WAIT_MOST));
+            select! {
+                recv(self.inputs) -> input => match input {
+                    Ok(input) => self.take_all(input, &mut links)?,
+                    Err(_) => deadline = Some(now.steady),
+                },
+                recv(relaned) -> lanes => match lanes {
+                    Ok(lanes) => self.outlets.lanes = lanes,
+                    Err(_) => relaned = never(),
+                },
+                recv(stopped) -> _ => {
+                    stopped = never();
+                    deadline = Some(now.steady + DRAIN_MOST);
+                }
+                default(wait) => self.take(self.clock.now(), Input::Tick, &mut links)?,
+            }
+            let unwritten = self.monitor.pending_writes();
+            if deadline.is_some_and(|at| unwritten == 0 || at <= self.clock.steady()) {
+                // Nobody listens any more when the main thread has gone.
+                let _ = self.outlets.main.send(ToMain::Drained(unwritten));
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes an input, and those that are there already.
+    fn take_all(&mut self, first: Input, links: &mut BTreeMap<LinkId, OrderSender>) -> io::Result<()> {
+        self.take(self.clock.now(), first, links)?;
+        for _ in 1..INPUTS_A_TURN {
+            let Ok(input) = self.inputs.try_recv() else { break };
+            self.take(self.clock.now(), input, links)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, now: Now, input: Input, links: &mut BTreeMap<LinkId, OrderSender>) -> io::Result<()> {
+        for output in self.monitor.handle(now, input) {
+            self.carry_out(output, links)?;
+        }
+        Ok(())
+    }
+
+    /// Hands on one output. A receiver that is gone is being replaced, or the process ends: whoever is
+    /// made anew says so, and is told again.
+    fn carry_out(&self, output: Output, links: &mut BTreeMap<LinkId, OrderSender>) -> io::Result<()> {
+        let outlets = &self.outlets;
+        match output {
+            Output::Ask(asker, request) => {
+                if let Some(questions) = outlets.askers.get(&asker) {
+                    let _ = questions.send(request);
+                }
+            }
+            Output::Write(write) => {
+                let lane = write.row.lane(outlets.lanes.len());
+                if let Some(writes) = outlets.lanes.get(lane) {
+                    let _ = writes.send(write);
+                }
+            }
+            Output::OpenLink(id) => {
+                let (sender, receiver) = orders()?;
+                links.insert(id, sender);
+                let _ = outlets.main.send(ToMain::OpenLink(id, receiver));
+            }
+            Output::CloseLink(id) => drop(links.remove(&id)),
+            Output::Subscribe(id, channels) => tell(links, id, Order::Follow(channels)),
+            Output::Unsubscribe(id, channels) => tell(links, id, Order::Unfollow(channels)),
+            // Full: it will read anyway.
+            Output::ReadRoster => drop(outlets.roster.try_send(())),
+            Output::Learn(learned) => drop(outlets.keeper.send(learned)),
+            Output::Log(event) => Event::say(&event),
+            Output::Ready => drop(outlets.main.send(ToMain::Ready)),
+        }
+        Ok(())
+    }
+}
+
+fn tell(links: &BTreeMap<LinkId, OrderSender>, id: LinkId, order: Order) {
+    if let Some(link) = links.get(&id) {
+        link.send(order);
+    }
+}
