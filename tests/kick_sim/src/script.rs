@@ -118,7 +118,7 @@ impl Kick {
         self.shared.push.send_to_all(text);
     }
 
-    /// Closes every open push connection.
+    /// Closes every open push connection, behind the events so far.
     pub fn close_push(&self, code: u16, reason: &str) {
         self.shared.push.close_all(code, reason);
     }

@@ -1,6 +1,6 @@
 //! The push websocket, against KICK.md §2 and §3.
 
-use crate::client::{LONG, Listener, now};
+use crate::client::{LONG, Listener, SHORT, now};
 use kick_sim::{DataForm, Face, Fault, Ids, Kick, PushEnd};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -172,7 +172,9 @@ fn open_connections_end_in_every_way() {
     assert!(matches!(end(Fault::Cut), Error::Protocol(_)));
     assert!(matches!(end(Fault::Garbage), Error::Protocol(_)));
     let mut listener = Listener::new(&kick);
+    kick.send_raw_frame("\"first\"");
     kick.close_push(4200, "Please reconnect");
+    assert_eq!(listener.event(), "first");
     assert_eq!(u16::from(listener.closed().code), 4200);
     assert!(kick.wait_for(LONG, |kick| kick.connections() == 0));
 }
@@ -191,6 +193,36 @@ fn a_frozen_connection_thaws() {
     let mut events = [listener.event()["event"].clone(), listener.event()["event"].clone()];
     events.sort_by_key(ToString::to_string);
     assert_eq!(events, ["first", "pusher:pong"]);
+}
+
+#[test]
+fn a_client_that_does_not_read_delays_nobody() {
+    let kick = Kick::start();
+    let (mut deaf, mut listener) = (Listener::new(&kick), Listener::new(&kick));
+    deaf.subscribe("channel.1");
+    listener.subscribe("channel.1");
+    let data = "x".repeat(9_000);
+    for number in 0..2_000 {
+        kick.push_raw("channel.1", &number.to_string(), &data);
+        assert_eq!(listener.event()["event"], number.to_string());
+    }
+    kick.fault(Face::Push, Fault::Reset);
+    assert!(kick.wait_for(LONG, |kick| kick.connections() == 0), "what is queued holds no end up");
+}
+
+#[test]
+fn frames_come_late_and_in_order() {
+    let kick = Kick::start();
+    let mut listener = Listener::new(&kick);
+    listener.subscribe("channel.1");
+    let began = now();
+    kick.fault(Face::Push, Fault::Latency(SHORT));
+    kick.push_raw("channel.1", "first", "{}");
+    kick.clear_fault(Face::Push);
+    kick.push_raw("channel.1", "second", "{}");
+    assert_eq!(listener.event()["event"], "first");
+    assert!(began.elapsed() >= SHORT);
+    assert_eq!(listener.event()["event"], "second");
 }
 
 #[test]

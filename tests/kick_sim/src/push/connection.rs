@@ -4,7 +4,7 @@
 use super::Entry;
 use super::frames::{self, Said};
 use super::handshake::refusal;
-use super::outbox::{Out, Outbox};
+use super::outbox::{End, Out, Outbox};
 use crate::clock;
 use crate::fault::{Face, Fault};
 use crate::http::Request;
@@ -81,7 +81,7 @@ impl Connection<'_> {
         let last = loop {
             if self.shared.faults.lasting(Face::Push) == Some(Fault::Stall) {
                 if self.wait(PollFlags::RDHUP, None) {
-                    break Out::Drop;
+                    break End::Drop;
                 }
                 // Nobody sends now, so the outbox keeps what it has; only its bell is to be silent.
                 self.outbox.hush();
@@ -93,7 +93,7 @@ impl Connection<'_> {
             };
             let flags = if self.blocked { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             if self.wait(flags, next_due) {
-                break Out::Drop;
+                break End::Drop;
             }
         };
         self.shared.push.leave(self.id, self.client_code);
@@ -101,16 +101,16 @@ impl Connection<'_> {
     }
 
     /// Reads all there is and sends all that is due; says when to come back, or how to end.
-    fn turn(&mut self) -> ControlFlow<Out, Option<Instant>> {
+    fn turn(&mut self) -> ControlFlow<End, Option<Instant>> {
         loop {
             match self.socket.read() {
                 Ok(message) => self.hear(message),
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => return Break(Out::Drop),
+                Err(_) => return Break(End::Drop),
             }
         }
         let timer = self.check_pulse()?;
-        let due = self.outbox.take(clock::steady(), &mut self.unsent);
+        let due = self.outbox.take(clock::steady(), &mut self.unsent)?;
         self.send()?;
         Continue([timer, due].into_iter().flatten().min())
     }
@@ -142,13 +142,13 @@ impl Connection<'_> {
     }
 
     /// Pings a silent client, and gives up one that did not answer.
-    fn check_pulse(&mut self) -> ControlFlow<Out, Option<Instant>> {
+    fn check_pulse(&mut self) -> ControlFlow<End, Option<Instant>> {
         let (after, timeout, by_websocket) =
             self.shared.push.script(|script| (script.ping_after, script.pong_timeout, script.ping_by_websocket));
         let now = clock::steady();
         match (self.pinged_at, after) {
             (Some(pinged_at), _) if now >= pinged_at + timeout => {
-                Break(Out::Close(4201, "Pong reply not received in time".to_owned()))
+                Break(End::Close(4201, "Pong reply not received in time".to_owned()))
             }
             (Some(pinged_at), _) => Continue(Some(pinged_at + timeout)),
             (None, Some(after)) if now >= self.heard_at + after => {
@@ -162,13 +162,13 @@ impl Connection<'_> {
     }
 
     /// Gives the socket what it takes, and flushes, which also sends the automatic pongs.
-    fn send(&mut self) -> ControlFlow<Out> {
+    fn send(&mut self) -> ControlFlow<End> {
         self.blocked = false;
         while let Some(out) = self.unsent.pop_front() {
             let message = match out {
                 Out::Text(text) => Message::Text(text),
                 Out::Ping => Message::Ping(Vec::new().into()),
-                last => return Break(last),
+                Out::Close(code, reason) => return Break(End::Close(code, reason)),
             };
             match self.socket.write(message) {
                 Ok(()) => {}
@@ -177,7 +177,7 @@ impl Connection<'_> {
                     self.blocked = true;
                     return Continue(());
                 }
-                Err(_) => return Break(Out::Drop),
+                Err(_) => return Break(End::Drop),
             }
         }
         match self.socket.flush() {
@@ -186,7 +186,7 @@ impl Connection<'_> {
                 self.blocked = true;
                 Continue(())
             }
-            Err(_) => Break(Out::Drop),
+            Err(_) => Break(End::Drop),
         }
     }
 
@@ -205,21 +205,21 @@ impl Connection<'_> {
 }
 
 /// Ends a connection in the way that was asked for.
-fn end(mut socket: WebSocket<Stream>, last: Out) {
+fn end(mut socket: WebSocket<Stream>, last: End) {
     // A client that takes nothing any more is not worth waiting for: what fails here is over anyway.
     socket.get_mut().wire().set_patience(Some(FAREWELL));
     match last {
-        Out::Close(code, reason) => close(&mut socket, code, reason),
-        Out::Reset => socket.into_inner().reset(),
-        Out::Cut => {
+        End::Close(code, reason) => close(&mut socket, code, reason),
+        End::Reset => socket.into_inner().reset(),
+        End::Cut => {
             let half_a_frame = b"\x81\x7e\x01\x00{\"event\":\"App\\\\Events";
             let _ = socket.flush();
             let _ = socket.get_mut().write_all(half_a_frame);
         }
-        Out::Garbage => {
+        End::Garbage => {
             let _ = socket.get_mut().write_all(b"\xff\xff this is no frame \x00\x01");
         }
-        Out::Drop | Out::Text(_) | Out::Ping => socket.get_mut().close(),
+        End::Drop => socket.get_mut().close(),
     }
 }
 

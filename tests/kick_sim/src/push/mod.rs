@@ -16,7 +16,7 @@ pub(crate) use handshake::answer;
 use crate::clock;
 use crate::fault::{Face, Fault, Faults};
 use crate::journal::Bell;
-use outbox::{Out, Outbox};
+use outbox::{End, Out, Outbox};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -138,11 +138,11 @@ impl Push {
         self.lock().connections.values().for_each(|subscriber| subscriber.outbox.put(due, frame.clone()));
     }
 
-    /// Closes every connection that there is.
+    /// Closes every connection that there is, behind all that was sent before.
     pub(crate) fn close_all(&self, code: u16, reason: &str) {
-        let now = clock::steady();
+        let due = clock::steady() + self.latency();
         for subscriber in self.lock().connections.values() {
-            subscriber.outbox.put_first(now, Out::Close(code, reason.to_owned()));
+            subscriber.outbox.put(due, Out::Close(code, reason.to_owned()));
         }
     }
 
@@ -154,16 +154,15 @@ impl Push {
     /// Lets open connections feel a fault that was just set or cleared.
     pub(crate) fn feel(&self, fault: Option<&Fault>) {
         let end = match fault {
-            Some(Fault::Reset) => Some(Out::Reset),
-            Some(Fault::Close) => Some(Out::Drop),
-            Some(Fault::Cut) => Some(Out::Cut),
-            Some(Fault::Garbage) => Some(Out::Garbage),
+            Some(Fault::Reset) => Some(End::Reset),
+            Some(Fault::Close) => Some(End::Drop),
+            Some(Fault::Cut) => Some(End::Cut),
+            Some(Fault::Garbage) => Some(End::Garbage),
             _ => None,
         };
-        let now = clock::steady();
         for subscriber in self.lock().connections.values() {
             match &end {
-                Some(end) => subscriber.outbox.put_first(now, end.clone()),
+                Some(end) => subscriber.outbox.end(end.clone()),
                 None => subscriber.outbox.ring(),
             }
         }

@@ -4,37 +4,53 @@
 use crate::stop;
 use std::collections::VecDeque;
 use std::io;
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tungstenite::Utf8Bytes;
 
 /// More than any test sends ahead of a client; one that lets so much pile up is hung up on.
 const FRAMES_MAX: usize = 500_000;
 
-/// One thing to do to a client.
+/// One thing to send to a client.
 #[derive(Clone, Debug)]
 pub(super) enum Out {
     Text(Utf8Bytes),
     /// A websocket ping.
     Ping,
-    /// A close frame, and then the end.
+    /// A close frame. Nothing follows.
     Close(u16, String),
-    /// The end, by a TCP reset.
+}
+
+/// How a connection ends.
+#[derive(Clone, Debug)]
+pub(super) enum End {
+    /// By a close frame.
+    Close(u16, String),
+    /// By a TCP reset.
     Reset,
-    /// The end, with nothing said.
+    /// With nothing said.
     Drop,
-    /// The end in the middle of a frame.
+    /// In the middle of a frame.
     Cut,
-    /// Bytes that are no frame, and then the end.
+    /// With bytes that are no frame.
     Garbage,
 }
 
 /// The queue of one connection.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    queue: Mutex<VecDeque<(Instant, Out)>>,
+    queue: Mutex<Queue>,
     bell: OwnedFd,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// In order, none to be sent before its time.
+    frames: VecDeque<(Instant, Out)>,
+    /// Waits for no frame.
+    end: Option<End>,
 }
 
 impl Outbox {
@@ -44,22 +60,22 @@ impl Outbox {
 
     /// Puts something behind everything else; it is not sent before `due`.
     pub(super) fn put(&self, due: Instant, out: Out) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if queue.len() >= FRAMES_MAX {
-            queue.clear();
-            queue.push_back((due, Out::Drop));
-        } else {
-            queue.push_back((due, out));
+        let mut queue = self.lock();
+        if queue.frames.len() >= FRAMES_MAX {
+            queue.end = Some(End::Drop);
+            stop::raise(&self.bell);
+            return;
         }
+        queue.frames.push_back((due, out));
         // A queue that was not empty has a bell that rings already, or a thread that knows when to look.
-        if queue.len() == 1 {
+        if queue.frames.len() == 1 {
             stop::raise(&self.bell);
         }
     }
 
-    /// Puts something before everything else.
-    pub(super) fn put_first(&self, now: Instant, out: Out) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_front((now, out));
+    /// Ends the connection, whatever is queued.
+    pub(super) fn end(&self, end: End) {
+        self.lock().end = Some(end);
         stop::raise(&self.bell);
     }
 
@@ -73,13 +89,21 @@ impl Outbox {
         stop::lower(&self.bell);
     }
 
-    /// Takes all that is due, in order, and says when the next is.
-    pub(super) fn take(&self, now: Instant, taken: &mut VecDeque<Out>) -> Option<Instant> {
+    /// Takes all that is due, in order, and says when the next is; or how to end.
+    pub(super) fn take(&self, now: Instant, taken: &mut VecDeque<Out>) -> ControlFlow<End, Option<Instant>> {
         self.hush();
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = queue.iter().position(|(due, _)| *due > now).unwrap_or(queue.len());
-        taken.extend(queue.drain(..due).map(|(_, out)| out));
-        queue.front().map(|(due, _)| *due)
+        let mut queue = self.lock();
+        if let Some(end) = queue.end.take() {
+            return Break(end);
+        }
+        let frames = &mut queue.frames;
+        let due = frames.iter().position(|(due, _)| *due > now).unwrap_or(frames.len());
+        taken.extend(frames.drain(..due).map(|(_, out)| out));
+        Continue(frames.front().map(|(due, _)| *due))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
