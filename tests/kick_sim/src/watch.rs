@@ -1,0 +1,70 @@
+//! What a test can see of Kick. Nothing here changes what Kick does.
+
+use crate::Kick;
+use crate::fault::Face;
+use crate::journal::Request;
+use crate::push::PushEnd;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+impl Kick {
+    /// The requests so far, websocket handshakes included, in the order in which they were answered.
+    pub fn requests(&self) -> Vec<Request> {
+        self.shared.journal.with(|requests| requests.iter().cloned().collect())
+    }
+
+    /// How many of them were for these faces.
+    pub fn count(&self, faces: impl IntoIterator<Item = Face>) -> usize {
+        let faces: BTreeSet<Face> = faces.into_iter().collect();
+        self.shared.journal.with(|requests| requests.iter().filter(|request| faces.contains(&request.face)).count())
+    }
+
+    /// Forgets them.
+    pub fn clear_requests(&self) {
+        self.shared.journal.with(std::collections::VecDeque::clear);
+    }
+
+    /// The slugs of who is truly live.
+    pub fn live(&self) -> BTreeSet<String> {
+        let world = self.shared.world();
+        world.streamers().filter(|streamer| streamer.live.is_some()).map(|streamer| streamer.slug.clone()).collect()
+    }
+
+    /// Push connections that were greeted and are open.
+    pub fn connections(&self) -> usize {
+        self.shared.push.connections()
+    }
+
+    /// Push connections that were ever greeted.
+    pub fn connections_made(&self) -> u64 {
+        self.shared.push.made()
+    }
+
+    /// Push connections that are over.
+    pub fn push_ends(&self) -> Vec<PushEnd> {
+        self.shared.push.ends()
+    }
+
+    /// The push channels that somebody is subscribed to.
+    pub fn subscriptions(&self) -> BTreeSet<String> {
+        self.subscriptions_by_connection().into_iter().flatten().collect()
+    }
+
+    /// The push channels of each open connection, the oldest connection first.
+    pub fn subscriptions_by_connection(&self) -> Vec<BTreeSet<String>> {
+        self.shared.push.subscriptions()
+    }
+
+    /// Whether somebody is subscribed to the push channel within `limit`.
+    #[must_use]
+    pub fn wait_subscribed(&self, channel: &str, limit: Duration) -> bool {
+        self.shared.bell.wait_for(limit, || self.shared.push.is_subscribed(channel))
+    }
+
+    /// Whether `there` becomes true within `limit`. It is asked again after every request,
+    /// subscription, and begin or end of a push connection.
+    #[must_use]
+    pub fn wait_for(&self, limit: Duration, mut there: impl FnMut(&Kick) -> bool) -> bool {
+        self.shared.bell.wait_for(limit, || there(self))
+    }
+}
