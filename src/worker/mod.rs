@@ -2,3 +2,6 @@
 //! nothing. Workers share channels and do not know each other.
 
 pub mod link;
+pub mod listener;
+pub mod roster;
+pub mod writer;

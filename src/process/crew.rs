@@ -1,0 +1,302 @@
+//! Who works here: what each worker is made of, and how they are joined. The one file that knows all
+//! of them.
+//!
+//! The ends of channels that a worker needs again after a restart stay here as receivers; senders do
+//! not, for a thread learns by hanging up that it shall end.
+
+use crate::clock::Clock;
+use crate::config::{Config, PushConfig};
+use crate::domain::ask::{self, Learned};
+use crate::domain::push::LinkId;
+use crate::domain::row::Write;
+use crate::gateway::database::{Database, DbError};
+use crate::gateway::kick::Kick;
+use crate::monitor::{Asker, Input, Monitor, Settings};
+use crate::process::supervisor::{Body, Fatal, Spec, Stage, Supervisor};
+use crate::worker::asker::AskerWorker;
+use crate::worker::hub::{Hub, Outlets, ToMain};
+use crate::worker::keeper::{Keeper, recall};
+use crate::worker::link::{Link, Orders};
+use crate::worker::listener::Listener;
+use crate::worker::roster::Roster;
+use crate::worker::token::TokenWorker;
+use crate::worker::token_cell::TokenCell;
+use crate::worker::writer::Writer;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The order of stopping. Sources end first, then the hub, which has the last writes done and tells
+/// the links; whoever serves the hub ends when it has.
+const SOURCES: Stage = Stage(0);
+const HUB: Stage = Stage(1);
+const SERVANTS: Stage = Stage(2);
+
+/// What waits for the hub at the most. Whoever has more waits; a push event is 200 bytes or so, and a
+/// roster of any size is one input.
+const INPUTS_MAX: usize = 1024;
+/// One HTTP request, everything included (RULES, "Times").
+const REQUEST_LIMIT: Duration = Duration::from_secs(15);
+
+/// The joints between the workers, and what they share.
+pub struct Crew {
+    clock: Clock,
+    rng: fastrand::Rng,
+    push: PushConfig,
+    kick: Arc<Kick>,
+    tokens: Arc<TokenCell>,
+    database: Arc<Database>,
+    inputs: Sender<Input>,
+    questions: BTreeMap<Asker, Receiver<ask::Request>>,
+    lanes: Vec<Receiver<Write>>,
+    relane: Sender<Vec<Sender<Write>>>,
+    nudge: (Sender<()>, Receiver<()>),
+}
+
+/// What the core is to know of the configuration.
+pub fn settings(config: &Config) -> Settings {
+    let names = config.push.channel_names.len().max(1);
+    let per_link = usize::try_from(config.push.channels_per_connection).unwrap_or(usize::MAX);
+    Settings {
+        sweep: config.rules.sweep,
+        hold: config.rules.hold,
+        batch: config.rules.batch,
+        requests_per_minute: config.rules.requests_per_minute,
+        heartbeat: config.rules.heartbeat,
+        streamers_per_link: (per_link / names).max(1),
+    }
+}
+
+impl Crew {
+    /// Starts everybody. The main thread hears of the hub through `main`.
+    pub fn start(
+        config: &Config,
+        database: Database,
+        clock: Clock,
+        supervisor: &mut Supervisor,
+        main: Sender<ToMain>,
+    ) -> Result<Crew, Fatal> {
+        let (inputs, inputs_out) = bounded(INPUTS_MAX);
+        let (keeper, learned) = unbounded();
+        // A change of the number of writers is rare, and control never waits.
+        let (relane, relaned) = unbounded();
+        let (askers, questions) = [Asker::Api, Asker::Website].into_iter().map(question_channel).unzip();
+        let (lanes, lanes_out) = lane_channels(config);
+        let known = recall(&config.files.state_dir);
+        let mut crew = Crew {
+            clock,
+            rng: fastrand::Rng::new(),
+            push: config.push.clone(),
+            kick: Arc::new(Kick::new(&config.kick, REQUEST_LIMIT)),
+            tokens: Arc::new(TokenCell::new()),
+            database: Arc::new(database),
+            inputs,
+            questions,
+            lanes: lanes_out,
+            relane,
+            // One nudge that is not yet heard means as much as two.
+            nudge: bounded(1),
+        };
+        let outlets = Outlets { askers, lanes, roster: crew.nudge.0.clone(), keeper, main };
+        crew.add_hub(config, supervisor, outlets, inputs_out, relaned, &known)?;
+        supervisor.add(clock.steady(), keeper_spec(config, clock, known, learned))?;
+        crew.add_writers(supervisor)?;
+        crew.add_askers(supervisor)?;
+        crew.add_roster(config, supervisor)?;
+        Ok(crew)
+    }
+
+    /// The way to the hub, for what the main thread has to say.
+    pub fn tell(&self, input: Input) {
+        // The hub ends only when the process does.
+        let _ = self.inputs.send(input);
+    }
+
+    /// Starts the thread of a connection.
+    pub fn open_link(&mut self, supervisor: &mut Supervisor, id: LinkId, orders: Orders) -> Result<(), Fatal> {
+        let (push, inputs, clock, mut rng) = (self.push.clone(), self.inputs.clone(), self.clock, self.rng.fork());
+        let make = move || -> Body {
+            let link = Link::new(id, &push, orders.clone(), inputs.clone(), clock, rng.u64(..));
+            Box::new(move |pulse, stop| link.run(pulse, stop))
+        };
+        self.add(supervisor, &format!("link-{}", id.0), SERVANTS, make)
+    }
+
+    /// Other credentials or addresses at Kick: whoever asks there begins anew.
+    pub fn replace_kick(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
+        self.kick.hang_up();
+        self.kick = Arc::new(Kick::new(&config.kick, REQUEST_LIMIT));
+        self.tokens = Arc::new(TokenCell::new());
+        self.add_askers(supervisor)
+    }
+
+    /// Other push settings: every connection is made anew.
+    pub fn replace_push(&mut self, config: &Config) {
+        self.push = config.push.clone();
+        self.tell(Input::Relink);
+    }
+
+    /// Another database or table: whoever reads or writes there begins anew.
+    pub fn replace_database(
+        &mut self,
+        config: &Config,
+        database: Database,
+        supervisor: &mut Supervisor,
+    ) -> Result<(), Fatal> {
+        for lane in 0..self.lanes.len() {
+            supervisor.remove(&writer_name(lane));
+        }
+        self.database = Arc::new(database);
+        let (lanes, lanes_out) = lane_channels(config);
+        self.lanes = lanes_out;
+        // What the old writers had is given out again when the new ones say that they begin.
+        let _ = self.relane.send(lanes);
+        self.add_writers(supervisor)?;
+        self.add_roster(config, supervisor)
+    }
+
+    /// Another way to follow the roster.
+    pub fn add_roster(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
+        let (clock, database) = (self.clock, Arc::clone(&self.database));
+        let (poll, inputs, nudge, mut rng) = (config.roster.poll, self.inputs.clone(), self.nudge.1.clone(), self.rng.fork());
+        let make = move || -> Body {
+            let (inputs, nudge, database) = (inputs.clone(), nudge.clone(), Arc::clone(&database));
+            let mut roster = Roster { poll, nudge, inputs, database, clock, rng: rng.fork() };
+            Box::new(move |pulse, stop| roster.run(pulse, &stop))
+        };
+        self.add(supervisor, "roster", SOURCES, make)?;
+        let Some(channel) = config.roster.notify_channel.clone() else {
+            supervisor.remove("listener");
+            return Ok(());
+        };
+        let (database, nudge, mut rng) = (Arc::clone(&self.database), self.nudge.0.clone(), self.rng.fork());
+        let make = move || -> Body {
+            let (channel, nudge, database) = (channel.clone(), nudge.clone(), Arc::clone(&database));
+            let mut listener = Listener { channel, nudge, database, clock, rng: rng.fork() };
+            Box::new(move |pulse, stop| listener.run(pulse, &stop))
+        };
+        self.add(supervisor, "listener", SOURCES, make)
+    }
+
+    fn add_hub(
+        &mut self,
+        config: &Config,
+        supervisor: &mut Supervisor,
+        outlets: Outlets,
+        inputs: Receiver<Input>,
+        relaned: Receiver<Vec<Sender<Write>>>,
+        known: &[Learned],
+    ) -> Result<(), Fatal> {
+        let now = self.clock.now();
+        let mut monitor = Monitor::new(now, settings(config), self.rng.u64(..));
+        monitor.handle(now, Input::Learned(known.to_vec()));
+        let mut hub = Some(Hub { monitor, inputs, relaned, outlets, clock: self.clock });
+        let make = move || -> Body {
+            let hub = hub.take();
+            Box::new(move |pulse, stop| match hub {
+                Some(hub) => hub.run(pulse, &stop),
+                None => anyhow::bail!("the hub has one life only"),
+            })
+        };
+        let spec = Spec { name: "hub".to_owned(), stage: HUB, vital: true, make: Box::new(make) };
+        supervisor.add(now.steady, spec)
+    }
+
+    fn add_writers(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {
+        let clock = self.clock;
+        let lanes = self.lanes.len();
+        for (lane, inbox) in self.lanes.clone().into_iter().enumerate() {
+            let (inputs, database) = (self.inputs.clone(), Arc::clone(&self.database));
+            let make = move || -> Body {
+                let (inbox, inputs, database) = (inbox.clone(), inputs.clone(), Arc::clone(&database));
+                let mut writer = Writer { lane, lanes, inbox, inputs, database, clock };
+                Box::new(move |pulse, _| writer.run(pulse))
+            };
+            self.add(supervisor, &writer_name(lane), SERVANTS, make)?;
+        }
+        let database = Arc::clone(&self.database);
+        let make = move || -> Body {
+            let database = Arc::clone(&database);
+            Box::new(move |pulse, stop| {
+                database.guard(pulse, &stop);
+                Ok(())
+            })
+        };
+        self.add(supervisor, "db-guard", SERVANTS, make)
+    }
+
+    fn add_askers(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {
+        let clock = self.clock;
+        let (kick, tokens, inputs, mut rng) =
+            (Arc::clone(&self.kick), Arc::clone(&self.tokens), self.inputs.clone(), self.rng.fork());
+        let make = move || -> Body {
+            let (kick, tokens, inputs, seed) = (Arc::clone(&kick), Arc::clone(&tokens), inputs.clone(), rng.u64(..));
+            Box::new(move |pulse, stop| {
+                TokenWorker { kick, tokens, inputs, clock, pulse: pulse.clone(), stop, seed }.run()
+            })
+        };
+        self.add(supervisor, "token", SOURCES, make)?;
+        for (which, requests) in self.questions.clone() {
+            let (kick, tokens, inputs) = (Arc::clone(&self.kick), Arc::clone(&self.tokens), self.inputs.clone());
+            let make = move || -> Body {
+                let (kick, tokens) = (Arc::clone(&kick), Arc::clone(&tokens));
+                let (inputs, requests) = (inputs.clone(), requests.clone());
+                Box::new(move |pulse, stop| {
+                    AskerWorker { which, kick, tokens, requests, inputs, clock, pulse: pulse.clone(), stop }.run()
+                })
+            };
+            let name = match which {
+                Asker::Api => "sweep",
+                Asker::Website => "website",
+            };
+            self.add(supervisor, name, SOURCES, make)?;
+        }
+        Ok(())
+    }
+
+    fn add(
+        &self,
+        supervisor: &mut Supervisor,
+        name: &str,
+        stage: Stage,
+        make: impl FnMut() -> Body + 'static,
+    ) -> Result<(), Fatal> {
+        let spec = Spec { name: name.to_owned(), stage, vital: false, make: Box::new(make) };
+        supervisor.add(self.clock.steady(), spec)
+    }
+
+    /// Ends what workers may be waiting for at Kick. Drops the way to the hub.
+    pub fn leave(self) {
+        self.kick.hang_up();
+    }
+}
+
+/// The database of a configuration.
+pub fn database(config: &Config, clock: Clock) -> Result<Database, DbError> {
+    Database::new(config.database.clone(), clock)
+}
+
+fn keeper_spec(config: &Config, clock: Clock, known: Vec<Learned>, learned: Receiver<Learned>) -> Spec {
+    let dir = config.files.state_dir.clone();
+    let make = move || -> Body {
+        let (dir, known, learned) = (dir.clone(), known.clone(), learned.clone());
+        Box::new(move |pulse, _| Keeper { dir, known, learned, clock, pulse: pulse.clone() }.run())
+    };
+    Spec { name: "keeper".to_owned(), stage: SERVANTS, vital: false, make: Box::new(make) }
+}
+
+/// The core has one question out to each asker, so this never holds more than a few.
+fn question_channel(asker: Asker) -> ((Asker, Sender<ask::Request>), (Asker, Receiver<ask::Request>)) {
+    let (sender, receiver) = unbounded();
+    ((asker, sender), (asker, receiver))
+}
+
+/// Unbounded, because the core never blocks; a row has one write in them at the most.
+fn lane_channels(config: &Config) -> (Vec<Sender<Write>>, Vec<Receiver<Write>>) {
+    (0..config.database.pool_size).map(|_| unbounded()).unzip()
+}
+
+fn writer_name(lane: usize) -> String {
+    format!("writer-{lane}")
+}

@@ -1,0 +1,244 @@
+//! `kick-monitor run`: the order of the start, the main thread's loop, and the order of the end.
+//!
+//! The main thread supervises: it hears of signals, of the ends of threads, and of what the hub wants
+//! of it. It waits for neither PostgreSQL nor Kick to exist.
+
+use crate::clock::Clock;
+use crate::config::{Config, LogTarget, Problem};
+use crate::domain::Steady;
+use crate::domain::event::Event;
+use crate::gateway::database::Database;
+use crate::monitor::Input;
+use crate::process::crew::{self, Crew};
+use crate::process::daemon::{self, PidFile};
+use crate::process::exit::Code;
+use crate::process::logging::{self, Logger};
+use crate::process::notify::{Notify, watchdog_limit};
+use crate::process::signals::{Catcher, Signal};
+use crate::process::supervisor::{Fatal, Supervisor};
+use crate::process::{complain, configuration};
+use crate::worker::hub::ToMain;
+use crossbeam_channel::{Receiver, never, select, unbounded};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The longest wait of the main thread when nothing is due.
+const WAIT_MOST: Duration = Duration::from_secs(30);
+/// How long the end may take (CONTRACT §1), less what remains to be done after it.
+const STOP_MOST: Duration = Duration::from_millis(9500);
+
+/// Is the daemon until it is told to end.
+///
+/// # Errors
+/// What keeps it from starting that is not the configuration: the pid file, signals, threads.
+pub fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> anyhow::Result<Code> {
+    let clock = Clock::start();
+    let logger = logging::install(clock)?;
+    let path = std::path::absolute(path)?;
+    let loaded = configuration::load(&path).and_then(|config| {
+        let database = crew::database(&config, clock).map_err(|error| vec![database_problem(&path, &error.to_string())])?;
+        Ok((config, database))
+    });
+    let (config, database) = match loaded {
+        Ok(loaded) => loaded,
+        Err(problems) => return Ok(refuse(&problems)),
+    };
+    let mut pid_file = pid_file.map(PidFile::claim).transpose()?;
+    if !foreground {
+        daemon::detach()?;
+    }
+    if let Some(file) = &mut pid_file {
+        file.write()?;
+    }
+    let target = if foreground { config.log.target } else { LogTarget::Syslog };
+    logger.configure(&config.log, target);
+    Event::Started { version: env!("CARGO_PKG_VERSION") }.say();
+    let supervisor = Supervisor::new(clock, fastrand::u64(..));
+    // Before every other thread, so that no signal finds its default.
+    let catcher = Catcher::start(supervisor.report())?;
+    let (main, hub) = unbounded();
+    let mut supervisor = supervisor;
+    let crew = Crew::start(&config, database, clock, &mut supervisor, main)?;
+    let notify = Notify::from_env();
+    notify.ready();
+    let daemon = Daemon { clock, path, config, logger, target, supervisor, crew, hub, notify };
+    Ok(daemon.live(&catcher.signals))
+}
+
+/// The running process.
+struct Daemon {
+    clock: Clock,
+    path: PathBuf,
+    config: Config,
+    logger: &'static Logger,
+    target: LogTarget,
+    supervisor: Supervisor,
+    crew: Crew,
+    hub: Receiver<ToMain>,
+    notify: Notify,
+}
+
+/// What ends the process.
+enum End {
+    Told(&'static str),
+    Broken(Fatal),
+}
+
+impl From<Fatal> for End {
+    fn from(fatal: Fatal) -> End {
+        End::Broken(fatal)
+    }
+}
+
+impl Daemon {
+    fn live(mut self, signals: &Receiver<Signal>) -> Code {
+        // Twice in each limit, and a little earlier.
+        let feed = watchdog_limit().map(|limit| limit * 2 / 5);
+        let mut hub = self.hub.clone();
+        let end = loop {
+            let now = self.clock.steady();
+            let next = match self.supervisor.turn(now) {
+                Ok(next) => next,
+                Err(fatal) => break fatal.into(),
+            };
+            let wait = next.map_or(WAIT_MOST, |at| at.since(now)).min(feed.unwrap_or(WAIT_MOST));
+            let done = select! {
+                recv(self.supervisor.exits()) -> exit => match exit {
+                    Ok(exit) => self.supervisor.ended(self.clock.steady(), exit).map_err(End::from),
+                    Err(_) => Ok(()),
+                },
+                recv(hub) -> wish => match wish {
+                    Ok(wish) => self.grant(wish).map_err(End::from),
+                    // Its end comes as an exit.
+                    Err(_) => { hub = never(); Ok(()) }
+                },
+                recv(signals) -> signal => match signal {
+                    Ok(signal) => self.obey(signal),
+                    Err(_) => Ok(()),
+                },
+                default(wait) => Ok(()),
+            };
+            if let Err(end) = done {
+                break end;
+            }
+            if feed.is_some() && self.supervisor.stale().is_empty() {
+                self.notify.watchdog();
+            }
+        };
+        self.leave(end)
+    }
+
+    fn grant(&mut self, wish: ToMain) -> Result<(), Fatal> {
+        match wish {
+            ToMain::OpenLink(id, orders) => self.crew.open_link(&mut self.supervisor, id, orders),
+            ToMain::Ready => {
+                self.notify.status("every streamer has been compared with Kick");
+                Ok(())
+            }
+            ToMain::Drained(_) => Ok(()),
+        }
+    }
+
+    fn obey(&mut self, signal: Signal) -> Result<(), End> {
+        match signal {
+            Signal::Terminate(name) => return Err(End::Told(name)),
+            Signal::SweepNow => self.crew.tell(Input::SweepNow),
+            Signal::Reload => {
+                self.notify.reloading();
+                let done = self.reload();
+                self.notify.ready();
+                done?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a new configuration, or keeps the old one and says why. Only who depends on what changed
+    /// begins anew; the directories and the log target stay as they are (CONTRACT §2).
+    fn reload(&mut self) -> Result<(), Fatal> {
+        let began = self.clock.steady();
+        let loaded = configuration::load(&self.path).and_then(|new| {
+            let changed = new.database != self.config.database;
+            let made = changed.then(|| crew::database(&new, self.clock)).transpose();
+            let database = made.map_err(|error| vec![database_problem(&self.path, &error.to_string())])?;
+            Ok((new, database))
+        });
+        let (mut new, database) = match loaded {
+            Ok(loaded) => loaded,
+            Err(problems) => {
+                for problem in problems {
+                    let file = place(&problem);
+                    Event::ReloadRefused { file, key: problem.key, reason: problem.text }.say();
+                }
+                return Ok(());
+            }
+        };
+        new.files.state_dir.clone_from(&self.config.files.state_dir);
+        new.files.run_dir.clone_from(&self.config.files.run_dir);
+        let old = std::mem::replace(&mut self.config, new);
+        let new = &self.config;
+        self.logger.configure(&new.log, self.target);
+        self.crew.tell(Input::Settings(crew::settings(new)));
+        if old.push != new.push {
+            self.crew.replace_push(new);
+        }
+        if old.kick != new.kick {
+            self.crew.replace_kick(new, &mut self.supervisor)?;
+        }
+        match database {
+            Some(database) => self.crew.replace_database(new, database, &mut self.supervisor)?,
+            None if old.roster != new.roster => self.crew.add_roster(new, &mut self.supervisor)?,
+            None => {}
+        }
+        Event::Reloaded { seconds: self.clock.steady().since(began).as_secs_f64() }.say();
+        Ok(())
+    }
+
+    /// Ends everything in order.
+    fn leave(self, end: End) -> Code {
+        let began = self.clock.steady();
+        self.notify.stopping();
+        let (reason, code) = match end {
+            End::Told(name) => (name.to_owned(), Code::Fine),
+            End::Broken(Fatal(reason)) => {
+                Event::Fatal { reason: reason.clone() }.say();
+                (reason, Code::Failed)
+            }
+        };
+        Event::Stopping { reason, seconds: began.since(Steady::default()).as_secs_f64() }.say();
+        self.crew.leave();
+        for thread in self.supervisor.stop(STOP_MOST) {
+            Event::Detail { what: "abandoned", text: thread }.say();
+        }
+        let unwritten = self.hub.try_iter().find_map(|wish| match wish {
+            ToMain::Drained(unwritten) => Some(unwritten),
+            ToMain::OpenLink(..) | ToMain::Ready => None,
+        });
+        let seconds = self.clock.steady().since(began).as_secs_f64();
+        Event::Stopped { seconds, unwritten: unwritten.unwrap_or_default() }.say();
+        code
+    }
+}
+
+/// Says every problem of a configuration, on standard error and in the log.
+fn refuse(problems: &[Problem]) -> Code {
+    for problem in problems {
+        complain(&problem.to_string());
+        let file = place(problem);
+        Event::ConfigError { file, key: problem.key.clone(), reason: problem.text.clone() }.say();
+    }
+    Code::Config
+}
+
+/// The file and the line that a problem is in.
+fn place(problem: &Problem) -> String {
+    match problem.line {
+        Some(line) => format!("{}:{line}", problem.file),
+        None => problem.file.clone(),
+    }
+}
+
+/// The database settings cannot be used although each of them is well formed.
+fn database_problem(path: &Path, reason: &str) -> Problem {
+    Problem { file: path.display().to_string(), line: None, key: "DATABASE_URL".to_owned(), text: reason.to_owned() }
+}
