@@ -115,3 +115,10 @@ pub enum Event {
     /// What only a developer wants to know: a stable word, and the details.
     Detail { what: &'static str, text: String },
 }
+
+impl Event {
+    /// Logs the event.
+    pub fn say(&self) {
+        log::debug!("{self:?}");
+    }
+}

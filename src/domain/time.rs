@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock; `crate::clock` alone does.
 
+use jiff::{civil::DateTime, tz::Offset};
 use std::ops::Add;
 use std::time::Duration;
 
@@ -34,4 +35,57 @@ pub struct Now {
     pub steady: Steady,
     /// For rows, logs, and comparison with the times that Kick writes.
     pub wall: Timestamp,
+}
+
+/// Reads a time in any of the styles that Kick writes (KICK.md §3.3, §3.6, §5): RFC 3339 with `Z`
+/// or an offset, with or without a fraction, and `YYYY-MM-DD HH:MM:SS`, which is UTC. None for
+/// anything else, and for the zero times (`0001-01-01T00:00:00Z`) that stand for "no time".
+pub fn parse_kick_time(text: &str) -> Option<Timestamp> {
+    let time = match text.parse() {
+        Ok(time) => time,
+        Err(_) => Offset::UTC.to_timestamp(DateTime::strptime("%Y-%m-%d %H:%M:%S%.f", text).ok()?).ok()?,
+    };
+    // Go's zero time is in the year 1, Unix's is the epoch; nobody broadcast before either.
+    (time > Timestamp::UNIX_EPOCH).then_some(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_kick_time;
+
+    #[test]
+    fn every_style_of_kick_is_read_as_utc() {
+        for (text, utc) in [
+            ("2025-09-14T16:11:18.000000Z", "2025-09-14T16:11:18Z"),
+            ("2025-09-14T16:11:18.123456Z", "2025-09-14T16:11:18.123456Z"),
+            ("2026-09-30T19:24:14Z", "2026-09-30T19:24:14Z"),
+            ("2026-09-30T21:24:14+02:00", "2026-09-30T19:24:14Z"),
+            ("2026-09-30T19:24:14.5-00:30", "2026-09-30T19:54:14.5Z"),
+            ("2026-09-30 19:24:17", "2026-09-30T19:24:17Z"),
+            ("2024-02-29 23:59:59", "2024-02-29T23:59:59Z"),
+        ] {
+            assert_eq!(parse_kick_time(text).map(|time| time.to_string()).as_deref(), Some(utc), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn zero_times_and_nonsense_are_no_time() {
+        for text in [
+            "0001-01-01T00:00:00Z",
+            "0001-01-01 00:00:00",
+            "1970-01-01T00:00:00Z",
+            "",
+            "null",
+            "now",
+            "2026-09-30",
+            "2026-02-30T00:00:00Z",
+            "2026-09-30 25:00:00",
+            "2026-09-30 19:24:17 and more",
+            "1759260257",
+            "99999-01-01T00:00:00Z",
+            "\u{1f600}",
+        ] {
+            assert_eq!(parse_kick_time(text), None, "{text:?}");
+        }
+    }
 }
