@@ -1,3 +1,4 @@
 //! One outside party each: blocking calls, typed errors, no decisions. Gateways do not know each other.
 
 pub mod kick;
+pub mod state;
