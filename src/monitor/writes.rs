@@ -235,7 +235,7 @@ impl Monitor {
                 if self.writes.unwritable.is_some() && back {
                     self.probe_database();
                 }
-                if self.writes.unwritable.is_some() && self.writes.pending() == 0 {
+                if self.writes.waiting.is_empty() && self.writes.in_flight.is_empty() {
                     self.writes.unwritable = None;
                 }
                 if back {
