@@ -128,6 +128,7 @@ fn r14_another_way_to_write_the_same_name_is_nothing_new() {
         "1 roster 1:@XQC:Offline",
         &expect![[r#"
 
+            nothing
         "#]],
     );
 }
