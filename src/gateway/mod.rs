@@ -1,1 +1,3 @@
 //! One outside party each: blocking calls, typed errors, no decisions. Gateways do not know each other.
+
+pub mod database;

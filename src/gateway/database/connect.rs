@@ -1,0 +1,179 @@
+//! How a connection is made: libpq's `sslmode` on top of the driver's three, and limits for
+//! everything that can hang. Never a start-up `options` parameter, which PgBouncer refuses.
+
+use super::error::{DbError, connecting};
+use super::table::Table;
+use crate::config::{DatabaseConfig, SslMode};
+use native_tls::{Certificate, Protocol, TlsConnector};
+use postgres::config::{Host, SslMode as Driver};
+use postgres::error::SqlState;
+use postgres::{Client, Config};
+use postgres_native_tls::MakeTlsConnector;
+use r2d2::ManageConnection;
+use r2d2_postgres::PostgresConnectionManager;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// For each address of each host.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// A peer that acknowledges nothing for so long is dead.
+const SILENCE_LIMIT: Duration = Duration::from_secs(15);
+/// An idle connection asks after so long whether its peer is there, and again, and a third time.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// A connection and what was learned on it.
+pub(super) struct Session {
+    pub(super) client: Client,
+    /// What the table looked like, until an error makes that doubtful.
+    pub(super) table: Option<Table>,
+    /// Counts connections from 0.
+    pub(super) number: u64,
+    /// Whether it is of no further use.
+    pub(super) lost: bool,
+}
+
+/// Makes connections.
+pub(super) struct Connector {
+    /// Tried in this order; more than one for `allow` and `prefer`.
+    ways: Vec<PostgresConnectionManager<MakeTlsConnector>>,
+    tls: MakeTlsConnector,
+    /// Which database, for messages: `database "x" at host:port`.
+    place: String,
+    /// As whom, if the URL says so.
+    user: Option<String>,
+}
+
+impl Connector {
+    /// Reads `sslrootcert`; connects to nothing.
+    pub(super) fn new(config: &DatabaseConfig) -> Result<Connector, DbError> {
+        // The parser's own message repeats nothing of the URL but names of parameters.
+        let mut base: Config =
+            config.url.reveal().parse().map_err(|error| DbError::Setup(format!("DATABASE_URL: {error}")))?;
+        set_limits(&mut base);
+        let tls = MakeTlsConnector::new(connector(config.sslmode, config.sslrootcert.as_deref())?);
+        let ways = driver_modes(config.sslmode, &base)
+            .iter()
+            .map(|mode| PostgresConnectionManager::new(base.clone().ssl_mode(*mode).clone(), tls.clone()))
+            .collect();
+        Ok(Connector { ways, tls, place: place(&base), user: base.get_user().map(str::to_owned) })
+    }
+
+    /// One connection, outside of any pool.
+    pub(super) fn open(&self) -> Result<Client, DbError> {
+        let mut last = None;
+        for way in &self.ways {
+            match way.connect() {
+                Ok(client) => return Ok(client),
+                Err(error) => {
+                    // As libpq: the other way is tried when TLS is what was in the way, not when
+                    // the password was wrong.
+                    let about_tls = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+                        || error.to_string().contains("TLS");
+                    let error = connecting(&error, &self.place);
+                    if !about_tls {
+                        return Err(error);
+                    }
+                    last = Some(error);
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| DbError::Connection(format!("no way to connect to {}", self.place))))
+    }
+
+    /// The TLS settings, for cancelling a statement.
+    pub(super) fn tls(&self) -> MakeTlsConnector {
+        self.tls.clone()
+    }
+
+    /// Which database, for messages.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// As whom, for messages.
+    pub(super) fn user(&self) -> &str {
+        self.user.as_deref().unwrap_or("the daemon's role")
+    }
+}
+
+fn set_limits(config: &mut Config) {
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_LIMIT);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(SILENCE_LIMIT);
+    }
+    // The driver's default of two hours is no one's choice.
+    if config.get_keepalives_idle() == Duration::from_secs(2 * 60 * 60) {
+        config.keepalives_idle(KEEPALIVE);
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(KEEPALIVE);
+    }
+    if config.get_keepalives_retries().is_none() {
+        config.keepalives_retries(3);
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("kick-monitor");
+    }
+}
+
+/// libpq's mode as a sequence of the driver's.
+fn driver_modes(mode: SslMode, config: &Config) -> &'static [Driver] {
+    // As libpq, no TLS through a Unix socket, whatever the mode.
+    if config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_))) && config.get_hostaddrs().is_empty() {
+        return &[Driver::Disable];
+    }
+    match mode {
+        SslMode::Disable => &[Driver::Disable],
+        SslMode::Allow => &[Driver::Disable, Driver::Require],
+        SslMode::Prefer => &[Driver::Prefer, Driver::Disable],
+        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => &[Driver::Require],
+    }
+}
+
+fn connector(mode: SslMode, root: Option<&Path>) -> Result<TlsConnector, DbError> {
+    let mut builder = TlsConnector::builder();
+    // libpq's own default.
+    builder.min_protocol_version(Some(Protocol::Tlsv12));
+    let check_authority = match mode {
+        SslMode::Disable | SslMode::Allow | SslMode::Prefer => false,
+        SslMode::Require => root.is_some(),
+        SslMode::VerifyCa | SslMode::VerifyFull => true,
+    };
+    builder.danger_accept_invalid_certs(!check_authority);
+    builder.danger_accept_invalid_hostnames(mode != SslMode::VerifyFull);
+    if let (true, Some(path)) = (check_authority, root) {
+        builder.disable_built_in_roots(true);
+        let refuse = |error: String| DbError::Setup(format!("failed to read sslrootcert {}: {error}", path.display()));
+        let pem = fs::read(path).map_err(|error| refuse(error.to_string()))?;
+        let certificates = Certificate::stack_from_pem(&pem).map_err(|error| refuse(error.to_string()))?;
+        if certificates.is_empty() {
+            return Err(refuse("it holds no certificate".to_owned()));
+        }
+        for certificate in certificates {
+            builder.add_root_certificate(certificate);
+        }
+    }
+    builder.build().map_err(|error| DbError::Setup(format!("failed to set up TLS for the database: {error}")))
+}
+
+fn place(config: &Config) -> String {
+    let ports = config.get_ports();
+    let port = |n: usize| ports.get(n).or(ports.first()).copied().unwrap_or(5432);
+    let mut hosts: Vec<String> = config
+        .get_hosts()
+        .iter()
+        .enumerate()
+        .map(|(n, host)| match host {
+            Host::Tcp(name) => format!("{name}:{}", port(n)),
+            Host::Unix(path) => format!("{}:{}", path.display(), port(n)),
+        })
+        .collect();
+    if hosts.is_empty() {
+        hosts = config.get_hostaddrs().iter().enumerate().map(|(n, ip)| format!("{ip}:{}", port(n))).collect();
+    }
+    let name = config.get_dbname().or(config.get_user()).unwrap_or("");
+    format!("database \"{name}\" at {}", hosts.join(", "))
+}

@@ -1,0 +1,108 @@
+//! What becomes of a batch: one statement, and when a row spoils it, its halves, until the offender
+//! stands alone (RULES R20, R21).
+
+use super::Work;
+use super::error::{Blame, Fault};
+use crate::domain::row::{Write, WriteId, WriteResult};
+use crate::domain::time::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
+use postgres::types::Type;
+
+/// So many statements may be spent on one batch; enough to single out some fifty refused rows of a
+/// thousand. The rest is set aside and comes again.
+const STATEMENTS_MAX: u32 = 500;
+
+/// Writes the batch and tells what became of each row. `between` is called before each statement.
+/// Fails only while no row is done, and then with what kept the statement as a whole from working.
+pub(super) fn write_batch(
+    work: &mut Work<'_>,
+    writes: &[Write],
+    between: &dyn Fn(),
+) -> Result<Vec<(WriteId, WriteResult)>, Fault> {
+    let mut results = Vec::with_capacity(writes.len());
+    let mut statements = 0;
+    let mut todo = vec![writes];
+    while let Some(part) = todo.pop() {
+        if statements == STATEMENTS_MAX {
+            results.extend(part.iter().map(|write| (write.id, WriteResult::SetAside)));
+            continue;
+        }
+        statements += 1;
+        between();
+        let fault = match statement(work, part) {
+            Ok(done) => {
+                results.extend(done);
+                continue;
+            }
+            Err(fault) => fault,
+        };
+        // Nothing is done yet, so the whole batch may be tried elsewhere, or with fresh knowledge.
+        if results.is_empty() && (matches!(fault.blame, Blame::Statement(_)) || fault.stale && work.known) {
+            return Err(fault);
+        }
+        work.learn_from(&fault);
+        let verdict = match fault.blame {
+            Blame::Row(_) | Blame::Conflict if part.len() > 1 => {
+                let (first, second) = part.split_at(part.len() / 2);
+                todo.extend([second, first]);
+                continue;
+            }
+            Blame::Row(reason) => WriteResult::Refused(reason),
+            Blame::Conflict => WriteResult::SetAside,
+            Blame::Statement(error) => {
+                let verdict = WriteResult::Unavailable(error.to_string());
+                results.extend(todo.drain(..).flatten().map(|write| (write.id, verdict.clone())));
+                verdict
+            }
+        };
+        results.extend(part.iter().map(|write| (write.id, verdict.clone())));
+    }
+    Ok(results)
+}
+
+/// One statement; committed when it returns.
+fn statement(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<(WriteId, WriteResult)>, Fault> {
+    let config = &work.database.config;
+    let column = |text: fn(&Write) -> &str| writes.iter().map(text).collect::<Vec<&str>>();
+    let ids = column(|write| write.row.as_str());
+    let usernames = column(|write| &write.username);
+    let sources = column(|write| write.source.word());
+    let statuses: Vec<&str> = writes.iter().map(|write| config.status_value(write.status)).collect();
+    let times: Vec<String> = writes.iter().map(|write| to_sql(write.changed_at)).collect();
+    let channel = config.notify_channel.as_deref().unwrap_or_default();
+    let statement = work.table()?.write.clone();
+    let rows = work.query(
+        &statement,
+        &[
+            (&ids, Type::TEXT_ARRAY),
+            (&statuses, Type::TEXT_ARRAY),
+            (&times, Type::TEXT_ARRAY),
+            (&usernames, Type::TEXT_ARRAY),
+            (&sources, Type::TEXT_ARRAY),
+            (&config.synchronous_commit, Type::TEXT),
+            (&channel, Type::TEXT),
+        ],
+    )?;
+    let mut results: Vec<(WriteId, WriteResult)> =
+        writes.iter().map(|write| (write.id, WriteResult::SetAside)).collect();
+    for row in rows {
+        let position: i64 = row.try_get(0).map_err(|error| work.judge(&error))?;
+        let word: &str = row.try_get(1).map_err(|error| work.judge(&error))?;
+        let result = usize::try_from(position - 1).ok().and_then(|index| results.get_mut(index));
+        if let Some((_, result)) = result {
+            *result = match word {
+                "written" => WriteResult::Written,
+                "already so" => WriteResult::AlreadySo,
+                "gone" => WriteResult::Gone,
+                _ => WriteResult::SetAside,
+            };
+        }
+    }
+    Ok(results)
+}
+
+/// A time as PostgreSQL keeps it, to the microsecond; the notification says the same.
+fn to_sql(time: Timestamp) -> String {
+    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+    PRINTER.timestamp_to_string(&time)
+}
