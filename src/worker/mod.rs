@@ -1,2 +1,6 @@
 //! One thread each: a loop that brings inputs to the core or carries out its outputs, and decides
 //! nothing. Workers share channels and do not know each other.
+
+pub mod listener;
+pub mod roster;
+pub mod writer;

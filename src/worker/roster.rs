@@ -1,0 +1,86 @@
+//! Reads the roster: every so often, at once when nudged, and again after a pause when it failed.
+//!
+//! It compares nothing; the core is told what the table holds, and how the conversation goes.
+
+use crate::backoff::Backoff;
+use crate::clock::{Clock, Pulse};
+use crate::domain::row::{DatabaseEvent, RosterRead};
+use crate::gateway::database::Database;
+use crate::monitor::io::Input;
+use crate::stop::{Received, Stop};
+use crossbeam_channel::{Receiver, Sender};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// RULES, "Times": database reconnection.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_MOST: Duration = Duration::from_secs(5);
+/// How long it waits before it shows that it is alive, whatever the poll interval.
+const TURN: Duration = Duration::from_secs(5);
+/// A turn with a read in it: a connection made anew (5 s), a read until it is cancelled (30 s), both
+/// twice, and a busy machine.
+const READ_TURN: Duration = Duration::from_secs(120);
+
+/// The roster's reader and its ends of the channels.
+#[derive(Debug)]
+pub struct Roster {
+    /// `ROSTER_POLL_SECS`
+    pub poll: Duration,
+    /// "Read now." Holds one: two nudges before a read mean the same as one.
+    pub nudge: Receiver<()>,
+    /// To the core; full means wait.
+    pub inputs: Sender<Input>,
+    /// Where to read.
+    pub database: Arc<Database>,
+    /// For the time of the read.
+    pub clock: Clock,
+    /// For the jitter of pauses.
+    pub rng: fastrand::Rng,
+}
+
+impl Roster {
+    /// Reads until it is stopped, or nobody wants to hear of it or to nudge it any more.
+    pub fn run(&mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
+        let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MOST);
+        while !stop.is_stopped() {
+            pulse.promise(READ_TURN);
+            let started = self.clock.steady();
+            let goes_on = match self.database.read_roster() {
+                Ok(rows) => {
+                    backoff.reset();
+                    self.tell(Input::Database(DatabaseEvent::Up))
+                        && self.tell(Input::Roster(RosterRead { started, rows }))
+                        && self.wait(pulse, stop)
+                }
+                Err(error) => {
+                    // A nudge does not shorten this: whoever nudges cannot know better.
+                    let pause = backoff.next(&mut self.rng);
+                    self.tell(Input::Database(DatabaseEvent::Down(error.to_string()))) && !stop.wait(pause)
+                }
+            };
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self, input: Input) -> bool {
+        self.inputs.send(input).is_ok()
+    }
+
+    /// Waits for the next poll or a nudge; false means to end.
+    fn wait(&self, pulse: &Pulse, stop: &Stop) -> bool {
+        let next = self.clock.steady() + self.poll;
+        loop {
+            pulse.promise(2 * TURN);
+            let left = self.clock.until(next);
+            match stop.recv(&self.nudge, left.min(TURN)) {
+                Received::Message(()) => return true,
+                Received::Nothing if left.is_zero() => return true,
+                Received::Nothing => {}
+                Received::HungUp | Received::Stopped => return false,
+            }
+        }
+    }
+}

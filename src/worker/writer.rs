@@ -1,0 +1,54 @@
+//! One lane of writes: takes what is queued, makes one statement of it, tells what became of it.
+//!
+//! It decides nothing and never tries again by itself: what is set aside, refused or unavailable
+//! goes back to the core, which knows what is wanted by then (RULES R19).
+
+use crate::clock::{Clock, Pulse};
+use crate::domain::row::{Write, Written};
+use crate::gateway::database::Database;
+use crate::monitor::io::Input;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long it waits for a write before it shows that it is alive.
+const TURN: Duration = Duration::from_secs(5);
+/// A turn with one statement in it: a connection made anew (5 s), a statement until it is cancelled
+/// (10 s), both twice, and a busy machine.
+const STATEMENT_TURN: Duration = Duration::from_secs(60);
+/// Rows in one statement. More would gain nothing and make a refused row among them, which is found
+/// by halving, delay the others for longer.
+const ROWS_MAX: usize = 1000;
+
+/// A writer and its ends of the channels.
+#[derive(Debug)]
+pub struct Writer {
+    /// What is to be written. One row is in it once at most, so the roster bounds it.
+    pub inbox: Receiver<Write>,
+    /// To the core; full means wait.
+    pub inputs: Sender<Input>,
+    /// Where to write.
+    pub database: Arc<Database>,
+    /// For the time of the commit.
+    pub clock: Clock,
+}
+
+impl Writer {
+    /// Writes until the inbox is hung up and empty, or nobody wants to hear of it any more.
+    pub fn run(&mut self, pulse: &Pulse) -> anyhow::Result<()> {
+        let mut heard = self.inputs.send(Input::WriterStarted).is_ok();
+        while heard {
+            pulse.promise(2 * TURN);
+            let first = match self.inbox.recv_timeout(TURN) {
+                Ok(write) => write,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let mut batch = vec![first];
+            batch.extend(self.inbox.try_iter().take(ROWS_MAX - 1));
+            let results = self.database.write(&batch, &|| pulse.promise(STATEMENT_TURN));
+            heard = self.inputs.send(Input::Written(Written { at: self.clock.now(), results })).is_ok();
+        }
+        Ok(())
+    }
+}
