@@ -1,1 +1,4 @@
-//! tests
+//! The one outer test binary: a list of modules, each against real parts on this machine.
+
+// The gateway to PostgreSQL and its workers, against a server of their own.
+mod database;

@@ -1,0 +1,99 @@
+//! Connections: libpq's `sslmode`, Unix sockets, and connections that die in the pool.
+
+use super::{config, fixture, open, refusal, shown, write};
+use kick_monitor::config::{DatabaseConfig, SslMode};
+use kick_monitor::domain::Status::{Offline, Online};
+use kick_monitor::domain::row::WriteResult::Written;
+use kick_monitor::domain::secret::Secret;
+use lab::{Authority, Cluster};
+use std::path::PathBuf;
+
+const TABLE: &str = "CREATE TABLE streamers (id int PRIMARY KEY, username text, status text);
+    INSERT INTO streamers VALUES (1, 'a', 'Offline')";
+
+#[test]
+fn connections_that_died_in_the_pool_are_not_noticed() {
+    let (lab, config) = fixture(TABLE);
+    let database = open(&config);
+    let cut = || {
+        lab.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name = 'kick-monitor'",
+        );
+    };
+    for status in [Online, Offline, Online] {
+        // Two connections lie in the pool, both dead.
+        std::thread::scope(|scope| {
+            scope.spawn(|| shown(&database));
+            shown(&database);
+        });
+        cut();
+        assert_eq!(write(&database, &["1"], status), [Written]);
+        cut();
+        assert_eq!(shown(&database).len(), 1);
+    }
+}
+
+#[test]
+fn a_unix_socket_needs_no_tls_whatever_the_mode() {
+    let (lab, config) = fixture(TABLE);
+    for sslmode in [SslMode::Disable, SslMode::Prefer, SslMode::Require, SslMode::VerifyFull] {
+        let config = DatabaseConfig { url: Secret::new(lab.socket_url()), sslmode, ..config.clone() };
+        assert_eq!(shown(&open(&config)).len(), 1, "{sslmode:?}");
+    }
+}
+
+#[test]
+fn without_tls_on_the_server_the_modes_do_as_in_libpq() {
+    let (_lab, config) = fixture(TABLE);
+    for sslmode in [SslMode::Disable, SslMode::Allow, SslMode::Prefer] {
+        assert_eq!(shown(&open(&DatabaseConfig { sslmode, ..config.clone() })).len(), 1, "{sslmode:?}");
+    }
+    for sslmode in [SslMode::Require, SslMode::VerifyCa, SslMode::VerifyFull] {
+        let text = refusal(&DatabaseConfig { sslmode, ..config.clone() });
+        assert!(text.contains("server does not support TLS"), "{sslmode:?}: {text}");
+    }
+}
+
+/// Whether each mode, from `disable` to `verify-full`, gets through.
+fn modes(url: &str, root: Option<PathBuf>) -> [bool; 6] {
+    use SslMode::{Allow, Disable, Prefer, Require, VerifyCa, VerifyFull};
+    [Disable, Allow, Prefer, Require, VerifyCa, VerifyFull].map(|sslmode| {
+        let config = DatabaseConfig { sslmode, sslrootcert: root.clone(), ..config(url) };
+        open(&config).read_roster().is_ok()
+    })
+}
+
+#[test]
+fn the_ssl_modes_do_as_in_libpq() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let server = ours.certify("localhost");
+    let files = [
+        ("server.crt", server.certificate.as_str()),
+        ("server.key", server.key.as_str()),
+        ("ours.crt", &ours.pem()),
+        ("other.crt", &other.pem()),
+    ];
+    let cluster = Cluster::start_with(
+        "ssl = on",
+        "hostssl all encrypted 127.0.0.1/32 scram-sha-256
+        hostnossl all encrypted 127.0.0.1/32 reject
+        hostssl all plain 127.0.0.1/32 reject",
+        &files,
+    );
+    let lab = cluster.database();
+    lab.execute(TABLE);
+    for role in ["encrypted", "plain"] {
+        lab.execute(&format!("CREATE ROLE {role} LOGIN PASSWORD 'p'; GRANT SELECT ON streamers TO {role}"));
+    }
+    let root = |name: &str| Some(cluster.data().join(name));
+    let named = lab.url_as("encrypted", "p").replace("127.0.0.1", "localhost") + "?hostaddr=127.0.0.1";
+    let numbered = lab.url_as("encrypted", "p");
+    let plain = lab.url_as("plain", "p");
+    let (t, f) = (true, false);
+    assert_eq!(modes(&named, root("ours.crt")), [f, t, t, t, t, t], "our authority, the right name");
+    assert_eq!(modes(&numbered, root("ours.crt")), [f, t, t, t, t, f], "our authority, another name");
+    assert_eq!(modes(&named, root("other.crt")), [f, t, t, f, f, f], "require checks when it can");
+    assert_eq!(modes(&named, None), [f, t, t, t, f, f], "the platform does not know our authority");
+    assert_eq!(modes(&plain, None), [t, t, t, f, f, f], "the server wants no TLS");
+}

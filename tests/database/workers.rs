@@ -1,0 +1,128 @@
+//! The threads around the gateway, as the process runs them.
+
+use super::{PATIENCE, config, fixture, open, wish};
+use crossbeam_channel::{Receiver, bounded, unbounded};
+use kick_monitor::clock::{Clock, Pulse};
+use kick_monitor::domain::Status::Online;
+use kick_monitor::domain::row::{DatabaseEvent, WriteId, WriteResult};
+use kick_monitor::monitor::io::Input;
+use kick_monitor::stop::stop_pair;
+use kick_monitor::worker::{listener::Listener, roster::Roster, writer::Writer};
+use lab::{Cluster, Shutdown};
+use std::sync::Arc;
+use std::time::Duration;
+
+const TABLE: &str = "CREATE TABLE streamers (id int PRIMARY KEY, username text, status text);
+    INSERT INTO streamers SELECT n, 'u', 'Offline' FROM generate_series(1, 50) AS n";
+
+#[test]
+fn a_writer_writes_all_that_is_queued_and_ends_when_it_is_hung_up() {
+    let (lab, config) = fixture(TABLE);
+    let clock = Clock::start();
+    let (sender, inbox) = unbounded();
+    let (inputs, seen) = unbounded();
+    for n in 1..=50 {
+        sender.send(wish(n, &n.to_string(), Online)).expect("the inbox lives");
+    }
+    drop(sender);
+    let mut writer = Writer { inbox, inputs, database: Arc::new(open(&config)), clock };
+    writer.run(&Pulse::new(clock, PATIENCE)).expect("it ends in order");
+    let mut seen = seen.try_iter();
+    assert_eq!(seen.next(), Some(Input::WriterStarted));
+    let Some(Input::Written(written)) = seen.next() else { panic!("no answer") };
+    assert_eq!(written.results, (1..=50).map(|n| (WriteId(n), WriteResult::Written)).collect::<Vec<_>>());
+    assert_eq!(seen.next(), None, "one statement for all");
+    assert_eq!(lab.value("SELECT count(*) FROM streamers WHERE status = 'Online'").as_deref(), Some("50"));
+}
+
+#[test]
+fn a_writer_that_nobody_hears_ends() {
+    let (_lab, config) = fixture(TABLE);
+    let clock = Clock::start();
+    let (_sender, inbox) = unbounded();
+    let (inputs, _) = bounded(1);
+    let mut writer = Writer { inbox, inputs, database: Arc::new(open(&config)), clock };
+    writer.run(&Pulse::new(clock, PATIENCE)).expect("it ends in order");
+}
+
+/// The number of rows of the next roster.
+fn roster(seen: &Receiver<Input>) -> usize {
+    loop {
+        match seen.recv_timeout(PATIENCE).expect("a roster comes") {
+            Input::Roster(read) => return read.rows.len(),
+            Input::Database(DatabaseEvent::Up) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_notification_has_the_roster_read_at_once() {
+    let (lab, config) = fixture(TABLE);
+    let database = Arc::new(open(&config));
+    let clock = Clock::start();
+    let (source, stop) = stop_pair();
+    let (nudge, nudged) = bounded(1);
+    let (inputs, seen) = unbounded();
+    let rng = fastrand::Rng::with_seed(1);
+    let mut roster_worker = Roster {
+        poll: Duration::from_secs(3600),
+        nudge: nudged,
+        inputs,
+        database: Arc::clone(&database),
+        clock,
+        rng: rng.clone(),
+    };
+    let mut listener = Listener { channel: "Roster!".to_owned(), nudge: nudge.clone(), database, clock, rng };
+    let pulse = Pulse::new(clock, PATIENCE);
+    std::thread::scope(|scope| {
+        let _source = source;
+        scope.spawn(|| roster_worker.run(&pulse, &stop).expect("it ends in order"));
+        scope.spawn(|| listener.run(&pulse, &stop).expect("it ends in order"));
+        // The first read is the roster's own, the second because listening began.
+        assert_eq!((roster(&seen), roster(&seen)), (50, 50));
+        lab.execute("DELETE FROM streamers WHERE id > 40; NOTIFY \"Roster!\"");
+        assert_eq!(roster(&seen), 40);
+        // A connection that was cut is made anew, and what it missed is read.
+        lab.execute("DELETE FROM streamers WHERE id > 30");
+        lab.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'");
+        assert_eq!(roster(&seen), 30);
+        nudge.send(()).expect("the roster lives");
+        assert_eq!(roster(&seen), 30);
+    });
+}
+
+#[test]
+fn an_outage_is_told_and_its_end_is_told() {
+    let cluster = Cluster::start();
+    let lab = cluster.database();
+    lab.execute(TABLE);
+    let clock = Clock::start();
+    let (source, stop) = stop_pair();
+    let (_nudge, nudged) = bounded(1);
+    let (inputs, seen) = unbounded();
+    let mut worker = Roster {
+        poll: Duration::from_millis(100),
+        nudge: nudged,
+        inputs,
+        database: Arc::new(open(&config(&lab.url()))),
+        clock,
+        rng: fastrand::Rng::with_seed(1),
+    };
+    let pulse = Pulse::new(clock, PATIENCE);
+    std::thread::scope(|scope| {
+        let _source = source;
+        scope.spawn(|| worker.run(&pulse, &stop).expect("it ends in order"));
+        assert_eq!(roster(&seen), 50);
+        cluster.stop(Shutdown::Immediate);
+        lab::wait_for("the outage", PATIENCE, || match seen.recv_timeout(PATIENCE) {
+            Ok(Input::Database(DatabaseEvent::Down(reason))) => Some(reason),
+            _ => None,
+        });
+        cluster.start_again();
+        lab::wait_for("the recovery", PATIENCE, || match seen.recv_timeout(PATIENCE) {
+            Ok(Input::Roster(read)) => (read.rows.len() == 50).then_some(()),
+            _ => None,
+        });
+    });
+}
