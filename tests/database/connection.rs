@@ -97,3 +97,21 @@ fn the_ssl_modes_do_as_in_libpq() {
     assert_eq!(modes(&named, None), [f, t, t, t, f, f], "the platform does not know our authority");
     assert_eq!(modes(&plain, None), [t, t, t, f, f, f], "the server wants no TLS");
 }
+
+#[test]
+fn of_several_hosts_the_one_that_can_be_written_is_used() {
+    let (first, second) = (Cluster::start(), Cluster::start());
+    let (one, two) = (first.database(), second.database());
+    assert_eq!(one.name(), two.name(), "one URL is for both");
+    one.execute(TABLE);
+    two.execute(TABLE);
+    let hosts = format!("127.0.0.1:{},127.0.0.1:{}", first.port(), second.port());
+    let url = one.url().replace(&format!("127.0.0.1:{}", first.port()), &hosts) + "?target_session_attrs=read-write";
+    let database = open(&config(&url));
+    assert_eq!(write(&database, &["1"], Online), [Written]);
+    // The first comes back as a standby, in effect.
+    one.execute(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", one.name()));
+    one.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kick-monitor'");
+    assert_eq!(write(&database, &["1"], Online), [Written]);
+    assert_eq!(two.value("SELECT status FROM streamers").as_deref(), Some("Online"));
+}

@@ -11,6 +11,8 @@ use postgres::types::Type;
 /// So many statements may be spent on one batch; enough to single out some fifty refused rows of a
 /// thousand. The rest is set aside and comes again.
 const STATEMENTS_MAX: u32 = 500;
+/// So many statements of a batch may lose to another client: each may have waited for it.
+const CONFLICTS_MAX: u32 = 20;
 
 /// Writes the batch and tells what became of each row. `between` is called before each statement.
 /// Fails only while no row is done, and then with what kept the statement as a whole from working.
@@ -20,10 +22,10 @@ pub(super) fn write_batch(
     between: &dyn Fn(),
 ) -> Result<Vec<(WriteId, WriteResult)>, Fault> {
     let mut results = Vec::with_capacity(writes.len());
-    let mut statements = 0;
+    let (mut statements, mut conflicts) = (0, 0);
     let mut todo = vec![writes];
     while let Some(part) = todo.pop() {
-        if statements == STATEMENTS_MAX {
+        if statements == STATEMENTS_MAX || conflicts == CONFLICTS_MAX {
             results.extend(part.iter().map(|write| (write.id, WriteResult::SetAside)));
             continue;
         }
@@ -41,6 +43,7 @@ pub(super) fn write_batch(
             return Err(fault);
         }
         work.learn_from(&fault);
+        conflicts += u32::from(fault.blame == Blame::Conflict);
         let verdict = match fault.blame {
             Blame::Row(_) | Blame::Conflict if part.len() > 1 => {
                 let (first, second) = part.split_at(part.len() / 2);
