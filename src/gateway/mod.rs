@@ -1,4 +1,6 @@
 //! One outside party each: blocking calls, typed errors, no decisions. Gateways do not know each other.
 
-pub mod socket;
 pub mod database;
+pub mod kick;
+pub mod socket;
+pub mod state;

@@ -27,8 +27,14 @@ pub enum Input {
     /// A writer answered. Comes for every write, sooner or later; a writer that died is made up for
     /// by `WriterStarted`.
     Written(Written),
-    /// A writer began anew and may have lost what it had been given.
-    WriterStarted,
+    /// A writer began, perhaps anew, and has lost what it had been given: it is lane `lane` of `lanes`
+    /// ([`crate::domain::RowId::lane`]).
+    WriterStarted {
+        /// Which one.
+        lane: usize,
+        /// Of how many.
+        lanes: usize,
+    },
     /// How the roster's conversation with the database goes.
     Database(DatabaseEvent),
     /// A token is there, and lives until then.

@@ -146,7 +146,7 @@ impl Monitor {
             Input::Link(link, event) => self.take_link(now, link, event),
             Input::Answer(answer) => self.take_answer(now, answer),
             Input::Written(written) => self.take_written(now, written),
-            Input::WriterStarted => self.send_lost_writes(now),
+            Input::WriterStarted { lane, lanes } => self.send_lost_writes(now, lane, lanes),
             Input::Database(event) => self.take_database(now, event),
             Input::Token(expires) => {
                 self.token_expires = Some(expires);

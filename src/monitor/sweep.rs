@@ -134,7 +134,9 @@ impl Monitor {
                 Some(entry) => self.take_identity(now, *key, entry, flight.kind),
                 None => self.take_missing(now, *key, flight),
             };
-            if flight.kind != Kind::Website {
+            // A name whose other spelling is yet to be asked about is not compared.
+            let known = self.streamers.get(key).is_some_and(|s| s.ids.user.is_some() || s.ids.unknown);
+            if flight.kind != Kind::Website && known {
                 self.compared(now, *key);
             }
             if !same {

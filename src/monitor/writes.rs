@@ -214,12 +214,16 @@ impl Monitor {
         self.at(due, Timer::Rewrite(key));
     }
 
-    /// A writer began anew: what it had may be lost, and is given out once more. What it did write
-    /// costs nothing to write again.
-    pub(super) fn send_lost_writes(&mut self, now: Now) {
-        let lost = std::mem::take(&mut self.writes.in_flight);
-        self.writes.busy.clear();
+    /// A writer began: what it had is given out once more. What was written all the same costs nothing
+    /// to write again.
+    pub(super) fn send_lost_writes(&mut self, now: Now, lane: usize, lanes: usize) {
+        let (lost, kept) = std::mem::take(&mut self.writes.in_flight)
+            .into_iter()
+            .partition(|(_, flight)| flight.row.lane(lanes) == lane);
+        self.writes.in_flight = kept;
+        let lost: BTreeMap<WriteId, Flight> = lost;
         for flight in lost.into_values() {
+            self.writes.busy.remove(&flight.row);
             self.write(now, flight.key);
         }
     }
@@ -231,7 +235,7 @@ impl Monitor {
                 if self.writes.unwritable.is_some() && back {
                     self.probe_database();
                 }
-                if self.writes.unwritable.is_some() && self.writes.pending() == 0 {
+                if self.writes.waiting.is_empty() && self.writes.in_flight.is_empty() {
                     self.writes.unwritable = None;
                 }
                 if back {

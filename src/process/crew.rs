@@ -10,7 +10,7 @@ use crate::domain::ask::{self, Learned};
 use crate::domain::push::LinkId;
 use crate::domain::row::Write;
 use crate::gateway::database::{Database, DbError};
-use crate::gateway::kick::Kick;
+use crate::gateway::kick::{Kick, REQUEST_LIMIT};
 use crate::monitor::{Asker, Input, Monitor, Settings};
 use crate::process::supervisor::{Body, Fatal, Spec, Stage, Supervisor};
 use crate::worker::asker::AskerWorker;
@@ -25,7 +25,6 @@ use crate::worker::writer::Writer;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The order of stopping. Sources end first, then the hub, which has the last writes done and tells
 /// the links; whoever serves the hub ends when it has.
@@ -36,11 +35,9 @@ const SERVANTS: Stage = Stage(2);
 /// What waits for the hub at the most. Whoever has more waits; a push event is 200 bytes or so, and a
 /// roster of any size is one input.
 const INPUTS_MAX: usize = 1024;
-/// One HTTP request, everything included (RULES, "Times").
-const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 
 /// The joints between the workers, and what they share.
-pub struct Crew {
+pub(super) struct Crew {
     clock: Clock,
     rng: fastrand::Rng,
     push: PushConfig,
@@ -55,7 +52,7 @@ pub struct Crew {
 }
 
 /// What the core is to know of the configuration.
-pub fn settings(config: &Config) -> Settings {
+pub(super) fn settings(config: &Config) -> Settings {
     let names = config.push.channel_names.len().max(1);
     let per_link = usize::try_from(config.push.channels_per_connection).unwrap_or(usize::MAX);
     Settings {
@@ -70,7 +67,7 @@ pub fn settings(config: &Config) -> Settings {
 
 impl Crew {
     /// Starts everybody. The main thread hears of the hub through `main`.
-    pub fn start(
+    pub(super) fn start(
         config: &Config,
         database: Database,
         clock: Clock,
@@ -89,7 +86,7 @@ impl Crew {
             rng: fastrand::Rng::new(),
             push: config.push.clone(),
             kick: Arc::new(Kick::new(&config.kick, REQUEST_LIMIT)),
-            tokens: Arc::new(TokenCell::new()),
+            tokens: Arc::new(TokenCell::default()),
             database: Arc::new(database),
             inputs,
             questions,
@@ -108,13 +105,13 @@ impl Crew {
     }
 
     /// The way to the hub, for what the main thread has to say.
-    pub fn tell(&self, input: Input) {
+    pub(super) fn tell(&self, input: Input) {
         // The hub ends only when the process does.
         let _ = self.inputs.send(input);
     }
 
     /// Starts the thread of a connection.
-    pub fn open_link(&mut self, supervisor: &mut Supervisor, id: LinkId, orders: Orders) -> Result<(), Fatal> {
+    pub(super) fn open_link(&mut self, supervisor: &mut Supervisor, id: LinkId, orders: Orders) -> Result<(), Fatal> {
         let (push, inputs, clock, mut rng) = (self.push.clone(), self.inputs.clone(), self.clock, self.rng.fork());
         let make = move || -> Body {
             let link = Link::new(id, &push, orders.clone(), inputs.clone(), clock, rng.u64(..));
@@ -124,21 +121,21 @@ impl Crew {
     }
 
     /// Other credentials or addresses at Kick: whoever asks there begins anew.
-    pub fn replace_kick(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
+    pub(super) fn replace_kick(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
         self.kick.hang_up();
         self.kick = Arc::new(Kick::new(&config.kick, REQUEST_LIMIT));
-        self.tokens = Arc::new(TokenCell::new());
+        self.tokens = Arc::new(TokenCell::default());
         self.add_askers(supervisor)
     }
 
     /// Other push settings: every connection is made anew.
-    pub fn replace_push(&mut self, config: &Config) {
+    pub(super) fn replace_push(&mut self, config: &Config) {
         self.push = config.push.clone();
         self.tell(Input::Relink);
     }
 
     /// Another database or table: whoever reads or writes there begins anew.
-    pub fn replace_database(
+    pub(super) fn replace_database(
         &mut self,
         config: &Config,
         database: Database,
@@ -157,9 +154,10 @@ impl Crew {
     }
 
     /// Another way to follow the roster.
-    pub fn add_roster(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
+    pub(super) fn add_roster(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
         let (clock, database) = (self.clock, Arc::clone(&self.database));
-        let (poll, inputs, nudge, mut rng) = (config.roster.poll, self.inputs.clone(), self.nudge.1.clone(), self.rng.fork());
+        let (poll, inputs, nudge, mut rng) =
+            (config.roster.poll, self.inputs.clone(), self.nudge.1.clone(), self.rng.fork());
         let make = move || -> Body {
             let (inputs, nudge, database) = (inputs.clone(), nudge.clone(), Arc::clone(&database));
             let mut roster = Roster { poll, nudge, inputs, database, clock, rng: rng.fork() };
@@ -267,13 +265,13 @@ impl Crew {
     }
 
     /// Ends what workers may be waiting for at Kick. Drops the way to the hub.
-    pub fn leave(self) {
+    pub(super) fn leave(self) {
         self.kick.hang_up();
     }
 }
 
 /// The database of a configuration.
-pub fn database(config: &Config, clock: Clock) -> Result<Database, DbError> {
+pub(super) fn database(config: &Config, clock: Clock) -> Result<Database, DbError> {
     Database::new(config.database.clone(), clock)
 }
 

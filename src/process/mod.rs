@@ -1,13 +1,15 @@
 //! The life of the process: command line, configuration file, logging, signals, supervision. The one
 //! floor that builds, starts and stops the others.
 
-pub mod configuration;
 pub mod check;
 pub mod cli;
+pub mod configuration;
+mod crew;
 pub mod daemon;
 pub mod exit;
 pub mod logging;
 pub mod notify;
+mod run;
 pub mod signals;
 pub mod supervisor;
 pub mod thread;
@@ -51,6 +53,13 @@ fn execute(command: Command) -> anyhow::Result<Code> {
     match command {
         Command::Help(text) => print(text),
         Command::Version => print(concat!("kick-monitor ", env!("CARGO_PKG_VERSION"), "\n")),
+        Command::Run { foreground, config, pid_file } => run::run(&config, foreground, pid_file.as_deref()),
+        Command::Check { config, offline: true, json } => {
+            let problems: Vec<String> =
+                configuration::load(&config).err().into_iter().flatten().map(|problem| problem.to_string()).collect();
+            let (text, code) = check::offline(&config, &problems, json);
+            print(&text).map(|_| code)
+        }
         other => anyhow::bail!("{other:?} is not wired yet"),
     }
 }

@@ -7,7 +7,6 @@ use crate::clock::Clock;
 use crate::config::{Config, LogTarget, Problem};
 use crate::domain::Steady;
 use crate::domain::event::Event;
-use crate::gateway::database::Database;
 use crate::monitor::Input;
 use crate::process::crew::{self, Crew};
 use crate::process::daemon::{self, PidFile};
@@ -31,12 +30,13 @@ const STOP_MOST: Duration = Duration::from_millis(9500);
 ///
 /// # Errors
 /// What keeps it from starting that is not the configuration: the pid file, signals, threads.
-pub fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> anyhow::Result<Code> {
+pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> anyhow::Result<Code> {
     let clock = Clock::start();
     let logger = logging::install(clock)?;
     let path = std::path::absolute(path)?;
     let loaded = configuration::load(&path).and_then(|config| {
-        let database = crew::database(&config, clock).map_err(|error| vec![database_problem(&path, &error.to_string())])?;
+        let database =
+            crew::database(&config, clock).map_err(|error| vec![database_problem(&path, &error.to_string())])?;
         Ok((config, database))
     });
     let (config, database) = match loaded {

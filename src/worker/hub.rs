@@ -96,11 +96,14 @@ impl Hub {
                 recv(stopped) -> _ => {
                     stopped = never();
                     deadline = Some(now.steady + DRAIN_MOST);
+                    // Hung up, the links close their connections meanwhile.
+                    links.clear();
                 }
                 default(wait) => self.take(self.clock.now(), Input::Tick, &mut links)?,
             }
+            let Some(deadline) = deadline else { continue };
             let unwritten = self.monitor.pending_writes();
-            if deadline.is_some_and(|at| unwritten == 0 || at <= self.clock.steady()) {
+            if unwritten == 0 || deadline <= self.clock.steady() {
                 // Nobody listens any more when the main thread has gone.
                 let _ = self.outlets.main.send(ToMain::Drained(unwritten));
                 return Ok(());

@@ -4,10 +4,12 @@
 //! goes back to the core, which knows what is wanted by then (RULES R19).
 
 use crate::clock::{Clock, Pulse};
+use crate::domain::RowId;
 use crate::domain::row::{Write, Written};
 use crate::gateway::database::Database;
 use crate::monitor::io::Input;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +25,10 @@ const ROWS_MAX: usize = 1000;
 /// A writer and its ends of the channels.
 #[derive(Debug)]
 pub struct Writer {
+    /// Which of the writers this is,
+    pub lane: usize,
+    /// and of how many.
+    pub lanes: usize,
     /// What is to be written. One row is in it once at most, so the roster bounds it.
     pub inbox: Receiver<Write>,
     /// To the core; full means wait.
@@ -36,7 +42,10 @@ pub struct Writer {
 impl Writer {
     /// Writes until the inbox is hung up and empty, or nobody wants to hear of it any more.
     pub fn run(&mut self, pulse: &Pulse) -> anyhow::Result<()> {
-        let mut heard = self.inputs.send(Input::WriterStarted).is_ok();
+        // The core gives out again whatever was given out before it hears of this start.
+        while self.inbox.try_recv().is_ok() {}
+        let started = Input::WriterStarted { lane: self.lane, lanes: self.lanes };
+        let mut heard = self.inputs.send(started).is_ok();
         while heard {
             pulse.promise(2 * TURN);
             let first = match self.inbox.recv_timeout(TURN) {
@@ -44,8 +53,12 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let mut batch = vec![first];
-            batch.extend(self.inbox.try_iter().take(ROWS_MAX - 1));
+            let rest = self.inbox.try_iter().take(ROWS_MAX - 1);
+            // The core has one write of a row out. Just after a restart there may be another, which it has
+            // given up; the later one is the one that counts.
+            let by_row: HashMap<RowId, Write> =
+                std::iter::once(first).chain(rest).map(|write| (write.row.clone(), write)).collect();
+            let batch: Vec<Write> = by_row.into_values().collect();
             let results = self.database.write(&batch, &|| pulse.promise(STATEMENT_TURN));
             heard = self.inputs.send(Input::Written(Written { at: self.clock.now(), results })).is_ok();
         }

@@ -25,10 +25,10 @@ fn a_writer_writes_all_that_is_queued_and_ends_when_it_is_hung_up() {
         sender.send(wish(n, &n.to_string(), Online)).expect("the inbox lives");
     }
     drop(sender);
-    let mut writer = Writer { inbox, inputs, database: Arc::new(open(&config)), clock };
+    let mut writer = Writer { lane: 0, lanes: 1, inbox, inputs, database: Arc::new(open(&config)), clock };
     writer.run(&Pulse::new(clock, PATIENCE)).expect("it ends in order");
     let mut seen = seen.try_iter();
-    assert_eq!(seen.next(), Some(Input::WriterStarted));
+    assert_eq!(seen.next(), Some(Input::WriterStarted { lane: 0, lanes: 1 }));
     let Some(Input::Written(written)) = seen.next() else { panic!("no answer") };
     assert_eq!(written.results, (1..=50).map(|n| (WriteId(n), WriteResult::Written)).collect::<Vec<_>>());
     assert_eq!(seen.next(), None, "one statement for all");
@@ -41,7 +41,7 @@ fn a_writer_that_nobody_hears_ends() {
     let clock = Clock::start();
     let (_sender, inbox) = unbounded();
     let (inputs, _) = bounded(1);
-    let mut writer = Writer { inbox, inputs, database: Arc::new(open(&config)), clock };
+    let mut writer = Writer { lane: 0, lanes: 1, inbox, inputs, database: Arc::new(open(&config)), clock };
     writer.run(&Pulse::new(clock, PATIENCE)).expect("it ends in order");
 }
 

@@ -98,7 +98,7 @@ impl Story {
             "fail" => self.fail(Asker::Api, &words),
             "blocked" => self.fail(Asker::Website, &["403"]),
             "asker-died" => self.input(Input::AskerStarted(Asker::Api)),
-            "writer-died" => self.input(Input::WriterStarted),
+            "writer-died" => self.input(Input::WriterStarted { lane: 0, lanes: 1 }),
             "sweep" => self.input(Input::SweepNow),
             "token" => self.input(Input::Token(self.now.steady + Duration::from_secs(3600))),
             "database" => self.input(Input::Database(match words[0] {

@@ -1,0 +1,166 @@
+//! The shapes of KICK.md §5 and §6, and what is made of them.
+
+use super::seen;
+use crate::domain::ask::{Endpoint, Liveness, Seen, SeenChannel};
+use expect_test::{Expect, expect};
+
+/// What is seen in a body, an entry a line.
+fn check(endpoint: Endpoint, body: &str, expect: &Expect) {
+    let lines = match seen(endpoint, body.as_bytes()) {
+        None => "garbage\n".to_owned(),
+        Some(seen) => seen.iter().map(line).collect(),
+    };
+    expect.assert_eq(&lines);
+}
+
+fn line(seen: &Seen) -> String {
+    let user = seen.user.map_or("-".to_owned(), |user| user.to_string());
+    let slug = seen.slug.as_ref().map_or("-".to_owned(), ToString::to_string);
+    let channel = match seen.channel {
+        Some(SeenChannel::Stated(id)) => format!("stated {id}"),
+        Some(SeenChannel::Banner(id)) => format!("banner {id}"),
+        None => "-".to_owned(),
+    };
+    let liveness = match seen.liveness {
+        Liveness::Live(start) => format!("live {}", start.map_or("-".to_owned(), |start| start.to_string())),
+        Liveness::Offline => "offline".to_owned(),
+        Liveness::Nothing => "nothing".to_owned(),
+    };
+    format!("{user} | {slug} | {channel} | {liveness}\n")
+}
+
+#[test]
+fn channels_say_who_is_live_and_who_is_not() {
+    let body = r#"{"data":[
+        {"active_subscribers_count":0,"canceled_subscribers_count":0,
+         "banner_picture":"https://files.kick.com/images/channel/7560176/banner_image/x.webp","broadcaster_user_id":676,
+         "category":{"id":15,"name":"Just Chatting","thumbnail":""},"channel_description":"","slug":"xqc",
+         "stream":{"custom_tags":[],"is_live":true,"is_mature":false,"key":"","language":"en",
+                   "start_time":"2026-09-30T19:24:14Z","thumbnail":"","url":"","viewer_count":0},
+         "stream_title":"t"},
+        {"banner_picture":"https://kick.com/img/default-banner-pictures/default2.jpeg","broadcaster_user_id":"7",
+         "slug":"Sino-TF","stream":{"is_live":false,"start_time":"0001-01-01T00:00:00Z"}}
+    ],"message":"OK"}"#;
+    check(
+        Endpoint::Channels,
+        body,
+        &expect![[r#"
+            676 | xqc | banner 7560176 | live 2026-09-30T19:24:14Z
+            7 | sino-tf | - | offline
+        "#]],
+    );
+}
+
+#[test]
+fn a_contradiction_or_a_missing_field_says_nothing_of_being_live() {
+    let entry = |stream: &str| format!(r#"{{"slug":"xqc"{stream}}}"#);
+    let entries = [
+        entry(r#","stream":{"is_live":true,"start_time":"0001-01-01T00:00:00Z"}"#),
+        entry(r#","stream":{"is_live":true}"#),
+        entry(r#","stream":{"start_time":"2026-09-30T19:24:14Z"}"#),
+        entry(r#","stream":{"is_live":"true","start_time":"2026-09-30T19:24:14Z"}"#),
+        entry(r#","stream":{"is_live":0}"#),
+        entry(r#","stream":null"#),
+        entry(""),
+    ];
+    let body = format!(r#"{{"data":[{}]}}"#, entries.join(","));
+    check(
+        Endpoint::Channels,
+        &body,
+        &expect![[r#"
+        - | xqc | - | nothing
+        - | xqc | - | nothing
+        - | xqc | - | nothing
+        - | xqc | - | nothing
+        - | xqc | - | nothing
+        - | xqc | - | nothing
+        - | xqc | - | nothing
+    "#]],
+    );
+}
+
+#[test]
+fn a_channel_that_names_nobody_is_left_out_and_spoils_no_other() {
+    let body = r#"{"data":[{"broadcaster_user_id":0,"slug":""},null,17,"x",[],{"broadcaster_user_id":1.5},
+        {"broadcaster_user_id":-3,"slug":"two words"},{"broadcaster_user_id":99999999999999999999},
+        {"broadcaster_user_id":9,"slug":null,"banner_picture":"https://files.kick.com/images/channel/x/y",
+         "stream":{"is_live":false}}]}"#;
+    check(
+        Endpoint::Channels,
+        body,
+        &expect![[r#"
+        9 | - | - | offline
+    "#]],
+    );
+}
+
+#[test]
+fn livestreams_state_the_channel_id() {
+    let body = r#"{"data":[
+        {"broadcaster_user_id":676,"channel_id":668,"slug":"xqc","stream_title":"t","started_at":"2026-09-30T19:24:14Z",
+         "viewer_count":0,"category":{},"language":"en","has_mature_content":false,"custom_tags":[],"thumbnail":"",
+         "profile_picture":""},
+        {"broadcaster_user_id":"7","channel_id":"8","slug":"a"},
+        {"broadcaster_user_id":9,"started_at":"0001-01-01T00:00:00Z"}
+    ],"message":"OK"}"#;
+    check(
+        Endpoint::Livestreams,
+        body,
+        &expect![[r#"
+        676 | xqc | stated 668 | live 2026-09-30T19:24:14Z
+        7 | a | stated 8 | live -
+        9 | - | - | live -
+    "#]],
+    );
+}
+
+#[test]
+fn users_livestreams_name_the_user_inside() {
+    let body = r#"{"data":[{"id":"0199a1b2-uuid","broadcaster_user":{"id":676,"username":"xQc","profile_picture":""},
+        "channel":{"slug":"xqc"},"category":{},"title":"t","thumbnail":"","tags":[],"language_code":"en",
+        "has_mature_content":false,"started_at":"2026-09-30T19:24:14Z","viewer_count":3}],"message":"OK"}"#;
+    check(
+        Endpoint::UsersLivestreams,
+        body,
+        &expect![[r#"
+        676 | xqc | - | live 2026-09-30T19:24:14Z
+    "#]],
+    );
+}
+
+#[test]
+fn a_list_of_the_live_that_cannot_be_read_whole_proves_nobody_offline() {
+    for endpoint in [Endpoint::Livestreams, Endpoint::UsersLivestreams] {
+        check(endpoint, r#"{"data":[]}"#, &expect![[""]]);
+        check(
+            endpoint,
+            r#"{"data":[{"user":676,"started_at":"2026-09-30T19:24:14Z"}]}"#,
+            &expect![[r#"
+            garbage
+        "#]],
+        );
+    }
+}
+
+#[test]
+fn the_website_gives_ids_and_no_word_on_being_live() {
+    let body = r#"{"id":668,"user_id":676,"slug":"xqc","is_banned":false,"playback_url":"https://x/y","followers_count":"1",
+        "livestream":{"id":129925755,"slug":"t","channel_id":668,"created_at":"2026-09-30 19:24:17","is_live":true,
+        "start_time":"2026-09-30 19:24:14"},"user":{"id":676,"username":"xQc"},"chatroom":{"id":668,"channel_id":668}}"#;
+    check(
+        Endpoint::Website,
+        body,
+        &expect![[r#"
+        676 | xqc | stated 668 | nothing
+    "#]],
+    );
+    for body in [r#"{"user_id":676,"slug":"xqc"}"#, r#"{"id":668}"#, r#"{"data":[]}"#, "[]", "null"] {
+        check(
+            Endpoint::Website,
+            body,
+            &expect![[r#"
+            garbage
+        "#]],
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! HTTP as far as both sides of Kick need it: how requests are made, and an answer read to its end.
+//!
+//! Nothing here knows what a body means.
+
+use super::roots;
+use crate::domain::time::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::http::{HeaderMap, Response, header};
+use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use ureq::{Agent, Body, Error, Timeout};
+
+/// The longest body that is read, in bytes; a hundred livestreams are some hundred KiB.
+const BODY_MAX: u64 = 4 << 20;
+
+/// The longest `Retry-After` that is believed.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(super) struct Reply {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The `Date` header.
+    pub(super) date: Option<Timestamp>,
+    /// The `Retry-After` header.
+    pub(super) retry_after: Option<Duration>,
+    /// Whether the body is a web page: a firewall's, never Kick's API's (KICK.md §5.5).
+    pub(super) html: bool,
+    /// The body, or why it could not be read.
+    pub(super) body: Result<Vec<u8>, Unread>,
+}
+
+/// Why there is a status, but no body.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// Longer than anything that Kick has to say.
+    TooLong,
+    /// The connection broke, or time ran out; in words.
+    Broken(String),
+}
+
+/// A new agent, without any connection yet, whose requests take no longer than `limit`.
+pub(super) fn agent(own_roots: Option<&str>, limit: Duration) -> Agent {
+    let roots = match own_roots {
+        None => RootCerts::PlatformVerifier,
+        Some(pem) => RootCerts::Specific(Arc::new(roots::platform_and(pem))),
+    };
+    let config = Agent::config_builder()
+        .tls_config(TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(roots).build())
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .user_agent(concat!("kick-monitor/", env!("CARGO_PKG_VERSION")))
+        .accept("application/json")
+        // The whole is what counts; the phases are shorter so that an error can name the one that
+        // hangs, and so that a second address is tried when the first is a black hole.
+        .timeout_global(Some(limit))
+        .timeout_resolve(Some(limit / 3))
+        .timeout_connect(Some(limit / 2))
+        .timeout_send_request(Some(limit / 3))
+        .timeout_send_body(Some(limit / 3))
+        .timeout_recv_response(Some(limit / 5 * 4))
+        .timeout_recv_body(Some(limit / 5 * 4));
+    config.build().new_agent()
+}
+
+/// Reads an answer to its end; the error says in words how far it came.
+pub(super) fn read(result: Result<Response<Body>, Error>) -> Result<Reply, String> {
+    let mut response = result.map_err(|error| in_words(&error))?;
+    let date = text(response.headers(), header::DATE).and_then(http_date);
+    let retry_after = text(response.headers(), header::RETRY_AFTER).and_then(|text| retry_after(text, date));
+    let page = text(response.headers(), header::CONTENT_TYPE).is_some_and(is_page);
+    let body = response.body_mut().with_config().limit(BODY_MAX).read_to_vec().map_err(|error| match error {
+        Error::BodyExceedsLimit(_) => Unread::TooLong,
+        error => Unread::Broken(in_words(&error)),
+    });
+    let html = page || body.as_ref().is_ok_and(|body| body.trim_ascii_start().starts_with(b"<"));
+    Ok(Reply { status: response.status().as_u16(), date, retry_after, html, body })
+}
+
+/// A header, when it is text.
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Whether a `Content-Type` is a web page's.
+fn is_page(kind: &str) -> bool {
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
+}
+
+/// A time as HTTP writes it; RFC 2822 reads the same.
+fn http_date(text: &str) -> Option<Timestamp> {
+    DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+/// `Retry-After`: seconds, or a time, which counts from the server's own `Date`.
+fn retry_after(text: &str, date: Option<Timestamp>) -> Option<Duration> {
+    let wait = match text.trim().parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => Duration::try_from(http_date(text)?.duration_since(date?)).unwrap_or_default(),
+    };
+    Some(wait.min(RETRY_AFTER_MAX))
+}
+
+/// Which phase failed, in words.
+fn in_words(error: &Error) -> String {
+    let phase = match error {
+        Error::Timeout(Timeout::Resolve) => "looking up the name",
+        Error::Timeout(Timeout::Connect) => "connecting",
+        Error::Timeout(Timeout::SendRequest | Timeout::SendBody) => "sending the request",
+        Error::Timeout(Timeout::RecvResponse) => "waiting for the answer",
+        Error::Timeout(Timeout::RecvBody) => "reading the answer",
+        Error::Timeout(_) => "asking",
+        Error::HostNotFound => return "the host name is not known".to_owned(),
+        Error::NativeTls(error) => return format!("TLS failed: {error}"),
+        Error::Io(error) => return format!("the connection failed: {error}"),
+        error => return format!("the request failed: {error}"),
+    };
+    format!("timed out while {phase}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{http_date, retry_after};
+    use std::time::Duration;
+
+    const DATE: &str = "Wed, 14 Oct 2026 08:00:00 GMT";
+
+    #[test]
+    fn a_date_of_http_is_read() {
+        assert_eq!(http_date(DATE).map(|time| time.to_string()).as_deref(), Some("2026-10-14T08:00:00Z"));
+        assert_eq!(http_date("yesterday"), None);
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_time_and_has_a_limit() {
+        for (text, date, seconds) in [
+            ("7", None, Some(7)),
+            (" 0 ", None, Some(0)),
+            ("86400", None, Some(3600)),
+            ("Wed, 14 Oct 2026 08:00:30 GMT", Some(DATE), Some(30)),
+            ("Wed, 14 Oct 2026 07:00:00 GMT", Some(DATE), Some(0)),
+            ("Wed, 14 Oct 2026 08:00:30 GMT", None, None),
+            ("soon", Some(DATE), None),
+            ("-1", None, None),
+        ] {
+            let wait = retry_after(text, date.and_then(http_date));
+            assert_eq!(wait, seconds.map(Duration::from_secs), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The file of learned ids, `STATE_DIR/learned.json`: kept over restarts so that a start need not
+//! ask Kick for what it knew yesterday.
+//!
+//! It holds nothing that Kick would not tell again, so a file that cannot be used is set aside, never
+//! fatal, and never written over in place: who reads it sees the old one or the new one, whole.
+
+use crate::domain::ask::Learned;
+use rustix::fs::{Mode, OFlags};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+/// The most streamers that are kept; the latest learned stay.
+pub const STREAMERS_MAX: usize = 200_000;
+
+/// The file's name in `STATE_DIR`.
+pub const FILE: &str = "learned.json";
+
+/// The name of a file that could not be used.
+const BROKEN: &str = "learned.json.broken";
+
+/// The name of a file that is not yet whole.
+const UNFINISHED: &str = "learned.json.new";
+
+/// The longest file that is read, in bytes: room for `STREAMERS_MAX` of the longest entries.
+const FILE_MAX: u64 = 64 << 20;
+
+/// The layout that this program writes and reads.
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Content<T> {
+    version: u32,
+    streamers: T,
+}
+
+/// Why there is nothing to be remembered; `Display` says it in a few words.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The file could not be opened or read.
+    #[error("failed to read it: {0}")]
+    Unreadable(#[source] io::Error),
+    /// Its content is not ours, and it was set aside.
+    #[error("{0}; set aside as learned.json.broken")]
+    SetAside(String),
+    /// Its content is not ours, and it could not even be set aside.
+    #[error("{0}; failed to set it aside: {1}")]
+    Stuck(String, #[source] io::Error),
+}
+
+/// What was learned before; nothing when there is no file. The oldest comes first.
+pub fn load(dir: &Path) -> Result<Vec<Learned>, StateError> {
+    let mut text = Vec::new();
+    match File::open(dir.join(FILE)).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut text)) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(StateError::Unreadable(error)),
+    }
+    parse(&text).map_err(|why| match fs::rename(dir.join(FILE), dir.join(BROKEN)) {
+        Ok(()) => StateError::SetAside(why),
+        Err(error) => StateError::Stuck(why, error),
+    })
+}
+
+/// Writes the file anew, the last `STREAMERS_MAX` of `streamers`; creates the directory if need be.
+pub fn save(dir: &Path, streamers: &[&Learned]) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o750).create(dir)?;
+    let unfinished = dir.join(UNFINISHED);
+    // One may be left from a crash, with whatever mode it had.
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(&unfinished, flags, Mode::from_raw_mode(0o640))?);
+    let newest = &streamers[streamers.len().saturating_sub(STREAMERS_MAX)..];
+    let mut out = BufWriter::new(file);
+    serde_json::to_writer(&mut out, &Content { version: VERSION, streamers: newest })?;
+    out.write_all(b"\n")?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    fs::rename(&unfinished, dir.join(FILE))?;
+    // Without this a power cut may undo the rename.
+    File::open(dir)?.sync_all()
+}
+
+/// Reads a file's content, the version first: what else another version has is not known.
+fn parse(text: &[u8]) -> Result<Vec<Learned>, String> {
+    if text.len() as u64 > FILE_MAX {
+        return Err(format!("it is longer than {FILE_MAX} bytes"));
+    }
+    let content: Content<serde_json::Value> =
+        serde_json::from_slice(text).map_err(|error| format!("it is broken: {error}"))?;
+    if content.version != VERSION {
+        return Err(format!("its version is {}, not {VERSION}", content.version));
+    }
+    serde_json::from_value(content.streamers).map_err(|error| format!("it is broken: {error}"))
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,140 @@
+//! Keeps what the core learned over restarts: takes each piece as it comes and writes the file of
+//! learned ids, not more often than needed.
+//!
+//! A file that cannot be written is said and tried again; it never ends the thread, for the daemon
+//! works without it.
+
+use crate::clock::{Clock, Pulse};
+use crate::domain::ask::Learned;
+use crate::domain::event::Event;
+use crate::domain::{Slug, Steady};
+use crate::gateway::state;
+use crate::repeats::Repeats;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long changes are gathered before they are written.
+const GATHER: Duration = Duration::from_secs(5);
+
+/// How long to wait after a write that failed.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// How long to wait when there is nothing to write, and what a write may take.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// The worker.
+#[derive(Clone, Debug)]
+pub struct Keeper {
+    /// `STATE_DIR`
+    pub dir: PathBuf,
+    /// What [`recall`] gave.
+    pub known: Vec<Learned>,
+    /// What the core learns. Unbounded: the core says a streamer's ids once, and when they change.
+    pub learned: Receiver<Learned>,
+    /// The time.
+    pub clock: Clock,
+    /// The sign of life.
+    pub pulse: Pulse,
+}
+
+/// What was learned before. A file that cannot be used is said in the log, and nothing is known.
+pub fn recall(dir: &Path) -> Vec<Learned> {
+    state::load(dir).unwrap_or_else(|error| {
+        say(dir, error.to_string());
+        Vec::new()
+    })
+}
+
+impl Keeper {
+    /// Keeps until the core hangs up, then writes what is not yet written.
+    pub fn run(&self) -> anyhow::Result<()> {
+        let mut memory = Memory::default();
+        for learned in &self.known {
+            memory.learn(learned.clone());
+        }
+        let mut repeats = Repeats::default();
+        // When to write; none while the file is as it should be.
+        let mut due: Option<Steady> = None;
+        loop {
+            let wait = due.map_or(IDLE, |due| self.clock.until(due));
+            self.pulse.promise(wait + IDLE);
+            match self.learned.recv_timeout(wait) {
+                Ok(learned) => {
+                    let changed = memory.learn(learned);
+                    if changed && due.is_none() {
+                        due = Some(self.clock.steady() + GATHER);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    if due.is_some() {
+                        self.write(&memory, &mut repeats);
+                    }
+                    return Ok(());
+                }
+            }
+            let now = self.clock.steady();
+            if due.is_some_and(|due| now >= due) {
+                due = if self.write(&memory, &mut repeats) { None } else { Some(now + RETRY) };
+            }
+        }
+    }
+
+    /// Writes the file; whether that went well.
+    fn write(&self, memory: &Memory, repeats: &mut Repeats) -> bool {
+        match state::save(&self.dir, &memory.oldest_first()) {
+            Ok(()) => {
+                if repeats.works(state::FILE) {
+                    say(&self.dir, "written again".to_owned());
+                }
+                true
+            }
+            Err(error) => {
+                let reason = format!("failed to write it: {error}");
+                if repeats.fails(self.clock.steady(), state::FILE, &reason) {
+                    say(&self.dir, reason);
+                }
+                false
+            }
+        }
+    }
+}
+
+/// What is known, and in which order it was learned. Who left the roster stays, and is known at once
+/// when coming back; the file's own limit lets the oldest go.
+#[derive(Debug, Default)]
+struct Memory {
+    streamers: BTreeMap<Slug, (u64, Learned)>,
+    count: u64,
+}
+
+impl Memory {
+    /// Whether this is new.
+    fn learn(&mut self, learned: Learned) -> bool {
+        if self.streamers.get(&learned.name).is_some_and(|(_, known)| *known == learned) {
+            return false;
+        }
+        self.count += 1;
+        self.streamers.insert(learned.name.clone(), (self.count, learned));
+        if self.streamers.len() > state::STREAMERS_MAX {
+            let oldest = self.streamers.iter().min_by_key(|(_, (order, _))| *order).map(|(name, _)| name.clone());
+            oldest.and_then(|name| self.streamers.remove(&name));
+        }
+        true
+    }
+
+    fn oldest_first(&self) -> Vec<&Learned> {
+        let mut streamers: Vec<_> = self.streamers.values().collect();
+        streamers.sort_by_key(|(order, _)| *order);
+        streamers.into_iter().map(|(_, learned)| learned).collect()
+    }
+}
+
+fn say(dir: &Path, reason: String) {
+    Event::StateFile { file: dir.join(state::FILE).display().to_string(), reason }.say();
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! What the core learned reaches the disk, in time and at the end, and a bad disk ends nothing.
+
+use super::{Keeper, Memory, recall};
+use crate::clock::{Clock, Pulse};
+use crate::domain::ask::Learned;
+use crate::domain::{ChannelId, Steady};
+use crate::gateway::kick::tests::server::{PATIENCE, spawn};
+use crate::gateway::state;
+use crate::gateway::state::tests::{Scratch, learned};
+use crate::stop::Stop;
+use crossbeam_channel::{Sender, unbounded};
+use std::path::Path;
+use std::time::Duration;
+
+/// A keeper, and the way to it.
+fn keeper(dir: &Path) -> (Keeper, Sender<Learned>) {
+    let (sender, inbox) = unbounded();
+    let clock = Clock::start();
+    let pulse = Pulse::new(clock, Duration::from_secs(60));
+    (Keeper { dir: dir.to_owned(), known: recall(dir), learned: inbox, clock, pulse }, sender)
+}
+
+#[test]
+fn what_was_learned_is_on_the_disk_at_the_end() {
+    let scratch = Scratch::new();
+    for (name, user) in [("a", 1), ("b", 2), ("a", 3)] {
+        let (keeper, sender) = keeper(&scratch.0);
+        sender.send(learned(name, user)).expect("the keeper listens");
+        drop(sender);
+        keeper.run().expect("it never fails");
+    }
+    assert_eq!(recall(&scratch.0), [learned("b", 2), learned("a", 3)]);
+}
+
+#[test]
+fn what_was_learned_is_on_the_disk_before_the_end_and_not_at_once() {
+    let scratch = Scratch::new();
+    let (keeper, sender) = keeper(&scratch.0);
+    let clock = keeper.clock;
+    let running = spawn(move || keeper.run());
+    for user in 1..=3 {
+        sender.send(learned("a", user)).expect("the keeper listens");
+    }
+    while scratch.names() != [state::FILE] {
+        assert!(clock.steady() < Steady(PATIENCE), "nothing is written");
+        Stop::never().wait(Duration::from_millis(25));
+    }
+    assert!(clock.steady() >= Steady(Duration::from_secs(5)), "written at once");
+    assert_eq!(recall(&scratch.0), [learned("a", 3)]);
+    drop(sender);
+    running.join().expect("no panic").expect("it never fails");
+}
+
+#[test]
+fn nothing_new_is_not_written() {
+    let scratch = Scratch::new();
+    state::save(&scratch.0, &[&learned("a", 1)]).expect("saved");
+    let (keeper, sender) = keeper(&scratch.0);
+    std::fs::remove_file(scratch.0.join(state::FILE)).expect("removed");
+    sender.send(learned("a", 1)).expect("the keeper listens");
+    drop(sender);
+    keeper.run().expect("it never fails");
+    assert_eq!(scratch.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_broken_file_is_nothing_known_and_is_replaced() {
+    let scratch = Scratch::new();
+    scratch.write(state::FILE, "broken");
+    let (keeper, sender) = keeper(&scratch.0);
+    assert_eq!(keeper.known, []);
+    sender.send(learned("a", 1)).expect("the keeper listens");
+    drop(sender);
+    keeper.run().expect("it never fails");
+    assert_eq!(scratch.names(), ["learned.json", "learned.json.broken"]);
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_ends_nothing() {
+    let scratch = Scratch::new();
+    scratch.write("file", "");
+    let (keeper, sender) = keeper(&scratch.0.join("file"));
+    sender.send(learned("a", 1)).expect("the keeper listens");
+    drop(sender);
+    keeper.run().expect("it never fails");
+}
+
+#[test]
+fn the_memory_keeps_the_last_word_and_lets_the_oldest_go() {
+    let mut memory = Memory::default();
+    assert!(memory.learn(learned("a", 1)));
+    assert!(!memory.learn(learned("a", 1)), "known");
+    for user in 2..=state::STREAMERS_MAX as i64 {
+        memory.learn(learned(&format!("n{user}"), user));
+    }
+    let changed = Learned { channel: Some(ChannelId(9)), ..learned("a", 1) };
+    assert!(memory.learn(changed.clone()), "a channel id is news");
+    assert!(memory.learn(learned("one-more", 1)));
+    let kept = memory.oldest_first();
+    assert_eq!((kept.len(), kept[0]), (state::STREAMERS_MAX, &learned("n3", 3)));
+    assert_eq!(kept[state::STREAMERS_MAX - 2..], [&changed, &learned("one-more", 1)]);
+}
