@@ -1,7 +1,7 @@
 //! A private PostgreSQL: its own directory, port and superuser, made from a template that is
 //! initialised once, and gone with this process.
 
-use crate::{Database, spawn, wait_for};
+use crate::{Database, directory, spawn, wait_for};
 use postgres::NoTls;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, getuid, kill_process};
@@ -61,7 +61,10 @@ impl Cluster {
     ///
     /// As [`Cluster::start`].
     pub fn start_with(settings: &str, hba: &str, files: &[(&str, &str)]) -> Cluster {
-        let directory = new_directory();
+        let directory = directory::private("cluster");
+        fs::create_dir(directory.join("run")).expect("a directory can be made");
+        for_postgres(&directory.join("run"));
+        for_postgres(&directory);
         run(Command::new("cp").arg("-a").arg(template()).arg(directory.join("data")));
         for (name, text) in files {
             let path = directory.join("data").join(name);
@@ -194,23 +197,25 @@ impl Drop for Cluster {
 
 /// Ready-made data, initialised once for each version of PostgreSQL and kept for later runs.
 fn template() -> PathBuf {
+    let home = directory::home();
+    for_postgres(&home);
     let postgres = program("postgres");
     let version = Command::new(&postgres).arg("--version").output().expect("postgres tells its version").stdout;
     let version: String = String::from_utf8_lossy(&version).chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-    let ready = home().join(format!("template-1-{version}"));
-    let lock = File::create(home().join("template.lock")).expect("the lock file opens");
+    let ready = home.join(format!("template-1-{version}"));
+    let lock = File::create(home.join("template.lock")).expect("the lock file opens");
     flock(&lock, FlockOperation::LockExclusive).expect("the lock is granted in time");
     if !ready.exists() {
-        let fresh = home().join("template-fresh");
+        let fresh = home.join("template-fresh");
         let _ = fs::remove_dir_all(&fresh);
-        write(&home().join("password"), "postgres\n");
+        write(&home.join("password"), "postgres\n");
         let mut initdb = spawn(&program("initdb"), true, |command| {
             command
                 .arg("-D")
                 .arg(&fresh)
                 .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"])
                 .args(["--no-sync", "--no-instructions", "--pwfile"])
-                .arg(home().join("password"))
+                .arg(home.join("password"))
                 .current_dir("/")
                 .stdout(Stdio::null())
         })
@@ -233,33 +238,6 @@ fn configure(directory: &Path, port: u16, settings: &str, hba: &str) {
         &directory.join("data/pg_hba.conf"),
         &format!("local all all trust\n{hba}\nhost all all 127.0.0.1/32 scram-sha-256\n"),
     );
-}
-
-/// Where the clusters of this user are: short, because the name of a socket may have 107 bytes.
-fn home() -> PathBuf {
-    let home = std::env::temp_dir().join(format!("kick-lab-{}", getuid().as_raw()));
-    fs::create_dir_all(&home).expect("the temporary directory can be written");
-    for_postgres(&home);
-    home
-}
-
-/// A directory of this process's; those of processes that are gone are removed.
-fn new_directory() -> PathBuf {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    for entry in fs::read_dir(home()).expect("the directory can be read").flatten() {
-        let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix("cluster-")?.split('-').next()?.parse().ok());
-        let gone = owner.and_then(Pid::from_raw).is_some_and(|pid| rustix::process::test_kill_process(pid).is_err());
-        if gone {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let directory = home().join(format!("cluster-{}-{number}", std::process::id()));
-    fs::create_dir_all(directory.join("run")).expect("a directory can be made");
-    for_postgres(&directory.join("run"));
-    for_postgres(&directory);
-    directory
 }
 
 /// PostgreSQL refuses to be root; what it shall use is then given to the user `postgres`.
