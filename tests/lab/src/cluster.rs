@@ -1,12 +1,13 @@
 //! A private PostgreSQL: its own directory, port and superuser, made from a template that is
 //! initialised once, and gone with this process.
 
-use crate::{Database, spawn, wait_for};
+use crate::{Database, directory, spawn, wait_for};
 use postgres::NoTls;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, getuid, kill_process};
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -50,18 +51,26 @@ impl Cluster {
     ///
     /// When PostgreSQL is not installed or does not start; the panic holds its log.
     pub fn start() -> Cluster {
-        Cluster::start_with("", "")
+        Cluster::start_with("", "", &[])
     }
 
-    /// One of its own with further lines for `postgresql.conf`, and lines for `pg_hba.conf` that go
-    /// before the usual ones.
+    /// One of its own with further lines for `postgresql.conf`, lines for `pg_hba.conf` that go
+    /// before the usual ones, and files (name, text) in the data directory that only it may read.
     ///
     /// # Panics
     ///
     /// As [`Cluster::start`].
-    pub fn start_with(settings: &str, hba: &str) -> Cluster {
-        let directory = new_directory();
+    pub fn start_with(settings: &str, hba: &str, files: &[(&str, &str)]) -> Cluster {
+        let directory = directory::private("cluster");
+        fs::create_dir(directory.join("run")).expect("a directory can be made");
+        for_postgres(&directory.join("run"));
+        for_postgres(&directory);
         run(Command::new("cp").arg("-a").arg(template()).arg(directory.join("data")));
+        for (name, text) in files {
+            let path = directory.join("data").join(name);
+            write(&path, text);
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("the mode can be set");
+        }
         // A port that was free may be taken by the time the server binds it.
         for _ in 0..5 {
             let port = free_port();
@@ -133,6 +142,11 @@ impl Cluster {
         self.directory.join("run")
     }
 
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
     fn try_start_again(&self) -> bool {
         let log = File::options().create(true).append(true).open(self.directory.join("log")).expect("the log opens");
         let data = self.directory.join("data");
@@ -183,23 +197,25 @@ impl Drop for Cluster {
 
 /// Ready-made data, initialised once for each version of PostgreSQL and kept for later runs.
 fn template() -> PathBuf {
+    let home = directory::home();
+    for_postgres(&home);
     let postgres = program("postgres");
     let version = Command::new(&postgres).arg("--version").output().expect("postgres tells its version").stdout;
     let version: String = String::from_utf8_lossy(&version).chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-    let ready = home().join(format!("template-1-{version}"));
-    let lock = File::create(home().join("template.lock")).expect("the lock file opens");
+    let ready = home.join(format!("template-1-{version}"));
+    let lock = File::create(home.join("template.lock")).expect("the lock file opens");
     flock(&lock, FlockOperation::LockExclusive).expect("the lock is granted in time");
     if !ready.exists() {
-        let fresh = home().join("template-fresh");
+        let fresh = home.join("template-fresh");
         let _ = fs::remove_dir_all(&fresh);
-        write(&home().join("password"), "postgres\n");
+        write(&home.join("password"), "postgres\n");
         let mut initdb = spawn(&program("initdb"), true, |command| {
             command
                 .arg("-D")
                 .arg(&fresh)
                 .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"])
                 .args(["--no-sync", "--no-instructions", "--pwfile"])
-                .arg(home().join("password"))
+                .arg(home.join("password"))
                 .current_dir("/")
                 .stdout(Stdio::null())
         })
@@ -222,33 +238,6 @@ fn configure(directory: &Path, port: u16, settings: &str, hba: &str) {
         &directory.join("data/pg_hba.conf"),
         &format!("local all all trust\n{hba}\nhost all all 127.0.0.1/32 scram-sha-256\n"),
     );
-}
-
-/// Where the clusters of this user are: short, because the name of a socket may have 107 bytes.
-fn home() -> PathBuf {
-    let home = std::env::temp_dir().join(format!("kick-lab-{}", getuid().as_raw()));
-    fs::create_dir_all(&home).expect("the temporary directory can be written");
-    for_postgres(&home);
-    home
-}
-
-/// A directory of this process's; those of processes that are gone are removed.
-fn new_directory() -> PathBuf {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    for entry in fs::read_dir(home()).expect("the directory can be read").flatten() {
-        let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix("cluster-")?.split('-').next()?.parse().ok());
-        let gone = owner.and_then(Pid::from_raw).is_some_and(|pid| rustix::process::test_kill_process(pid).is_err());
-        if gone {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let directory = home().join(format!("cluster-{}-{number}", std::process::id()));
-    fs::create_dir_all(directory.join("run")).expect("a directory can be made");
-    for_postgres(&directory.join("run"));
-    for_postgres(&directory);
-    directory
 }
 
 /// PostgreSQL refuses to be root; what it shall use is then given to the user `postgres`.

@@ -1,13 +1,21 @@
-//! What the tests and the demonstration stand on: a private PostgreSQL, and patience with a
-//! deadline. Everything here listens on 127.0.0.1 or on a socket in a private directory, and ends
-//! with the process that started it, however that ends.
+//! What the tests and the demonstration stand on: a private PostgreSQL, a running daemon, and
+//! patience with a deadline. Everything here listens on 127.0.0.1 or on a socket in a private
+//! directory, and ends with the process that started it, however that ends.
 
+mod authority;
 mod cluster;
+mod daemon;
 mod database;
+mod directory;
+mod log;
 mod spawner;
 mod wait;
 
+pub use authority::{Authority, Certificate};
 pub use cluster::{Cluster, Shutdown};
+pub use daemon::{Builder, Daemon};
 pub use database::Database;
+pub use log::Line;
+pub use rustix::process::Signal;
 pub use spawner::spawn;
 pub use wait::wait_for;
