@@ -6,3 +6,7 @@ mod stage;
 
 // A push event is in the table at once, and what is no evidence is not.
 mod push;
+// Whoever is in the table is watched, and nobody else.
+mod roster;
+// What push did not tell, the sweep finds, whatever the API is like.
+mod sweep;
