@@ -68,7 +68,7 @@ impl Monitor {
     pub(super) fn write(&mut self, now: Now, key: Key) {
         let Some(streamer) = self.streamers.get(&key) else { return };
         let Some(status) = streamer.belief.status else { return };
-        if streamer.table.shown == Shown::Known(status) {
+        if streamer.table.shows(status) {
             return self.writes.settle(key);
         }
         let blocked = self.writes.unwritable.is_some()
@@ -110,14 +110,30 @@ impl Monitor {
     }
 
     pub(super) fn take_written(&mut self, now: Now, written: Written) {
+        let mut away = false;
         for (id, result) in written.results {
             let Some(flight) = self.writes.in_flight.remove(&id) else { continue };
             self.writes.busy.remove(&flight.row);
-            if !matches!(result, WriteResult::Unavailable(_)) {
-                self.can_write(now);
+            match &result {
+                // One statement failed, however many rows it had.
+                WriteResult::Unavailable(_) if away => {}
+                WriteResult::Unavailable(reason) => {
+                    away = true;
+                    self.cannot_write(now, reason);
+                }
+                _ => self.can_write(now),
             }
             self.take_result(now, written.at, flight, result);
         }
+    }
+
+    /// Whether a write was done is not known: whoever has the row now has it written once more.
+    fn write_anew(&mut self, now: Now, row: &RowId) {
+        let Some(heir) = self.by_row.get(row).copied() else { return };
+        if let Some(streamer) = self.streamers.get_mut(&heir) {
+            streamer.table.unsure = true;
+        }
+        self.write(now, heir);
     }
 
     fn take_result(&mut self, now: Now, at: Now, flight: Flight, result: WriteResult) {
@@ -131,9 +147,9 @@ impl Monitor {
                     source: flight.source,
                     lag: at.steady.since(flight.received),
                 });
-                self.row_took(&flight, Some(at.steady));
+                self.row_took(&flight, at.steady, true);
             }
-            WriteResult::AlreadySo => self.row_took(&flight, None),
+            WriteResult::AlreadySo => self.row_took(&flight, at.steady, false),
             WriteResult::Gone => {
                 self.out.push(Output::ReadRoster);
                 self.try_row_later(now, key, ROW_RETRY.1);
@@ -145,10 +161,7 @@ impl Monitor {
                 }
                 self.set_aside_again(now, key);
             }
-            WriteResult::Unavailable(reason) => {
-                self.writes.waiting.insert(key);
-                self.cannot_write(now, &reason);
-            }
+            WriteResult::Unavailable(_) => self.write_anew(now, &flight.row),
         }
         // The row is free again, for what is wanted meanwhile, or for whoever has it now (R14, R19).
         let heir = self.by_row.get(&flight.row).copied();
@@ -158,26 +171,27 @@ impl Monitor {
     }
 
     fn wants_write(&self, key: Key) -> bool {
-        self.streamers.get(&key).is_some_and(|streamer| {
-            streamer.belief.status.is_some_and(|status| streamer.table.shown != Shown::Known(status))
-        })
+        self.streamers
+            .get(&key)
+            .is_some_and(|streamer| streamer.belief.status.is_some_and(|status| !streamer.table.shows(status)))
     }
 
-    /// The row shows what was written; `committed` when it was we who wrote it.
-    fn row_took(&mut self, flight: &Flight, committed: Option<Steady>) {
+    /// The row shows what was to be written, and perhaps it was we who wrote it.
+    fn row_took(&mut self, flight: &Flight, at: Steady, by_us: bool) {
         self.repeats.works(&refusal(&flight.row));
         let heir = self.by_row.get(&flight.row).copied();
         let Some(streamer) = heir.and_then(|key| self.streamers.get_mut(&key)) else { return };
         let table = &mut streamer.table;
         table.shown = Shown::Known(flight.status);
-        table.set_aside = 0;
-        table.not_before = Steady::default();
+        table.known_at = at;
+        table.unsure = false;
+        table.is_free();
         if table.settled.is_some_and(|(ours, _)| ours != table.shown) {
             table.settled = None;
             table.overruled = 0;
         }
-        if let Some(committed) = committed {
-            table.confirmed = Some((flight.status, committed));
+        if by_us {
+            table.confirmed = Some((flight.status, at));
         }
     }
 
@@ -224,7 +238,7 @@ impl Monitor {
         let lost: BTreeMap<WriteId, Flight> = lost;
         for flight in lost.into_values() {
             self.writes.busy.remove(&flight.row);
-            self.write(now, flight.key);
+            self.write_anew(now, &flight.row);
         }
     }
 
@@ -275,17 +289,14 @@ impl Monitor {
         if self.writes.unwritable.is_none() || !self.writes.in_flight.is_empty() {
             return;
         }
-        match self.writes.waiting.first().copied() {
-            Some(key) if self.wants_write(key) => self.send_write(key),
-            Some(key) => {
-                self.writes.settle(key);
-                self.probe_database();
+        while let Some(key) = self.writes.waiting.first().copied() {
+            if self.wants_write(key) {
+                return self.send_write(key);
             }
-            None => {
-                self.writes.unwritable = None;
-                self.say_recovered();
-            }
+            self.writes.settle(key);
         }
+        self.writes.unwritable = None;
+        self.say_recovered();
     }
 
     /// A write got through: all that waits goes out, and what a crash may have undone.
@@ -310,7 +321,7 @@ impl Monitor {
         let keys: Vec<Key> = undoable.map(|(key, _)| *key).collect();
         for key in keys {
             if let Some(streamer) = self.streamers.get_mut(&key) {
-                streamer.table.shown = Shown::Unknown;
+                streamer.table.unsure = true;
             }
             self.write(now, key);
         }
