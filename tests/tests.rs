@@ -2,3 +2,5 @@
 
 // The gateway to PostgreSQL and its workers, against a server of their own.
 mod database;
+// The program as a whole.
+mod e2e;
