@@ -152,13 +152,10 @@ impl Database {
         loop {
             let mut session = self.pool.checkout()?;
             let known = session.table.is_some();
-            let _watched = self.guard.watch(session.client.cancel_token(), limit);
-            let result = work(&mut Work { session: &mut session, database: self, limit });
+            let mut at_work = Work { session: &mut session, database: self, limit, known };
+            let result = work(&mut at_work);
             let Err(fault) = result else { return result };
-            session.lost |= fault.lost;
-            if fault.stale {
-                session.table = None;
-            }
+            at_work.learn_from(&fault);
             // Each turn uses up an old connection, or what was known: so the turns end.
             let again = if fault.lost { session.number < begun } else { fault.stale && known };
             if !again {
@@ -206,6 +203,8 @@ struct Work<'a> {
     database: &'a Database,
     /// For each statement.
     limit: Duration,
+    /// Whether what is known of the table was learned earlier, and may be out of date.
+    known: bool,
 }
 
 impl<'a> Work<'a> {
@@ -227,6 +226,14 @@ impl<'a> Work<'a> {
     /// The limit holds from here until what is given back is dropped.
     fn watch(&self) -> Watched<'a> {
         self.database.guard.watch(self.session.client.cancel_token(), self.limit)
+    }
+
+    /// Takes what a fault says of the connection and the table to heart.
+    fn learn_from(&mut self, fault: &Fault) {
+        self.session.lost |= fault.lost;
+        if fault.stale {
+            self.session.table = None;
+        }
     }
 
     fn judge(&self, error: &postgres::Error) -> Fault {

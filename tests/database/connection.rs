@@ -1,10 +1,12 @@
 //! Connections: libpq's `sslmode`, Unix sockets, and connections that die in the pool.
 
-use super::{fixture, open, refusal, shown, write};
+use super::{config, fixture, open, refusal, shown, write};
 use kick_monitor::config::{DatabaseConfig, SslMode};
 use kick_monitor::domain::Status::{Offline, Online};
 use kick_monitor::domain::row::WriteResult::Written;
 use kick_monitor::domain::secret::Secret;
+use lab::{Authority, Cluster};
+use std::path::PathBuf;
 
 const TABLE: &str = "CREATE TABLE streamers (id int PRIMARY KEY, username text, status text);
     INSERT INTO streamers VALUES (1, 'a', 'Offline')";
@@ -51,4 +53,65 @@ fn without_tls_on_the_server_the_modes_do_as_in_libpq() {
         let text = refusal(&DatabaseConfig { sslmode, ..config.clone() });
         assert!(text.contains("server does not support TLS"), "{sslmode:?}: {text}");
     }
+}
+
+/// Whether each mode, from `disable` to `verify-full`, gets through.
+fn modes(url: &str, root: Option<PathBuf>) -> [bool; 6] {
+    use SslMode::{Allow, Disable, Prefer, Require, VerifyCa, VerifyFull};
+    [Disable, Allow, Prefer, Require, VerifyCa, VerifyFull].map(|sslmode| {
+        let config = DatabaseConfig { sslmode, sslrootcert: root.clone(), ..config(url) };
+        open(&config).read_roster().is_ok()
+    })
+}
+
+#[test]
+fn the_ssl_modes_do_as_in_libpq() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let server = ours.certify("localhost");
+    let files = [
+        ("server.crt", server.certificate.as_str()),
+        ("server.key", server.key.as_str()),
+        ("ours.crt", &ours.pem()),
+        ("other.crt", &other.pem()),
+    ];
+    let cluster = Cluster::start_with(
+        "ssl = on",
+        "hostssl all encrypted 127.0.0.1/32 scram-sha-256
+        hostnossl all encrypted 127.0.0.1/32 reject
+        hostssl all plain 127.0.0.1/32 reject",
+        &files,
+    );
+    let lab = cluster.database();
+    lab.execute(TABLE);
+    for role in ["encrypted", "plain"] {
+        lab.execute(&format!("CREATE ROLE {role} LOGIN PASSWORD 'p'; GRANT SELECT ON streamers TO {role}"));
+    }
+    let root = |name: &str| Some(cluster.data().join(name));
+    let named = lab.url_as("encrypted", "p").replace("127.0.0.1", "localhost") + "?hostaddr=127.0.0.1";
+    let numbered = lab.url_as("encrypted", "p");
+    let plain = lab.url_as("plain", "p");
+    let (t, f) = (true, false);
+    assert_eq!(modes(&named, root("ours.crt")), [f, t, t, t, t, t], "our authority, the right name");
+    assert_eq!(modes(&numbered, root("ours.crt")), [f, t, t, t, t, f], "our authority, another name");
+    assert_eq!(modes(&named, root("other.crt")), [f, t, t, f, f, f], "require checks when it can");
+    assert_eq!(modes(&named, None), [f, t, t, t, f, f], "the platform does not know our authority");
+    assert_eq!(modes(&plain, None), [t, t, t, f, f, f], "the server wants no TLS");
+}
+
+#[test]
+fn of_several_hosts_the_one_that_can_be_written_is_used() {
+    let (first, second) = (Cluster::start(), Cluster::start());
+    let (one, two) = (first.database(), second.database());
+    assert_eq!(one.name(), two.name(), "one URL is for both");
+    one.execute(TABLE);
+    two.execute(TABLE);
+    let hosts = format!("127.0.0.1:{},127.0.0.1:{}", first.port(), second.port());
+    let url = one.url().replace(&format!("127.0.0.1:{}", first.port()), &hosts) + "?target_session_attrs=read-write";
+    let database = open(&config(&url));
+    assert_eq!(write(&database, &["1"], Online), [Written]);
+    // The first comes back as a standby, in effect.
+    one.execute(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", one.name()));
+    one.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kick-monitor'");
+    assert_eq!(write(&database, &["1"], Online), [Written]);
+    assert_eq!(two.value("SELECT status FROM streamers").as_deref(), Some("Online"));
 }

@@ -99,6 +99,22 @@ fn a_row_that_a_constraint_or_a_policy_refuses_stands_alone() {
 }
 
 #[test]
+fn a_row_in_conflict_with_another_client_is_set_aside() {
+    let (lab, config) = fixture(TABLE);
+    lab.execute(
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             IF NEW.id = 2 THEN RAISE 'try again' USING ERRCODE = '40001'; END IF;
+             IF NEW.id = 5 THEN RAISE 'busy' USING ERRCODE = '55P03'; END IF;
+             RETURN NEW;
+         END $$;
+         CREATE TRIGGER no BEFORE UPDATE ON streamers FOR EACH ROW EXECUTE FUNCTION no()",
+    );
+    let results = write(&open(&config), &["1", "2", "3", "4", "5", "6"], Online);
+    assert_eq!(results, [Written, SetAside, Written, Written, SetAside, Written]);
+}
+
+#[test]
 fn what_a_trigger_suppresses_is_set_aside_and_what_it_rewrites_is_written() {
     let (lab, config) = fixture(TABLE);
     lab.execute(

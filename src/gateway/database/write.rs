@@ -11,19 +11,21 @@ use postgres::types::Type;
 /// So many statements may be spent on one batch; enough to single out some fifty refused rows of a
 /// thousand. The rest is set aside and comes again.
 const STATEMENTS_MAX: u32 = 500;
+/// So many statements of a batch may lose to another client: each may have waited for it.
+const CONFLICTS_MAX: u32 = 20;
 
 /// Writes the batch and tells what became of each row. `between` is called before each statement.
-/// Fails only if not even the first statement could be tried on this connection.
+/// Fails only while no row is done, and then with what kept the statement as a whole from working.
 pub(super) fn write_batch(
     work: &mut Work<'_>,
     writes: &[Write],
     between: &dyn Fn(),
 ) -> Result<Vec<(WriteId, WriteResult)>, Fault> {
     let mut results = Vec::with_capacity(writes.len());
-    let mut statements = 0;
+    let (mut statements, mut conflicts) = (0, 0);
     let mut todo = vec![writes];
     while let Some(part) = todo.pop() {
-        if statements == STATEMENTS_MAX {
+        if statements == STATEMENTS_MAX || conflicts == CONFLICTS_MAX {
             results.extend(part.iter().map(|write| (write.id, WriteResult::SetAside)));
             continue;
         }
@@ -36,6 +38,12 @@ pub(super) fn write_batch(
             }
             Err(fault) => fault,
         };
+        // Nothing is done yet, so the whole batch may be tried elsewhere, or with fresh knowledge.
+        if results.is_empty() && (matches!(fault.blame, Blame::Statement(_)) || fault.stale && work.known) {
+            return Err(fault);
+        }
+        work.learn_from(&fault);
+        conflicts += u32::from(fault.blame == Blame::Conflict);
         let verdict = match fault.blame {
             Blame::Row(_) | Blame::Conflict if part.len() > 1 => {
                 let (first, second) = part.split_at(part.len() / 2);
@@ -44,12 +52,9 @@ pub(super) fn write_batch(
             }
             Blame::Row(reason) => WriteResult::Refused(reason),
             Blame::Conflict => WriteResult::SetAside,
-            // Nothing is done yet, so the caller may try the whole batch elsewhere.
-            Blame::Statement(_) if results.is_empty() => return Err(fault),
             Blame::Statement(error) => {
                 let verdict = WriteResult::Unavailable(error.to_string());
-                let rest = todo.drain(..).flatten();
-                results.extend(rest.map(|write| (write.id, verdict.clone())));
+                results.extend(todo.drain(..).flatten().map(|write| (write.id, verdict.clone())));
                 verdict
             }
         };

@@ -5,8 +5,9 @@ use crate::{Database, directory, spawn, wait_for};
 use postgres::NoTls;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, getuid, kill_process};
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -50,21 +51,26 @@ impl Cluster {
     ///
     /// When PostgreSQL is not installed or does not start; the panic holds its log.
     pub fn start() -> Cluster {
-        Cluster::start_with("", "")
+        Cluster::start_with("", "", &[])
     }
 
-    /// One of its own with further lines for `postgresql.conf`, and lines for `pg_hba.conf` that go
-    /// before the usual ones.
+    /// One of its own with further lines for `postgresql.conf`, lines for `pg_hba.conf` that go
+    /// before the usual ones, and files (name, text) in the data directory that only it may read.
     ///
     /// # Panics
     ///
     /// As [`Cluster::start`].
-    pub fn start_with(settings: &str, hba: &str) -> Cluster {
+    pub fn start_with(settings: &str, hba: &str, files: &[(&str, &str)]) -> Cluster {
         let directory = directory::private("cluster");
         fs::create_dir(directory.join("run")).expect("a directory can be made");
         for_postgres(&directory.join("run"));
         for_postgres(&directory);
         run(Command::new("cp").arg("-a").arg(template()).arg(directory.join("data")));
+        for (name, text) in files {
+            let path = directory.join("data").join(name);
+            write(&path, text);
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("the mode can be set");
+        }
         // A port that was free may be taken by the time the server binds it.
         for _ in 0..5 {
             let port = free_port();
@@ -134,6 +140,11 @@ impl Cluster {
     /// The directory of the Unix socket.
     pub fn sockets(&self) -> PathBuf {
         self.directory.join("run")
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
     }
 
     fn try_start_again(&self) -> bool {

@@ -2,6 +2,7 @@
 //! patience with a deadline. Everything here listens on 127.0.0.1 or on a socket in a private
 //! directory, and ends with the process that started it, however that ends.
 
+mod authority;
 mod cluster;
 mod daemon;
 mod database;
@@ -10,6 +11,7 @@ mod log;
 mod spawner;
 mod wait;
 
+pub use authority::{Authority, Certificate};
 pub use cluster::{Cluster, Shutdown};
 pub use daemon::{Builder, Daemon};
 pub use database::Database;
