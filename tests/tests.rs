@@ -2,3 +2,6 @@
 
 // The gateway to PostgreSQL and its workers, against a server of their own.
 mod database;
+
+// The rules of the house: floors, dependencies, the shape of files.
+mod house;

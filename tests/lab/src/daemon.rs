@@ -2,7 +2,7 @@
 //! process. It gets no environment but `PATH` and what a test names.
 
 use crate::log::{Line, Log};
-use crate::{directory, spawn, wait_for};
+use crate::{Who, directory, spawn, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -252,7 +252,7 @@ impl Drop for Daemon {
 }
 
 fn start(program: &Path, directory: &Path, environment: &BTreeMap<String, String>, log: &Log) -> Child {
-    let mut child = spawn(program, false, |command| {
+    let mut child = spawn(program, Who::Us, |command| {
         clean(command, environment)
             .args(["run", "--foreground", "--config"])
             .arg(directory.join("config"))

@@ -76,6 +76,8 @@ pub(crate) fn run(program: &Path, limit: Option<Duration>) -> anyhow::Result<Exi
         .set("DB_CHANNEL_ID_COLUMN", "channel_id")
         .set("DB_CHANGED_AT_COLUMN", "changed_at")
         .set("DB_NOTIFY_CHANNEL", CHANNEL)
+        // This Kick does not mind, and nobody likes to wait for the first looks.
+        .set("API_REQUESTS_PER_MINUTE", "6000")
         .start();
 
     screen.heading()?;
