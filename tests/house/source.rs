@@ -83,7 +83,7 @@ pub(super) fn has_word(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| {
         let before = text[..at].ends_with(part);
         let after = text[at + word.len()..].starts_with(part);
-        !(opens && before) && !(closes && after)
+        !(opens && before || closes && after)
     })
 }
 
