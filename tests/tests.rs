@@ -2,6 +2,8 @@
 
 // The gateway to PostgreSQL and its workers, against a server of their own.
 mod database;
+// The program as a whole.
+mod e2e;
 
 // The rules of the house: floors, dependencies, the shape of files.
 mod house;

@@ -2,11 +2,11 @@
 //! all from one budget.
 
 use super::budget::{Budget, Class};
-use super::times::{API_RETRY, SMALL_BATCH, USERS_BATCH};
+use super::times::SMALL_BATCH;
+use super::weather::Weather;
 use super::{Asker, Key, Monitor, Output};
-use crate::backoff::Backoff;
-use crate::domain::ask::{Endpoint, Query, Request, RequestId};
-use crate::domain::{Now, Slug, Steady, UserId};
+use crate::domain::ask::{Endpoint, Request, RequestId};
+use crate::domain::{Now, Steady};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who is to be asked about, and what holds questions back.
@@ -15,17 +15,12 @@ pub(super) struct Asking {
     pub(super) budget: Budget,
     queues: BTreeMap<Queue, BTreeSet<Key>>,
     /// Parts of requests that Kick refused as a whole.
-    pieces: Vec<(Kind, Vec<Key>)>,
+    pieces: Vec<(Queue, Kind, Vec<Key>)>,
     flights: BTreeMap<Asker, Flight>,
     next: u64,
-    pub(super) api_backoff: Backoff,
-    /// No request before, by asker.
-    pub(super) not_before: BTreeMap<Asker, Steady>,
-    waits_for_token: bool,
-    /// Batches are divided by this after errors (some of Kick's only large requests fail).
-    pub(super) divisor: usize,
-    /// Endpoints that Kick has no more.
-    pub(super) gone: BTreeSet<Endpoint>,
+    pub(super) weather: Weather,
+    /// Whom the website was asked about last, so that one name it fails on holds up no other.
+    website_last: Option<Key>,
     /// When something that waits may be asked.
     pub(super) wake: Option<Steady>,
 }
@@ -106,11 +101,8 @@ impl Asking {
             pieces: Vec::new(),
             flights: BTreeMap::new(),
             next: 0,
-            api_backoff: Backoff::new(API_RETRY.0, API_RETRY.1),
-            not_before: BTreeMap::new(),
-            waits_for_token: false,
-            divisor: 1,
-            gone: BTreeSet::new(),
+            weather: Weather::new(),
+            website_last: None,
             wake: None,
         }
     }
@@ -141,6 +133,13 @@ impl Asking {
         self.take(Queue::Second, &[key]);
     }
 
+    /// `/livestreams` has said what it knows of these.
+    pub(super) fn revealed(&mut self, flight: &Flight) {
+        for (key, _) in &flight.keys {
+            self.take(Queue::Reveal, &[*key]);
+        }
+    }
+
     /// An answer came about this streamer; the routine need not ask again.
     pub(super) fn compared(&mut self, key: Key) {
         self.take(Queue::Routine, &[key]);
@@ -167,29 +166,32 @@ impl Asking {
         }
         let keys: Vec<Key> = flight.keys.iter().map(|(key, _)| *key).collect();
         let (left, right) = keys.split_at(keys.len() / 2);
-        self.pieces.extend([(flight.kind, left.to_vec()), (flight.kind, right.to_vec())]);
+        self.pieces.extend([left, right].map(|half| (flight.queue, flight.kind, half.to_vec())));
         Some(())
-    }
-
-    pub(super) fn wait_for_token(&mut self, until: Steady) {
-        self.waits_for_token = true;
-        self.not_before.insert(Asker::Api, until);
-    }
-
-    pub(super) fn token_came(&mut self) {
-        if std::mem::take(&mut self.waits_for_token) {
-            self.not_before.remove(&Asker::Api);
-        }
     }
 
     fn wake_at(&mut self, at: Steady) {
         self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
 
-    /// Whether a request of this class may go to this asker now; arranges to be woken if not.
-    fn may_ask(&mut self, now: Steady, asker: Asker, class: Class) -> bool {
-        let allowed = self.not_before.get(&asker).copied().filter(|at| *at > now);
-        let at = allowed.unwrap_or_else(|| self.budget.ready_at(now, class));
+    /// Kick lists nobody's channel id any more: the website is asked instead.
+    pub(super) fn reveal_at_website(&mut self) {
+        let keys = self.queues.remove(&Queue::Reveal).unwrap_or_default();
+        self.queues.entry(Queue::Website).or_default().extend(keys);
+    }
+
+    /// Whether the endpoint can be asked, and arranges to be woken when not.
+    fn is_clear(&mut self, now: Steady, endpoint: Endpoint) -> bool {
+        let at = self.weather.clears_at(endpoint);
+        if at > now {
+            self.wake_at(at);
+        }
+        at <= now
+    }
+
+    /// Whether the budget has a request of this class to give, and arranges to be woken when not.
+    fn can_afford(&mut self, now: Steady, class: Class) -> bool {
+        let at = self.budget.ready_at(now, class);
         if at > now {
             self.wake_at(at);
         }
@@ -217,6 +219,7 @@ impl Monitor {
         if let Some(flight) = self.asking.flights.remove(&asker) {
             self.asking.put_back(&flight);
         }
+        self.asking.weather = Weather::new();
     }
 
     /// Sends what may be sent. Called at the end of every turn.
@@ -225,26 +228,33 @@ impl Monitor {
         if !self.asking.flights.contains_key(&Asker::Api) {
             self.ask_api(now);
         }
-        if !self.asking.flights.contains_key(&Asker::Website) && self.asking.is_queued(Queue::Website) {
+        if !self.asking.flights.contains_key(&Asker::Website) {
             self.ask_website(now);
         }
     }
 
     fn ask_api(&mut self, now: Now) {
-        while let Some((kind, keys)) = self.asking.pieces.pop() {
-            if !self.asking.may_ask(now.steady, Asker::Api, Class::Fresh) {
-                return self.asking.pieces.push((kind, keys));
+        let endpoints = [Endpoint::Channels, Endpoint::Livestreams, Endpoint::UsersLivestreams];
+        let idle = self.asking.pieces.is_empty() && !API_QUEUES.iter().any(|queue| self.asking.is_queued(*queue));
+        if idle {
+            return;
+        }
+        let clear: BTreeSet<Endpoint> =
+            endpoints.into_iter().filter(|endpoint| self.asking.is_clear(now.steady, *endpoint)).collect();
+        while let Some(n) = self.asking.pieces.iter().rposition(|(_, kind, _)| clear.contains(&self.endpoint(*kind))) {
+            if !self.asking.can_afford(now.steady, Class::Fresh) {
+                return;
             }
-            if self.send_question(now, Queue::Fresh, kind, keys) {
+            let (queue, kind, keys) = self.asking.pieces.remove(n);
+            if self.send_question(now, queue, kind, keys) {
                 return;
             }
         }
         for queue in API_QUEUES {
-            while self.asking.is_queued(queue) {
-                if !self.asking.may_ask(now.steady, Asker::Api, queue.class()) {
+            while let Some((kind, keys)) = self.next_batch(queue, &clear) {
+                if !self.asking.can_afford(now.steady, queue.class()) {
                     return;
                 }
-                let Some((kind, keys)) = self.next_batch(queue) else { break };
                 self.asking.take(queue, &keys);
                 if self.send_question(now, queue, kind, keys) {
                     return;
@@ -254,17 +264,32 @@ impl Monitor {
     }
 
     fn ask_website(&mut self, now: Now) {
-        if !self.asking.may_ask(now.steady, Asker::Website, Class::LookUp) {
-            return;
+        while self.asking.is_queued(Queue::Website) {
+            if !self.asking.is_clear(now.steady, Endpoint::Website)
+                || !self.asking.can_afford(now.steady, Class::LookUp)
+            {
+                return;
+            }
+            let queued = self.asking.queues.get(&Queue::Website);
+            let last = self.asking.website_last;
+            let after = queued.and_then(|keys| keys.iter().find(|key| Some(**key) > last));
+            let Some(key) = after.or(queued.and_then(BTreeSet::first)).copied() else { return };
+            self.asking.website_last = Some(key);
+            self.asking.take(Queue::Website, &[key]);
+            if self.knows_channel(key) {
+                continue;
+            }
+            if self.send_question(now, Queue::Website, Kind::Website, vec![key]) {
+                return;
+            }
         }
-        let Some(key) = self.asking.queues.get_mut(&Queue::Website).and_then(BTreeSet::pop_first) else { return };
-        self.send_question(now, Queue::Website, Kind::Website, vec![key]);
     }
 
-    /// How the first in a queue is to be asked about, and who else can be asked about with it.
-    fn next_batch(&self, queue: Queue) -> Option<(Kind, Vec<Key>)> {
+    /// Who in a queue is to be asked about next, how, and who else can be asked about with them.
+    fn next_batch(&self, queue: Queue, clear: &BTreeSet<Endpoint>) -> Option<(Kind, Vec<Key>)> {
         let queued = self.asking.queues.get(&queue)?;
-        let kind = queued.first().map(|key| self.kind_for(queue, *key))?;
+        let kinds = queued.iter().map(|key| self.kind_for(queue, *key));
+        let kind = kinds.into_iter().find(|kind| clear.contains(&self.endpoint(*kind)))?;
         let limit = self.batch_limit(queue, kind);
         let alike = |key: &&Key| self.kind_for(queue, **key) == kind;
         let mut keys: Vec<Key> = queued.iter().filter(alike).take(limit).copied().collect();
@@ -277,47 +302,9 @@ impl Monitor {
         Some((kind, keys))
     }
 
-    fn kind_for(&self, queue: Queue, key: Key) -> Kind {
-        let Some(streamer) = self.streamers.get(&key) else { return Kind::Name };
-        let ids = &streamer.ids;
-        if queue == Queue::Names {
-            return Kind::Name;
-        }
-        if ids.user.is_none() && ids.unknown && ids.configured_user.is_some() {
-            return Kind::Hint;
-        }
-        if ids.user.is_none() || ids.doubtful.is_some() {
-            return Kind::Name;
-        }
-        match queue {
-            Queue::Reveal => Kind::Reveal,
-            Queue::Second => match streamer.doubt.map(|doubt| doubt.first.endpoint) {
-                Some(Endpoint::Channels) => Kind::LiveList,
-                _ => Kind::Channels,
-            },
-            _ => Kind::LiveList,
-        }
-    }
-
-    fn batch_limit(&self, queue: Queue, kind: Kind) -> usize {
-        let most = match (queue, kind) {
-            (Queue::Second, _) => return SMALL_BATCH.min(self.settings.batch),
-            (_, Kind::LiveList) if self.live_list() == Some(Endpoint::UsersLivestreams) => USERS_BATCH,
-            _ => self.settings.batch,
-        };
-        (most / self.asking.divisor).max(SMALL_BATCH.min(most))
-    }
-
-    /// The endpoint that lists who is live, as far as Kick still has one.
-    fn live_list(&self) -> Option<Endpoint> {
-        [Endpoint::UsersLivestreams, Endpoint::Livestreams]
-            .into_iter()
-            .find(|endpoint| !self.asking.gone.contains(endpoint))
-    }
-
-    /// Whether `/livestreams` can be asked for a channel id.
-    pub(super) fn has_livestreams(&self) -> bool {
-        !self.asking.gone.contains(&Endpoint::Livestreams)
+    /// Whether none of these could be asked about by the routine, for endpoints that do not answer.
+    pub(super) fn are_unreachable(&self, mut keys: impl Iterator<Item = Key>) -> bool {
+        keys.all(|key| self.asking.weather.is_foul(self.endpoint(self.kind_for(Queue::Routine, key))))
     }
 
     /// Makes one request of these streamers. False when none of them can be asked about any more.
@@ -325,7 +312,9 @@ impl Monitor {
         let keys: Vec<Key> = keys.into_iter().filter(|key| self.streamers.contains_key(key)).collect();
         let Some((query, batch)) = self.query(kind, &keys) else { return false };
         let asker = if kind == Kind::Website { Asker::Website } else { Asker::Api };
-        self.asking.take(Queue::Routine, &keys);
+        if matches!(queue, Queue::Fresh | Queue::Routine) {
+            self.asking.take(Queue::Routine, &keys);
+        }
         let id = RequestId(self.asking.next);
         self.asking.next += 1;
         self.asking.budget.spend(now.steady, 1);
@@ -334,32 +323,5 @@ impl Monitor {
         self.asking.flights.insert(asker, flight);
         self.out.push(Output::Ask(asker, Request { id, query }));
         true
-    }
-
-    /// Two rows may name one streamer (R16): Kick is asked once.
-    fn query(&self, kind: Kind, keys: &[Key]) -> Option<(Query, usize)> {
-        let of = |key: &Key| self.streamers.get(key);
-        if matches!(kind, Kind::Name | Kind::Website) {
-            let mut slugs: Vec<Slug> = keys.iter().filter_map(of).map(|streamer| streamer.asked_slug()).collect();
-            slugs.sort();
-            slugs.dedup();
-            let batch = slugs.len();
-            let query = match kind {
-                Kind::Website => Query::Website(slugs.pop()?),
-                _ => Query::ChannelsBySlug(slugs),
-            };
-            return (batch > 0).then_some((query, batch));
-        }
-        let user = |key: &Key| of(key).and_then(|streamer| streamer.ids.user.or(streamer.ids.configured_user));
-        let mut users: Vec<UserId> = keys.iter().filter_map(user).collect();
-        users.sort();
-        users.dedup();
-        let batch = users.len();
-        let query = match (kind, self.live_list()) {
-            (Kind::Reveal, _) | (Kind::LiveList, Some(Endpoint::Livestreams)) => Query::Livestreams(users),
-            (Kind::LiveList, Some(_)) => Query::UsersLivestreams(users),
-            _ => Query::ChannelsByUser(users),
-        };
-        (batch > 0).then_some((query, batch))
     }
 }

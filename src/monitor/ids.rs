@@ -3,12 +3,13 @@
 
 use super::asking::{Kind, Queue};
 use super::streamer::{Broadcasts, Ids};
-use super::times::UNKNOWN_NAME_PAUSE;
+use super::times::{OLD_NAME_PAUSE, UNKNOWN_NAME_RETRY, VANISHED};
 use super::{Key, Monitor, Output, Timer};
 use crate::domain::ask::{Learned, Seen, SeenChannel};
 use crate::domain::event::Event;
 use crate::domain::row::Shown;
 use crate::domain::{ChannelId, Now, RowId, Slug};
+use std::time::Duration;
 
 impl Monitor {
     /// Takes what the table and an earlier process know of a streamer's ids. What Kick stated to the
@@ -20,11 +21,8 @@ impl Monitor {
         if let Some(learned) = learned.filter(|_| ids.user.is_none()) {
             ids.user = learned.user;
             ids.slug = learned.user.is_some().then_some(learned.slug);
-            ids.confirmed = learned.channel.is_some();
             if let Some(channel) = learned.channel {
-                ids.channel = Some(channel);
-                self.follow(key, channel);
-                self.check_configured(now, key);
+                self.switch_channel(key, channel, true);
             }
         }
         let Some(ids) = self.streamers.get(&key).map(|streamer| &streamer.ids) else { return };
@@ -44,6 +42,11 @@ impl Monitor {
         if before != Some(channel) {
             streamer.ids.suspect = false;
             if let Some(before) = before {
+                // What came through the other id was about somebody else.
+                streamer.broadcast = Broadcasts::default();
+                if streamer.heard.take().is_some() {
+                    self.ask_about(key);
+                }
                 self.unfollow(key, before);
             }
             self.follow(key, channel);
@@ -82,6 +85,11 @@ impl Monitor {
         if needed {
             self.asking.put(Queue::Website, key);
         }
+    }
+
+    /// Kick stated the streamer's channel id, and nothing speaks against it.
+    pub(super) fn knows_channel(&self, key: Key) -> bool {
+        self.streamers.get(&key).is_none_or(|streamer| streamer.ids.confirmed && !streamer.ids.suspect)
     }
 
     fn check_configured(&mut self, now: Now, key: Key) {
@@ -123,6 +131,7 @@ impl Monitor {
             ids.doubtful = None;
             ids.slug = seen.slug.clone().or(ids.slug.take());
         }
+        ids.misses = 0;
         if was_unknown {
             self.known_again(key);
         }
@@ -140,7 +149,8 @@ impl Monitor {
     }
 
     fn known_again(&mut self, key: Key) {
-        if let Some(streamer) = self.streamers.get(&key) {
+        if let Some(streamer) = self.streamers.get_mut(&key) {
+            streamer.vanished = None;
             self.repeats.works(&unknown(&streamer.row));
         }
     }
@@ -155,13 +165,7 @@ impl Monitor {
                 heard.held = true;
             }
         } else {
-            // What came through the wrong id was about somebody else.
-            let misled = streamer.ids.channel.is_some() && streamer.heard.take().is_some();
-            streamer.broadcast = Broadcasts::default();
             self.switch_channel(key, channel, true);
-            if misled {
-                self.ask_about(key);
-            }
         }
         self.check_configured(now, key);
     }
@@ -171,30 +175,47 @@ impl Monitor {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         let ids = &mut streamer.ids;
         if let Some(slug) = ids.doubtful.take() {
-            return self.follow_rename(now, key, slug);
+            self.follow_rename(now, key, slug);
+            return self.ask_about(key);
         }
-        let renamed = ids.user.is_some();
-        let other_spelling = !renamed && kind != Kind::Hint && !ids.dashed && streamer.name.dashed().is_some();
+        let other_spelling = kind != Kind::Hint && !ids.dashed && streamer.name.dashed().is_some();
         ids.dashed = other_spelling;
-        ids.unknown |= !renamed && !other_spelling;
-        let hinted = !renamed && kind != Kind::Hint && ids.configured_user.is_some();
+        ids.unknown |= !other_spelling;
+        let hinted = kind != Kind::Hint && ids.configured_user.is_some();
         if other_spelling || hinted {
             return self.asking.put(Queue::Fresh, key);
         }
+        let pause = UNKNOWN_NAME_RETRY.0.saturating_mul(1 << ids.misses.min(10)).min(UNKNOWN_NAME_RETRY.1);
+        ids.misses = ids.misses.saturating_add(1);
+        let long = now.steady.since(*streamer.vanished.get_or_insert(now.steady)) >= VANISHED;
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
-        self.at(now.steady + UNKNOWN_NAME_PAUSE, Timer::UnknownName(key));
-        if !renamed && self.repeats.fails_once(now.steady, &unknown(&id), &username) {
+        self.ask_name_after(now, key, pause);
+        if self.repeats.fails_once(now.steady, &unknown(&id), &username) {
             self.log(Event::StreamerUnknown { username, id });
+        }
+        if long {
+            self.has_vanished(now, key);
+        }
+    }
+
+    /// Asks about the name that the table gives after a pause, unless that is planned already.
+    fn ask_name_after(&mut self, now: Now, key: Key, pause: Duration) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        if streamer.ids.name_due.is_none_or(|due| due <= now.steady) {
+            let due = now.steady + pause;
+            streamer.ids.name_due = Some(due);
+            self.at(due, Timer::UnknownName(key));
         }
     }
 
     pub(super) fn ask_unknown_name(&mut self, key: Key) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        let renamed =
-            streamer.ids.slug.as_ref().is_some_and(|slug| streamer.asked_slug() == *slug && *slug != streamer.name);
-        if streamer.ids.user.is_none() || renamed {
-            self.asking.put(Queue::Names, key);
+        if streamer.ids.user.is_some() {
+            let another = |slug: &&Slug| **slug != streamer.name && Some(*slug) != streamer.name.dashed().as_ref();
+            let Some(slug) = streamer.ids.slug.as_ref().filter(another).cloned() else { return };
+            streamer.ids.doubtful = Some(slug);
         }
+        self.asking.put(Queue::Names, key);
     }
 
     /// The streamer goes by another name at Kick now: the id is followed, and the user told.
@@ -202,8 +223,10 @@ impl Monitor {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         streamer.ids.slug = Some(slug.clone());
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
-        self.log(Event::StreamerRenamed { username, id, actual: slug.to_string() });
-        self.at(now.steady + UNKNOWN_NAME_PAUSE, Timer::UnknownName(key));
+        if self.repeats.fails_once(now.steady, &renamed(&id), slug.as_str()) {
+            self.log(Event::StreamerRenamed { username, id, actual: slug.to_string() });
+        }
+        self.ask_name_after(now, key, OLD_NAME_PAUSE);
         self.learn(key);
     }
 
@@ -217,6 +240,7 @@ impl Monitor {
         streamer.heard = None;
         streamer.broadcast = Broadcasts::default();
         streamer.found_offline = None;
+        streamer.vanished = None;
         let shown: Shown = streamer.table.shown;
         streamer.believe_table(shown, now);
         let name = streamer.name.clone();
@@ -252,6 +276,10 @@ impl Monitor {
 /// Names the failures of [`crate::repeats`] that concern one row's ids.
 pub(super) fn unknown(row: &RowId) -> String {
     format!("unknown {row}")
+}
+
+pub(super) fn renamed(row: &RowId) -> String {
+    format!("renamed {row}")
 }
 
 pub(super) fn mismatch(row: &RowId) -> String {

@@ -100,7 +100,9 @@ impl Links {
         let Some(home) = self.homes.remove(&channel) else { return };
         let Some(link) = self.links.get_mut(&home.link) else { return };
         link.channels.remove(&channel);
-        self.roomy.insert(home.link);
+        if link.channels.len() < self.per_link {
+            self.roomy.insert(home.link);
+        }
         if let Some(pending) = self.follow.get_mut(&home.link) {
             pending.retain(|other| *other != channel);
         }
@@ -119,15 +121,12 @@ impl Links {
     /// one turn is then followed.
     pub(super) fn flush(&mut self, out: &mut Vec<Output>) {
         let closed = std::mem::take(&mut self.closed);
-        for id in self.opened.drain(..) {
-            if !closed.contains(&id) {
-                out.push(Output::OpenLink(id));
-            }
-        }
+        let opened = std::mem::take(&mut self.opened);
+        out.extend(opened.iter().filter(|id| !closed.contains(id)).copied().map(Output::OpenLink));
         out.extend(std::mem::take(&mut self.unfollow).into_iter().map(|(id, gone)| Output::Unsubscribe(id, gone)));
         let follow = std::mem::take(&mut self.follow).into_iter().filter(|(_, new)| !new.is_empty());
         out.extend(follow.map(|(id, new)| Output::Subscribe(id, new)));
-        out.extend(closed.into_iter().map(Output::CloseLink));
+        out.extend(closed.into_iter().filter(|id| !opened.contains(id)).map(Output::CloseLink));
     }
 }
 
@@ -203,6 +202,7 @@ impl Monitor {
         if keys.is_empty() {
             self.by_channel.remove(&channel);
             self.links.unfollow(channel);
+            self.repeats.works(&subscription(channel));
         }
     }
 

@@ -13,6 +13,7 @@ mod ids;
 pub mod io;
 mod links;
 mod push;
+mod questions;
 mod roster;
 mod routine;
 mod streamer;
@@ -20,6 +21,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod times;
+mod weather;
 mod writes;
 
 pub use io::{Asker, Input, Output, Settings};
@@ -93,8 +95,8 @@ pub struct Monitor {
     loaded: bool,
     /// An empty roster that the next read must confirm (RULES R14).
     emptied: bool,
-    /// Kick's clock is this far ahead of ours.
-    kick_ahead: jiff::SignedDuration,
+    /// What Kick's clock showed when our steady time began. Our own wall clock may jump.
+    kick_start: Option<jiff::Timestamp>,
     missed_in_a_row: u32,
     last_push: Option<Steady>,
     token_expires: Option<Steady>,
@@ -122,7 +124,7 @@ impl Monitor {
             repeats: Repeats::default(),
             loaded: false,
             emptied: false,
-            kick_ahead: jiff::SignedDuration::ZERO,
+            kick_start: None,
             missed_in_a_row: 0,
             last_push: None,
             token_expires: None,
@@ -150,7 +152,7 @@ impl Monitor {
             Input::Database(event) => self.take_database(now, event),
             Input::Token(expires) => {
                 self.token_expires = Some(expires);
-                self.asking.token_came();
+                self.asking.weather.token_came();
             }
             Input::Spent => self.asking.budget.spend(now.steady, 1),
             Input::SweepNow => {
@@ -233,9 +235,9 @@ impl Monitor {
         }
     }
 
-    /// Our wall time as Kick's clock would show it.
+    /// What Kick's clock shows; until Kick has said, what ours does.
     fn kick_time(&self, now: Now) -> jiff::Timestamp {
-        now.wall.checked_add(self.kick_ahead).unwrap_or(now.wall)
+        self.kick_start.and_then(|start| start.checked_add(now.steady.0).ok()).unwrap_or(now.wall)
     }
 }
 

@@ -17,6 +17,9 @@ impl Monitor {
             return self.discard("push_conflict", format!("channel {} speaks of {:?}", push.named, push.inside));
         }
         self.last_push = Some(push.received);
+        // R11: whatever it says, push is alive.
+        self.missed_in_a_row = 0;
+        self.repeats.works("push_silent");
         for key in self.by_channel.get(&push.named).cloned().unwrap_or_default() {
             self.take_push_for(now, key, push);
         }
@@ -35,6 +38,8 @@ impl Monitor {
             PushKind::Live { livestream, created_at } => (streamer.judge_live(livestream, created_at), Status::Online),
             PushKind::Stop { livestream } => (streamer.judge_stop(livestream), Status::Offline),
         };
+        // R11: what the sweep found was told.
+        self.routine.awaited_push.remove(&(key, status));
         // R12: through a suspect id that Kick never confirmed, push is only a question.
         let questionable = streamer.ids.suspect && !streamer.ids.confirmed;
         match verdict {
@@ -48,7 +53,6 @@ impl Monitor {
                 }
                 let held = streamer.ids.confirmed;
                 streamer.heard = Some(Heard { status, at: push.received, kick_at, held });
-                self.push_works(key, status);
                 self.believe_push(now, key, status, push);
             }
         }
@@ -65,13 +69,6 @@ impl Monitor {
             return self.write(now, key);
         }
         self.believe(now, key, status, Source::Push, push.received);
-    }
-
-    /// R11: an event came, so push is alive, and what the sweep found for this streamer was told.
-    fn push_works(&mut self, key: Key, status: Status) {
-        self.missed_in_a_row = 0;
-        self.repeats.works("push_silent");
-        self.routine.awaited_push.retain(|(awaited, found), _| *awaited != key || *found != status);
     }
 
     /// R11: the sweep found a change; push has a little time to tell of it too.

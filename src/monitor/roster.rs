@@ -1,6 +1,6 @@
 //! The roster: who is watched, and what the table shows of them. R13 to R16.
 
-use super::ids::{mismatch, unknown};
+use super::ids::{mismatch, renamed, unknown};
 use super::streamer::{Belief, Broadcasts, Ids, Streamer, Table};
 use super::times::OVERRULED_MAX;
 use super::writes::refusal;
@@ -63,14 +63,14 @@ impl Monitor {
         };
         self.unusable.remove(&row.id);
         let Some(key) = known else {
-            self.welcome(now, row, name);
+            self.welcome(now, row, name, read_at);
             return RowNews::Added;
         };
         let Some(streamer) = self.streamers.get_mut(&key) else { return RowNews::None };
         if streamer.name != name {
             // R14: somebody else, in the same row.
             self.forget(key);
-            self.welcome(now, row, name);
+            self.welcome(now, row, name, read_at);
             return RowNews::Replaced;
         }
         streamer.username = row.username;
@@ -97,7 +97,7 @@ impl Monitor {
     }
 
     /// R13: a new row starts with what the table shows, not yet verified.
-    fn welcome(&mut self, now: Now, row: Row, name: Slug) {
+    fn welcome(&mut self, now: Now, row: Row, name: Slug, read_at: Steady) {
         let key = Key(self.next_key);
         self.next_key += 1;
         let unknown = Belief { status: None, verified: false, since: now, source: Source::Sweep, received: now.steady };
@@ -113,7 +113,7 @@ impl Monitor {
             found_offline: None,
             doubt: None,
             vanished: None,
-            table: Table::new(row.shown),
+            table: Table::new(row.shown, read_at),
         };
         streamer.believe_table(row.shown, now);
         self.streamers.insert(key, streamer);
@@ -135,8 +135,8 @@ impl Monitor {
         self.asking.forget(key);
         self.writes.forget(key);
         self.routine.forget(key);
-        for failure in [refusal(&streamer.row), unknown(&streamer.row), mismatch(&streamer.row)] {
-            self.repeats.works(&failure);
+        for failure in [refusal, unknown, renamed, mismatch] {
+            self.repeats.works(&failure(&streamer.row));
         }
     }
 
@@ -145,7 +145,7 @@ impl Monitor {
         let hold = self.settings.hold;
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         let table = &mut streamer.table;
-        let outdated = table.confirmed.is_some_and(|(_, at)| read_at <= at);
+        let outdated = read_at <= table.known_at || table.unsure;
         if outdated || self.writes.is_busy(&streamer.row) || table.settled == Some((table.shown, shown)) {
             return;
         }
@@ -154,6 +154,8 @@ impl Monitor {
             return;
         }
         let before = std::mem::replace(&mut table.shown, shown);
+        table.known_at = read_at;
+        table.is_free();
         let Some(believed) = streamer.belief.status else {
             streamer.believe_table(shown, now);
             return self.ask_about(key);
@@ -165,11 +167,12 @@ impl Monitor {
         let ours = table.confirmed.filter(|(status, _)| *status == believed && before == Shown::Known(believed));
         let undone = ours.is_some_and(|(_, at)| self.writes.may_be_undone(at));
         if ours.is_some() && !undone {
-            table.overruled += 1;
+            table.overruled = table.overruled.saturating_add(1);
             if table.overruled >= OVERRULED_MAX {
                 // R21: a trigger turns our value into its own; that is how this table says it.
                 table.settled = Some((before, shown));
                 table.shown = before;
+                table.overruled = 0;
                 return;
             }
         }

@@ -68,11 +68,14 @@ impl Monitor {
     /// Compares everybody with the API. A sweep that is still under way is not begun again.
     pub(super) fn begin_sweep(&mut self, now: Now) {
         self.schedule_sweep(now);
-        if self.routine.cycle.is_some() || self.streamers.is_empty() {
+        self.asking.weather.hope(now.steady);
+        // Names that Kick does not know have their own pace.
+        let known = self.streamers.iter().filter(|(_, streamer)| !streamer.ids.unknown);
+        let keys: Vec<Key> = known.map(|(key, _)| *key).collect();
+        if keys.is_empty() || self.is_sweeping() {
             return;
         }
         self.say_if_behind(now);
-        let keys: Vec<Key> = self.streamers.keys().copied().collect();
         self.routine.corrected = 0;
         self.routine.cycle =
             Some(Cycle { began: now.steady, covers: keys.len(), left: keys.iter().copied().collect() });
@@ -82,6 +85,13 @@ impl Monitor {
                 self.reveal_channel(key);
             }
         }
+    }
+
+    /// Whether a sweep is under way that only needs time. One whose rest cannot be asked about just now
+    /// holds up nobody else: it is begun again with all.
+    fn is_sweeping(&self) -> bool {
+        let left = self.routine.cycle.as_ref().map(|cycle| cycle.left.iter().copied());
+        left.is_some_and(|left| !self.are_unreachable(left))
     }
 
     /// R22: a sweep that cannot fit is a problem that is said, with the interval that would fit.

@@ -57,6 +57,10 @@ pub(crate) struct Ids {
     pub dashed: bool,
     /// Kick knows neither spelling, and it was said.
     pub unknown: bool,
+    /// How often in a row Kick did not know the name.
+    pub misses: u32,
+    /// When the name is asked about again.
+    pub name_due: Option<Steady>,
     /// An answer showed this other slug for the user id: the name must be asked about.
     pub doubtful: Option<Slug>,
 }
@@ -103,6 +107,11 @@ pub(crate) struct Broadcasts {
 #[derive(Debug)]
 pub(crate) struct Table {
     pub shown: Shown,
+    /// The read or the write that told so was sent, or confirmed, then.
+    pub known_at: Steady,
+    /// A write was given out whose fate is not known, or was confirmed and may be undone: the row is
+    /// written again, whatever it is known to show.
+    pub unsure: bool,
     /// Our last confirmed write.
     pub confirmed: Option<(Status, Steady)>,
     /// How often in a row a confirmed write was found overruled, as by a trigger.
@@ -337,8 +346,28 @@ impl Broadcasts {
 }
 
 impl Table {
-    pub(crate) fn new(shown: Shown) -> Table {
-        Table { shown, confirmed: None, overruled: 0, settled: None, set_aside: 0, not_before: Steady::default() }
+    pub(crate) fn new(shown: Shown, known_at: Steady) -> Table {
+        Table {
+            shown,
+            known_at,
+            unsure: false,
+            confirmed: None,
+            overruled: 0,
+            settled: None,
+            set_aside: 0,
+            not_before: Steady::default(),
+        }
+    }
+
+    /// The row is known to show this status.
+    pub(crate) fn shows(&self, status: Status) -> bool {
+        self.shown == Shown::Known(status) && !self.unsure
+    }
+
+    /// The row is not locked any more, or can be written after all.
+    pub(crate) fn is_free(&mut self) {
+        self.set_aside = 0;
+        self.not_before = Steady::default();
     }
 }
 

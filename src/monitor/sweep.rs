@@ -2,7 +2,7 @@
 
 use super::asking::{Flight, Kind, Queue};
 use super::streamer::{Doubt, Observation, Weight};
-use super::times::{FLIPS_ALWAYS, FLIPS_SHARE, RETRY_AFTER_MAX, SECOND_LOOK, UNSETTLED_LOOK, VANISHED, WEBSITE_PAUSE};
+use super::times::{FLIPS_ALWAYS, FLIPS_SHARE, SECOND_LOOK, TOKEN_WAIT, UNSETTLED_LOOK, VANISHED, WEBSITE_PAUSE};
 use super::{Asker, Key, Monitor, Timer};
 use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind, Liveness, Seen};
 use crate::domain::event::Event;
@@ -17,9 +17,8 @@ impl Monitor {
         if let Some(date) = answer.server_date {
             // The header is cut to whole seconds, half a second too low on average, and was written
             // somewhere between the request and the end of the answer.
-            let middle = answer.finished.wall.duration_since(answer.started.wall) / 2;
-            self.kick_ahead =
-                date.duration_since(answer.started.wall) - middle + jiff::SignedDuration::from_millis(500);
+            let middle = answer.started.steady.0 + answer.finished.steady.since(answer.started.steady) / 2;
+            self.kick_start = date.checked_sub(middle).ok().map(|start| start + Duration::from_millis(500));
         }
         match &answer.result {
             Ok(seen) => {
@@ -32,10 +31,7 @@ impl Monitor {
     }
 
     fn kick_works(&mut self, endpoint: Endpoint) {
-        if endpoint != Endpoint::Website {
-            self.asking.api_backoff.reset();
-            self.asking.divisor = 1;
-        }
+        self.asking.weather.works(endpoint);
         if self.repeats.works(&asked(endpoint)) {
             self.log(Event::ApiRecovered { endpoint: endpoint.word() });
         }
@@ -47,7 +43,7 @@ impl Monitor {
         match (asker, failure.kind) {
             (_, FailureKind::NoToken) => {
                 self.asking.put_back(flight);
-                return self.asking.wait_for_token(now.steady + Duration::from_secs(1));
+                return self.asking.weather.wait_for_token(now.steady + TOKEN_WAIT);
             }
             (Asker::Api, FailureKind::BadRequest) => return self.refused_batch(now, flight, failure),
             (Asker::Website, FailureKind::NotFound) => {
@@ -57,32 +53,21 @@ impl Monitor {
                 return;
             }
             (Asker::Api, FailureKind::NotFound) if flight.endpoint != Endpoint::Channels => {
-                self.asking.gone.insert(flight.endpoint);
+                self.asking.weather.lost(now.steady, flight.endpoint);
                 self.asking.put_back(flight);
+                if !self.has_livestreams() {
+                    self.asking.reveal_at_website();
+                }
                 return self.say_failure(now, flight.endpoint, failure, Duration::ZERO);
             }
             _ => {}
         }
         self.asking.put_back(flight);
-        let after = match failure.kind {
-            FailureKind::RateLimited(after) => {
-                self.asking.budget.refused(now.steady);
-                after
-            }
-            FailureKind::Server(after) => after,
-            _ => None,
-        };
-        let pause = match (asker, failure.kind) {
-            (Asker::Website, FailureKind::Blocked) => WEBSITE_PAUSE,
-            _ => {
-                let pause = self.asking.api_backoff.next(&mut self.rng);
-                after.map_or(pause, |after| after.min(RETRY_AFTER_MAX).max(pause))
-            }
-        };
-        if asker == Asker::Api && flight.batch > 1 {
-            self.asking.divisor = (self.asking.divisor * 2).min(16);
+        if matches!(failure.kind, FailureKind::RateLimited(_)) {
+            self.asking.budget.refused(now.steady);
         }
-        self.asking.not_before.insert(asker, now.steady + pause);
+        let weather = &mut self.asking.weather;
+        let pause = weather.fails(now.steady, flight.endpoint, failure.kind, flight.batch, &mut self.rng);
         self.say_failure(now, flight.endpoint, failure, pause);
     }
 
@@ -100,6 +85,7 @@ impl Monitor {
                 _ => self.say_failure(now, flight.endpoint, failure, Duration::ZERO),
             }
             self.compared(now, *key);
+            self.look_again_later(now, *key);
         }
     }
 
@@ -135,8 +121,8 @@ impl Monitor {
                 None => self.take_missing(now, *key, flight),
             };
             // A name whose other spelling is yet to be asked about is not compared.
-            let known = self.streamers.get(key).is_some_and(|s| s.ids.user.is_some() || s.ids.unknown);
-            if flight.kind != Kind::Website && known {
+            let open = self.streamers.get(key).is_some_and(|s| s.ids.user.is_none() && !s.ids.unknown);
+            if flight.kind != Kind::Website && (entry.is_some() || !open) {
                 self.compared(now, *key);
             }
             if !same {
@@ -154,6 +140,10 @@ impl Monitor {
         }
         if flight.is_second_look() {
             self.look_until_settled(now, flight);
+        }
+        if flight.kind == Kind::Reveal {
+            // What this answer did not reveal, the same question would not either.
+            self.asking.revealed(flight);
         }
     }
 
@@ -190,18 +180,28 @@ impl Monitor {
             (_, Endpoint::Livestreams | Endpoint::UsersLivestreams) => {
                 let Some(streamer) = self.streamers.get(&key) else { return false };
                 let long = streamer.vanished.is_some_and(|since| now.steady.since(since) >= VANISHED);
-                if long && streamer.belief.status == Some(Status::Online) {
-                    self.routine.corrected += 1;
-                    self.believe(now, key, Status::Offline, Source::Sweep, now.steady);
+                if long {
+                    self.has_vanished(now, key);
                 }
                 true
             }
             (_, Endpoint::Channels) => {
-                if let Some(streamer) = self.streamers.get_mut(&key) {
-                    streamer.vanished.get_or_insert(now.steady);
+                let lists = self.live_list().is_some();
+                let Some(streamer) = self.streamers.get_mut(&key) else { return false };
+                let since = *streamer.vanished.get_or_insert(now.steady);
+                if !lists && now.steady.since(since) >= VANISHED {
+                    self.has_vanished(now, key);
                 }
                 false
             }
+        }
+    }
+
+    /// R6: a streamer whom nothing lists for so long is banned or deleted, and is not live.
+    pub(super) fn has_vanished(&mut self, now: Now, key: Key) {
+        if self.streamers.get(&key).is_some_and(|streamer| streamer.belief.status == Some(Status::Online)) {
+            self.routine.corrected += 1;
+            self.believe(now, key, Status::Offline, Source::Sweep, now.steady);
         }
     }
 
@@ -284,9 +284,13 @@ impl Monitor {
     /// A second look that settled nothing (the streamer was missing from it, say) is taken again, later.
     fn look_until_settled(&mut self, now: Now, flight: &Flight) {
         for (key, _) in &flight.keys {
-            if self.streamers.get(key).is_some_and(|streamer| streamer.doubt.is_some()) {
-                self.at(now.steady + UNSETTLED_LOOK, Timer::SecondLook(*key));
-            }
+            self.look_again_later(now, *key);
+        }
+    }
+
+    fn look_again_later(&mut self, now: Now, key: Key) {
+        if self.streamers.get(&key).is_some_and(|streamer| streamer.doubt.is_some()) {
+            self.at(now.steady + UNSETTLED_LOOK, Timer::SecondLook(key));
         }
     }
 
@@ -296,14 +300,10 @@ impl Monitor {
         self.routine_compared(now, key);
     }
 
-    /// Asks `/livestreams`, or else the website, for the channel id of a live streamer whose id Kick
-    /// has not stated yet (R12).
+    /// Asks `/livestreams` for the channel id of a live streamer whose id Kick has not stated yet (R12).
     pub(super) fn reveal_channel(&mut self, key: Key) {
-        let Some(streamer) = self.streamers.get(&key) else { return };
-        if streamer.ids.confirmed && !streamer.ids.suspect {
-            return;
-        }
-        if self.has_livestreams() && streamer.ids.user.is_some() {
+        let known_user = self.streamers.get(&key).is_some_and(|streamer| streamer.ids.user.is_some());
+        if known_user && !self.knows_channel(key) && self.has_livestreams() {
             self.asking.put(Queue::Reveal, key);
         }
     }

@@ -47,10 +47,19 @@ pub(crate) const ROW_RETRY: (Duration, Duration) = (Duration::from_millis(200), 
 pub(crate) const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(100), secs(5));
 /// The API is asked again after an error after this, doubling.
 pub(crate) const API_RETRY: (Duration, Duration) = (secs(1), secs(30));
+/// The API is not asked for this long when there is no token, unless one comes.
+pub(crate) const TOKEN_WAIT: Duration = secs(1);
+/// Batches are divided by so much at the most after errors.
+pub(crate) const DIVISOR_MAX: usize = 16;
+/// An endpoint that Kick has no more is tried again after this.
+pub(crate) const GONE_PAUSE: Duration = secs(3600);
 /// The website is left alone for this long after it blocked us (KICK.md §6.3).
 pub(crate) const WEBSITE_PAUSE: Duration = secs(3600);
-/// A name that Kick does not know is asked about again this often.
-pub(crate) const UNKNOWN_NAME_PAUSE: Duration = secs(600);
+/// A name that Kick does not know is asked about again after this, doubling; it may be that Kick left
+/// it out by mistake.
+pub(crate) const UNKNOWN_NAME_RETRY: (Duration, Duration) = (secs(30), secs(600));
+/// The name of a streamer who goes by another one now is asked about this often: who has it then?
+pub(crate) const OLD_NAME_PAUSE: Duration = secs(600);
 /// `/users/livestreams` takes this many ids (KICK.md §5.3).
 pub(crate) const USERS_BATCH: usize = 100;
 /// The longest pause that `Retry-After` is believed for.

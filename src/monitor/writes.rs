@@ -10,6 +10,10 @@ use crate::domain::{Now, RowId, Source, Status, Steady};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// Who reads and who writes may fail in two ways at a time: each is spoken of by itself.
+const READING: &str = "database read";
+const WRITING: &str = "database write";
+
 /// Writes under way, writes that wait, and the database's weather.
 #[derive(Debug, Default)]
 pub(super) struct Writes {
@@ -68,7 +72,7 @@ impl Monitor {
     pub(super) fn write(&mut self, now: Now, key: Key) {
         let Some(streamer) = self.streamers.get(&key) else { return };
         let Some(status) = streamer.belief.status else { return };
-        if streamer.table.shown == Shown::Known(status) {
+        if streamer.table.shows(status) {
             return self.writes.settle(key);
         }
         let blocked = self.writes.unwritable.is_some()
@@ -110,14 +114,27 @@ impl Monitor {
     }
 
     pub(super) fn take_written(&mut self, now: Now, written: Written) {
+        let mut away = None;
         for (id, result) in written.results {
             let Some(flight) = self.writes.in_flight.remove(&id) else { continue };
             self.writes.busy.remove(&flight.row);
-            if !matches!(result, WriteResult::Unavailable(_)) {
-                self.can_write(now);
+            if let WriteResult::Unavailable(reason) = &result {
+                away = Some(reason.clone());
             }
             self.take_result(now, written.at, flight, result);
         }
+        // One statement failed, however many rows it had.
+        match away {
+            Some(reason) => self.cannot_write(now, &reason),
+            None => self.can_write(now),
+        }
+    }
+
+    /// Whether a write was done is not known: whoever has the row now must have it written once more.
+    fn lost_write(&mut self, row: &RowId) -> Option<Key> {
+        let heir = self.by_row.get(row).copied()?;
+        self.streamers.get_mut(&heir)?.table.unsure = true;
+        Some(heir)
     }
 
     fn take_result(&mut self, now: Now, at: Now, flight: Flight, result: WriteResult) {
@@ -131,9 +148,9 @@ impl Monitor {
                     source: flight.source,
                     lag: at.steady.since(flight.received),
                 });
-                self.row_took(&flight, Some(at.steady));
+                self.row_took(&flight, at.steady, true);
             }
-            WriteResult::AlreadySo => self.row_took(&flight, None),
+            WriteResult::AlreadySo => self.row_took(&flight, at.steady, false),
             WriteResult::Gone => {
                 self.out.push(Output::ReadRoster);
                 self.try_row_later(now, key, ROW_RETRY.1);
@@ -145,9 +162,9 @@ impl Monitor {
                 }
                 self.set_aside_again(now, key);
             }
-            WriteResult::Unavailable(reason) => {
-                self.writes.waiting.insert(key);
-                self.cannot_write(now, &reason);
+            WriteResult::Unavailable(_) => {
+                let heir = self.lost_write(&flight.row);
+                return self.writes.waiting.extend(heir);
             }
         }
         // The row is free again, for what is wanted meanwhile, or for whoever has it now (R14, R19).
@@ -158,26 +175,27 @@ impl Monitor {
     }
 
     fn wants_write(&self, key: Key) -> bool {
-        self.streamers.get(&key).is_some_and(|streamer| {
-            streamer.belief.status.is_some_and(|status| streamer.table.shown != Shown::Known(status))
-        })
+        self.streamers
+            .get(&key)
+            .is_some_and(|streamer| streamer.belief.status.is_some_and(|status| !streamer.table.shows(status)))
     }
 
-    /// The row shows what was written; `committed` when it was we who wrote it.
-    fn row_took(&mut self, flight: &Flight, committed: Option<Steady>) {
+    /// The row shows what was to be written, and perhaps it was we who wrote it.
+    fn row_took(&mut self, flight: &Flight, at: Steady, by_us: bool) {
         self.repeats.works(&refusal(&flight.row));
         let heir = self.by_row.get(&flight.row).copied();
         let Some(streamer) = heir.and_then(|key| self.streamers.get_mut(&key)) else { return };
         let table = &mut streamer.table;
         table.shown = Shown::Known(flight.status);
-        table.set_aside = 0;
-        table.not_before = Steady::default();
+        table.known_at = at;
+        table.unsure = false;
+        table.is_free();
         if table.settled.is_some_and(|(ours, _)| ours != table.shown) {
             table.settled = None;
             table.overruled = 0;
         }
-        if let Some(committed) = committed {
-            table.confirmed = Some((flight.status, committed));
+        if by_us {
+            table.confirmed = Some((flight.status, at));
         }
     }
 
@@ -224,7 +242,9 @@ impl Monitor {
         let lost: BTreeMap<WriteId, Flight> = lost;
         for flight in lost.into_values() {
             self.writes.busy.remove(&flight.row);
-            self.write(now, flight.key);
+            if let Some(heir) = self.lost_write(&flight.row) {
+                self.write(now, heir);
+            }
         }
     }
 
@@ -252,7 +272,7 @@ impl Monitor {
                     self.writes.broke_at = Some(now.steady);
                 }
                 self.writes.unreadable = true;
-                self.say_unavailable(now, &reason);
+                self.say_unavailable(now, READING, &reason);
             }
         }
     }
@@ -264,7 +284,7 @@ impl Monitor {
             }
             self.writes.unwritable = Some(Backoff::new(DATABASE_RETRY.0, DATABASE_RETRY.1));
         }
-        self.say_unavailable(now, reason);
+        self.say_unavailable(now, WRITING, reason);
         self.timers.retain(|(_, timer)| *timer != Timer::Probe);
         let pause = self.writes.unwritable.as_mut().map(|backoff| backoff.next(&mut self.rng)).unwrap_or_default();
         self.at(now.steady + pause, Timer::Probe);
@@ -275,17 +295,14 @@ impl Monitor {
         if self.writes.unwritable.is_none() || !self.writes.in_flight.is_empty() {
             return;
         }
-        match self.writes.waiting.first().copied() {
-            Some(key) if self.wants_write(key) => self.send_write(key),
-            Some(key) => {
-                self.writes.settle(key);
-                self.probe_database();
+        while let Some(key) = self.writes.waiting.first().copied() {
+            if self.wants_write(key) {
+                return self.send_write(key);
             }
-            None => {
-                self.writes.unwritable = None;
-                self.say_recovered();
-            }
+            self.writes.settle(key);
         }
+        self.writes.unwritable = None;
+        self.say_recovered();
     }
 
     /// A write got through: all that waits goes out, and what a crash may have undone.
@@ -310,21 +327,25 @@ impl Monitor {
         let keys: Vec<Key> = undoable.map(|(key, _)| *key).collect();
         for key in keys {
             if let Some(streamer) = self.streamers.get_mut(&key) {
-                streamer.table.shown = Shown::Unknown;
+                streamer.table.unsure = true;
             }
             self.write(now, key);
         }
     }
 
-    fn say_unavailable(&mut self, now: Now, reason: &str) {
-        if self.repeats.fails(now.steady, "database", reason) {
+    fn say_unavailable(&mut self, now: Now, what: &str, reason: &str) {
+        if self.repeats.fails(now.steady, what, reason) {
             let pending = self.writes.pending();
             self.log(Event::DbUnavailable { reason: reason.to_owned(), pending });
         }
     }
 
     fn say_recovered(&mut self) {
-        if !self.writes.unreadable && self.writes.unwritable.is_none() && self.repeats.works("database") {
+        if self.writes.unreadable || self.writes.unwritable.is_some() {
+            return;
+        }
+        let (read, written) = (self.repeats.works(READING), self.repeats.works(WRITING));
+        if read || written {
             let pending = self.writes.pending();
             self.log(Event::DbRecovered { pending });
         }

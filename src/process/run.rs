@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::config::{Config, LogTarget, Problem};
 use crate::domain::Steady;
 use crate::domain::event::Event;
+use crate::gateway::database::validate;
 use crate::monitor::Input;
 use crate::process::crew::{self, Crew};
 use crate::process::daemon::{self, PidFile};
@@ -34,13 +35,12 @@ pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> any
     let clock = Clock::start();
     let logger = logging::install(clock)?;
     let path = std::path::absolute(path)?;
-    let loaded = configuration::load(&path).and_then(|config| {
-        let database =
-            crew::database(&config, clock).map_err(|error| vec![database_problem(&path, &error.to_string())])?;
-        Ok((config, database))
+    let usable = configuration::load(&path).and_then(|config| match validate(&config.database) {
+        Ok(()) => Ok(config),
+        Err(error) => Err(vec![database_problem(&path, &error.to_string())]),
     });
-    let (config, database) = match loaded {
-        Ok(loaded) => loaded,
+    let config = match usable {
+        Ok(config) => config,
         Err(problems) => return Ok(refuse(&problems)),
     };
     let mut pid_file = pid_file.map(PidFile::claim).transpose()?;
@@ -58,6 +58,8 @@ pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> any
     let catcher = Catcher::start(supervisor.report())?;
     let (main, hub) = unbounded();
     let mut supervisor = supervisor;
+    // Not before the process has forked: the pool has threads of its own, which a fork would lose.
+    let database = crew::database(&config, clock)?;
     let crew = Crew::start(&config, database, clock, &mut supervisor, main)?;
     let notify = Notify::from_env();
     notify.ready();

@@ -1,1 +1,209 @@
-//! x
+//! R17 and R18, and which connection carries whom.
+
+use super::{check, check_watched};
+use expect_test::expect;
+
+#[test]
+fn r17_after_a_reconnection_exactly_the_resubscribed_are_asked_about_now_in_30_s_and_after_the_hold() {
+    check(
+        "
+        0 learned a/1/11 b/2/12 c/3/13
+        .. kick a/1/11=offline b/2/12=offline c/3/13=offline
+        .. set sweep=86400
+        .. auto
+        .. roster 1:a:Offline 2:b:Offline 3:c:Offline
+        .. link 0 started
+        .. link 0 connected
+        .. link 0 subscribed 11 12
+        .. link 1 started
+        .. link 1 connected
+        .. link 1 subscribed 13
+        200 auto asks
+        .. link 0 disconnected
+        210 link 0 connected
+        .. link 0 subscribed 12
+        229 link 0 subscribed 11
+        400 until
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=3 added=3 removed=0
+            0.0    open 0
+            0.0    open 1
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=3
+            0.0    subscribe 0 11 12
+            0.0    subscribe 1 13
+            210.0  ask users_livestreams: 2
+            229.0  ask users_livestreams: 1
+            240.0  ask users_livestreams: 2
+            259.0  ask users_livestreams: 1
+            300.0  ask users_livestreams: 2
+            319.0  ask users_livestreams: 1
+        "#]],
+    );
+}
+
+#[test]
+fn r17_a_link_that_begins_anew_is_told_everything_again() {
+    check_watched(
+        "1 link 0 started",
+        &expect![[r#"
+
+        1.0    subscribe 0 668
+    "#]],
+    );
+}
+
+#[test]
+fn r18_losing_the_connection_changes_no_status_however_long() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        10 link 0 disconnected
+        20 down users_livestreams network
+        .. down channels network
+        .. down livestreams network
+        3600 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            30.0   log api_error status=- endpoint=users_livestreams retry_in=0.9 reason=network
+            338.9  log api_error status=- endpoint=users_livestreams retry_in=27.1 reason=network
+            655.2  log api_error status=- endpoint=users_livestreams retry_in=29.7 reason=network
+            965.8  log api_error status=- endpoint=users_livestreams retry_in=28.3 reason=network
+            1270.0 log api_error status=- endpoint=users_livestreams retry_in=28.9 reason=network
+            1587.3 log api_error status=- endpoint=users_livestreams retry_in=26.6 reason=network
+            1895.7 log api_error status=- endpoint=users_livestreams retry_in=27.6 reason=network
+            2200.4 log api_error status=- endpoint=users_livestreams retry_in=26.8 reason=network
+            2507.0 log api_error status=- endpoint=users_livestreams retry_in=28.1 reason=network
+            2817.2 log api_error status=- endpoint=users_livestreams retry_in=29.9 reason=network
+            3129.9 log api_error status=- endpoint=users_livestreams retry_in=30.0 reason=network
+            3439.2 log api_error status=- endpoint=users_livestreams retry_in=29.9 reason=network
+        "#]],
+    );
+}
+
+#[test]
+fn a_refused_subscription_is_said_by_name() {
+    check_watched(
+        "
+        1 link 0 failed 668
+        2 link 0 failed 668
+        301 quiet
+        .. loud
+        .. link 0 failed 668
+        ",
+        &expect![[r#"
+
+            1.0    log subscription_failed username=xqc channel=668
+            30.0   ask users_livestreams: 676
+            301.0  log subscription_failed username=xqc channel=668
+        "#]],
+    );
+}
+
+#[test]
+fn connections_are_filled_one_after_another_and_closed_when_empty() {
+    check(
+        "
+        0 quiet
+        .. learned a/1/11 b/2/12 c/3/13
+        .. auto
+        .. roster 1:a:Offline 2:b:Offline 3:c:Offline
+        .. link 0 started
+        .. link 1 started
+        .. loud
+        1 roster 2:b:Offline 3:c:Offline
+        2 roster 2:b:Offline
+        3 roster 2:b:Offline 3:c:Offline
+        4 roster 3:c:Offline
+        5 roster 2:b:Offline
+        6 roster 3:c:Offline
+        ",
+        &expect![[r#"
+
+            1.0    log roster_loaded streamers=2 added=0 removed=1
+            1.0    unsubscribe 0 11
+            2.0    log roster_loaded streamers=1 added=0 removed=1
+            2.0    close 1
+            3.0    log roster_loaded streamers=2 added=1 removed=0
+            3.0    subscribe 0 13
+            4.0    log roster_loaded streamers=1 added=0 removed=1
+            4.0    unsubscribe 0 12
+            5.0    log roster_loaded streamers=1 added=1 removed=1
+            5.0    open 2
+            5.0    close 0
+            6.0    log roster_loaded streamers=1 added=1 removed=1
+            6.0    open 3
+            6.0    close 2
+        "#]],
+    );
+}
+
+#[test]
+fn a_connection_that_is_not_needed_after_all_is_never_opened() {
+    check(
+        "
+        0 auto
+        .. learned a/1/11
+        .. roster 1:a:Offline 2:xqc:Offline:668 1:other:Offline
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=2 added=3 removed=1
+            0.0    open 0
+            0.0    log streamer_unknown username=xqc id=2
+            0.0    log streamer_unknown username=other id=1
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+        "#]],
+    );
+}
+
+#[test]
+fn new_push_settings_make_every_connection_anew_and_what_is_late_from_the_old_is_discarded() {
+    check_watched(
+        "
+        1 relink
+        2 link 1 started
+        .. live 668 10 link=0
+        .. link 0 subscribed 668
+        3 live 668 10 link=1
+        ",
+        &expect![[r#"
+
+            1.0    open 1
+            1.0    close 0
+            2.0    subscribe 1 668
+            2.0    log detail push_stranger
+            3.0    write 1 Online by push
+        "#]],
+    );
+}
+
+#[test]
+fn fewer_streamers_to_a_connection_hold_for_what_comes_then() {
+    check(
+        "
+        0 quiet
+        .. learned a/1/11 b/2/12 c/3/13 d/4/14
+        .. auto
+        .. set per-link=3
+        .. roster 1:a:Offline 2:b:Offline 3:c:Offline
+        .. link 0 started
+        .. loud
+        1 set per-link=1
+        .. roster 1:a:Offline 2:b:Offline
+        .. roster 1:a:Offline 2:b:Offline 4:d:Offline
+        ",
+        &expect![[r#"
+
+            1.0    log roster_loaded streamers=2 added=0 removed=1
+            1.0    unsubscribe 0 13
+            1.0    log roster_loaded streamers=3 added=1 removed=0
+            1.0    open 1
+        "#]],
+    );
+}

@@ -14,8 +14,8 @@ fn r1_a_live_event_is_online_at_once_and_its_repetition_is_nothing() {
         ",
         &expect![[r#"
 
-               1.0 write 1 Online by push
-               1.0 log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            1.0    write 1 Online by push
+            1.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=0
         "#]],
     );
 }
@@ -35,12 +35,12 @@ fn r1_an_ended_or_lower_id_is_only_a_question() {
         ",
         &expect![[r#"
 
-               1.0 write 1 Online by push
-               1.0 log status_changed username=xqc id=1 status=Online source=push lag_ms=0
-               2.0 write 1 Offline by push
-               2.0 log status_changed username=xqc id=1 status=Offline source=push lag_ms=0
-               3.0 ask users_livestreams: 676
-               4.0 ask users_livestreams: 676
+            1.0    write 1 Online by push
+            1.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            2.0    write 1 Offline by push
+            2.0    log status_changed username=xqc id=1 status=Offline source=push lag_ms=0
+            3.0    ask users_livestreams: 676
+            4.0    ask users_livestreams: 676
         "#]],
     );
 }
@@ -58,8 +58,8 @@ fn r1_a_live_event_older_than_the_last_finding_offline_is_only_a_question() {
         ",
         &expect![[r#"
 
-              30.0 ask users_livestreams: 676
-             100.0 write 1 Online by push
+            30.0   ask users_livestreams: 676
+            100.0  write 1 Online by push
         "#]],
     );
 }
@@ -79,14 +79,14 @@ fn r2_a_stop_of_the_current_the_highest_or_an_unseen_broadcast_is_offline_at_onc
         ",
         &expect![[r#"
 
-               1.0 write 1 Online by push
-               1.0 log status_changed username=xqc id=1 status=Online source=push lag_ms=0
-               2.0 write 1 Offline by push
-               2.0 log status_changed username=xqc id=1 status=Offline source=push lag_ms=0
-               3.0 write 1 Online by push
-               3.0 log status_changed username=xqc id=1 status=Online source=push lag_ms=0
-               4.0 write 1 Offline by push
-               4.0 log status_changed username=xqc id=1 status=Offline source=push lag_ms=0
+            1.0    write 1 Online by push
+            1.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            2.0    write 1 Offline by push
+            2.0    log status_changed username=xqc id=1 status=Offline source=push lag_ms=0
+            3.0    write 1 Online by push
+            3.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            4.0    write 1 Offline by push
+            4.0    log status_changed username=xqc id=1 status=Offline source=push lag_ms=0
         "#]],
     );
     check(
@@ -98,11 +98,11 @@ fn r2_a_stop_of_the_current_the_highest_or_an_unseen_broadcast_is_offline_at_onc
         ",
         &expect![[r#"
 
-               0.0 log roster_loaded streamers=1 added=1 removed=0
-               0.0 ask users_livestreams: 676
-               0.0 open 0
-               0.0 subscribe 0 668
-               1.0 write 1 Offline by push
+            0.0    log roster_loaded streamers=1 added=1 removed=0
+            0.0    ask users_livestreams: 676
+            0.0    open 0
+            0.0    subscribe 0 668
+            1.0    write 1 Offline by push
         "#]],
     );
 }
@@ -119,9 +119,9 @@ fn r2_an_older_stop_is_nothing() {
         ",
         &expect![[r#"
 
-               1.0 write 1 Online by push
-               1.0 log status_changed username=xqc id=1 status=Online source=push lag_ms=0
-               4.0 write 1 Offline by push
+            1.0    write 1 Online by push
+            1.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            4.0    write 1 Offline by push
         "#]],
     );
 }
@@ -143,13 +143,13 @@ fn r2_a_repeated_stop_does_not_end_a_broadcast_that_the_sweep_found_since() {
         ",
         &expect![[r#"
 
-               1.0 write 1 Online by push
-               1.0 log status_changed username=xqc id=1 status=Online source=push lag_ms=0
-               5.0 write 1 Offline by push
-               5.0 log status_changed username=xqc id=1 status=Offline source=push lag_ms=0
-              30.0 ask users_livestreams: 676
-              60.0 log status_changed username=xqc id=1 status=Online source=sweep lag_ms=0
-              61.0 ask users_livestreams: 676
+            1.0    write 1 Online by push
+            1.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            5.0    write 1 Offline by push
+            5.0    log status_changed username=xqc id=1 status=Offline source=push lag_ms=0
+            30.0   ask users_livestreams: 676
+            60.0   log status_changed username=xqc id=1 status=Online source=sweep lag_ms=0
+            61.0   ask users_livestreams: 676
         "#]],
     );
 }
@@ -165,11 +165,22 @@ fn r4_an_event_that_contradicts_its_channel_or_comes_from_a_strange_link_is_disc
         ",
         &expect![[r#"
 
-               1.0 log detail push_conflict
-               2.0 log detail push_stranger
-               3.0 log detail push_stranger
-               4.0 write 1 Online by push
+            1.0    log detail push_conflict
+            2.0    log detail push_stranger
+            3.0    log detail push_stranger
+            4.0    write 1 Online by push
         "#]],
+    );
+}
+
+#[test]
+fn r3_what_cannot_be_read_is_counted_and_changes_nothing() {
+    check_watched(
+        "1 link 0 unreadable",
+        &expect![[r#"
+
+        1.0    log detail push_unreadable
+    "#]],
     );
 }
 
@@ -177,18 +188,70 @@ fn r4_an_event_that_contradicts_its_channel_or_comes_from_a_strange_link_is_disc
 fn r11_a_change_that_only_the_sweep_found_is_missed_push_and_five_are_silence() {
     check_watched(
         "
-        100 quiet
-        .. answer users_livestreams
-        120 until
-        .. answer users_livestreams
-        180 loud
-        .. answer users_livestreams xqc/676=live@170
-        .. written
-        .. answer livestreams xqc/676/668=live@170
-        185 until
-        191 until
+        1 auto
+        170 kick xqc/676/668=live@170
+        230 kick xqc/676/668=offline
+        290 kick xqc/676/668=live@290
+        350 kick xqc/676/668=offline
+        410 kick xqc/676/668=live@410
+        470 kick xqc/676/668=offline
+        500 live 668 10
         ",
-        &expect![[""]],
+        &expect![[r#"
+
+            180.0  write 1 Online by sweep
+            190.0  log push_missed username=xqc status=Online
+            243.0  write 1 Offline by sweep
+            253.0  log push_missed username=xqc status=Offline
+            300.0  write 1 Online by sweep
+            310.0  log push_missed username=xqc status=Online
+            363.0  write 1 Offline by sweep
+            373.0  log push_missed username=xqc status=Offline
+            420.0  write 1 Online by sweep
+            430.0  log push_missed username=xqc status=Online
+            430.0  log push_silent missed=5
+            483.0  write 1 Offline by sweep
+            493.0  log push_missed username=xqc status=Offline
+            500.0  write 1 Online by push
+        "#]],
+    );
+}
+
+#[test]
+fn r11_before_the_subscription_is_as_old_as_the_hold_nothing_is_missed() {
+    check_watched(
+        "
+        1 auto
+        50 kick xqc/676/668=live@50
+        100 link 0 disconnected
+        110 kick xqc/676/668=offline
+        150 until
+        ",
+        &expect![[r#"
+
+            60.0   write 1 Online by sweep
+            123.0  write 1 Offline by sweep
+        "#]],
+    );
+}
+
+#[test]
+fn r11_a_push_event_that_was_only_a_question_shows_that_push_works() {
+    check_watched(
+        "
+        1 auto
+        1 live 668 10 created@1
+        2 stop 668 10
+        170 kick xqc/676/668=live@170
+        185 live 668 10
+        200 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            2.0    write 1 Offline by push
+            180.0  write 1 Online by sweep
+        "#]],
     );
 }
 
@@ -208,10 +271,10 @@ fn r11_push_that_follows_within_ten_seconds_was_not_missed() {
         ",
         &expect![[r#"
 
-              30.0 ask users_livestreams: 676
-             180.0 log sweep_done streamers=1 seconds=0.0 corrected=0
-             180.0 write 1 Online by sweep
-             180.0 log status_changed username=xqc id=1 status=Online source=sweep lag_ms=0
+            30.0   ask users_livestreams: 676
+            180.0  log sweep_done streamers=1 seconds=0.0 corrected=0
+            180.0  write 1 Online by sweep
+            180.0  log status_changed username=xqc id=1 status=Online source=sweep lag_ms=0
         "#]],
     );
 }

@@ -1,1 +1,212 @@
-//! x
+//! R13, R14, R16.
+
+use super::{check, check_watched};
+use expect_test::expect;
+
+#[test]
+fn r13_a_new_row_is_what_the_table_shows_and_is_asked_about_at_once() {
+    check(
+        "
+        0 auto asks
+        .. learned a/1/11
+        .. kick a/1/11=offline b/2/12=offline c/3/13=live@0
+        .. roster 1:a:Offline 2:b:. 3:c:weird
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=3 added=3 removed=0
+            0.0    ask users_livestreams: 1
+            0.0    ask website: b
+            0.0    open 0
+            0.0    ask channels: b c
+            0.0    write 2 Offline by sweep
+            0.0    write 3 Online by sweep
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=3
+            0.0    ask livestreams: 3
+            0.0    open 1
+        "#]],
+    );
+}
+
+#[test]
+fn r13_an_online_that_only_the_table_says_needs_two_looks_to_end() {
+    check(
+        "
+        0 auto asks
+        .. learned a/1/11
+        .. kick a/1/11=offline
+        .. roster 1:a:Online
+        2 until
+        4 until
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=1 added=1 removed=0
+            0.0    ask users_livestreams: 1
+            0.0    open 0
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            3.0    ask channels: 1
+            3.0    write 1 Offline by sweep
+        "#]],
+    );
+}
+
+#[test]
+fn r14_a_row_that_is_gone_is_forgotten_with_all_that_was_queued_for_it() {
+    check_watched(
+        "
+        1 live 668 10
+        .. unavailable
+        .. roster 2:train:Offline
+        .. quiet
+        .. auto
+        .. loud
+        2 database up
+        3600 count
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    log db_unavailable reason="connection refused" pending=1
+            1.0    log roster_loaded streamers=1 added=1 removed=1
+            1.0    ask channels: train
+            1.0    ask website: train
+            1.0    close 0
+            1.1    log db_recovered pending=0
+            3600.0 counted: channels 10, users_livestreams 2, wakes 72, website 1
+        "#]],
+    );
+}
+
+#[test]
+fn r14_an_answer_about_somebody_who_is_gone_is_nothing() {
+    check_watched(
+        "
+        30 until
+        31 roster 2:train:Offline
+        .. answer users_livestreams xqc/676=live@20
+        .. answer channels train/677=offline
+        ",
+        &expect![[r#"
+
+            30.0   ask users_livestreams: 676
+            31.0   log roster_loaded streamers=1 added=1 removed=1
+            31.0   ask website: train
+            31.0   close 0
+            31.0   ask channels: train
+            31.0   learn train/677/-
+        "#]],
+    );
+}
+
+#[test]
+fn r14_a_changed_username_is_somebody_new_in_the_same_row() {
+    check_watched(
+        "
+        1 live 668 10
+        2 roster 1:train:Offline
+        3 answer channels train/677=offline
+        4 written
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            2.0    log roster_loaded streamers=1 added=1 removed=1
+            2.0    ask channels: train
+            2.0    ask website: train
+            2.0    close 0
+            3.0    learn train/677/-
+            4.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=3000
+            4.0    write 1 Offline by sweep
+        "#]],
+    );
+}
+
+#[test]
+fn r14_another_way_to_write_the_same_name_is_nothing_new() {
+    check_watched(
+        "1 roster 1:@XQC:Offline",
+        &expect![[r#"
+
+            nothing
+        "#]],
+    );
+}
+
+#[test]
+fn r14_an_empty_roster_is_believed_when_it_is_read_twice() {
+    check_watched(
+        "
+        1 roster
+        2 roster 1:xqc:Offline
+        3 roster
+        4 roster
+        ",
+        &expect![[r#"
+
+            4.0    log roster_loaded streamers=0 added=0 removed=1
+            4.0    close 0
+        "#]],
+    );
+}
+
+#[test]
+fn r14_an_unusable_username_is_said_once_and_left_alone() {
+    check_watched(
+        "
+        1 auto
+        2 roster 1:not!a!name:Offline
+        3 roster 1:not!a!name:Offline
+        4 roster 1:nor?this:Offline
+        5 roster 1:xqc:Offline
+        ",
+        &expect![[r#"
+
+            2.0    log streamer_unusable username=not!a!name id=1 reason="the username has characters that no Kick name has (letters, digits, _ and - are allowed)"
+            2.0    log roster_loaded streamers=0 added=0 removed=1
+            2.0    close 0
+            4.0    log streamer_unusable username=nor?this id=1 reason="the username has characters that no Kick name has (letters, digits, _ and - are allowed)"
+            5.0    log roster_loaded streamers=1 added=1 removed=0
+            5.0    open 1
+        "#]],
+    );
+}
+
+#[test]
+fn r16_two_rows_with_one_streamer_are_both_kept_right() {
+    check(
+        "
+        0 auto asks
+        .. kick xqc/676/668=offline
+        .. roster 1:xqc:Offline 2:XQC:. 3:@xqc:Online
+        .. link 0 started
+        .. link 0 subscribed 668
+        5 live 668 10
+        6 roster 1:xqc:Online 3:@xqc:Online
+        7 stop 668 10
+        8 roster 1:xqc:Offline
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=3 added=3 removed=0
+            0.0    ask channels: xqc
+            0.0    ask website: xqc
+            0.0    write 2 Offline by sweep
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=3
+            0.0    ask website: xqc
+            0.0    open 0
+            0.0    ask website: xqc
+            0.0    subscribe 0 668
+            0.0    ask users_livestreams: 676
+            3.0    ask users_livestreams: 676
+            3.0    write 3 Offline by sweep
+            5.0    write 1 Online by push
+            5.0    write 2 Online by push
+            5.0    write 3 Online by push
+            6.0    log roster_loaded streamers=2 added=0 removed=1
+            7.0    write 1 Offline by push
+            7.0    write 3 Offline by push
+            8.0    log roster_loaded streamers=1 added=0 removed=1
+        "#]],
+    );
+}

@@ -1,1 +1,368 @@
-//! x
+//! R5, R6, R8 to R10.
+
+use super::{check, check_watched};
+use expect_test::expect;
+
+#[test]
+fn r5_no_error_of_any_kind_makes_anybody_offline() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        .. kick xqc/676/668=offline
+        2 down channels 503
+        .. down livestreams 503
+        100 down users_livestreams network
+        200 down users_livestreams 503
+        300 down users_livestreams 403
+        400 down users_livestreams 401
+        500 down users_livestreams 429
+        600 down users_livestreams garbage
+        700 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            94.0   log api_error status=503 endpoint=channels retry_in=0.9 reason=503
+            123.0  log api_error status=- endpoint=users_livestreams retry_in=29.0 reason=network
+            231.3  log api_error status=503 endpoint=users_livestreams retry_in=26.0 reason=503
+            334.5  log api_blocked status=403 endpoint=users_livestreams retry_in=29.2 reason=403
+            414.3  log api_error status=503 endpoint=channels retry_in=29.0 reason=503
+            441.2  log api_error status=401 endpoint=users_livestreams retry_in=29.8 reason=401
+            555.9  log api_rate_limited status=429 endpoint=users_livestreams retry_in=29.3
+            614.9  log api_error status=- endpoint=users_livestreams retry_in=27.3 reason=garbage
+        "#]],
+    );
+}
+
+#[test]
+fn r5_what_contradicts_itself_or_lacks_a_field_is_no_observation() {
+    check_watched(
+        "
+        1 live 668 10
+        .. written
+        30 answer users_livestreams xqc/676=nothing
+        60 answer users_livestreams xqc/676=nothing
+        90 answer users_livestreams xqc/676=nothing
+        100 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            30.0   ask users_livestreams: 676
+            60.0   ask users_livestreams: 676
+            60.0   log sweep_done streamers=1 seconds=0.0 corrected=0
+            90.0   ask users_livestreams: 676
+        "#]],
+    );
+}
+
+#[test]
+fn r6_missing_from_channels_is_unknown_and_missing_everywhere_for_ten_minutes_is_offline() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        100 kick xqc/676/668=missing
+        200 until
+        700 until
+        800 until
+        900 count
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            780.0  write 1 Offline by sweep
+            900.0  counted: channels 22, users_livestreams 19, wakes 40
+        "#]],
+    );
+}
+
+#[test]
+fn r6_who_is_seen_again_within_ten_minutes_was_never_offline() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        100 kick xqc/676/668=missing
+        600 kick xqc/676/668=live@1
+        700 kick xqc/676/668=missing
+        1200 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+        "#]],
+    );
+}
+
+#[test]
+fn r6_missing_from_a_list_of_those_live_is_offline_when_another_says_so_too() {
+    check_watched(
+        "
+        1 auto asks
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        100 kick xqc/676/668=offline
+        125 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            30.0   ask users_livestreams: 676
+            60.0   ask users_livestreams: 676
+            90.0   ask users_livestreams: 676
+            120.0  ask users_livestreams: 676
+            123.0  ask channels: 676
+            123.0  write 1 Offline by sweep
+        "#]],
+    );
+}
+
+#[test]
+fn r8_one_observation_is_enough_for_online() {
+    check_watched(
+        "
+        1 auto asks
+        45 kick xqc/676/668=live@40
+        65 until
+        ",
+        &expect![[r#"
+
+            30.0   ask users_livestreams: 676
+            60.0   ask users_livestreams: 676
+            60.0   write 1 Online by sweep
+        "#]],
+    );
+}
+
+#[test]
+fn r9_offline_by_sweep_needs_a_second_look_after_three_seconds() {
+    check_watched(
+        "
+        1 auto asks
+        .. kick xqc/676/668=live@1
+        .. sweep
+        20 kick xqc/676/668=offline
+        32 until
+        34 until
+        ",
+        &expect![[r#"
+
+            1.0    read the roster
+            1.0    ask users_livestreams: 676
+            1.0    write 1 Online by sweep
+            30.0   ask users_livestreams: 676
+            33.0   ask channels: 676
+            33.0   write 1 Offline by sweep
+        "#]],
+    );
+}
+
+#[test]
+fn r9_two_absences_are_not_enough() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. sweep
+        20 kick-at users_livestreams xqc/676=offline
+        .. kick-at channels xqc/676=missing
+        200 until
+        ",
+        &expect![[r#"
+
+            1.0    read the roster
+            1.0    write 1 Online by sweep
+        "#]],
+    );
+}
+
+#[test]
+fn r9_a_second_look_that_disagrees_settles_it() {
+    check_watched(
+        "
+        1 auto asks
+        .. kick xqc/676/668=live@1
+        .. sweep
+        20 kick-at users_livestreams xqc/676=offline
+        50 until
+        ",
+        &expect![[r#"
+
+            1.0    read the roster
+            1.0    ask users_livestreams: 676
+            1.0    write 1 Online by sweep
+            30.0   ask users_livestreams: 676
+            33.0   ask channels: 676
+        "#]],
+    );
+}
+
+#[test]
+fn r9_the_second_look_survives_an_error() {
+    check_watched(
+        "
+        1 auto asks
+        .. kick xqc/676/668=live@1
+        .. sweep
+        20 kick xqc/676/668=offline
+        .. down channels 503
+        40 up channels
+        50 until
+        ",
+        &expect![[r#"
+
+            1.0    read the roster
+            1.0    ask users_livestreams: 676
+            1.0    write 1 Online by sweep
+            30.0   ask users_livestreams: 676
+            33.0   ask channels: 676
+            33.0   log api_error status=503 endpoint=channels retry_in=0.9 reason=503
+            33.9   ask channels: 676
+            35.8   ask channels: 676
+            39.8   ask channels: 676
+            46.6   ask channels: 676
+            46.6   log api_recovered endpoint=channels
+            46.6   write 1 Offline by sweep
+        "#]],
+    );
+}
+
+#[test]
+fn r10_two_changes_in_one_answer_are_plausible_and_three_of_few_are_not() {
+    check(
+        &crowd(9, 2),
+        &expect![[r#"
+
+            60.0   ask users_livestreams: 1 2 3 4 5 6 7 8 9
+            60.0   write 1 Online by sweep
+            60.0   write 2 Online by sweep
+            60.0   ask livestreams: 1 2
+        "#]],
+    );
+    check(
+        &crowd(9, 3),
+        &expect![[r#"
+
+            60.0   ask users_livestreams: 1 2 3 4 5 6 7 8 9
+            60.0   log sweep_implausible endpoint=users_livestreams covered=9 changes=3
+            63.0   ask channels: 1 2 3
+            63.0   write 1 Online by sweep
+            63.0   write 2 Online by sweep
+            63.0   write 3 Online by sweep
+            63.0   ask livestreams: 1 2 3
+        "#]],
+    );
+}
+
+#[test]
+fn r10_a_fifth_of_the_answer_is_plausible_and_more_is_not() {
+    check(
+        &crowd(25, 5),
+        &expect![[r#"
+
+            60.0   ask users_livestreams: 25 of them
+            60.0   write 1 Online by sweep
+            60.0   write 2 Online by sweep
+            60.0   write 3 Online by sweep
+            60.0   write 4 Online by sweep
+            60.0   write 5 Online by sweep
+            60.0   ask livestreams: 1 2 3 4 5
+        "#]],
+    );
+    check(
+        &crowd(25, 6),
+        &expect![[r#"
+
+            60.0   ask users_livestreams: 25 of them
+            60.0   log sweep_implausible endpoint=users_livestreams covered=25 changes=6
+            63.0   ask channels: 1 2 3 4 5 6
+            63.0   write 1 Online by sweep
+            63.0   write 2 Online by sweep
+            63.0   write 3 Online by sweep
+            63.0   write 4 Online by sweep
+            63.0   write 5 Online by sweep
+            63.0   write 6 Online by sweep
+            63.0   ask livestreams: 1 2 3 4 5 6
+        "#]],
+    );
+}
+
+/// So many streamers, all Offline, of whom some are live at the next sweep.
+fn crowd(streamers: u32, live: u32) -> String {
+    let each = |of: u32, word: fn(u32) -> String| (1..=of).map(word).collect::<Vec<_>>().join(" ");
+    format!(
+        "
+        0 auto asks
+        .. quiet
+        .. kick {}
+        .. roster {}
+        50 kick {}
+        .. loud
+        61 until
+        70 until
+        ",
+        each(streamers, |n| format!("s{n}/{n}=offline")),
+        each(streamers, |n| format!("{n}:s{n}:Offline")),
+        each(live, |n| format!("s{n}/{n}=live@50")),
+    )
+}
+
+#[test]
+fn r10_changes_from_unknown_are_always_plausible() {
+    check(
+        "
+        0 auto
+        .. kick a/1=live@0 b/2=live@0 c/3=live@0 d/4=live@0
+        .. roster 1:a 2:b 3:c 4:d
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=4 added=4 removed=0
+            0.0    write 1 Online by sweep
+            0.0    write 2 Online by sweep
+            0.0    write 3 Online by sweep
+            0.0    write 4 Online by sweep
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=4
+        "#]],
+    );
+}
+
+#[test]
+fn r10_what_the_second_look_contradicts_never_was() {
+    let names = ["a/1", "b/2", "c/3", "d/4"];
+    let all = |what: &str| names.map(|name| format!("{name}={what}")).join(" ");
+    check(
+        &format!(
+            "
+            0 auto asks
+            .. kick {}
+            .. roster 1:a:Offline 2:b:Offline 3:c:Offline 4:d:Offline
+            50 kick-at users_livestreams {}
+            62 kick-at users_livestreams {}
+            70 until
+            ",
+            all("offline"),
+            all("live@50"),
+            all("offline"),
+        ),
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=4 added=4 removed=0
+            0.0    ask channels: a b c d
+            0.0    ask website: a
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=4
+            0.0    ask website: b
+            0.0    ask website: c
+            0.0    ask website: d
+            60.0   ask users_livestreams: 1 2 3 4
+            60.0   log sweep_implausible endpoint=users_livestreams covered=4 changes=4
+            63.0   ask channels: 1 2 3 4
+        "#]],
+    );
+}

@@ -1,0 +1,159 @@
+//! The words of the transcripts: how a script writes times, ids, entries and failures, and how what
+//! came out is written down.
+
+use crate::domain::ask::{Failure, FailureKind, Learned, Liveness, Query, Seen, SeenChannel};
+use crate::domain::event::Event;
+use crate::domain::push::{Push, PushKind};
+use crate::domain::row::{Row, Shown, WriteResult};
+use crate::domain::time::Timestamp;
+use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Status, Steady, UserId};
+use crate::monitor::Output;
+use std::time::Duration;
+
+/// The time of a script.
+pub(super) fn at(seconds: f64) -> Now {
+    let steady = Duration::from_secs_f64(seconds);
+    let wall = Timestamp::from_second(1_767_225_600).expect("2026") + steady;
+    Now { steady: Steady(steady), wall }
+}
+
+pub(super) fn number(text: &str) -> i64 {
+    text.parse().expect("a number")
+}
+
+fn slug(text: &str) -> Slug {
+    Slug::from_username(text).expect("a slug")
+}
+
+/// `SLUG/USER/CHANNEL`, the last two optional.
+fn ids(text: &str) -> (Slug, Option<UserId>, Option<ChannelId>) {
+    let mut parts = text.split('/');
+    let name = slug(parts.next().expect("a slug"));
+    (name, parts.next().map(|id| UserId(number(id))), parts.next().map(|id| ChannelId(number(id))))
+}
+
+pub(super) fn learned(word: &str) -> Learned {
+    let (name, user, channel) = ids(word);
+    Learned { slug: name.clone(), name, user, channel }
+}
+
+pub(super) fn entry(word: &str) -> Seen {
+    let (who, what) = word.split_once('=').expect("WHO=WHAT");
+    let (who, banner) = who.strip_suffix("/banner").map_or((who, false), |who| (who, true));
+    let (slug, user, channel) = ids(who);
+    let liveness = match what.split_once('@') {
+        Some(("live", time)) => Liveness::Live(Some(at(time.parse().expect("seconds")).wall)),
+        _ if what == "live" => Liveness::Live(None),
+        _ if what == "offline" => Liveness::Offline,
+        _ => Liveness::Nothing,
+    };
+    let channel = channel.map(|id| if banner { SeenChannel::Banner(id) } else { SeenChannel::Stated(id) });
+    Seen { user, slug: Some(slug), channel, liveness }
+}
+
+fn query(query: &Query) -> String {
+    let names = |slugs: &[Slug]| slugs.iter().map(|slug| slug.as_str().to_owned()).collect::<Vec<_>>();
+    let users = |users: &[UserId]| users.iter().map(|user| user.to_string()).collect::<Vec<_>>();
+    let words = match query {
+        Query::ChannelsBySlug(slugs) => names(slugs),
+        Query::ChannelsByUser(ids) | Query::Livestreams(ids) | Query::UsersLivestreams(ids) => users(ids),
+        Query::Website(slug) => names(std::slice::from_ref(slug)),
+    };
+    let words = if words.len() > 12 { format!("{} of them", words.len()) } else { words.join(" ") };
+    format!("{}: {words}", query.endpoint().word())
+}
+
+fn list(channels: &[ChannelId]) -> String {
+    channels.iter().map(ChannelId::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// What came out, as a line of the transcript; None for what no story is about.
+pub(super) fn said(output: &Output) -> Option<String> {
+    Some(match output {
+        Output::Ask(_, request) => format!("ask {}", query(&request.query)),
+        Output::Write(write) => format!("write {} {} by {}", write.row, write.status.word(), write.source.word()),
+        Output::Log(Event::Detail { what, .. }) => format!("log detail {what}"),
+        Output::Log(event) => {
+            let line = event.line();
+            format!("log {}", line.split_once(" event=").map_or(line.as_str(), |(_, keys)| keys))
+        }
+        Output::Learn(known) => {
+            format!("learn {}/{}/{}", known.slug, or_dash(known.user), or_dash(known.channel))
+        }
+        Output::OpenLink(link) => format!("open {}", link.0),
+        Output::CloseLink(link) => format!("close {}", link.0),
+        Output::Subscribe(link, channels) => format!("subscribe {} {}", link.0, list(channels)),
+        Output::Unsubscribe(link, channels) => format!("unsubscribe {} {}", link.0, list(channels)),
+        Output::ReadRoster => "read the roster".to_owned(),
+        Output::Ready => return None,
+    })
+}
+
+/// `ID:NAME:STATUS[:CHANNEL[:USER]]`; a `.` is none.
+pub(super) fn row(word: &str) -> Row {
+    let mut fields = word.split(':');
+    let mut next = || fields.next().filter(|field| *field != ".");
+    let (id, name, shown) = (next(), next(), next());
+    Row {
+        id: RowId::new(id.expect("an id")),
+        username: name.unwrap_or("").to_owned(),
+        shown: match shown {
+            Some("Online") => Shown::Known(Status::Online),
+            Some("Offline") => Shown::Known(Status::Offline),
+            _ => Shown::Unknown,
+        },
+        channel: next().map(|id| ChannelId(number(id))),
+        user: next().map(|id| UserId(number(id))),
+    }
+}
+
+/// `live CHANNEL LIVESTREAM [created@SECONDS] [inside=CHANNEL]`, `stop CHANNEL LIVESTREAM …`
+pub(super) fn push(now: Now, word: &str, words: &[&str]) -> Push {
+    let livestream = LivestreamId(number(words[1]));
+    let option = |name: &str| words.iter().find_map(|word| word.strip_prefix(name));
+    let created = option("created@").map(|time| at(time.parse().expect("seconds")).wall);
+    let what = match word {
+        "live" => PushKind::Live { livestream, created_at: created.or(Some(now.wall)) },
+        _ => PushKind::Stop { livestream },
+    };
+    Push {
+        received: now.steady,
+        named: ChannelId(number(words[0])),
+        inside: option("inside=").map(|id| ChannelId(number(id))),
+        what,
+    }
+}
+
+/// `400`, `503 [RETRY-AFTER]`, `network`, …
+pub(super) fn failure(words: &[&str]) -> Failure {
+    let after = words.get(1).map(|secs| Duration::from_secs(secs.parse().expect("seconds")));
+    let kind = match words[0] {
+        "400" => FailureKind::BadRequest,
+        "401" => FailureKind::Unauthorized,
+        "403" => FailureKind::Blocked,
+        "404" | "410" => FailureKind::NotFound,
+        "429" => FailureKind::RateLimited(after),
+        "garbage" => FailureKind::Garbage,
+        "network" => FailureKind::Network,
+        "no-token" => FailureKind::NoToken,
+        _ => FailureKind::Server(after),
+    };
+    Failure { kind, status: words[0].parse().ok(), text: words[0].to_owned() }
+}
+
+/// What became of a write, by the command that says so.
+pub(super) fn result(word: &str) -> WriteResult {
+    match word {
+        "written" => WriteResult::Written,
+        "already" => WriteResult::AlreadySo,
+        "gone" => WriteResult::Gone,
+        "aside" => WriteResult::SetAside,
+        "refused" => WriteResult::Refused("23514 too early".to_owned()),
+        "unavailable" => WriteResult::Unavailable("connection refused".to_owned()),
+        _ => panic!("no command {word}"),
+    }
+}
+
+fn or_dash(id: Option<impl ToString>) -> String {
+    id.map_or_else(|| "-".to_owned(), |id| id.to_string())
+}

@@ -1,0 +1,129 @@
+//! How Kick answers at present: what is not to be asked before when, how large a batch may be, and
+//! which endpoints there are no more (RULES, "Times"). Knows no streamers.
+//!
+//! An endpoint that fails pauses by itself for longer than the API as a whole does, so that one that
+//! stays broken keeps nobody from being asked about at another.
+
+use super::times::{API_RETRY, DIVISOR_MAX, GONE_PAUSE, RETRY_AFTER_MAX, WEBSITE_PAUSE};
+use crate::backoff::Backoff;
+use crate::domain::Steady;
+use crate::domain::ask::{Endpoint, FailureKind};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How much sooner than the endpoint that failed the others are asked.
+const FIRST_TURN: Duration = Duration::from_millis(1);
+
+/// The pauses that Kick's failures call for.
+#[derive(Debug)]
+pub(super) struct Weather {
+    api: Pause,
+    endpoints: BTreeMap<Endpoint, Pause>,
+    /// Endpoints that answered 404 or 410, and when they are tried again.
+    gone: BTreeMap<Endpoint, Steady>,
+    waits_for_token: bool,
+}
+
+#[derive(Debug)]
+struct Pause {
+    backoff: Backoff,
+    until: Steady,
+    /// Batches are divided by this after errors (some of Kick's only large requests fail).
+    divisor: usize,
+}
+
+impl Pause {
+    fn new() -> Pause {
+        Pause { backoff: Backoff::new(API_RETRY.0, API_RETRY.1), until: Steady::default(), divisor: 1 }
+    }
+}
+
+impl Weather {
+    pub(super) fn new() -> Weather {
+        Weather { api: Pause::new(), endpoints: BTreeMap::new(), gone: BTreeMap::new(), waits_for_token: false }
+    }
+
+    /// An answer came.
+    pub(super) fn works(&mut self, endpoint: Endpoint) {
+        self.endpoints.remove(&endpoint);
+        if endpoint != Endpoint::Website {
+            self.api.backoff.reset();
+        }
+    }
+
+    /// No answer came to a question about so many: how long the endpoint is left alone.
+    pub(super) fn fails(
+        &mut self,
+        now: Steady,
+        endpoint: Endpoint,
+        kind: FailureKind,
+        batch: usize,
+        rng: &mut fastrand::Rng,
+    ) -> Duration {
+        let after = match kind {
+            FailureKind::RateLimited(after) | FailureKind::Server(after) => after,
+            _ => None,
+        };
+        let after = after.unwrap_or_default().min(RETRY_AFTER_MAX);
+        let own = self.endpoints.entry(endpoint).or_insert_with(Pause::new);
+        let mut pause = own.backoff.next(rng).max(after);
+        if endpoint == Endpoint::Website {
+            if kind == FailureKind::Blocked {
+                pause = WEBSITE_PAUSE;
+            }
+        } else {
+            self.waits_for_token = false;
+            self.api.until = now + self.api.backoff.next(rng).max(after);
+            if batch > 1 {
+                own.divisor = (own.divisor * 2).min(DIVISOR_MAX);
+            }
+        }
+        own.until = now + pause;
+        if endpoint != Endpoint::Website {
+            // The others get the first turn when the API is asked again.
+            own.until = own.until.max(self.api.until + FIRST_TURN);
+        }
+        own.until.since(now)
+    }
+
+    /// The endpoint did not answer the last time.
+    pub(super) fn is_foul(&self, endpoint: Endpoint) -> bool {
+        self.endpoints.contains_key(&endpoint)
+    }
+
+    /// The API is not asked before then, unless a token comes.
+    pub(super) fn wait_for_token(&mut self, until: Steady) {
+        self.waits_for_token = true;
+        self.api.until = until;
+    }
+
+    pub(super) fn token_came(&mut self) {
+        if std::mem::take(&mut self.waits_for_token) {
+            self.api.until = Steady::default();
+        }
+    }
+
+    /// When the endpoint may be asked, as far as the weather is concerned.
+    pub(super) fn clears_at(&self, endpoint: Endpoint) -> Steady {
+        let own = self.endpoints.get(&endpoint).map_or(Steady::default(), |pause| pause.until);
+        if endpoint == Endpoint::Website { own } else { own.max(self.api.until) }
+    }
+
+    pub(super) fn divisor(&self, endpoint: Endpoint) -> usize {
+        self.endpoints.get(&endpoint).map_or(1, |pause| pause.divisor)
+    }
+
+    /// Kick has no such endpoint; it is tried again much later, in case that was a mistake of Kick's.
+    pub(super) fn lost(&mut self, now: Steady, endpoint: Endpoint) {
+        self.gone.insert(endpoint, now + GONE_PAUSE);
+    }
+
+    pub(super) fn has(&self, endpoint: Endpoint) -> bool {
+        !self.gone.contains_key(&endpoint)
+    }
+
+    /// Endpoints that were gone for long enough are tried again.
+    pub(super) fn hope(&mut self, now: Steady) {
+        self.gone.retain(|_, until| *until > now);
+    }
+}

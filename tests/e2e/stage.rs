@@ -1,0 +1,143 @@
+//! What every test stands on: a Kick and a database of its own, and the default table, in which
+//! every UPDATE leaves a trace.
+
+use kick_sim::Kick;
+use lab::{Builder, Cluster, Daemon, Database, Line, wait_for};
+use std::time::Duration;
+
+/// Longer than anything takes on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The table of the documentation. `written` is what was ever written into it, by anybody.
+const TABLE: &str = "
+    CREATE TABLE streamers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, username text NOT NULL, status text);
+    CREATE TABLE written (number bigint GENERATED ALWAYS AS IDENTITY, username text, status text);
+    CREATE FUNCTION trace() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO written (username, status) VALUES (NEW.username, NEW.status); RETURN NULL; END $$;
+    CREATE TRIGGER trace AFTER UPDATE ON streamers FOR EACH ROW EXECUTE FUNCTION trace();";
+
+/// A Kick and a database.
+pub(crate) struct Stage {
+    pub(crate) kick: Kick,
+    pub(crate) database: Database,
+}
+
+impl Stage {
+    /// Streamers who are in the table with no status, and who exist at Kick, offline.
+    pub(crate) fn with(usernames: &[&str]) -> Stage {
+        let stage = Stage::empty();
+        for username in usernames {
+            stage.kick.add(username);
+            stage.insert(username, None);
+        }
+        stage
+    }
+
+    /// No streamers, neither in the table nor at Kick.
+    pub(crate) fn empty() -> Stage {
+        let database = Cluster::shared().database();
+        database.execute(TABLE);
+        Stage { kick: Kick::start(), database }
+    }
+
+    /// The program with settings that suit a test: the roster is read every second, requests are
+    /// plenty, everything is logged, and the sweep is so far away that it does not help push.
+    pub(crate) fn builder(&self) -> Builder {
+        Daemon::builder(env!("CARGO_BIN_EXE_kick-monitor"))
+            .settings(self.kick.settings())
+            .set("DATABASE_URL", self.database.url())
+            .set("ROSTER_POLL_SECS", "1")
+            .set("SWEEP_SECS", "3600")
+            .set("API_REQUESTS_PER_MINUTE", "6000")
+            .set("HEARTBEAT_SECS", "0")
+            .set("LOG_LEVEL", "debug")
+    }
+
+    /// Starts the program and waits until it has compared everybody.
+    #[track_caller]
+    pub(crate) fn start(&self, builder: Builder) -> Daemon {
+        let daemon = builder.start();
+        daemon.wait_event("ready", PATIENCE);
+        daemon
+    }
+
+    /// The same with the usual settings, and waits until push follows everybody.
+    #[track_caller]
+    pub(crate) fn watch(&self, usernames: &[&str]) -> Daemon {
+        let daemon = self.start(self.builder());
+        self.wait_followed(usernames);
+        daemon
+    }
+
+    // Kick.
+
+    /// The push channel of a streamer.
+    pub(crate) fn channel(&self, username: &str) -> String {
+        format!("channel.{}", self.kick.ids(username).channel)
+    }
+
+    /// Waits until push follows these streamers.
+    #[track_caller]
+    pub(crate) fn wait_followed(&self, usernames: &[&str]) {
+        for username in usernames {
+            assert!(self.kick.wait_subscribed(&self.channel(username), PATIENCE), "nobody follows {username}");
+        }
+    }
+
+    // The table.
+
+    /// Adds a row.
+    pub(crate) fn insert(&self, username: &str, status: Option<&str>) {
+        let mut client = self.database.client();
+        client
+            .execute("INSERT INTO streamers (username, status) VALUES ($1, $2)", &[&username, &status])
+            .unwrap_or_else(|error| panic!("no row for {username:?}: {error}"));
+    }
+
+    /// A streamer's status; `None` when it is NULL.
+    pub(crate) fn status(&self, username: &str) -> Option<String> {
+        self.database.value(&format!("SELECT status FROM streamers WHERE username = '{username}' LIMIT 1"))
+    }
+
+    /// Waits until a streamer's rows have this status.
+    #[track_caller]
+    pub(crate) fn wait_status(&self, username: &str, status: &str) {
+        let mut client = self.database.client();
+        wait_for(&format!("{username} to be {status}"), PATIENCE, || {
+            let query = "SELECT coalesce(bool_and(status IS NOT DISTINCT FROM $2), false) FROM streamers \
+                         WHERE username = $1";
+            let right = client.query_one(query, &[&username, &status]).is_ok_and(|row| row.get(0));
+            right.then_some(())
+        });
+    }
+
+    /// Every status that an UPDATE ever left in a streamer's rows, in order.
+    pub(crate) fn written(&self, username: &str) -> Vec<String> {
+        let query = "SELECT coalesce(status, 'NULL') FROM written WHERE username = $1 ORDER BY number";
+        let rows = self.database.client().query(query, &[&username]).expect("the trace is there");
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// What tells whether a row was touched.
+    pub(crate) fn xmin(&self, username: &str) -> String {
+        self.database
+            .value(&format!(
+                "SELECT string_agg(xmin::text, ' ' ORDER BY id) FROM streamers WHERE username = '{username}'"
+            ))
+            .expect("the row is there")
+    }
+}
+
+/// The changes of a streamer that the daemon has said so far.
+pub(crate) fn changes(daemon: &Daemon, username: &str) -> Vec<Line> {
+    daemon.events("status_changed").into_iter().filter(|line| line.key("username") == username).collect()
+}
+
+/// Waits until the daemon has said so many changes of a streamer, and gives the last of them. A
+/// change is in the table before it is said.
+#[track_caller]
+pub(crate) fn wait_change(daemon: &Daemon, username: &str, count: usize) -> Line {
+    wait_for(&format!("change {count} of {username}"), PATIENCE, || {
+        changes(daemon, username).into_iter().nth(count - 1)
+    })
+}
