@@ -5,9 +5,9 @@ use crate::screen::{Change, Screen};
 use crate::tally::Tally;
 use anyhow::Context;
 use kick_sim::Kick;
-use lab::{Cluster, Daemon, Database};
-use postgres::Client;
+use lab::{Cluster, Daemon};
 use postgres::fallible_iterator::FallibleIterator;
+use postgres::{Client, Row};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::path::Path;
 use std::process::ExitCode;
@@ -84,12 +84,12 @@ pub(crate) fn run(program: &Path, limit: Option<Duration>) -> anyhow::Result<Exi
     let mut play = Play { kick, listener, daemon, screen, tally, shown: 0, interrupted };
     play.until(START_LIMIT, Play::is_ready)?;
     if !play.is_interrupted() {
-        anyhow::ensure!(play.is_ready(), "kick-monitor was not ready within {START_LIMIT:?}");
+        anyhow::ensure!(play.is_ready()?, "kick-monitor was not ready within {START_LIMIT:?}");
     }
     play.changes(limit)?;
     play.interrupted.store(false, Ordering::Relaxed);
-    play.until(SETTLE_LIMIT, |play| play.tally.all_settled() && play.lies(&database).is_empty())?;
-    play.finish(&database)
+    play.until(SETTLE_LIMIT, |play| Ok(play.tally.all_settled() && play.lies()?.is_empty()))?;
+    play.finish()
 }
 
 /// The parts, while they run. Fields are dropped in this order, the database after all of them.
@@ -127,9 +127,13 @@ impl Play {
     }
 
     /// Goes on showing until `done`, a signal, or `limit` has passed.
-    fn until(&mut self, limit: Duration, mut done: impl FnMut(&mut Play) -> bool) -> anyhow::Result<()> {
+    fn until(
+        &mut self,
+        limit: Duration,
+        mut done: impl FnMut(&mut Play) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
         let end = now() + limit;
-        while !self.is_interrupted() && now() < end && !done(self) {
+        while !self.is_interrupted() && now() < end && !done(self)? {
             self.turn(LOOK)?;
         }
         Ok(())
@@ -158,27 +162,31 @@ impl Play {
         Ok(())
     }
 
-    /// Whether every streamer was compared once, and every one of Kick's is listened to.
-    fn is_ready(&mut self) -> bool {
-        !self.daemon.events("ready").is_empty() && self.kick.subscriptions().len() == STREAMERS.len() - 1
+    /// Whether every streamer was compared, every one of Kick's is listened to, and the table is right:
+    /// a change to what a wrong row shows already would change nothing that can be seen.
+    fn is_ready(&mut self) -> anyhow::Result<bool> {
+        let stands = !self.daemon.events("ready").is_empty() && self.kick.subscriptions().len() == STREAMERS.len() - 1;
+        Ok(stands && self.lies()?.is_empty())
     }
 
     /// Where the table does not tell the truth, or does not leave alone what nobody knows.
-    fn lies(&self, database: &Database) -> Vec<String> {
-        let lie = |slug: &&str| {
-            let shown = database.value(&format!("SELECT status FROM streamers WHERE username = '{slug}'"));
-            let truth = (*slug != STRANGER).then(|| self.tally.status(slug));
+    fn lies(&mut self) -> anyhow::Result<Vec<String>> {
+        let rows = self.listener.query("SELECT username, status FROM streamers ORDER BY id", &[]);
+        let rows = rows.context("failed to read the table")?;
+        let lie = |row: &Row| {
+            let (slug, shown): (String, Option<String>) = (row.get(0), row.get(1));
+            let truth = (slug != STRANGER).then(|| self.tally.status(&slug));
             let lies = shown.as_deref() != truth;
             lies.then(|| format!("{slug}: the table says {shown:?}, and the truth is {truth:?}"))
         };
-        STREAMERS.iter().filter_map(lie).collect()
+        Ok(rows.iter().filter_map(lie).collect())
     }
 
     /// Stops the daemon, tells how it went, and judges.
-    fn finish(mut self, database: &Database) -> anyhow::Result<ExitCode> {
+    fn finish(mut self) -> anyhow::Result<ExitCode> {
         let status = self.daemon.stop(STOP_LIMIT);
         self.show_log()?;
-        let lies = self.lies(database);
+        let lies = self.lies()?;
         self.screen.line(&format!("\n{}", self.tally.summary(lies.is_empty())))?;
         anyhow::ensure!(status.success(), "kick-monitor did not end as told: {status}");
         anyhow::ensure!(lies.is_empty(), "{}", lies.join("; "));
