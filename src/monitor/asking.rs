@@ -325,7 +325,10 @@ impl Monitor {
         let keys: Vec<Key> = keys.into_iter().filter(|key| self.streamers.contains_key(key)).collect();
         let Some((query, batch)) = self.query(kind, &keys) else { return false };
         let asker = if kind == Kind::Website { Asker::Website } else { Asker::Api };
-        self.asking.take(Queue::Routine, &keys);
+        if asker == Asker::Api {
+            // The website is asked for ids alone; who is asked about there is still to be compared.
+            self.asking.take(Queue::Routine, &keys);
+        }
         let id = RequestId(self.asking.next);
         self.asking.next += 1;
         self.asking.budget.spend(now.steady, 1);
