@@ -182,10 +182,16 @@ impl Monitor {
             return self.asking.put(Queue::Fresh, key);
         }
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
-        self.at(now.steady + UNKNOWN_NAME_PAUSE, Timer::UnknownName(key));
+        self.ask_name_later(now, key);
         if !renamed && self.repeats.fails_once(now.steady, &unknown(&id), &username) {
             self.log(Event::StreamerUnknown { username, id });
         }
+    }
+
+    /// One timer a streamer, however often Kick said that it does not know the name.
+    fn ask_name_later(&mut self, now: Now, key: Key) {
+        self.timers.retain(|(_, timer)| *timer != Timer::UnknownName(key));
+        self.at(now.steady + UNKNOWN_NAME_PAUSE, Timer::UnknownName(key));
     }
 
     pub(super) fn ask_unknown_name(&mut self, key: Key) {
@@ -203,7 +209,7 @@ impl Monitor {
         streamer.ids.slug = Some(slug.clone());
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
         self.log(Event::StreamerRenamed { username, id, actual: slug.to_string() });
-        self.at(now.steady + UNKNOWN_NAME_PAUSE, Timer::UnknownName(key));
+        self.ask_name_later(now, key);
         self.learn(key);
     }
 

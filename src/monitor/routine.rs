@@ -72,7 +72,12 @@ impl Monitor {
             return;
         }
         self.say_if_behind(now);
-        let keys: Vec<Key> = self.streamers.keys().copied().collect();
+        // A name that Kick does not know could spoil a whole request; it has its own slow timer.
+        let known = self.streamers.iter().filter(|(_, streamer)| !streamer.ids.unknown);
+        let keys: Vec<Key> = known.map(|(key, _)| *key).collect();
+        if keys.is_empty() {
+            return;
+        }
         self.routine.corrected = 0;
         self.routine.cycle =
             Some(Cycle { began: now.steady, covers: keys.len(), left: keys.iter().copied().collect() });
