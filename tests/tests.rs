@@ -1,1 +1,4 @@
 //! tests
+
+// The core in a simulated world.
+mod simulate;

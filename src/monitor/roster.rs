@@ -176,8 +176,10 @@ impl Monitor {
         let heard = streamer
             .heard
             .is_some_and(|heard| heard.status == believed && heard.held && now.steady.since(heard.at) < hold);
-        // A status that is neither of the two values knows nothing better than we do.
-        if heard || undone || shown == Shown::Unknown {
+        // A status that is neither of the two values knows nothing better than Kick did; what only the
+        // table said before is gone with it.
+        let empty = shown == Shown::Unknown && streamer.belief.verified;
+        if heard || undone || empty {
             return self.write(now, key);
         }
         streamer.believe_table(shown, now);

@@ -110,13 +110,14 @@ impl Monitor {
     }
 
     pub(super) fn take_written(&mut self, now: Now, written: Written) {
+        let through = written.results.iter().any(|(_, result)| !matches!(result, WriteResult::Unavailable(_)));
         for (id, result) in written.results {
             let Some(flight) = self.writes.in_flight.remove(&id) else { continue };
             self.writes.busy.remove(&flight.row);
-            if !matches!(result, WriteResult::Unavailable(_)) {
-                self.can_write(now);
-            }
             self.take_result(now, written.at, flight, result);
+        }
+        if through {
+            self.can_write(now);
         }
     }
 
@@ -131,9 +132,9 @@ impl Monitor {
                     source: flight.source,
                     lag: at.steady.since(flight.received),
                 });
-                self.row_took(&flight, Some(at.steady));
+                self.row_took(&flight, at.steady);
             }
-            WriteResult::AlreadySo => self.row_took(&flight, None),
+            WriteResult::AlreadySo => self.row_took(&flight, at.steady),
             WriteResult::Gone => {
                 self.out.push(Output::ReadRoster);
                 self.try_row_later(now, key, ROW_RETRY.1);
@@ -163,8 +164,9 @@ impl Monitor {
         })
     }
 
-    /// The row shows what was written; `committed` when it was we who wrote it.
-    fn row_took(&mut self, flight: &Flight, committed: Option<Steady>) {
+    /// The row shows what was to be written. Where another client had written it, what was found then
+    /// is newer all the same than any reading that started before, and than a crash before.
+    fn row_took(&mut self, flight: &Flight, committed: Steady) {
         self.repeats.works(&refusal(&flight.row));
         let heir = self.by_row.get(&flight.row).copied();
         let Some(streamer) = heir.and_then(|key| self.streamers.get_mut(&key)) else { return };
@@ -176,9 +178,7 @@ impl Monitor {
             table.settled = None;
             table.overruled = 0;
         }
-        if let Some(committed) = committed {
-            table.confirmed = Some((flight.status, committed));
-        }
+        table.confirmed = Some((flight.status, committed));
     }
 
     /// R21: locked, or suppressed without a word.

@@ -1,0 +1,67 @@
+//! The core in a simulated world: whole days in moments, each made by a seed.
+//!
+//! First faults, and nothing wrong may be written; then calm, and every row must come right.
+//! `SIMULATE_SEEDS=N` runs so many days, `SIMULATE_SEED=n` runs one and tells its end.
+
+mod agenda;
+mod api;
+mod database;
+mod faults;
+mod judge;
+mod profile;
+mod push;
+mod run;
+mod words;
+mod world;
+
+use kick_monitor::domain::time::Timestamp;
+use run::live_through;
+
+/// 2026-10-01T00:00:00Z, when every simulated day begins by our clock.
+const MIDNIGHT: Timestamp = Timestamp::constant(1_790_812_800, 0);
+const SEEDS: u64 = 200;
+/// How much of a transcript is shown.
+const LINES: usize = 60;
+
+#[test]
+fn whatever_happens_the_table_is_not_wrong_and_comes_right() {
+    if let Some(seed) = number("SIMULATE_SEED") {
+        let day = live_through(seed, true);
+        assert!(day.wrong.is_none(), "{}", story(seed, &day));
+        return;
+    }
+    let seeds = number("SIMULATE_SEEDS").unwrap_or(SEEDS);
+    // Two halves, one for each of two processors.
+    let half = |odd: u64| (1..=seeds).filter(move |seed| seed % 2 == odd).map(fails).collect::<Vec<_>>();
+    let (mut even, odd) = std::thread::scope(|scope| {
+        let odd = scope.spawn(|| half(1));
+        (half(0), odd.join().expect("a half of the days"))
+    });
+    even.extend(odd);
+    let writes: usize = even.iter().map(|(_, writes)| writes).sum();
+    let wrong: Vec<u64> = even.iter().filter_map(|(seed, _)| *seed).collect();
+    if let Some(seed) = wrong.iter().min() {
+        panic!("{} of {seeds} days went wrong: {wrong:?}\n{}", wrong.len(), story(*seed, &live_through(*seed, true)));
+    }
+    assert!(writes as u64 >= seeds * 20, "only {writes} writes in {seeds} days: the world is too quiet to prove anything");
+}
+
+/// The seed, if its day goes wrong, and how much was written.
+fn fails(seed: u64) -> (Option<u64>, usize) {
+    let day = live_through(seed, false);
+    (day.wrong.map(|_| seed), day.writes)
+}
+
+fn story(seed: u64, day: &run::Outcome) -> String {
+    let end = day.transcript.len().saturating_sub(LINES).max(1);
+    format!(
+        "{}\n{}\n{}\nreplay: SIMULATE_SEED={seed} cargo test --test tests simulate",
+        day.transcript.first().map_or("", String::as_str),
+        day.transcript[end.min(day.transcript.len())..].join("\n"),
+        day.wrong.as_deref().unwrap_or("nothing went wrong"),
+    )
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|value| value.parse().expect("a number of seeds"))
+}
