@@ -131,6 +131,11 @@ impl Asking {
         }
     }
 
+    /// All of a queue, which is then empty.
+    pub(super) fn empty(&mut self, queue: Queue) -> BTreeSet<Key> {
+        self.queues.remove(&queue).unwrap_or_default()
+    }
+
     pub(super) fn forget(&mut self, key: Key) {
         for queued in self.queues.values_mut() {
             queued.remove(&key);

@@ -84,6 +84,15 @@ impl Monitor {
         }
     }
 
+    /// Kick has no `/livestreams` any more: the website is left for ids. Whom it was to be asked about
+    /// is still to be compared.
+    pub(super) fn reveal_no_more(&mut self) {
+        for key in self.asking.empty(Queue::Reveal) {
+            self.asking.put(Queue::Routine, key);
+            self.look_up(key);
+        }
+    }
+
     fn check_configured(&mut self, now: Now, key: Key) {
         let Some(streamer) = self.streamers.get(&key) else { return };
         let (Some(configured), Some(actual)) = (streamer.ids.configured_channel, streamer.ids.channel) else { return };

@@ -59,6 +59,9 @@ impl Monitor {
             (Asker::Api, FailureKind::NotFound) if flight.endpoint != Endpoint::Channels => {
                 self.asking.gone.insert(flight.endpoint);
                 self.asking.put_back(flight);
+                if flight.endpoint == Endpoint::Livestreams {
+                    self.reveal_no_more();
+                }
                 return self.say_failure(now, flight.endpoint, failure, Duration::ZERO);
             }
             _ => {}

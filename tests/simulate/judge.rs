@@ -94,17 +94,27 @@ impl Judge {
         }
         self.emptied = false;
         let busy: BTreeSet<&RowId> = self.in_flight.values().map(|write| &write.row).collect();
-        let mut before = std::mem::take(&mut self.rows);
-        for row in read.rows.iter().filter(|row| Slug::from_username(&row.username).is_ok()) {
-            let fresh = Known { username: row.username.clone(), shown: Some(row.shown), committed: None, last: None };
-            let known = before.remove(&row.id).filter(|known| name(&known.username) == name(&row.username));
-            let mut known = known.unwrap_or(fresh);
-            known.username.clone_from(&row.username);
-            let outdated = known.committed.is_some_and(|at| read.started.0 <= at);
-            if !outdated && !busy.contains(&row.id) && known.shown.is_some() {
-                known.shown = Some(row.shown);
+        let present: BTreeSet<&RowId> = read.rows.iter().map(|row| &row.id).collect();
+        self.rows.retain(|id, _| present.contains(id));
+        for row in &read.rows {
+            let known = self.rows.get_mut(&row.id);
+            let same = |known: &&mut Known| known.username == row.username || name(&known.username) == name(&row.username);
+            match known.filter(same) {
+                Some(known) => {
+                    known.username.clone_from(&row.username);
+                    let outdated = known.committed.is_some_and(|at| read.started.0 <= at);
+                    if !outdated && !busy.contains(&row.id) && known.shown.is_some() {
+                        known.shown = Some(row.shown);
+                    }
+                }
+                None if name(&row.username).is_none() => {
+                    self.rows.remove(&row.id);
+                }
+                None => {
+                    let known = Known { username: row.username.clone(), shown: Some(row.shown), committed: None, last: None };
+                    self.rows.insert(row.id.clone(), known);
+                }
             }
-            self.rows.insert(row.id.clone(), known);
         }
     }
 

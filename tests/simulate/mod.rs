@@ -32,24 +32,27 @@ fn whatever_happens_the_table_is_not_wrong_and_comes_right() {
     }
     let seeds = number("SIMULATE_SEEDS").unwrap_or(SEEDS);
     // Two halves, one for each of two processors.
-    let half = |odd: u64| (1..=seeds).filter(move |seed| seed % 2 == odd).map(fails).collect::<Vec<_>>();
-    let (mut even, odd) = std::thread::scope(|scope| {
+    let half = |odd: u64| (1..=seeds).filter(move |seed| seed % 2 == odd).map(outcome).collect::<Vec<_>>();
+    let (mut days, odd) = std::thread::scope(|scope| {
         let odd = scope.spawn(|| half(1));
         (half(0), odd.join().expect("a half of the days"))
     });
-    even.extend(odd);
-    let writes: usize = even.iter().map(|(_, writes)| writes).sum();
-    let wrong: Vec<u64> = even.iter().filter_map(|(seed, _)| *seed).collect();
-    if let Some(seed) = wrong.iter().min() {
-        panic!("{} of {seeds} days went wrong: {wrong:?}\n{}", wrong.len(), story(*seed, &live_through(*seed, true)));
+    days.extend(odd);
+    days.sort_by_key(|(seed, _, _)| *seed);
+    let wrong: Vec<String> =
+        days.iter().filter_map(|(seed, wrong, _)| Some(format!("seed {seed}: {}", wrong.as_ref()?))).collect();
+    if let Some((seed, _, _)) = days.iter().find(|(_, wrong, _)| wrong.is_some()) {
+        let story = story(*seed, &live_through(*seed, true));
+        panic!("{} of {seeds} days went wrong:\n{}\n{story}", wrong.len(), wrong.join("\n"));
     }
-    assert!(writes as u64 >= seeds * 20, "only {writes} writes in {seeds} days: the world is too quiet to prove anything");
+    let writes: usize = days.iter().map(|(_, _, writes)| writes).sum();
+    assert!(writes as u64 >= seeds * 20, "only {writes} writes in {seeds} days: too quiet a world to prove anything");
 }
 
-/// The seed, if its day goes wrong, and how much was written.
-fn fails(seed: u64) -> (Option<u64>, usize) {
+/// A seed, what went wrong in its day, if anything, and how much was written.
+fn outcome(seed: u64) -> (u64, Option<String>, usize) {
     let day = live_through(seed, false);
-    (day.wrong.map(|_| seed), day.writes)
+    (seed, day.wrong, day.writes)
 }
 
 fn story(seed: u64, day: &run::Outcome) -> String {

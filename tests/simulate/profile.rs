@@ -57,7 +57,7 @@ impl Profile {
             }
         }
         Profile {
-            streamers: agenda.pick(&[1, 2, 4, 6, 8, 12, 30]).unwrap_or(1),
+            streamers: agenda.pick(&[1, 2, 3, 4, 5, 6, 8, 12]).unwrap_or(1),
             lag: agenda.pick(&[0, 5, 20, 60]).map(Duration::from_secs).unwrap_or_default(),
             lies: if lie == 0 { 0.5 } else { 0.0 },
             omits: if lie == 1 { 0.1 } else { 0.0 },
@@ -75,7 +75,7 @@ impl Profile {
             wrong_hints: agenda.odds(0.2),
             faults,
             settings: Profile::settings(agenda),
-            poll: agenda.secs(5, 20),
+            poll: agenda.secs(10, 30),
         }
     }
 
