@@ -15,7 +15,7 @@ pub(super) struct Asking {
     pub(super) budget: Budget,
     queues: BTreeMap<Queue, BTreeSet<Key>>,
     /// Parts of requests that Kick refused as a whole.
-    pieces: Vec<(Kind, Vec<Key>)>,
+    pieces: Vec<(Queue, Kind, Vec<Key>)>,
     flights: BTreeMap<Asker, Flight>,
     next: u64,
     pub(super) api_backoff: Backoff,
@@ -172,7 +172,7 @@ impl Asking {
         }
         let keys: Vec<Key> = flight.keys.iter().map(|(key, _)| *key).collect();
         let (left, right) = keys.split_at(keys.len() / 2);
-        self.pieces.extend([(flight.kind, left.to_vec()), (flight.kind, right.to_vec())]);
+        self.pieces.extend([left, right].map(|half| (flight.queue, flight.kind, half.to_vec())));
         Some(())
     }
 
@@ -236,11 +236,11 @@ impl Monitor {
     }
 
     fn ask_api(&mut self, now: Now) {
-        while let Some((kind, keys)) = self.asking.pieces.pop() {
+        while let Some((queue, kind, keys)) = self.asking.pieces.pop() {
             if !self.asking.may_ask(now.steady, Asker::Api, Class::Fresh) {
-                return self.asking.pieces.push((kind, keys));
+                return self.asking.pieces.push((queue, kind, keys));
             }
-            if self.send_question(now, Queue::Fresh, kind, keys) {
+            if self.send_question(now, queue, kind, keys) {
                 return;
             }
         }
@@ -318,6 +318,11 @@ impl Monitor {
         [Endpoint::UsersLivestreams, Endpoint::Livestreams]
             .into_iter()
             .find(|endpoint| !self.asking.gone.contains(endpoint))
+    }
+
+    /// Whether there is one.
+    pub(super) fn has_live_list(&self) -> bool {
+        self.live_list().is_some()
     }
 
     /// Whether `/livestreams` can be asked for a channel id.

@@ -104,6 +104,7 @@ impl Monitor {
             }
             self.compared(now, *key);
         }
+        self.look_until_settled(now, flight);
     }
 
     fn say_failure(&mut self, now: Now, endpoint: Endpoint, failure: &Failure, retry_in: Duration) {
@@ -189,20 +190,28 @@ impl Monitor {
             }
             (_, Endpoint::Website) => false,
             (_, Endpoint::Livestreams | Endpoint::UsersLivestreams) => {
-                let Some(streamer) = self.streamers.get(&key) else { return false };
-                let long = streamer.vanished.is_some_and(|since| now.steady.since(since) >= VANISHED);
-                if long && streamer.belief.status == Some(Status::Online) {
-                    self.routine.corrected += 1;
-                    self.believe(now, key, Status::Offline, Source::Sweep, now.steady);
-                }
+                self.missing_for_long(now, key);
                 true
             }
             (_, Endpoint::Channels) => {
                 if let Some(streamer) = self.streamers.get_mut(&key) {
                     streamer.vanished.get_or_insert(now.steady);
                 }
+                if !self.has_live_list() {
+                    // Kick has no list left that could bear it out.
+                    self.missing_for_long(now, key);
+                }
                 false
             }
+        }
+    }
+
+    fn missing_for_long(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.streamers.get(&key) else { return };
+        let long = streamer.vanished.is_some_and(|since| now.steady.since(since) >= VANISHED);
+        if long && streamer.belief.status == Some(Status::Online) {
+            self.routine.corrected += 1;
+            self.believe(now, key, Status::Offline, Source::Sweep, now.steady);
         }
     }
 
