@@ -1,7 +1,8 @@
 //! The core in a simulated world: whole days in moments, each made by a seed.
 //!
 //! First faults, and nothing wrong may be written; then calm, and every row must come right.
-//! `SIMULATE_SEEDS=N` runs so many days, `SIMULATE_SEED=n` runs one and tells its end.
+//! `SIMULATE_SEEDS=N` runs so many days, `SIMULATE_SEED=n` runs one and tells the
+//! last `SIMULATE_LINES=n` lines of it.
 
 mod agenda;
 mod api;
@@ -21,7 +22,7 @@ use run::live_through;
 const MIDNIGHT: Timestamp = Timestamp::constant(1_790_812_800, 0);
 const SEEDS: u64 = 200;
 /// How much of a transcript is shown.
-const LINES: usize = 60;
+const LINES: u64 = 60;
 
 #[test]
 fn whatever_happens_the_table_is_not_wrong_and_comes_right() {
@@ -56,7 +57,7 @@ fn outcome(seed: u64) -> (u64, Option<String>, usize) {
 }
 
 fn story(seed: u64, day: &run::Outcome) -> String {
-    let end = day.transcript.len().saturating_sub(LINES).max(1);
+    let end = day.transcript.len().saturating_sub(number("SIMULATE_LINES").unwrap_or(LINES) as usize).max(1);
     format!(
         "{}\n{}\n{}\nreplay: SIMULATE_SEED={seed} cargo test --test tests simulate",
         day.transcript.first().map_or("", String::as_str),

@@ -117,7 +117,12 @@ impl Profile {
     /// How long a row may be wrong after the last thing that excuses it: a sweep and its confirmation;
     /// with push, also a hold, and up to ten minutes where late push and a restart meet (RULES R7).
     pub(super) fn bound(&self) -> Duration {
-        let looks = if self.lies + self.omits + self.blanks > 0.0 { 300 } else { 45 };
+        // A blank answer can make a name unknown, which is asked about again after ten minutes.
+        let looks = match (self.blanks > 0.0, self.lies + self.omits > 0.0) {
+            (true, _) => 1_500,
+            (false, true) => 300,
+            (false, false) => 45,
+        };
         let sweep = self.settings.sweep + self.lag + Duration::from_secs(looks);
         if self.deaf { sweep } else { sweep + self.settings.hold + Duration::from_secs(600) }
     }
