@@ -232,6 +232,7 @@ impl Monitor {
         streamer.heard = None;
         streamer.broadcast = Broadcasts::default();
         streamer.found_offline = None;
+        streamer.found = None;
         let shown: Shown = streamer.table.shown;
         streamer.believe_table(shown, now);
         let name = streamer.name.clone();

@@ -111,6 +111,7 @@ impl Monitor {
             heard: None,
             broadcast: Broadcasts::default(),
             found_offline: None,
+            found: None,
             doubt: None,
             vanished: None,
             table: Table::new(row.shown),

@@ -5,7 +5,9 @@
 use crate::domain::ask::Endpoint;
 use crate::domain::row::Shown;
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Source, Status, Steady, UserId, time::Timestamp};
-use crate::monitor::times::{CLOCK_MARGIN, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH, STALE_LIVE, UNCONFIRMED_GRACE};
+use crate::monitor::times::{
+    CLOCK_MARGIN, ENDPOINT_LAG, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH, STALE_LIVE, UNCONFIRMED_GRACE,
+};
 use std::time::Duration;
 
 /// How many ended broadcasts are remembered for each streamer.
@@ -28,6 +30,8 @@ pub(crate) struct Streamer {
     pub broadcast: Broadcasts,
     /// When the request that last found the streamer Offline started, in Kick's time.
     pub found_offline: Option<Timestamp>,
+    /// What the API tells at present, by the answers that counted.
+    pub found: Option<Found>,
     /// A change that waits for a second look.
     pub doubt: Option<Doubt>,
     /// Since when the streamer is missing from every endpoint.
@@ -83,6 +87,16 @@ pub(crate) struct Heard {
     pub kick_at: Timestamp,
     /// It came through an id that Kick confirmed, so the hold applies.
     pub held: bool,
+}
+
+/// What the API began to tell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub status: Status,
+    /// When the first request started whose answer told so.
+    pub at: Steady,
+    /// When the broadcast began that runs, or that ended.
+    pub start: Option<Timestamp>,
 }
 
 /// The broadcasts that push told of.
@@ -206,6 +220,9 @@ impl Streamer {
         if believed == seen.status {
             return Weight::Agrees;
         }
+        if let Some(at) = self.trails_until(seen, hold) {
+            return Weight::NotBefore(at);
+        }
         match (&self.doubt, seen.status) {
             (Some(doubt), status) if doubt.first.status == status => {
                 if doubt.settled_by(seen) {
@@ -248,6 +265,35 @@ impl Streamer {
         match &self.doubt {
             Some(doubt) if doubt.elsewhere && doubt.first.status == Status::Online => None,
             _ => Some(Weight::Doubts { elsewhere: true }),
+        }
+    }
+
+    /// R7 among the endpoints: one may still show what another has already seen end, and not yet what
+    /// another has seen begin. Until when that may be so; None: the observation is news.
+    fn trails_until(&self, seen: &Observation, hold: Duration) -> Option<Steady> {
+        let found = self.found.filter(|found| found.status != seen.status)?;
+        let until = found.at + ENDPOINT_LAG.min(hold);
+        let began_since = match (found.start, seen.start) {
+            (Some(ended), Some(start)) => later_by(start, ended) > SAME_BROADCAST,
+            _ => false,
+        };
+        (seen.started < until && !began_since).then_some(until)
+    }
+
+    /// Remembers what an observation that counts says of the broadcast.
+    pub(crate) fn note(&mut self, seen: &Observation) {
+        let known = self.broadcast.start;
+        match seen.status {
+            Status::Online => self.broadcast.seen_running(seen.start),
+            Status::Offline => {
+                self.broadcast.seen_none();
+                self.found_offline = self.found_offline.max(Some(seen.kick_started));
+            }
+        }
+        let start = seen.start.or(known);
+        match &self.found {
+            Some(found) if found.status == seen.status && found.start == self.broadcast.start.or(found.start) => {}
+            _ => self.found = Some(Found { status: seen.status, at: seen.started, start }),
         }
     }
 

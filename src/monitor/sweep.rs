@@ -279,15 +279,9 @@ impl Monitor {
         if seen.explicit {
             streamer.vanished = None;
         }
-        match seen.status {
-            Status::Online => {
-                streamer.broadcast.seen_running(seen.start);
-                self.reveal_channel(key);
-            }
-            Status::Offline => {
-                streamer.broadcast.seen_none();
-                streamer.found_offline = streamer.found_offline.max(Some(seen.kick_started));
-            }
+        streamer.note(seen);
+        if seen.status == Status::Online {
+            self.reveal_channel(key);
         }
     }
 

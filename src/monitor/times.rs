@@ -27,6 +27,9 @@ pub(crate) const STALE_LIVE: Duration = secs(600);
 pub(crate) const UNCONFIRMED_GRACE: Duration = secs(15);
 /// R6: a streamer missing everywhere for this long is offline.
 pub(crate) const VANISHED: Duration = secs(600);
+/// R7: so far one endpoint of the API trails another (KICK.md §5.4): what the one told first, the other
+/// cannot contradict for so long.
+pub(crate) const ENDPOINT_LAG: Duration = secs(60);
 /// R11: how long push may come after the sweep.
 pub(crate) const PUSH_GRACE: Duration = secs(10);
 /// R11: so many missed in a row mean that push is dead.

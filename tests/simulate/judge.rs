@@ -146,11 +146,10 @@ impl Judge {
             let Some(write) = self.in_flight.remove(id) else { continue };
             let Some(known) = self.rows.get_mut(&write.row) else { continue };
             match result {
-                WriteResult::Written => {
+                WriteResult::Written | WriteResult::AlreadySo => {
                     known.shown = Some(Shown::Known(write.status));
                     known.committed = Some(written.at.steady.0);
                 }
-                WriteResult::AlreadySo => known.shown = Some(Shown::Known(write.status)),
                 _ => {}
             }
         }
