@@ -78,7 +78,14 @@ impl Api {
         Input::AskerStarted(asker)
     }
 
-    pub(super) fn step(&mut self, step: Step, kick: &Kick, finished: Now, profile: &Profile, agenda: &mut Agenda) -> Option<Input> {
+    pub(super) fn step(
+        &mut self,
+        step: Step,
+        kick: &Kick,
+        finished: Now,
+        profile: &Profile,
+        agenda: &mut Agenda,
+    ) -> Option<Input> {
         match step {
             Step::Reach(asker, request, started, takes) => {
                 let result = self.result(&request.query, kick, profile, agenda);
@@ -105,7 +112,13 @@ impl Api {
         }
     }
 
-    fn result(&mut self, query: &Query, kick: &Kick, profile: &Profile, agenda: &mut Agenda) -> Result<Vec<Seen>, Failure> {
+    fn result(
+        &mut self,
+        query: &Query,
+        kick: &Kick,
+        profile: &Profile,
+        agenda: &mut Agenda,
+    ) -> Result<Vec<Seen>, Failure> {
         let endpoint = query.endpoint();
         if self.gone.contains(&endpoint) {
             return Err(failure(FailureKind::NotFound));
@@ -154,7 +167,13 @@ impl Api {
         kick.streamers[n].at(*caught_up)
     }
 
-    fn website(&mut self, slug: &Slug, kick: &Kick, profile: &Profile, agenda: &mut Agenda) -> Result<Vec<Seen>, Failure> {
+    fn website(
+        &mut self,
+        slug: &Slug,
+        kick: &Kick,
+        profile: &Profile,
+        agenda: &mut Agenda,
+    ) -> Result<Vec<Seen>, Failure> {
         let Some(n) = kick.by_slug(slug) else { return Err(failure(FailureKind::NotFound)) };
         match agenda.chance.u32(..10) {
             0..2 => Err(failure(FailureKind::Blocked)),

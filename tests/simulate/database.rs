@@ -191,7 +191,8 @@ impl Database {
     /// The server crashes: what it had confirmed within the last moments is undone.
     pub(super) fn crash(&mut self, agenda: &mut Agenda) -> Vec<Input> {
         let kept = agenda.now.saturating_sub(agenda.between(Duration::ZERO, Duration::from_secs(3)));
-        while let Some((_, row, before)) = self.commits.pop_if(|(at, _, _)| *at > kept) {
+        let safe = self.commits.iter().take_while(|(at, _, _)| *at <= kept).count();
+        for (_, row, before) in self.commits.drain(safe..).rev() {
             if let Some(record) = self.rows.get_mut(&row) {
                 record.row.shown = before;
                 record.touched = agenda.now;

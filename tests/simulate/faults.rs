@@ -4,9 +4,9 @@ use super::agenda::{Agenda, Happening};
 use super::database::any_status;
 use super::profile::Profile;
 use super::run::Day;
+use kick_monitor::domain::Steady;
 use kick_monitor::domain::ask::Endpoint;
 use kick_monitor::domain::row::Shown;
-use kick_monitor::domain::Steady;
 use kick_monitor::monitor::{Asker, Input};
 use std::time::Duration;
 
@@ -106,11 +106,13 @@ impl Day {
                 }
             }
             Fault::DatabaseAway => {
-                self.database.down_until = agenda.now + if agenda.odds(0.7) { agenda.secs(1, 60) } else { agenda.secs(60, 3_600) };
+                self.database.down_until =
+                    agenda.now + if agenda.odds(0.7) { agenda.secs(1, 60) } else { agenda.secs(60, 3_600) };
                 return self.database.break_connections(agenda);
             }
             Fault::DatabaseCrashed => {
-                self.database.down_until = agenda.now + agenda.pick(&[0, 0, 1, 5, 60]).map(Duration::from_secs).unwrap_or_default();
+                self.database.down_until =
+                    agenda.now + agenda.pick(&[0, 0, 1, 5, 60]).map(Duration::from_secs).unwrap_or_default();
                 return self.database.crash(agenda);
             }
             Fault::SecondInstance | Fault::HandEdit => self.edit_status(fault),

@@ -98,7 +98,8 @@ impl Judge {
         self.rows.retain(|id, _| present.contains(id));
         for row in &read.rows {
             let known = self.rows.get_mut(&row.id);
-            let same = |known: &&mut Known| known.username == row.username || name(&known.username) == name(&row.username);
+            let same =
+                |known: &&mut Known| known.username == row.username || name(&known.username) == name(&row.username);
             match known.filter(same) {
                 Some(known) => {
                     known.username.clone_from(&row.username);
@@ -111,7 +112,8 @@ impl Judge {
                     self.rows.remove(&row.id);
                 }
                 None => {
-                    let known = Known { username: row.username.clone(), shown: Some(row.shown), committed: None, last: None };
+                    let known =
+                        Known { username: row.username.clone(), shown: Some(row.shown), committed: None, last: None };
                     self.rows.insert(row.id.clone(), known);
                 }
             }
@@ -119,7 +121,9 @@ impl Judge {
     }
 
     fn hear_answer(&mut self, answer: &Answer, kick: &Kick) {
-        let Some(asker) = self.asked.iter().find(|(_, asked)| asked.id == answer.id).map(|(asker, _)| *asker) else { return };
+        let Some(asker) = self.asked.iter().find(|(_, asked)| asked.id == answer.id).map(|(asker, _)| *asker) else {
+            return;
+        };
         let Some(asked) = self.asked.remove(&asker) else { return };
         let Ok(seen) = &answer.result else { return };
         for entry in seen {
@@ -168,7 +172,13 @@ impl Judge {
     }
 
     /// The machine says this: what is wrong with it, if anything.
-    pub(super) fn check(&mut self, now: Duration, output: &Output, kick: &Kick, profile: &Profile) -> Result<(), String> {
+    pub(super) fn check(
+        &mut self,
+        now: Duration,
+        output: &Output,
+        kick: &Kick,
+        profile: &Profile,
+    ) -> Result<(), String> {
         match output {
             Output::Write(write) => self.check_write(now, write, kick, profile),
             Output::Ask(asker, request) => self.check_ask(now, *asker, request, kick),
@@ -218,13 +228,17 @@ impl Judge {
         let shown = known.shown;
         let before = known.last.replace((now, write.status));
         self.in_flight.insert(write.id, write.clone());
+        if profile.wrong_hints {
+            // Push through a channel id that the table gives is believed until Kick states another (R12).
+            return Ok(());
+        }
         let Some(n) = kick.by_username(&write.username) else {
             return Err(format!("nothing can be known of {:?}", write.username));
         };
         let repeated = before.is_some_and(|(_, status)| status == write.status);
         // R13: from Unknown one answer is enough, and it may be a lie.
         let first = before.is_none() && shown == Some(Shown::Unknown) && !profile.honest();
-        if kick.streamers[n].now().status() == write.status || repeated || first || profile.wrong_hints {
+        if kick.streamers[n].now().status() == write.status || repeated || first {
             return Ok(());
         }
         self.check_flap(n, write, before, kick, profile)?;
@@ -233,7 +247,14 @@ impl Judge {
 
     /// R7, R9: what was rightly written is not taken back while nothing changed, as long as the API
     /// only trails and push is only lost, late, repeated or out of order.
-    fn check_flap(&self, n: usize, write: &Write, before: Option<(Duration, Status)>, kick: &Kick, profile: &Profile) -> Result<(), String> {
+    fn check_flap(
+        &self,
+        n: usize,
+        write: &Write,
+        before: Option<(Duration, Status)>,
+        kick: &Kick,
+        profile: &Profile,
+    ) -> Result<(), String> {
         let streamer = &kick.streamers[n];
         let right_before = before.is_some_and(|(at, _)| streamer.since() <= at);
         if right_before && profile.honest() && self.confirmed.contains(&streamer.user) {
@@ -244,7 +265,14 @@ impl Judge {
 
     /// A status that has not been true for longer than any evidence is late is never written, unless the
     /// machine was not told otherwise.
-    fn check_false(&self, now: Duration, n: usize, write: &Write, kick: &Kick, profile: &Profile) -> Result<(), String> {
+    fn check_false(
+        &self,
+        now: Duration,
+        n: usize,
+        write: &Write,
+        kick: &Kick,
+        profile: &Profile,
+    ) -> Result<(), String> {
         let streamer = &kick.streamers[n];
         if streamer.has_been(write.status, now.saturating_sub(profile.stale())) {
             return Ok(());
@@ -255,12 +283,24 @@ impl Judge {
         if told < 3 || explicit == 0 {
             return Ok(());
         }
-        Err(format!("row {} is {:?} since {:?}, not {}", write.row, streamer.now(), streamer.since(), write.status.word()))
+        Err(format!(
+            "row {} is {:?} since {:?}, not {}",
+            write.row,
+            streamer.now(),
+            streamer.since(),
+            write.status.word()
+        ))
     }
 
     /// Compares the table with the truth. `bound`: how long a row may be wrong after the last thing that
     /// excuses it; `excused`: when the whole world was last to blame.
-    pub(super) fn inspect(now: Duration, kick: &Kick, database: &Database, bound: Duration, excused: Duration) -> Result<(), String> {
+    pub(super) fn inspect(
+        now: Duration,
+        kick: &Kick,
+        database: &Database,
+        bound: Duration,
+        excused: Duration,
+    ) -> Result<(), String> {
         for (id, record) in &database.rows {
             let Some(n) = kick.by_username(&record.row.username) else { continue };
             let streamer = &kick.streamers[n];
@@ -269,7 +309,13 @@ impl Judge {
             let since = streamer.since().max(record.touched).max(excused) + vanished;
             let truth = Shown::Known(streamer.now().status());
             if record.row.shown != truth && now > (since + bound).max(withheld) {
-                return Err(format!("row {id} shows {:?}, but {} is {:?} since {:?}", record.row.shown, streamer.slug, streamer.now(), streamer.since()));
+                return Err(format!(
+                    "row {id} shows {:?}, but {} is {:?} since {:?}",
+                    record.row.shown,
+                    streamer.slug,
+                    streamer.now(),
+                    streamer.since()
+                ));
             }
         }
         Ok(())

@@ -111,7 +111,9 @@ impl Profile {
     /// How old the freshest evidence of a change may be when it is believed: the API's lag, the longest
     /// answer and a pause, and push that comes late.
     pub(super) fn stale(&self) -> Duration {
-        self.lag + Duration::from_secs(20) + if self.tardy > 0.0 || self.repeats > 0.0 { self.late } else { Duration::ZERO }
+        self.lag
+            + Duration::from_secs(20)
+            + if self.tardy > 0.0 || self.repeats > 0.0 { self.late } else { Duration::ZERO }
     }
 
     /// How long a row may be wrong after the last thing that excuses it: a sweep and its confirmation;

@@ -97,7 +97,8 @@ impl Realtime {
                 Some(Input::Link(id, LinkEvent::Connected))
             }
             Step::Acknowledge(id, life, channel) => {
-                let link = self.links.get_mut(&id).filter(|link| link.life == life && link.wanted.contains(&channel))?;
+                let link =
+                    self.links.get_mut(&id).filter(|link| link.life == life && link.wanted.contains(&channel))?;
                 if agenda.odds(profile.unsubscribed) {
                     let pause = agenda.secs(1, 60);
                     agenda.after(pause, Happening::Push(Step::Acknowledge(id, life, channel)));
@@ -153,7 +154,8 @@ impl Realtime {
             let times = if agenda.odds(profile.repeats) { 2 } else { 1 };
             for time in 0..times {
                 let late = time == 1 || agenda.odds(profile.tardy);
-                let delay = agenda.between(Duration::from_millis(50), if late { profile.late } else { Duration::from_secs(1) });
+                let delay =
+                    agenda.between(Duration::from_millis(50), if late { profile.late } else { Duration::from_secs(1) });
                 agenda.after(delay, Happening::Push(Step::Deliver(*id, link.life, channel, what.clone())));
             }
         }

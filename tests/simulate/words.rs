@@ -12,7 +12,12 @@ pub(super) fn input(input: &Input) -> String {
         Input::Answer(answer) => match &answer.result {
             Ok(seen) => {
                 let seen = seen.iter().map(|seen| format!("{:?}={:?}/{:?}", seen.user, seen.liveness, seen.channel));
-                format!("Answer {} of {:.3}: {}", answer.id.0, answer.started.steady.0.as_secs_f64(), seen.collect::<Vec<_>>().join(" "))
+                format!(
+                    "Answer {} of {:.3}: {}",
+                    answer.id.0,
+                    answer.started.steady.0.as_secs_f64(),
+                    seen.collect::<Vec<_>>().join(" ")
+                )
             }
             Err(failure) => format!("Answer {}: {failure:?}", answer.id.0),
         },

@@ -52,7 +52,8 @@ impl Moment {
 
 impl Kick {
     pub(super) fn new(count: usize, skew: jiff::SignedDuration, agenda: &mut Agenda) -> Kick {
-        let mut kick = Kick { streamers: Vec::new(), frozen: false, midnight: super::MIDNIGHT + skew, next_livestream: 100 };
+        let mut kick =
+            Kick { streamers: Vec::new(), frozen: false, midnight: super::MIDNIGHT + skew, next_livestream: 100 };
         for n in 0..count {
             let streamer = Streamer {
                 slug: slug(n),
