@@ -134,6 +134,10 @@ impl Monitor {
                 }
                 _ => asked_user.and_then(|user| by_user.get(&user).copied()),
             };
+            if let (Some(_), Some(streamer)) = (entry, self.streamers.get_mut(key)) {
+                // R6: whoever is named has not vanished, whatever is said of them.
+                streamer.vanished = None;
+            }
             let same = match entry {
                 Some(entry) => self.take_identity(now, *key, entry, flight.kind),
                 None => self.take_missing(now, *key, flight),
@@ -276,9 +280,6 @@ impl Monitor {
     /// Remembers what an observation that counts says of the broadcast.
     fn note(&mut self, key: Key, seen: &Observation) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        if seen.explicit {
-            streamer.vanished = None;
-        }
         streamer.note(seen);
         if seen.status == Status::Online {
             self.reveal_channel(key);
