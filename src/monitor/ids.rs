@@ -140,7 +140,7 @@ impl Monitor {
         }
         let channelless = self.streamers.get(&key).is_some_and(|streamer| streamer.ids.channel.is_none());
         match seen.channel {
-            Some(SeenChannel::Stated(channel)) => self.confirm_channel(now, key, channel),
+            Some(SeenChannel::Stated(channel)) => self.confirm_for_all(now, key, channel),
             Some(SeenChannel::Banner(channel)) if channelless => self.switch_channel(key, channel, false),
             Some(SeenChannel::Banner(_)) | None => {}
         }
@@ -151,6 +151,18 @@ impl Monitor {
     fn known_again(&mut self, key: Key) {
         if let Some(streamer) = self.streamers.get(&key) {
             self.repeats.works(&unknown(&streamer.row));
+        }
+    }
+
+    /// R16: what Kick states of a streamer holds for every row that names them, or push would be
+    /// believed by one and doubted by the other.
+    fn confirm_for_all(&mut self, now: Now, key: Key, channel: ChannelId) {
+        self.confirm_channel(now, key, channel);
+        let Some(user) = self.streamers.get(&key).and_then(|streamer| streamer.ids.user) else { return };
+        let mut others = self.by_channel.get(&channel).cloned().unwrap_or_default();
+        others.retain(|other| *other != key && self.streamers.get(other).is_some_and(|s| s.ids.user == Some(user)));
+        for other in others {
+            self.confirm_channel(now, other, channel);
         }
     }
 

@@ -93,8 +93,9 @@ pub struct Monitor {
     loaded: bool,
     /// An empty roster that the next read must confirm (RULES R14).
     emptied: bool,
-    /// Kick's clock is this far ahead of ours.
-    kick_ahead: jiff::SignedDuration,
+    /// What Kick's clock showed at our steady zero, once Kick has said what time it is. Counted from
+    /// there, a jump of our wall clock does not matter.
+    kick_zero: Option<jiff::Timestamp>,
     missed_in_a_row: u32,
     last_push: Option<Steady>,
     token_expires: Option<Steady>,
@@ -122,7 +123,7 @@ impl Monitor {
             repeats: Repeats::default(),
             loaded: false,
             emptied: false,
-            kick_ahead: jiff::SignedDuration::ZERO,
+            kick_zero: None,
             missed_in_a_row: 0,
             last_push: None,
             token_expires: None,
@@ -233,9 +234,9 @@ impl Monitor {
         }
     }
 
-    /// Our wall time as Kick's clock would show it.
+    /// The time that Kick's clock would show; ours, as long as Kick has not said any.
     fn kick_time(&self, now: Now) -> jiff::Timestamp {
-        now.wall.checked_add(self.kick_ahead).unwrap_or(now.wall)
+        self.kick_zero.and_then(|zero| zero.checked_add(now.steady.0).ok()).unwrap_or(now.wall)
     }
 }
 

@@ -140,6 +140,8 @@ pub(crate) struct Observation {
     pub endpoint: Endpoint,
     /// How many the request asked about.
     pub batch: usize,
+    /// Kick has no other endpoint left to ask.
+    pub sole: bool,
     /// When the request was sent, and the same in Kick's time.
     pub started: Steady,
     pub kick_started: Timestamp,
@@ -273,10 +275,8 @@ impl Streamer {
     fn trails_until(&self, seen: &Observation, hold: Duration) -> Option<Steady> {
         let found = self.found.filter(|found| found.status != seen.status)?;
         let until = found.at + ENDPOINT_LAG.min(hold);
-        let began_since = match (found.start, seen.start) {
-            (Some(ended), Some(start)) => later_by(start, ended) > SAME_BROADCAST,
-            _ => false,
-        };
+        let starts = found.start.zip(seen.start);
+        let began_since = starts.is_some_and(|(ended, start)| later_by(start, ended) > SAME_BROADCAST);
         (seen.started < until && !began_since).then_some(until)
     }
 
@@ -329,7 +329,7 @@ impl Doubt {
     /// R9, R10: whether the second observation bears the first one out.
     fn settled_by(&self, second: &Observation) -> bool {
         let elsewhere = second.endpoint != self.first.endpoint;
-        let trusted = elsewhere || (!self.elsewhere && second.batch <= SMALL_BATCH);
+        let trusted = elsewhere || ((!self.elsewhere || second.sole) && second.batch <= SMALL_BATCH);
         let explicit = second.status == Status::Online || second.explicit || self.first.explicit;
         trusted && explicit && second.started >= self.first.started + SECOND_LOOK
     }

@@ -17,9 +17,9 @@ impl Monitor {
         if let Some(date) = answer.server_date {
             // The header is cut to whole seconds, half a second too low on average, and was written
             // somewhere between the request and the end of the answer.
-            let middle = answer.finished.wall.duration_since(answer.started.wall) / 2;
-            self.kick_ahead =
-                date.duration_since(answer.started.wall) - middle + jiff::SignedDuration::from_millis(500);
+            let middle = (answer.started.steady.0 + answer.finished.steady.0) / 2;
+            self.kick_zero =
+                date.checked_add(Duration::from_millis(500)).and_then(|date| date.checked_sub(middle)).ok();
         }
         match &answer.result {
             Ok(seen) => {
@@ -179,6 +179,7 @@ impl Monitor {
             explicit,
             endpoint: flight.endpoint,
             batch: flight.batch,
+            sole: !self.has_live_list(),
             started: answer.started.steady,
             kick_started: self.kick_time(answer.started),
         })

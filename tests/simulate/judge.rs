@@ -304,6 +304,10 @@ impl Judge {
         for (id, record) in &database.rows {
             let Some(n) = kick.by_username(&record.row.username) else { continue };
             let streamer = &kick.streamers[n];
+            if streamer.now() == Moment::Banned && record.row.shown == Shown::Unknown {
+                // Kick names them nowhere, so nobody can know.
+                continue;
+            }
             let vanished = if streamer.now() == Moment::Banned { 15 * MINUTE } else { Duration::ZERO };
             let withheld = record.locked_until.max(record.refused_until) + 5 * MINUTE;
             let since = streamer.since().max(record.touched).max(excused) + vanished;
