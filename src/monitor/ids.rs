@@ -2,7 +2,8 @@
 //! what Kick stated once is kept over restarts.
 
 use super::asking::{Kind, Queue};
-use super::streamer::{Broadcasts, Ids};
+use super::broadcasts::Broadcasts;
+use super::streamer::Ids;
 use super::times::UNKNOWN_NAME_PAUSE;
 use super::{Key, Monitor, Output, Timer};
 use crate::domain::ask::{Learned, Seen, SeenChannel};

@@ -33,7 +33,7 @@ impl Monitor {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         let (verdict, status) = match push.what {
             PushKind::Live { livestream, created_at } => (streamer.judge_live(livestream, created_at), Status::Online),
-            PushKind::Stop { livestream } => (streamer.judge_stop(livestream), Status::Offline),
+            PushKind::Stop { livestream } => (streamer.judge_stop(livestream, push.received), Status::Offline),
         };
         // R12: through a suspect id that Kick never confirmed, push is only a question.
         let questionable = streamer.ids.suspect && !streamer.ids.confirmed;

@@ -1,7 +1,8 @@
 //! The roster: who is watched, and what the table shows of them. R13 to R16.
 
+use super::broadcasts::Broadcasts;
 use super::ids::{mismatch, unknown};
-use super::streamer::{Belief, Broadcasts, Ids, Streamer, Table};
+use super::streamer::{Belief, Ids, Streamer, Table};
 use super::times::OVERRULED_MAX;
 use super::writes::refusal;
 use super::{Key, Monitor};

@@ -5,13 +5,11 @@
 use crate::domain::ask::Endpoint;
 use crate::domain::row::Shown;
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Source, Status, Steady, UserId, time::Timestamp};
+use crate::monitor::broadcasts::Broadcasts;
 use crate::monitor::times::{
-    CLOCK_MARGIN, ENDPOINT_LAG, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH, STALE_LIVE, UNCONFIRMED_GRACE,
+    CLOCK_MARGIN, ENDPOINT_LAG, LATE_STOP, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH, STALE_LIVE, UNCONFIRMED_GRACE,
 };
 use std::time::Duration;
-
-/// How many ended broadcasts are remembered for each streamer.
-const ENDED_MAX: usize = 8;
 
 /// One row of the roster and everything known of its streamer.
 #[derive(Debug)]
@@ -34,8 +32,8 @@ pub(crate) struct Streamer {
     pub found: Option<Found>,
     /// A change that waits for a second look.
     pub doubt: Option<Doubt>,
-    /// Since when the streamer is missing from every endpoint.
-    pub vanished: Option<Steady>,
+    /// Since when, and how often, `/channels` left the streamer out while nothing named them.
+    pub vanished: Option<(Steady, u32)>,
     pub table: Table,
 }
 
@@ -97,20 +95,6 @@ pub(crate) struct Found {
     pub at: Steady,
     /// When the broadcast began that runs, or that ended.
     pub start: Option<Timestamp>,
-}
-
-/// The broadcasts that push told of.
-#[derive(Debug, Default)]
-pub(crate) struct Broadcasts {
-    /// The one that is running, if its id is known.
-    pub current: Option<LivestreamId>,
-    pub highest: Option<LivestreamId>,
-    /// The last ones that a stop ended.
-    pub ended: Vec<LivestreamId>,
-    /// When the running one began, by Kick's clock.
-    pub start: Option<Timestamp>,
-    /// When the one that a stop ended had begun.
-    pub ended_start: Option<Timestamp>,
 }
 
 /// What the table is known to show.
@@ -199,12 +183,20 @@ impl Streamer {
 
     /// R2: a stop event. An id that a stop already ended is a repetition: it says nothing of a
     /// broadcast that has begun since, whose own id we may not know.
-    pub(crate) fn judge_stop(&self, livestream: LivestreamId) -> Verdict {
+    ///
+    /// Where the API alone told that a broadcast ended, its stop is still to come: for a while, one that
+    /// is not of the broadcast known to run may be that one, and is only a question.
+    pub(crate) fn judge_stop(&self, livestream: LivestreamId, received: Steady) -> Verdict {
         let seen = &self.broadcast;
         if seen.ended.contains(&livestream) {
             return if self.belief.status == Some(Status::Online) { Verdict::Ask } else { Verdict::Nothing };
         }
-        if seen.current == Some(livestream) || seen.highest.is_none_or(|highest| livestream >= highest) {
+        let known = seen.current == Some(livestream);
+        let due = seen.unheard_end.is_some_and(|at| received.since(at) < LATE_STOP);
+        if due && !known && self.belief.status == Some(Status::Online) {
+            return Verdict::Ask;
+        }
+        if known || seen.highest.is_none_or(|highest| livestream >= highest) {
             Verdict::Believe
         } else {
             Verdict::Nothing
@@ -284,9 +276,9 @@ impl Streamer {
     pub(crate) fn note(&mut self, seen: &Observation) {
         let known = self.broadcast.start;
         match seen.status {
-            Status::Online => self.broadcast.seen_running(seen.start),
+            Status::Online => self.broadcast.seen_running(seen.start, seen.started),
             Status::Offline => {
-                self.broadcast.seen_none();
+                self.broadcast.seen_none(seen.started);
                 self.found_offline = self.found_offline.max(Some(seen.kick_started));
             }
         }
@@ -335,53 +327,6 @@ impl Doubt {
     }
 }
 
-impl Broadcasts {
-    /// A broadcast began.
-    pub(crate) fn begin(&mut self, livestream: LivestreamId, start: Option<Timestamp>) {
-        self.current = Some(livestream);
-        self.highest = self.highest.max(Some(livestream));
-        self.start = start;
-    }
-
-    /// A stop ended this one.
-    pub(crate) fn end(&mut self, livestream: LivestreamId) {
-        self.highest = self.highest.max(Some(livestream));
-        self.remember_ended(livestream);
-        self.current = None;
-        self.ended_start = self.start.take();
-    }
-
-    /// The API says that a broadcast runs that began then. If it is not the one whose id we know, that
-    /// one has ended unheard, and a late stop for it must not end the new one.
-    pub(crate) fn seen_running(&mut self, start: Option<Timestamp>) {
-        let Some(start) = start else { return };
-        let another = self.start.is_some_and(|known| later_by(start, known) > SAME_BROADCAST);
-        if another {
-            if let Some(unheard) = self.current.take() {
-                self.remember_ended(unheard);
-            }
-        }
-        if another || self.start.is_none() {
-            self.start = Some(start);
-        }
-    }
-
-    /// The API says that none runs.
-    pub(crate) fn seen_none(&mut self) {
-        self.current = None;
-        self.start = None;
-    }
-
-    fn remember_ended(&mut self, livestream: LivestreamId) {
-        if !self.ended.contains(&livestream) {
-            if self.ended.len() == ENDED_MAX {
-                self.ended.remove(0);
-            }
-            self.ended.push(livestream);
-        }
-    }
-}
-
 impl Table {
     pub(crate) fn new(shown: Shown) -> Table {
         Table { shown, confirmed: None, overruled: 0, settled: None, set_aside: 0, not_before: Steady::default() }
@@ -389,7 +334,7 @@ impl Table {
 }
 
 /// How much later `a` is than `b`; zero if it is not.
-fn later_by(a: Timestamp, b: Timestamp) -> Duration {
+pub(super) fn later_by(a: Timestamp, b: Timestamp) -> Duration {
     Duration::try_from(a.duration_since(b)).unwrap_or(Duration::ZERO)
 }
 

@@ -2,7 +2,9 @@
 
 use super::asking::{Flight, Kind, Queue};
 use super::streamer::{Doubt, Observation, Weight};
-use super::times::{FLIPS_ALWAYS, FLIPS_SHARE, RETRY_AFTER_MAX, SECOND_LOOK, UNSETTLED_LOOK, VANISHED, WEBSITE_PAUSE};
+use super::times::{
+    FLIPS_ALWAYS, FLIPS_SHARE, RETRY_AFTER_MAX, SECOND_LOOK, UNSETTLED_LOOK, VANISHED, VANISHED_MIN, WEBSITE_PAUSE,
+};
 use super::{Asker, Key, Monitor, Timer};
 use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind, Liveness, Seen};
 use crate::domain::event::Event;
@@ -200,7 +202,7 @@ impl Monitor {
             }
             (_, Endpoint::Channels) => {
                 if let Some(streamer) = self.streamers.get_mut(&key) {
-                    streamer.vanished.get_or_insert(now.steady);
+                    streamer.vanished.get_or_insert((now.steady, 0)).1 += 1;
                 }
                 if !self.has_live_list() {
                     // Kick has no list left that could bear it out.
@@ -213,7 +215,9 @@ impl Monitor {
 
     fn missing_for_long(&mut self, now: Now, key: Key) {
         let Some(streamer) = self.streamers.get(&key) else { return };
-        let long = streamer.vanished.is_some_and(|since| now.steady.since(since) >= VANISHED);
+        let long = streamer
+            .vanished
+            .is_some_and(|(since, times)| times >= VANISHED_MIN && now.steady.since(since) >= VANISHED);
         if long && streamer.belief.status == Some(Status::Online) {
             self.routine.corrected += 1;
             self.believe(now, key, Status::Offline, Source::Sweep, now.steady);

@@ -148,7 +148,7 @@ impl Api {
         for n in asked {
             let moment = self.view(endpoint, n, kick, profile, agenda);
             let live = matches!(moment, Moment::Live(_));
-            let left_out = if lists { !live || agenda.odds(profile.omits) } else { agenda.odds(profile.blanks) };
+            let left_out = if lists { !live || agenda.odds(profile.omits) } else { agenda.odds(profile.blanks / 4.0) };
             if moment == Moment::Banned || left_out {
                 continue;
             }
