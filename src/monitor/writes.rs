@@ -132,9 +132,9 @@ impl Monitor {
                     source: flight.source,
                     lag: at.steady.since(flight.received),
                 });
-                self.row_took(&flight, at.steady);
+                self.row_took(now, &flight, at.steady);
             }
-            WriteResult::AlreadySo => self.row_took(&flight, at.steady),
+            WriteResult::AlreadySo => self.row_took(now, &flight, at.steady),
             WriteResult::Gone => {
                 self.out.push(Output::ReadRoster);
                 self.try_row_later(now, key, ROW_RETRY.1);
@@ -153,7 +153,7 @@ impl Monitor {
         }
         // The row is free again, for what is wanted meanwhile, or for whoever has it now (R14, R19).
         let heir = self.by_row.get(&flight.row).copied();
-        if let Some(heir) = heir.filter(|heir| self.writes.unwritable.is_none() && self.wants_write(*heir)) {
+        if let Some(heir) = heir.filter(|heir| self.wants_write(*heir)) {
             self.write(now, heir);
         }
     }
@@ -166,7 +166,7 @@ impl Monitor {
 
     /// The row shows what was to be written. Where another client had written it, what was found then
     /// is newer all the same than any reading that started before, and than a crash before.
-    fn row_took(&mut self, flight: &Flight, committed: Steady) {
+    fn row_took(&mut self, now: Now, flight: &Flight, committed: Steady) {
         self.repeats.works(&refusal(&flight.row));
         let heir = self.by_row.get(&flight.row).copied();
         let Some(streamer) = heir.and_then(|key| self.streamers.get_mut(&key)) else { return };
@@ -179,6 +179,10 @@ impl Monitor {
             table.overruled = 0;
         }
         table.confirmed = Some((flight.status, committed));
+        if heir != Some(flight.key) && !streamer.belief.verified {
+            // R13: whoever has the row now starts with what it shows, and it shows this since.
+            streamer.believe_table(Shown::Known(flight.status), now);
+        }
     }
 
     /// R21: locked, or suppressed without a word.
