@@ -24,6 +24,8 @@ pub(super) struct Judge {
     budgets: VecDeque<(Duration, u32)>,
     /// When requests started that told of a streamer; and whether they said so or left them out.
     evidence: BTreeMap<usize, VecDeque<(Duration, bool)>>,
+    /// When the machine last heard that the connections to the database broke.
+    broke: Option<Duration>,
     /// Streamers whose channel id Kick has stated.
     confirmed: BTreeSet<UserId>,
     pub writes: usize,
@@ -56,6 +58,7 @@ impl Judge {
             requests: VecDeque::new(),
             budgets: VecDeque::from([(Duration::ZERO, budget)]),
             evidence: BTreeMap::new(),
+            broke: None,
             confirmed: BTreeSet::new(),
             writes: 0,
         }
@@ -153,6 +156,9 @@ impl Judge {
                 WriteResult::Written | WriteResult::AlreadySo => {
                     known.shown = Some(Shown::Known(write.status));
                     known.committed = Some(written.at.steady.0);
+                    if self.broke.is_some_and(|broke| written.at.steady.0 <= broke) {
+                        known.shown = None;
+                    }
                 }
                 _ => {}
             }
@@ -164,6 +170,7 @@ impl Judge {
 
     /// R15: what was committed shortly before may be written again.
     fn hear_break(&mut self, now: Duration) {
+        self.broke = Some(now);
         for known in self.rows.values_mut() {
             if known.committed.is_some_and(|at| now.saturating_sub(at) <= UNDOABLE) {
                 known.shown = None;
