@@ -118,14 +118,17 @@ impl Profile {
 
     /// How long a row may be wrong after the last thing that excuses it: a sweep and its confirmation;
     /// with push, also a hold, and up to ten minutes where late push and a restart meet (RULES R7).
-    pub(super) fn bound(&self) -> Duration {
+    /// Where many rows share a small budget, the sweep takes its time (RULES R22).
+    pub(super) fn bound(&self, rows: usize) -> Duration {
         // A blank answer can make a name unknown, which is asked about again after ten minutes.
         let looks = match (self.blanks > 0.0, self.lies + self.omits > 0.0) {
             (true, _) => 1_500,
             (false, true) => 300,
             (false, false) => 45,
         };
-        let sweep = self.settings.sweep + self.lag + Duration::from_secs(looks);
+        let minute = Duration::from_secs(60) / self.settings.requests_per_minute;
+        let asking = 2 * minute * u32::try_from(rows.div_ceil(self.settings.batch)).unwrap_or(u32::MAX);
+        let sweep = self.settings.sweep + asking + self.lag + Duration::from_secs(looks);
         if self.deaf { sweep } else { sweep + self.settings.hold + Duration::from_secs(600) }
     }
 

@@ -235,7 +235,7 @@ impl Day {
         if size > SIZE_MAX.0 * (self.database.rows.len() + self.profile.streamers) + SIZE_MAX.1 {
             return Err(format!("the machine has grown to {size} bytes"));
         }
-        Judge::inspect(now, &self.kick, &self.database, self.profile.bound(), self.excused)
+        Judge::inspect(now, &self.kick, &self.database, self.profile.bound(self.database.rows.len()), self.excused)
     }
 
     /// After the calm, nothing excuses anything.
