@@ -26,7 +26,7 @@ pub(crate) const STALE_LIVE: Duration = secs(600);
 /// still be the API's ordinary lag (KICK.md §5.4), and then proves nothing.
 pub(crate) const UNCONFIRMED_GRACE: Duration = secs(15);
 /// R2: a stop may come this long after the API told that its broadcast had ended.
-pub(crate) const LATE_STOP: Duration = secs(120);
+pub(crate) const LATE_STOP: Duration = secs(600);
 /// R6: as often at least must `/channels` leave out somebody who has vanished.
 pub(crate) const VANISHED_MIN: u32 = 3;
 /// R6: a streamer missing everywhere for this long is offline.

@@ -144,6 +144,7 @@ impl Api {
         }
         let lists = endpoint != Endpoint::Channels;
         let mixed_up = !lists && batch > SMALL_BATCH && agenda.odds(profile.lies);
+        let reversed = mixed_up && agenda.odds(0.3);
         let mut seen = Vec::new();
         for n in asked {
             let moment = self.view(endpoint, n, kick, profile, agenda);
@@ -152,8 +153,13 @@ impl Api {
             if moment == Moment::Banned || left_out {
                 continue;
             }
-            let lie = mixed_up && agenda.odds(0.5);
-            seen.push(entry(kick, n, endpoint, if lie { Moment::Off } else { moment }, profile, agenda));
+            let told = match moment {
+                // So many at once are implausible (RULES R10).
+                Moment::Off if reversed => Moment::Live(kick.streamers[n].last()),
+                Moment::Live(_) if mixed_up && !reversed && agenda.odds(0.5) => Moment::Off,
+                honest => honest,
+            };
+            seen.push(entry(kick, n, endpoint, told, profile, agenda));
         }
         agenda.chance.shuffle(&mut seen);
         Ok(seen)

@@ -5,6 +5,7 @@ use super::database::Database;
 use super::profile::Profile;
 use super::world::{Kick, Moment};
 use kick_monitor::domain::ask::{Answer, Endpoint, Liveness, Query, Request, RequestId, SeenChannel};
+use kick_monitor::domain::push::{Push, PushKind};
 use kick_monitor::domain::row::{DatabaseEvent, RosterRead, Shown, Write, WriteId, WriteResult, Written};
 use kick_monitor::domain::{RowId, Slug, Status, UserId};
 use kick_monitor::monitor::{Asker, Input, Output};
@@ -28,6 +29,8 @@ pub(super) struct Judge {
     broke: Option<Duration>,
     /// Streamers whose channel id Kick has stated.
     confirmed: BTreeSet<UserId>,
+    /// When push last told of the broadcast that runs.
+    announced: BTreeMap<usize, Duration>,
     pub writes: usize,
 }
 
@@ -60,6 +63,7 @@ impl Judge {
             evidence: BTreeMap::new(),
             broke: None,
             confirmed: BTreeSet::new(),
+            announced: BTreeMap::new(),
             writes: 0,
         }
     }
@@ -72,6 +76,7 @@ impl Judge {
         self.asked.clear();
         self.requests.clear();
         self.evidence.clear();
+        self.announced.clear();
     }
 
     /// The machine is told this.
@@ -79,6 +84,7 @@ impl Judge {
         match input {
             Input::Settings(settings) => self.budgets.push_back((now, settings.requests_per_minute)),
             Input::Roster(read) => self.hear_roster(read),
+            Input::Push(_, push) => self.hear_push(now, push, kick),
             Input::Answer(answer) => self.hear_answer(answer, kick),
             Input::Written(written) => self.hear_written(now, written),
             Input::WriterStarted => self.in_flight.clear(),
@@ -119,6 +125,16 @@ impl Judge {
                         Known { username: row.username.clone(), shown: Some(row.shown), committed: None, last: None };
                     self.rows.insert(row.id.clone(), known);
                 }
+            }
+        }
+    }
+
+    /// A push event that tells of the broadcast that runs: nothing older can be believed after it.
+    fn hear_push(&mut self, now: Duration, push: &Push, kick: &Kick) {
+        let Some(n) = kick.streamers.iter().position(|streamer| streamer.channel == push.named) else { return };
+        if let (Moment::Live(runs), PushKind::Live { livestream, .. }) = (kick.streamers[n].now(), &push.what) {
+            if runs.id == *livestream && self.confirmed.contains(&kick.streamers[n].user) {
+                self.announced.insert(n, now);
             }
         }
     }
@@ -263,7 +279,8 @@ impl Judge {
         profile: &Profile,
     ) -> Result<(), String> {
         let streamer = &kick.streamers[n];
-        let right_before = before.is_some_and(|(at, _)| streamer.since() <= at);
+        let announced = self.announced.get(&n).is_some_and(|at| streamer.since() <= *at);
+        let right_before = before.is_some_and(|(at, _)| streamer.since() <= at || announced);
         if right_before && profile.honest() && self.confirmed.contains(&streamer.user) {
             return Err(format!("row {} flaps: it was written rightly before, and nothing has changed", write.row));
         }

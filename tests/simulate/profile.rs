@@ -13,7 +13,8 @@ pub(super) struct Profile {
     pub streamers: usize,
     /// The API trails the truth by at most this, at each endpoint by another time (KICK.md §5.4).
     pub lag: Duration,
-    /// How often a large answer of `/channels` shows half of those live as offline (KICK.md §5.1, KDD#321).
+    /// How often a large answer of `/channels` is wrong about half of those live, or about all who are
+    /// not (KICK.md §5.1, KDD#321).
     pub lies: f64,
     /// How often a list of those live leaves somebody out.
     pub omits: f64,
@@ -57,7 +58,7 @@ impl Profile {
             }
         }
         Profile {
-            streamers: agenda.pick(&[1, 2, 3, 4, 5, 6, 8, 12]).unwrap_or(1),
+            streamers: agenda.pick(&[1, 2, 3, 4, 5, 6, 12, 24]).unwrap_or(1),
             lag: agenda.pick(&[0, 5, 20, 60]).map(Duration::from_secs).unwrap_or_default(),
             lies: if lie == 0 { 0.5 } else { 0.0 },
             omits: if lie == 1 { 0.1 } else { 0.0 },
@@ -67,7 +68,7 @@ impl Profile {
             dateless: agenda.odds(0.1),
             loss: half(agenda, 0.5),
             tardy: half(agenda, 0.5),
-            late: agenda.pick(&[5, 30, 120]).map(Duration::from_secs).unwrap_or_default(),
+            late: agenda.pick(&[5, 30, 120, 600]).map(Duration::from_secs).unwrap_or_default(),
             repeats: half(agenda, 0.5),
             unsubscribed: half(agenda, 0.3),
             deaf: agenda.odds(0.15),

@@ -138,6 +138,15 @@ impl Streamer {
         past.map_or(Moment::Off, |(_, moment)| *moment)
     }
 
+    /// The last broadcast, over or not; of one who never broadcast, one that began with the day.
+    pub(super) fn last(&self) -> Broadcast {
+        let live = self.moments.iter().rev().find_map(|(_, moment)| match moment {
+            Moment::Live(broadcast) => Some(*broadcast),
+            Moment::Off | Moment::Banned => None,
+        });
+        live.unwrap_or(Broadcast { id: LivestreamId(1), start: super::MIDNIGHT })
+    }
+
     /// Since when the status is what it is.
     pub(super) fn since(&self) -> Duration {
         let status = self.now().status();
