@@ -3,7 +3,8 @@
 use super::asking::{Flight, Kind, Queue};
 use super::streamer::{Doubt, Observation, Weight};
 use super::times::{
-    FLIPS_ALWAYS, FLIPS_SHARE, SECOND_LOOK, TOKEN_WAIT, UNSETTLED_LOOK, VANISHED, VANISHED_MIN, WEBSITE_PAUSE,
+    ENDPOINT_LAG, FLIPS_ALWAYS, FLIPS_SHARE, SECOND_LOOK, TOKEN_WAIT, UNSETTLED_LOOK, VANISHED, VANISHED_MIN,
+    WEBSITE_PAUSE,
 };
 use super::{Asker, Key, Monitor, Timer};
 use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind, Liveness, Seen};
@@ -243,6 +244,13 @@ impl Monitor {
             Weight::Agrees => {
                 streamer.belief.verified = true;
                 streamer.doubt = None;
+                // What push told first counts as told by whoever of the API bears it out.
+                let news = streamer
+                    .heard
+                    .is_some_and(|heard| heard.status == seen.status && seen.started.since(heard.at) < ENDPOINT_LAG);
+                if news {
+                    streamer.find(seen);
+                }
                 self.asking.no_second_look(key);
                 self.note(key, seen);
             }

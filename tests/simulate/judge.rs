@@ -87,7 +87,7 @@ impl Judge {
             Input::Push(_, push) => self.hear_push(now, push, kick),
             Input::Answer(answer) => self.hear_answer(answer, kick),
             Input::Written(written) => self.hear_written(now, written),
-            Input::WriterStarted { .. } => self.in_flight.clear(),
+            Input::WriterStarted { .. } => self.hear_lost_writes(),
             Input::Database(DatabaseEvent::Down(_) | DatabaseEvent::Reconnected) => self.hear_break(now),
             Input::AskerStarted(asker) => {
                 self.asked.remove(asker);
@@ -176,11 +176,22 @@ impl Judge {
                         known.shown = None;
                     }
                 }
+                // Whether it was written is not known.
+                WriteResult::Unavailable(_) => known.shown = None,
                 _ => {}
             }
         }
         if written.results.iter().any(|(_, result)| matches!(result, WriteResult::Unavailable(_))) {
             self.hear_break(now);
+        }
+    }
+
+    /// Whether what a writer had when it died was written is not known.
+    fn hear_lost_writes(&mut self) {
+        for write in std::mem::take(&mut self.in_flight).into_values() {
+            if let Some(known) = self.rows.get_mut(&write.row) {
+                known.shown = None;
+            }
         }
     }
 
@@ -256,6 +267,10 @@ impl Judge {
             return Ok(());
         }
         let Some(n) = kick.by_username(&write.username) else {
+            // R6: whom Kick does not name for long is not live.
+            if write.status == Status::Offline {
+                return Ok(());
+            }
             return Err(format!("nothing can be known of {:?}", write.username));
         };
         let repeated = before.is_some_and(|(_, status)| status == write.status);
