@@ -253,10 +253,11 @@ impl Streamer {
         let Some(start) = seen.start else {
             return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
         };
-        if later_by(start, heard.kick_at) > CLOCK_MARGIN {
+        // Kick's times against each other say more than our clock, which may be wrong.
+        let ended = self.broadcast.ended_start.is_some_and(|ended| apart(ended, start) <= SAME_BROADCAST);
+        if !ended && later_by(start, heard.kick_at) > CLOCK_MARGIN {
             return None;
         }
-        let ended = self.broadcast.ended_start.is_some_and(|ended| apart(ended, start) <= SAME_BROADCAST);
         if !(ended || start <= heard.kick_at) || !heard.held {
             return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
         }

@@ -324,7 +324,9 @@ impl Monitor {
     /// R15: after every reconnection what was committed shortly before is sent again.
     fn rewrite_undoable(&mut self, now: Now) {
         let undoable = self.streamers.iter().filter(|(_, streamer)| {
-            let confirmed = streamer.table.confirmed;
+            // What was seen in the table since has outlived the break.
+            let seen_since = self.writes.broke_at.is_some_and(|broke| broke < streamer.table.known_at);
+            let confirmed = streamer.table.confirmed.filter(|_| !seen_since);
             confirmed
                 .is_some_and(|(status, at)| streamer.belief.status == Some(status) && self.writes.may_be_undone(at))
         });
