@@ -2,11 +2,11 @@
 //! all from one budget.
 
 use super::budget::{Budget, Class};
-use super::times::{SMALL_BATCH, USERS_BATCH};
+use super::times::SMALL_BATCH;
 use super::weather::Weather;
 use super::{Asker, Key, Monitor, Output};
-use crate::domain::ask::{Endpoint, Query, Request, RequestId};
-use crate::domain::{Now, Slug, Steady, UserId};
+use crate::domain::ask::{Endpoint, Request, RequestId};
+use crate::domain::{Now, Steady};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who is to be asked about, and what holds questions back.
@@ -276,6 +276,9 @@ impl Monitor {
             let Some(key) = after.or(queued.and_then(BTreeSet::first)).copied() else { return };
             self.asking.website_last = Some(key);
             self.asking.take(Queue::Website, &[key]);
+            if self.knows_channel(key) {
+                continue;
+            }
             if self.send_question(now, Queue::Website, Kind::Website, vec![key]) {
                 return;
             }
@@ -299,56 +302,9 @@ impl Monitor {
         Some((kind, keys))
     }
 
-    fn endpoint(&self, kind: Kind) -> Endpoint {
-        match kind {
-            Kind::Name | Kind::Hint | Kind::Channels => Endpoint::Channels,
-            Kind::LiveList => self.live_list().unwrap_or(Endpoint::Channels),
-            Kind::Reveal => Endpoint::Livestreams,
-            Kind::Website => Endpoint::Website,
-        }
-    }
-
-    fn kind_for(&self, queue: Queue, key: Key) -> Kind {
-        let Some(streamer) = self.streamers.get(&key) else { return Kind::Name };
-        let ids = &streamer.ids;
-        if queue == Queue::Names {
-            return Kind::Name;
-        }
-        if ids.user.is_none() && ids.unknown && ids.configured_user.is_some() {
-            return Kind::Hint;
-        }
-        if ids.user.is_none() || ids.doubtful.is_some() {
-            return Kind::Name;
-        }
-        match queue {
-            Queue::Reveal => Kind::Reveal,
-            Queue::Second => match streamer.doubt.map(|doubt| doubt.first.endpoint) {
-                Some(Endpoint::Channels) => Kind::LiveList,
-                _ => Kind::Channels,
-            },
-            _ => Kind::LiveList,
-        }
-    }
-
-    fn batch_limit(&self, queue: Queue, kind: Kind) -> usize {
-        let most = match (queue, kind) {
-            (Queue::Second, _) => return SMALL_BATCH.min(self.settings.batch),
-            (_, Kind::LiveList) if self.live_list() == Some(Endpoint::UsersLivestreams) => USERS_BATCH,
-            _ => self.settings.batch,
-        };
-        (most / self.asking.weather.divisor(self.endpoint(kind))).max(SMALL_BATCH.min(most))
-    }
-
-    /// The endpoint that lists who is live, as far as Kick still has one.
-    pub(super) fn live_list(&self) -> Option<Endpoint> {
-        [Endpoint::UsersLivestreams, Endpoint::Livestreams]
-            .into_iter()
-            .find(|endpoint| self.asking.weather.has(*endpoint))
-    }
-
-    /// Whether `/livestreams` can be asked for a channel id.
-    pub(super) fn has_livestreams(&self) -> bool {
-        self.asking.weather.has(Endpoint::Livestreams)
+    /// Whether none of these could be asked about by the routine, for endpoints that do not answer.
+    pub(super) fn are_unreachable(&self, mut keys: impl Iterator<Item = Key>) -> bool {
+        keys.all(|key| self.asking.weather.is_foul(self.endpoint(self.kind_for(Queue::Routine, key))))
     }
 
     /// Makes one request of these streamers. False when none of them can be asked about any more.
@@ -356,7 +312,9 @@ impl Monitor {
         let keys: Vec<Key> = keys.into_iter().filter(|key| self.streamers.contains_key(key)).collect();
         let Some((query, batch)) = self.query(kind, &keys) else { return false };
         let asker = if kind == Kind::Website { Asker::Website } else { Asker::Api };
-        self.asking.take(Queue::Routine, &keys);
+        if matches!(queue, Queue::Fresh | Queue::Routine) {
+            self.asking.take(Queue::Routine, &keys);
+        }
         let id = RequestId(self.asking.next);
         self.asking.next += 1;
         self.asking.budget.spend(now.steady, 1);
@@ -365,32 +323,5 @@ impl Monitor {
         self.asking.flights.insert(asker, flight);
         self.out.push(Output::Ask(asker, Request { id, query }));
         true
-    }
-
-    /// Two rows may name one streamer (R16): Kick is asked once.
-    fn query(&self, kind: Kind, keys: &[Key]) -> Option<(Query, usize)> {
-        let of = |key: &Key| self.streamers.get(key);
-        if matches!(kind, Kind::Name | Kind::Website) {
-            let mut slugs: Vec<Slug> = keys.iter().filter_map(of).map(|streamer| streamer.asked_slug()).collect();
-            slugs.sort();
-            slugs.dedup();
-            let batch = slugs.len();
-            let query = match kind {
-                Kind::Website => Query::Website(slugs.pop()?),
-                _ => Query::ChannelsBySlug(slugs),
-            };
-            return (batch > 0).then_some((query, batch));
-        }
-        let user = |key: &Key| of(key).and_then(|streamer| streamer.ids.user.or(streamer.ids.configured_user));
-        let mut users: Vec<UserId> = keys.iter().filter_map(user).collect();
-        users.sort();
-        users.dedup();
-        let batch = users.len();
-        let query = match (kind, self.live_list()) {
-            (Kind::Reveal, _) | (Kind::LiveList, Some(Endpoint::Livestreams)) => Query::Livestreams(users),
-            (Kind::LiveList, Some(_)) => Query::UsersLivestreams(users),
-            _ => Query::ChannelsByUser(users),
-        };
-        (batch > 0).then_some((query, batch))
     }
 }

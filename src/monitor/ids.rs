@@ -87,6 +87,11 @@ impl Monitor {
         }
     }
 
+    /// Kick stated the streamer's channel id, and nothing speaks against it.
+    pub(super) fn knows_channel(&self, key: Key) -> bool {
+        self.streamers.get(&key).is_none_or(|streamer| streamer.ids.confirmed && !streamer.ids.suspect)
+    }
+
     fn check_configured(&mut self, now: Now, key: Key) {
         let Some(streamer) = self.streamers.get(&key) else { return };
         let (Some(configured), Some(actual)) = (streamer.ids.configured_channel, streamer.ids.channel) else { return };

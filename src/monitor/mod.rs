@@ -13,6 +13,7 @@ mod ids;
 pub mod io;
 mod links;
 mod push;
+mod questions;
 mod roster;
 mod routine;
 mod streamer;

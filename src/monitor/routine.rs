@@ -72,7 +72,7 @@ impl Monitor {
         // Names that Kick does not know have their own pace.
         let known = self.streamers.iter().filter(|(_, streamer)| !streamer.ids.unknown);
         let keys: Vec<Key> = known.map(|(key, _)| *key).collect();
-        if self.routine.cycle.is_some() || keys.is_empty() {
+        if keys.is_empty() || self.is_sweeping() {
             return;
         }
         self.say_if_behind(now);
@@ -85,6 +85,13 @@ impl Monitor {
                 self.reveal_channel(key);
             }
         }
+    }
+
+    /// Whether a sweep is under way that only needs time. One whose rest cannot be asked about just now
+    /// holds up nobody else: it is begun again with all.
+    fn is_sweeping(&self) -> bool {
+        let left = self.routine.cycle.as_ref().map(|cycle| cycle.left.iter().copied());
+        left.is_some_and(|left| !self.are_unreachable(left))
     }
 
     /// R22: a sweep that cannot fit is a problem that is said, with the interval that would fit.

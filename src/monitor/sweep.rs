@@ -300,14 +300,10 @@ impl Monitor {
         self.routine_compared(now, key);
     }
 
-    /// Asks `/livestreams`, or else the website, for the channel id of a live streamer whose id Kick
-    /// has not stated yet (R12).
+    /// Asks `/livestreams` for the channel id of a live streamer whose id Kick has not stated yet (R12).
     pub(super) fn reveal_channel(&mut self, key: Key) {
-        let Some(streamer) = self.streamers.get(&key) else { return };
-        if streamer.ids.confirmed && !streamer.ids.suspect {
-            return;
-        }
-        if self.has_livestreams() && streamer.ids.user.is_some() {
+        let known_user = self.streamers.get(&key).is_some_and(|streamer| streamer.ids.user.is_some());
+        if known_user && !self.knows_channel(key) && self.has_livestreams() {
             self.asking.put(Queue::Reveal, key);
         }
     }

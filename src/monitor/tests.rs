@@ -2,10 +2,13 @@
 //! RULES.md is named by a test. `UPDATE_EXPECT=1 cargo test` rewrites the expectations; read the diff.
 
 mod asking;
+mod edits;
+mod hold;
 mod ids;
 mod links;
 mod push;
 mod roster;
+mod routine;
 mod script;
 mod sweep;
 mod writes;

@@ -11,6 +11,9 @@ use crate::domain::ask::{Endpoint, FailureKind};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// How much sooner than the endpoint that failed the others are asked.
+const FIRST_TURN: Duration = Duration::from_millis(1);
+
 /// The pauses that Kick's failures call for.
 #[derive(Debug)]
 pub(super) struct Weather {
@@ -76,7 +79,16 @@ impl Weather {
             }
         }
         own.until = now + pause;
-        pause.max(if endpoint == Endpoint::Website { pause } else { self.api.until.since(now) })
+        if endpoint != Endpoint::Website {
+            // The others get the first turn when the API is asked again.
+            own.until = own.until.max(self.api.until + FIRST_TURN);
+        }
+        own.until.since(now)
+    }
+
+    /// The endpoint did not answer the last time.
+    pub(super) fn is_foul(&self, endpoint: Endpoint) -> bool {
+        self.endpoints.contains_key(&endpoint)
     }
 
     /// The API is not asked before then, unless a token comes.

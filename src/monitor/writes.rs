@@ -10,6 +10,10 @@ use crate::domain::{Now, RowId, Source, Status, Steady};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// Who reads and who writes may fail in two ways at a time: each is spoken of by itself.
+const READING: &str = "database read";
+const WRITING: &str = "database write";
+
 /// Writes under way, writes that wait, and the database's weather.
 #[derive(Debug, Default)]
 pub(super) struct Writes {
@@ -110,30 +114,27 @@ impl Monitor {
     }
 
     pub(super) fn take_written(&mut self, now: Now, written: Written) {
-        let mut away = false;
+        let mut away = None;
         for (id, result) in written.results {
             let Some(flight) = self.writes.in_flight.remove(&id) else { continue };
             self.writes.busy.remove(&flight.row);
-            match &result {
-                // One statement failed, however many rows it had.
-                WriteResult::Unavailable(_) if away => {}
-                WriteResult::Unavailable(reason) => {
-                    away = true;
-                    self.cannot_write(now, reason);
-                }
-                _ => self.can_write(now),
+            if let WriteResult::Unavailable(reason) = &result {
+                away = Some(reason.clone());
             }
             self.take_result(now, written.at, flight, result);
         }
+        // One statement failed, however many rows it had.
+        match away {
+            Some(reason) => self.cannot_write(now, &reason),
+            None => self.can_write(now),
+        }
     }
 
-    /// Whether a write was done is not known: whoever has the row now has it written once more.
-    fn write_anew(&mut self, now: Now, row: &RowId) {
-        let Some(heir) = self.by_row.get(row).copied() else { return };
-        if let Some(streamer) = self.streamers.get_mut(&heir) {
-            streamer.table.unsure = true;
-        }
-        self.write(now, heir);
+    /// Whether a write was done is not known: whoever has the row now must have it written once more.
+    fn lost_write(&mut self, row: &RowId) -> Option<Key> {
+        let heir = self.by_row.get(row).copied()?;
+        self.streamers.get_mut(&heir)?.table.unsure = true;
+        Some(heir)
     }
 
     fn take_result(&mut self, now: Now, at: Now, flight: Flight, result: WriteResult) {
@@ -161,7 +162,10 @@ impl Monitor {
                 }
                 self.set_aside_again(now, key);
             }
-            WriteResult::Unavailable(_) => self.write_anew(now, &flight.row),
+            WriteResult::Unavailable(_) => {
+                let heir = self.lost_write(&flight.row);
+                return self.writes.waiting.extend(heir);
+            }
         }
         // The row is free again, for what is wanted meanwhile, or for whoever has it now (R14, R19).
         let heir = self.by_row.get(&flight.row).copied();
@@ -238,7 +242,9 @@ impl Monitor {
         let lost: BTreeMap<WriteId, Flight> = lost;
         for flight in lost.into_values() {
             self.writes.busy.remove(&flight.row);
-            self.write_anew(now, &flight.row);
+            if let Some(heir) = self.lost_write(&flight.row) {
+                self.write(now, heir);
+            }
         }
     }
 
@@ -269,7 +275,7 @@ impl Monitor {
                     self.writes.broke_at = Some(now.steady);
                 }
                 self.writes.unreadable = true;
-                self.say_unavailable(now, &reason);
+                self.say_unavailable(now, READING, &reason);
             }
         }
     }
@@ -281,7 +287,7 @@ impl Monitor {
             }
             self.writes.unwritable = Some(Backoff::new(DATABASE_RETRY.0, DATABASE_RETRY.1));
         }
-        self.say_unavailable(now, reason);
+        self.say_unavailable(now, WRITING, reason);
         self.timers.retain(|(_, timer)| *timer != Timer::Probe);
         let pause = self.writes.unwritable.as_mut().map(|backoff| backoff.next(&mut self.rng)).unwrap_or_default();
         self.at(now.steady + pause, Timer::Probe);
@@ -330,15 +336,19 @@ impl Monitor {
         }
     }
 
-    fn say_unavailable(&mut self, now: Now, reason: &str) {
-        if self.repeats.fails(now.steady, "database", reason) {
+    fn say_unavailable(&mut self, now: Now, what: &str, reason: &str) {
+        if self.repeats.fails(now.steady, what, reason) {
             let pending = self.writes.pending();
             self.log(Event::DbUnavailable { reason: reason.to_owned(), pending });
         }
     }
 
     fn say_recovered(&mut self) {
-        if !self.writes.unreadable && self.writes.unwritable.is_none() && self.repeats.works("database") {
+        if self.writes.unreadable || self.writes.unwritable.is_some() {
+            return;
+        }
+        let (read, written) = (self.repeats.works(READING), self.repeats.works(WRITING));
+        if read || written {
             let pending = self.writes.pending();
             self.log(Event::DbRecovered { pending });
         }

@@ -60,7 +60,13 @@ fn execute(command: Command) -> anyhow::Result<Code> {
             let (text, code) = check::offline(&config, &problems, json);
             print(&text).map(|_| code)
         }
-        other => anyhow::bail!("{other:?} is not wired yet"),
+        Command::Check { .. } => anyhow::bail!("this version can check the configuration file alone: add --offline"),
+        Command::Status { .. } => {
+            anyhow::bail!("this version has no status command yet; the heartbeat lines of the log say how it fares")
+        }
+        Command::Schema => {
+            anyhow::bail!("this version has no schema command yet; the README has the table and the grants")
+        }
     }
 }
 

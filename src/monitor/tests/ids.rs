@@ -287,8 +287,8 @@ fn r6_a_name_that_kick_does_not_know_for_ten_minutes_is_not_online() {
         "
         0 auto
         .. roster 1:xqc:Online 2:adin:.
-        599 until
-        800 until
+        899 until
+        1000 until
         ",
         &expect![[r#"
 
@@ -296,6 +296,7 @@ fn r6_a_name_that_kick_does_not_know_for_ten_minutes_is_not_online() {
             0.0    log streamer_unknown username=xqc id=1
             0.0    log streamer_unknown username=adin id=2
             0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            930.0  write 1 Offline by sweep
         "#]],
     );
 }

@@ -79,9 +79,9 @@ fn r18_losing_the_connection_changes_no_status_however_long() {
             1895.7 log api_error status=- endpoint=users_livestreams retry_in=27.6 reason=network
             2200.4 log api_error status=- endpoint=users_livestreams retry_in=26.8 reason=network
             2507.0 log api_error status=- endpoint=users_livestreams retry_in=28.1 reason=network
-            2817.1 log api_error status=- endpoint=users_livestreams retry_in=29.9 reason=network
-            3129.8 log api_error status=- endpoint=users_livestreams retry_in=30.0 reason=network
-            3439.1 log api_error status=- endpoint=users_livestreams retry_in=29.9 reason=network
+            2817.2 log api_error status=- endpoint=users_livestreams retry_in=29.9 reason=network
+            3129.9 log api_error status=- endpoint=users_livestreams retry_in=30.0 reason=network
+            3439.2 log api_error status=- endpoint=users_livestreams retry_in=29.9 reason=network
         "#]],
     );
 }
@@ -112,40 +112,33 @@ fn connections_are_filled_one_after_another_and_closed_when_empty() {
         0 quiet
         .. learned a/1/11 b/2/12 c/3/13
         .. auto
-        .. roster 1:a 2:b 3:c
+        .. roster 1:a:Offline 2:b:Offline 3:c:Offline
         .. link 0 started
         .. link 1 started
         .. loud
-        1 roster 2:b 3:c
-        2 roster 2:b
-        3 roster 2:b 3:c
-        4 roster 3:c
-        5 roster 2:b
-        6 roster 3:c
+        1 roster 2:b:Offline 3:c:Offline
+        2 roster 2:b:Offline
+        3 roster 2:b:Offline 3:c:Offline
+        4 roster 3:c:Offline
+        5 roster 2:b:Offline
+        6 roster 3:c:Offline
         ",
         &expect![[r#"
 
-            1.0    write 2 Offline by sweep
-            1.0    write 3 Offline by sweep
             1.0    log roster_loaded streamers=2 added=0 removed=1
             1.0    unsubscribe 0 11
-            2.0    write 2 Offline by sweep
             2.0    log roster_loaded streamers=1 added=0 removed=1
             2.0    close 1
             3.0    log roster_loaded streamers=2 added=1 removed=0
             3.0    subscribe 0 13
-            3.0    write 3 Offline by sweep
-            4.0    write 3 Offline by sweep
             4.0    log roster_loaded streamers=1 added=0 removed=1
             4.0    unsubscribe 0 12
             5.0    log roster_loaded streamers=1 added=1 removed=1
             5.0    open 2
             5.0    close 0
-            5.0    write 2 Offline by sweep
             6.0    log roster_loaded streamers=1 added=1 removed=1
             6.0    open 3
             6.0    close 2
-            6.0    write 3 Offline by sweep
         "#]],
     );
 }
@@ -198,22 +191,19 @@ fn fewer_streamers_to_a_connection_hold_for_what_comes_then() {
         .. learned a/1/11 b/2/12 c/3/13 d/4/14
         .. auto
         .. set per-link=3
-        .. roster 1:a 2:b 3:c
+        .. roster 1:a:Offline 2:b:Offline 3:c:Offline
         .. link 0 started
         .. loud
         1 set per-link=1
-        .. roster 1:a 2:b
-        .. roster 1:a 2:b 4:d
+        .. roster 1:a:Offline 2:b:Offline
+        .. roster 1:a:Offline 2:b:Offline 4:d:Offline
         ",
         &expect![[r#"
 
-            1.0    write 1 Offline by sweep
-            1.0    write 2 Offline by sweep
             1.0    log roster_loaded streamers=2 added=0 removed=1
             1.0    unsubscribe 0 13
             1.0    log roster_loaded streamers=3 added=1 removed=0
             1.0    open 1
-            1.0    write 4 Offline by sweep
         "#]],
     );
 }

@@ -64,7 +64,8 @@ impl Story {
     }
 
     pub(super) fn transcript(&self) -> String {
-        format!("\n{}", self.transcript)
+        let said = if self.transcript.is_empty() { "nothing\n" } else { &self.transcript };
+        format!("\n{said}")
     }
 
     pub(super) fn forget_transcript(&mut self) {

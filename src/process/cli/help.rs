@@ -14,8 +14,10 @@ Usage:
 Commands:
   run       be the daemon
   check     try everything that the daemon needs, and say what is missing
-  status    say what the running daemon knows
+            (in this version with --offline alone: the configuration file)
+  status    say what the running daemon knows (not in this version yet)
   schema    print a sample table, a role with its grants, and a trigger
+            (not in this version yet)
   help      print this, or more about a command
 
 Options:

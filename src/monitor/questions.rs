@@ -1,0 +1,88 @@
+//! How a streamer can be asked about: by what key, at which endpoint, with how many others.
+
+use super::asking::{Kind, Queue};
+use super::times::{SMALL_BATCH, USERS_BATCH};
+use super::{Key, Monitor};
+use crate::domain::ask::{Endpoint, Query};
+use crate::domain::{Slug, UserId};
+
+impl Monitor {
+    pub(super) fn endpoint(&self, kind: Kind) -> Endpoint {
+        match kind {
+            Kind::Name | Kind::Hint | Kind::Channels => Endpoint::Channels,
+            Kind::LiveList => self.live_list().unwrap_or(Endpoint::Channels),
+            Kind::Reveal => Endpoint::Livestreams,
+            Kind::Website => Endpoint::Website,
+        }
+    }
+
+    pub(super) fn kind_for(&self, queue: Queue, key: Key) -> Kind {
+        let Some(streamer) = self.streamers.get(&key) else { return Kind::Name };
+        let ids = &streamer.ids;
+        if queue == Queue::Names {
+            return Kind::Name;
+        }
+        if ids.user.is_none() && ids.unknown && ids.configured_user.is_some() {
+            return Kind::Hint;
+        }
+        if ids.user.is_none() || ids.doubtful.is_some() {
+            return Kind::Name;
+        }
+        match queue {
+            Queue::Reveal => Kind::Reveal,
+            Queue::Second => match streamer.doubt.map(|doubt| doubt.first.endpoint) {
+                Some(Endpoint::Channels) => Kind::LiveList,
+                _ => Kind::Channels,
+            },
+            _ => Kind::LiveList,
+        }
+    }
+
+    pub(super) fn batch_limit(&self, queue: Queue, kind: Kind) -> usize {
+        let most = match (queue, kind) {
+            (Queue::Second, _) => return SMALL_BATCH.min(self.settings.batch),
+            (_, Kind::LiveList) if self.live_list() == Some(Endpoint::UsersLivestreams) => USERS_BATCH,
+            _ => self.settings.batch,
+        };
+        (most / self.asking.weather.divisor(self.endpoint(kind))).max(SMALL_BATCH.min(most))
+    }
+
+    /// The endpoint that lists who is live, as far as Kick still has one.
+    pub(super) fn live_list(&self) -> Option<Endpoint> {
+        [Endpoint::UsersLivestreams, Endpoint::Livestreams]
+            .into_iter()
+            .find(|endpoint| self.asking.weather.has(*endpoint))
+    }
+
+    /// Whether `/livestreams` can be asked for a channel id.
+    pub(super) fn has_livestreams(&self) -> bool {
+        self.asking.weather.has(Endpoint::Livestreams)
+    }
+
+    /// Two rows may name one streamer (R16): Kick is asked once.
+    pub(super) fn query(&self, kind: Kind, keys: &[Key]) -> Option<(Query, usize)> {
+        let of = |key: &Key| self.streamers.get(key);
+        if matches!(kind, Kind::Name | Kind::Website) {
+            let mut slugs: Vec<Slug> = keys.iter().filter_map(of).map(|streamer| streamer.asked_slug()).collect();
+            slugs.sort();
+            slugs.dedup();
+            let batch = slugs.len();
+            let query = match kind {
+                Kind::Website => Query::Website(slugs.pop()?),
+                _ => Query::ChannelsBySlug(slugs),
+            };
+            return (batch > 0).then_some((query, batch));
+        }
+        let user = |key: &Key| of(key).and_then(|streamer| streamer.ids.user.or(streamer.ids.configured_user));
+        let mut users: Vec<UserId> = keys.iter().filter_map(user).collect();
+        users.sort();
+        users.dedup();
+        let batch = users.len();
+        let query = match (kind, self.live_list()) {
+            (Kind::Reveal, _) | (Kind::LiveList, Some(Endpoint::Livestreams)) => Query::Livestreams(users),
+            (Kind::LiveList, Some(_)) => Query::UsersLivestreams(users),
+            _ => Query::ChannelsByUser(users),
+        };
+        (batch > 0).then_some((query, batch))
+    }
+}

@@ -1,0 +1,231 @@
+//! R15: the table shows something else than it was told.
+
+use super::{check, check_watched};
+use expect_test::expect;
+
+#[test]
+fn r15_what_push_said_within_the_hold_is_written_over_a_hand_edit() {
+    check_watched(
+        "
+        1 auto
+        .. live 668 10
+        .. manual
+        10 roster 1:xqc:Offline
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            10.0   write 1 Online by push
+        "#]],
+    );
+}
+
+#[test]
+fn r15_after_the_hold_a_hand_edit_is_believed_and_asked_about_at_once() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        .. auto asks
+        100 quiet
+        .. loud
+        .. roster 1:xqc:Offline
+        101 kick xqc/676/668=offline
+        .. roster 1:xqc:Offline
+        110 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            30.0   ask users_livestreams: 676
+            60.0   ask users_livestreams: 676
+            90.0   ask users_livestreams: 676
+            100.0  ask users_livestreams: 676
+            100.0  write 1 Online by sweep
+            101.0  ask users_livestreams: 676
+        "#]],
+    );
+}
+
+#[test]
+fn r15_a_wrong_online_by_hand_is_put_right_after_two_looks() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=offline
+        .. auto asks
+        10 roster 1:xqc:Online
+        15 until
+        ",
+        &expect![[r#"
+
+            10.0   ask users_livestreams: 676
+            13.0   ask channels: 676
+            13.0   write 1 Offline by sweep
+        "#]],
+    );
+}
+
+#[test]
+fn r15_a_read_from_before_our_write_is_not_compared() {
+    check_watched(
+        "
+        1 live 668 10
+        2 written
+        3 roster 1:xqc:Offline read@1
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            2.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=1000
+        "#]],
+    );
+    check_watched(
+        "
+        1 live 668 10
+        2 already
+        3 roster 1:xqc:Offline read@1
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+        "#]],
+    );
+}
+
+#[test]
+fn r15_neither_value_is_written_over_at_once() {
+    check_watched(
+        "10 roster 1:xqc:weird",
+        &expect![[r#"
+
+        10.0   write 1 Offline by sweep
+    "#]],
+    );
+}
+
+#[test]
+fn r15_a_write_of_half_a_minute_before_a_crash_is_sent_again() {
+    let crash = |seconds: u32| {
+        format!(
+            "
+            1 auto
+            95 kick xqc/676/668=live@95
+            100 sweep
+            .. manual
+            {} database down crash
+            135 database up
+            ",
+            100 + seconds
+        )
+    };
+    check_watched(
+        &crash(30),
+        &expect![[r#"
+
+            100.0  read the roster
+            100.0  write 1 Online by sweep
+            110.0  log push_missed username=xqc status=Online
+            110.0  ask livestreams: 676
+            110.0  ask website: xqc
+            130.0  log db_unavailable reason=crash pending=0
+            135.0  write 1 Online by sweep
+            135.0  log db_recovered pending=1
+        "#]],
+    );
+    check_watched(
+        &crash(31),
+        &expect![[r#"
+
+            100.0  read the roster
+            100.0  write 1 Online by sweep
+            110.0  log push_missed username=xqc status=Online
+            110.0  ask livestreams: 676
+            110.0  ask website: xqc
+            131.0  log db_unavailable reason=crash pending=0
+            135.0  log db_recovered pending=0
+        "#]],
+    );
+}
+
+#[test]
+fn r15_an_undone_write_is_sent_again_even_while_the_writers_are_still_cut_off() {
+    check(
+        "
+        0 learned a/1/11 b/2/12
+        .. kick a/1/11=offline b/2/12=offline
+        .. auto
+        .. roster 1:a:Offline 2:b:Offline
+        .. link 0 started
+        1 kick a/1/11=live@1
+        .. sweep
+        .. manual
+        10 live 12 10
+        .. database down crash
+        .. unavailable
+        11 database up
+        .. unavailable
+        .. roster 1:a:Offline 2:b:Offline
+        12 written
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=2 added=2 removed=0
+            0.0    open 0
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    subscribe 0 11 12
+            1.0    read the roster
+            1.0    write 1 Online by sweep
+            10.0   write 2 Online by push
+            10.0   log db_unavailable reason=crash pending=1
+            10.0   log db_unavailable reason="connection refused" pending=1
+            10.1   write 2 Online by push
+            11.2   write 1 Online by sweep
+            12.0   log status_changed username=a id=1 status=Online source=sweep lag_ms=11000
+            12.0   log db_recovered pending=1
+            12.0   write 2 Online by push
+        "#]],
+    );
+}
+
+#[test]
+fn r15_a_write_whose_fate_is_unknown_is_not_forgotten_when_the_status_turns_back() {
+    check_watched(
+        "
+        1 live 668 10
+        .. unavailable
+        .. stop 668 10
+        2 roster 1:xqc:Online
+        3 written
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    log db_unavailable reason="connection refused" pending=1
+            1.1    write 1 Offline by push
+            3.0    log status_changed username=xqc id=1 status=Offline source=push lag_ms=2000
+            3.0    log db_recovered pending=0
+        "#]],
+    );
+}
+
+#[test]
+fn r15_after_every_reconnection_recent_writes_are_sent_again() {
+    check_watched(
+        "
+        1 live 668 10
+        2 written
+        20 database reconnected
+        .. already
+        40 database reconnected
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            2.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=1000
+            20.0   write 1 Online by push
+            30.0   ask users_livestreams: 676
+        "#]],
+    );
+}

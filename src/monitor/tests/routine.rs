@@ -1,0 +1,87 @@
+//! What happens by the clock: the first comparison, the heartbeat, a quiet day.
+
+use super::{check, check_watched};
+use expect_test::expect;
+
+#[test]
+fn ready_is_said_once_when_everybody_was_compared() {
+    check(
+        "
+        0 learned a/1/11
+        .. roster 1:a:Offline 2:b:Offline
+        1 answer users_livestreams
+        2 fail 500
+        10 answer channels
+        11 auto
+        .. roster 1:a:Offline 2:b:Offline 3:c:Offline
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=2 added=2 removed=0
+            0.0    ask users_livestreams: 1
+            0.0    ask website: b
+            0.0    open 0
+            1.0    ask channels: b
+            2.0    log api_error status=500 endpoint=channels retry_in=0.9 reason=500
+            2.9    ask channels: b
+            10.0   log api_recovered endpoint=channels
+            10.0   log streamer_unknown username=b id=2
+            10.0   log ready version=0.1.0 seconds=10.0 streamers=2
+            11.0   log roster_loaded streamers=3 added=1 removed=0
+            11.0   log streamer_unknown username=c id=3
+        "#]],
+    );
+    check(
+        "0 roster",
+        &expect![[r#"
+
+        0.0    log roster_loaded streamers=0 added=0 removed=0
+        0.0    log ready version=0.1.0 seconds=0.0 streamers=0
+    "#]],
+    );
+}
+
+#[test]
+fn the_heartbeat_counts() {
+    check_watched(
+        "
+        1 set heartbeat=300
+        .. auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10
+        5 token
+        301 manual
+        .. link 0 disconnected
+        .. quiet
+        600 loud
+        .. stop 668 10
+        601 until
+        700 set heartbeat=0
+        2000 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            301.0  log heartbeat streamers=1 online=1 subscribed=1 connections=1 pending=0 token_expires_in=3304 last_event_ago=300
+            600.0  write 1 Offline by push
+            601.0  log heartbeat streamers=1 online=0 subscribed=0 connections=0 pending=1 token_expires_in=3004 last_event_ago=1
+        "#]],
+    );
+}
+
+#[test]
+fn in_a_quiet_day_the_machine_wakes_for_its_sweeps_alone() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=offline
+        3600 count
+        7200 count
+        ",
+        &expect![[r#"
+
+            3600.0 counted: users_livestreams 64, wakes 62
+            7200.0 counted: users_livestreams 60, wakes 60
+        "#]],
+    );
+}
