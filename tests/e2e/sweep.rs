@@ -3,7 +3,7 @@
 
 use super::stage::{PATIENCE, Stage, changes, wait_change};
 use kick_sim::{Answer, Face, Fault, Kick, Lie};
-use lab::{Builder, Daemon};
+use lab::{Builder, Daemon, Line};
 use std::time::{Duration, Instant};
 
 /// Kick as a test may find it after a minute and more of waiting.
@@ -139,9 +139,9 @@ fn an_api_that_errs_in_large_batches_makes_nobody_offline() {
 }
 
 /// An API with this fault: it is said once, in this way; nobody's status changes; push goes on; and
-/// when the fault is over, that is said too.
+/// when the fault is over, that is said too. Gives the line that said it.
 #[track_caller]
-fn the_weather_is_said_and_passes(fault: &Fault, event: &str) {
+fn the_weather_is_said_and_passes(fault: &Fault, event: &str) -> Line {
     let stage = Stage::with(&["online", "offline", "pushed"]);
     stage.kick.go_live("online");
     let daemon = stage.start(sweeping(&stage));
@@ -151,7 +151,7 @@ fn the_weather_is_said_and_passes(fault: &Fault, event: &str) {
     wait_sweeps(&daemon, 1);
 
     stage.kick.fault(Face::API, fault.clone());
-    daemon.wait_event(event, PATIENCE);
+    let line = daemon.wait_event(event, PATIENCE);
     let asked = stage.kick.count(Face::API);
     stage.kick.go_live("pushed");
     assert_eq!(wait_change(&daemon, "pushed", 2).key("source"), "push");
@@ -169,6 +169,7 @@ fn the_weather_is_said_and_passes(fault: &Fault, event: &str) {
     assert_eq!(stage.written("online"), ["Online"]);
     assert_eq!(stage.written("offline"), ["Offline"]);
     assert_eq!(stage.written("pushed"), ["Offline", "Online", "Offline"]);
+    line
 }
 
 #[test]
@@ -194,5 +195,6 @@ fn an_api_that_answers_with_other_json_changes_nobody() {
 
 #[test]
 fn an_api_that_wants_fewer_requests_changes_nobody() {
-    the_weather_is_said_and_passes(&Fault::rate_limited(Some(2)), "api_rate_limited");
+    let said = the_weather_is_said_and_passes(&Fault::rate_limited(Some(4)), "api_rate_limited");
+    assert_eq!([said.key("status"), said.key("retry_in")], ["429", "4.0"]);
 }
