@@ -84,7 +84,7 @@ pub struct Written {
     pub results: Vec<(WriteId, WriteResult)>,
 }
 
-/// What the roster worker says of its conversation with the database.
+/// What the roster worker, and of `Reconnected` the writers too, say of the conversation with the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseEvent {
     /// A statement succeeded.

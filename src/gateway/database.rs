@@ -104,6 +104,12 @@ impl Database {
         })
     }
 
+    /// How many connections were found broken so far, those included whose statement succeeded on
+    /// another one at once: the server may have crashed in between (RULES R15).
+    pub fn broken(&self) -> u64 {
+        self.pool.broken()
+    }
+
     /// Looks at the table, the values and the privileges.
     pub fn inspect(&self) -> Result<Inspection, DbError> {
         self.run(WRITE_LIMIT, |work| {

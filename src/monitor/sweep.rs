@@ -158,6 +158,10 @@ impl Monitor {
     /// What an entry, or its absence, says. R5: a contradiction or a missing field says nothing. R6: so
     /// does absence from `/channels`; absence from a list of those who are live means Offline.
     fn observation(&self, answer: &Answer, flight: &Flight, entry: Option<&Seen>) -> Option<Observation> {
+        // The website is asked for ids; what it shows of a broadcast is cached and not supported.
+        if flight.endpoint == Endpoint::Website {
+            return None;
+        }
         let lists_live = matches!(flight.endpoint, Endpoint::Livestreams | Endpoint::UsersLivestreams);
         let (status, start, explicit) = match entry.map(|entry| entry.liveness) {
             Some(Liveness::Live(start)) => (Status::Online, start, true),

@@ -268,7 +268,10 @@ impl Monitor {
                 self.say_recovered();
             }
             DatabaseEvent::Reconnected => {
-                self.writes.broke_at = Some(now.steady);
+                // In an outage that is known, it is the outage's begin that counts.
+                if !self.writes.unreadable && self.writes.unwritable.is_none() {
+                    self.writes.broke_at = Some(now.steady);
+                }
                 self.rewrite_undoable(now);
             }
             DatabaseEvent::Down(reason) => {

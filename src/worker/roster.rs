@@ -42,13 +42,18 @@ impl Roster {
     /// Reads until it is stopped, or nobody wants to hear of it or to nudge it any more.
     pub fn run(&mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MOST);
+        let mut broken = self.database.broken();
         while !stop.is_stopped() {
             pulse.promise(READ_TURN);
             let started = self.clock.steady();
-            let goes_on = match self.database.read_roster() {
+            let read = self.database.read_roster();
+            let broken_before = std::mem::replace(&mut broken, self.database.broken());
+            let goes_on = match read {
                 Ok(rows) => {
                     backoff.reset();
-                    self.tell(Input::Database(DatabaseEvent::Up))
+                    // Before the roster: the core must know that what it shows may be the work of a crash.
+                    (broken == broken_before || self.tell(Input::Database(DatabaseEvent::Reconnected)))
+                        && self.tell(Input::Database(DatabaseEvent::Up))
                         && self.tell(Input::Roster(RosterRead { started, rows }))
                         && self.wait(pulse, stop)
                 }

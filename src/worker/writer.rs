@@ -4,7 +4,7 @@
 //! goes back to the core, which knows what is wanted by then (RULES R19).
 
 use crate::clock::{Clock, Pulse};
-use crate::domain::row::{Write, Written};
+use crate::domain::row::{DatabaseEvent, Write, WriteResult, Written};
 use crate::gateway::database::Database;
 use crate::monitor::io::Input;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -45,6 +45,7 @@ impl Writer {
         while self.inbox.try_recv().is_ok() {}
         let started = Input::WriterStarted { lane: self.lane, lanes: self.lanes };
         let mut heard = self.inputs.send(started).is_ok();
+        let mut broken = self.database.broken();
         while heard {
             pulse.promise(2 * TURN);
             let first = match self.inbox.recv_timeout(TURN) {
@@ -61,7 +62,12 @@ impl Writer {
             batch.retain(|write| rows.insert(write.row.clone()));
             batch.reverse();
             let results = self.database.write(&batch, &|| pulse.promise(STATEMENT_TURN));
+            let broken_before = std::mem::replace(&mut broken, self.database.broken());
+            let reached = results.iter().any(|(_, result)| !matches!(result, WriteResult::Unavailable(_)));
             heard = self.inputs.send(Input::Written(Written { at: self.clock.now(), results })).is_ok();
+            if reached && broken != broken_before {
+                heard &= self.inputs.send(Input::Database(DatabaseEvent::Reconnected)).is_ok();
+            }
         }
         Ok(())
     }

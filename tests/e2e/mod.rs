@@ -10,3 +10,11 @@ mod push;
 mod roster;
 // What push did not tell, the sweep finds, whatever the API is like.
 mod sweep;
+// Push connections that break, refuse, or go silent.
+mod sockets;
+// Tokens that end early or cannot be had, and secrets that stay secret.
+mod token;
+// TLS to Kick.
+mod tls;
+// The database's weather.
+mod weather;

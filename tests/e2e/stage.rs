@@ -25,17 +25,26 @@ pub(crate) struct Stage {
 impl Stage {
     /// Streamers who are in the table with no status, and who exist at Kick, offline.
     pub(crate) fn with(usernames: &[&str]) -> Stage {
-        let stage = Stage::empty();
+        Stage::empty().add(usernames)
+    }
+
+    /// Adds such streamers.
+    pub(crate) fn add(self, usernames: &[&str]) -> Stage {
         for username in usernames {
-            stage.kick.add(username);
-            stage.insert(username, None);
+            self.kick.add(username);
+            self.insert(username, None);
         }
-        stage
+        self
     }
 
     /// No streamers, neither in the table nor at Kick.
     pub(crate) fn empty() -> Stage {
-        let database = Cluster::shared().database();
+        Stage::on(Cluster::shared())
+    }
+
+    /// The same in a cluster of the test's own, which it may stop.
+    pub(crate) fn on(cluster: &Cluster) -> Stage {
+        let database = cluster.database();
         database.execute(TABLE);
         Stage { kick: Kick::start(), database }
     }

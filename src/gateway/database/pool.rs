@@ -23,6 +23,8 @@ pub(super) struct Pool {
     connector: Arc<Connector>,
     /// How many connections were begun.
     begun: Arc<AtomicU64>,
+    /// How many were found broken.
+    broken: Arc<AtomicU64>,
     failures: Failures,
 }
 
@@ -30,7 +32,9 @@ impl Pool {
     /// An empty pool; the first who wants a connection has it made.
     pub(super) fn new(connector: Arc<Connector>, size: u32) -> Pool {
         let failures = Failures::default();
-        let begun = Arc::<AtomicU64>::default();
+        let (begun, broken) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+        let manager =
+            Manager { connector: Arc::clone(&connector), begun: Arc::clone(&begun), broken: Arc::clone(&broken) };
         let pool = r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
@@ -41,13 +45,18 @@ impl Pool {
             // the statement on another.
             .test_on_check_out(false)
             .error_handler(Box::new(failures.clone()))
-            .build_unchecked(Manager { connector: Arc::clone(&connector), begun: Arc::clone(&begun) });
-        Pool { pool, connector, begun, failures }
+            .build_unchecked(manager);
+        Pool { pool, connector, begun, broken, failures }
     }
 
     /// How many connections were begun: those with a lower number may have died unseen by now.
     pub(super) fn begun(&self) -> u64 {
         self.begun.load(Ordering::Relaxed)
+    }
+
+    /// How many connections were found broken.
+    pub(super) fn broken(&self) -> u64 {
+        self.broken.load(Ordering::Relaxed)
     }
 
     /// A connection, or why there is none.
@@ -75,6 +84,7 @@ impl Pool {
 pub(super) struct Manager {
     connector: Arc<Connector>,
     begun: Arc<AtomicU64>,
+    broken: Arc<AtomicU64>,
 }
 
 impl ManageConnection for Manager {
@@ -91,7 +101,10 @@ impl ManageConnection for Manager {
     }
 
     fn has_broken(&self, session: &mut Session) -> bool {
-        session.lost || session.client.is_closed()
+        // The pool asks once, when a connection comes back to it, and drops it if so.
+        let broken = session.lost || session.client.is_closed();
+        self.broken.fetch_add(u64::from(broken), Ordering::Relaxed);
+        broken
     }
 }
 

@@ -1,0 +1,62 @@
+//! TLS to Kick: the API and push alike trust the authority of `TLS_CA_FILE`, and nobody whose
+//! certificate is wrong.
+
+use super::stage::{PATIENCE, Stage, wait_change};
+use kick_sim::{Certificate, Kick};
+use lab::Builder;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A Kick with such a certificate, and the file of the authority that it tells to trust.
+fn stage(certificate: Certificate) -> (Stage, PathBuf) {
+    let kick = Kick::builder().tls(certificate).start().expect("a port is free");
+    let stage = Stage { kick, ..Stage::empty() }.add(&["ana"]);
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.pem", stage.database.name()));
+    fs::write(&file, stage.kick.ca_pem().expect("there is an authority")).expect("a file can be written");
+    (stage, file)
+}
+
+/// Neither the API nor push is spoken to.
+#[track_caller]
+fn is_refused(stage: &Stage, builder: Builder) {
+    // With an id of the table's, push does not wait for the API.
+    stage.database.execute("ALTER TABLE streamers ADD channel bigint; UPDATE streamers SET channel = 1");
+    let daemon = builder.set("DB_CHANNEL_ID_COLUMN", "channel").start();
+    for event in ["token_unavailable", "realtime_disconnected"] {
+        let line = daemon.wait_event(event, PATIENCE);
+        assert!(line.key("reason").to_lowercase().contains("certificate"), "{}", line.text);
+    }
+    assert_eq!(stage.kick.requests().len(), 0, "no secret is told to a stranger");
+}
+
+#[test]
+fn the_authority_of_the_file_is_trusted() {
+    let (stage, file) = stage(Certificate::Right);
+    let daemon = stage.start(stage.builder().set("TLS_CA_FILE", file.display().to_string()));
+    stage.wait_followed(&["ana"]);
+    stage.wait_status("ana", "Offline");
+    stage.kick.go_live("ana");
+    assert_eq!(wait_change(&daemon, "ana", 2).key("source"), "push");
+    fs::remove_file(file).expect("the file is there");
+}
+
+#[test]
+fn without_the_file_it_is_not() {
+    let (stage, file) = stage(Certificate::Right);
+    fs::remove_file(file).expect("the file is there");
+    is_refused(&stage, stage.builder());
+}
+
+#[test]
+fn a_certificate_of_another_host_is_not_trusted() {
+    let (stage, file) = stage(Certificate::WrongHost);
+    is_refused(&stage, stage.builder().set("TLS_CA_FILE", file.display().to_string()));
+    fs::remove_file(file).expect("the file is there");
+}
+
+#[test]
+fn an_expired_certificate_is_not_trusted() {
+    let (stage, file) = stage(Certificate::Expired);
+    is_refused(&stage, stage.builder().set("TLS_CA_FILE", file.display().to_string()));
+    fs::remove_file(file).expect("the file is there");
+}
