@@ -4,6 +4,7 @@
 //! which lives as long as the process, starts them all.
 
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -11,7 +12,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 type Order = (Command, Sender<io::Result<Child>>);
 
 /// Starts `program` with `arguments` so that it gets SIGQUIT when this process is gone; as the user
-/// `postgres` when `unprivileged` is set and we are root. `prepare` may add to the command.
+/// `postgres` when `unprivileged` is set and we are root. `prepare` may add to the command. The keys
+/// that interrupt this process do not reach it: who started it ends it, in the right order.
 pub fn spawn(
     program: &std::path::Path,
     unprivileged: bool,
@@ -22,7 +24,7 @@ pub fn spawn(
         command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
     }
     command.args(["--pdeathsig", "QUIT", "--"]).arg(program);
-    prepare(&mut command);
+    prepare(&mut command).process_group(0);
     let (answer, child) = channel();
     let sent = orders().lock().unwrap_or_else(PoisonError::into_inner).send((command, answer));
     sent.map_err(|_| io::Error::other("the spawner is gone"))?;
