@@ -58,6 +58,11 @@ pub struct Inspection {
 }
 
 impl Database {
+    /// Whether [`Database::new`] would succeed. Begins no thread, as that does.
+    pub fn vet(config: &DatabaseConfig) -> Result<(), DbError> {
+        Connector::new(config).map(drop)
+    }
+
     /// Reads `sslrootcert` and prepares the pool; connects to nothing.
     pub fn new(config: DatabaseConfig, clock: Clock) -> Result<Database, DbError> {
         let connector = Arc::new(Connector::new(&config)?);
