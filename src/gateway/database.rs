@@ -57,13 +57,13 @@ pub struct Inspection {
     pub version: String,
 }
 
-/// Whether the settings can be used at all: reads `sslrootcert`, starts no thread, connects to nothing.
-pub fn validate(config: &DatabaseConfig) -> Result<(), DbError> {
-    Connector::new(config).map(drop)
-}
-
 impl Database {
-    /// Reads `sslrootcert` and prepares the pool, which starts its threads; connects to nothing.
+    /// Whether [`Database::new`] would succeed. Begins no thread, as that does.
+    pub fn vet(config: &DatabaseConfig) -> Result<(), DbError> {
+        Connector::new(config).map(drop)
+    }
+
+    /// Reads `sslrootcert` and prepares the pool, which begins its threads; connects to nothing.
     pub fn new(config: DatabaseConfig, clock: Clock) -> Result<Database, DbError> {
         let connector = Arc::new(Connector::new(&config)?);
         // One more than there are writers, for the roster.
