@@ -28,6 +28,7 @@ has pkg-config || packages="$packages pkg-config"
 { has pkg-config && pkg-config --exists openssl; } || packages="$packages libssl-dev"
 has setpriv || packages="$packages util-linux"
 postgres_is_there || packages="$packages postgresql"
+has pgbouncer || [ -x /usr/sbin/pgbouncer ] || packages="$packages pgbouncer"
 [ -n "$packages" ] || exit 0
 
 install="apt-get install -y --no-install-recommends$packages"

@@ -63,7 +63,9 @@ fn what_waits_for_the_database_is_written_before_the_end() {
     let mut holder = stage.database.client();
     let mut lock = holder.transaction().expect("a transaction begins");
     lock.batch_execute("LOCK TABLE streamers IN EXCLUSIVE MODE").expect("the table is locked");
-    names.iter().for_each(|username| drop(stage.kick.go_live(username)));
+    for username in &names {
+        stage.kick.go_live(username);
+    }
     daemon.wait_line(PATIENCE, |line| line.event == "heartbeat" && line.key("pending") == "30");
     daemon.signal(Signal::TERM);
     daemon.wait_event("stopping", PATIENCE);
