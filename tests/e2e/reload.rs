@@ -18,10 +18,19 @@ fn reload(daemon: &Daemon, changes: &[(&str, &str)]) {
     assert!(line.key("seconds").parse::<f64>().is_ok(), "{}", line.text);
 }
 
-/// The ids of its threads: a thread that began anew has another.
+/// The ids of its threads: a thread that began anew has another. A name look-up has a thread for a moment,
+/// so they are read until they stay the same.
 fn threads(daemon: &Daemon) -> BTreeSet<String> {
-    let list = fs::read_dir(format!("/proc/{}/task", daemon.pid())).expect("the daemon runs");
-    list.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    let path = format!("/proc/{}/task", daemon.pid());
+    let (mut last, mut same) = (BTreeSet::new(), 0);
+    wait_for("the threads that stay", PATIENCE, || {
+        let list = fs::read_dir(&path).expect("the daemon runs");
+        let now: BTreeSet<String> =
+            list.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        same = if now == last { same + 1 } else { 0 };
+        last.clone_from(&now);
+        (same == 30).then_some(now)
+    })
 }
 
 /// Ana goes live and stops, and push tells.
