@@ -4,3 +4,7 @@
 mod database;
 // The program as a whole.
 mod e2e;
+// The rules of the house: floors, dependencies, the shape of files.
+mod house;
+// The core in a simulated world.
+mod simulate;

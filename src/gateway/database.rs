@@ -58,7 +58,12 @@ pub struct Inspection {
 }
 
 impl Database {
-    /// Reads `sslrootcert` and prepares the pool; connects to nothing.
+    /// Whether [`Database::new`] would succeed. Begins no thread, as that does.
+    pub fn vet(config: &DatabaseConfig) -> Result<(), DbError> {
+        Connector::new(config).map(drop)
+    }
+
+    /// Reads `sslrootcert` and prepares the pool, which begins its threads; connects to nothing.
     pub fn new(config: DatabaseConfig, clock: Clock) -> Result<Database, DbError> {
         let connector = Arc::new(Connector::new(&config)?);
         // One more than there are writers, for the roster.

@@ -151,10 +151,14 @@ impl Asking {
         self.flights.remove(&asker)
     }
 
-    /// Puts back what a request did not answer.
+    /// Puts back what a request did not answer. The sweep waits for those streamers too, whatever
+    /// becomes of the reason that they were asked about for.
     pub(super) fn put_back(&mut self, flight: &Flight) {
         for (key, _) in &flight.keys {
             self.put(flight.queue, *key);
+            if flight.endpoint != Endpoint::Website {
+                self.put(Queue::Routine, *key);
+            }
         }
     }
 

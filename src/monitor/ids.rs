@@ -2,8 +2,9 @@
 //! what Kick stated once is kept over restarts.
 
 use super::asking::{Kind, Queue};
-use super::streamer::{Broadcasts, Ids};
-use super::times::{OLD_NAME_PAUSE, UNKNOWN_NAME_RETRY, VANISHED};
+use super::broadcasts::Broadcasts;
+use super::streamer::Ids;
+use super::times::{OLD_NAME_PAUSE, UNKNOWN_NAME_RETRY};
 use super::{Key, Monitor, Output, Timer};
 use crate::domain::ask::{Learned, Seen, SeenChannel};
 use crate::domain::event::Event;
@@ -140,7 +141,7 @@ impl Monitor {
         }
         let channelless = self.streamers.get(&key).is_some_and(|streamer| streamer.ids.channel.is_none());
         match seen.channel {
-            Some(SeenChannel::Stated(channel)) => self.confirm_channel(now, key, channel),
+            Some(SeenChannel::Stated(channel)) => self.confirm_for_all(now, key, channel),
             Some(SeenChannel::Banner(channel)) if channelless => self.switch_channel(key, channel, false),
             Some(SeenChannel::Banner(_)) | None => {}
         }
@@ -152,6 +153,18 @@ impl Monitor {
         if let Some(streamer) = self.streamers.get_mut(&key) {
             streamer.vanished = None;
             self.repeats.works(&unknown(&streamer.row));
+        }
+    }
+
+    /// R16: what Kick states of a streamer holds for every row that names them, or push would be
+    /// believed by one and doubted by the other.
+    fn confirm_for_all(&mut self, now: Now, key: Key, channel: ChannelId) {
+        self.confirm_channel(now, key, channel);
+        let Some(user) = self.streamers.get(&key).and_then(|streamer| streamer.ids.user) else { return };
+        let mut others = self.by_channel.get(&channel).cloned().unwrap_or_default();
+        others.retain(|other| *other != key && self.streamers.get(other).is_some_and(|s| s.ids.user == Some(user)));
+        for other in others {
+            self.confirm_channel(now, other, channel);
         }
     }
 
@@ -187,15 +200,13 @@ impl Monitor {
         }
         let pause = UNKNOWN_NAME_RETRY.0.saturating_mul(1 << ids.misses.min(10)).min(UNKNOWN_NAME_RETRY.1);
         ids.misses = ids.misses.saturating_add(1);
-        let long = now.steady.since(*streamer.vanished.get_or_insert(now.steady)) >= VANISHED;
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
         self.ask_name_after(now, key, pause);
         if self.repeats.fails_once(now.steady, &unknown(&id), &username) {
             self.log(Event::StreamerUnknown { username, id });
         }
-        if long {
-            self.has_vanished(now, key);
-        }
+        self.missed(now, key);
+        self.has_vanished(now, key);
     }
 
     /// Asks about the name that the table gives after a pause, unless that is planned already.
@@ -241,6 +252,7 @@ impl Monitor {
         streamer.broadcast = Broadcasts::default();
         streamer.found_offline = None;
         streamer.vanished = None;
+        streamer.found = None;
         let shown: Shown = streamer.table.shown;
         streamer.believe_table(shown, now);
         let name = streamer.name.clone();

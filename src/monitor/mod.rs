@@ -8,6 +8,7 @@
 //! judgement of a single observation, R1, R2, R7 and R9, is in `streamer`.
 
 mod asking;
+mod broadcasts;
 mod budget;
 mod ids;
 pub mod io;

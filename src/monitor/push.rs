@@ -36,7 +36,7 @@ impl Monitor {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         let (verdict, status) = match push.what {
             PushKind::Live { livestream, created_at } => (streamer.judge_live(livestream, created_at), Status::Online),
-            PushKind::Stop { livestream } => (streamer.judge_stop(livestream), Status::Offline),
+            PushKind::Stop { livestream } => (streamer.judge_stop(livestream, push.received), Status::Offline),
         };
         // R11: what the sweep found was told.
         self.routine.awaited_push.remove(&(key, status));

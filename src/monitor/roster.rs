@@ -1,7 +1,8 @@
 //! The roster: who is watched, and what the table shows of them. R13 to R16.
 
+use super::broadcasts::Broadcasts;
 use super::ids::{mismatch, renamed, unknown};
-use super::streamer::{Belief, Broadcasts, Ids, Streamer, Table};
+use super::streamer::{Belief, Ids, Streamer, Table};
 use super::times::OVERRULED_MAX;
 use super::writes::refusal;
 use super::{Key, Monitor};
@@ -111,6 +112,7 @@ impl Monitor {
             heard: None,
             broadcast: Broadcasts::default(),
             found_offline: None,
+            found: None,
             doubt: None,
             vanished: None,
             table: Table::new(row.shown, read_at),
@@ -179,8 +181,10 @@ impl Monitor {
         let heard = streamer
             .heard
             .is_some_and(|heard| heard.status == believed && heard.held && now.steady.since(heard.at) < hold);
-        // A status that is neither of the two values knows nothing better than we do.
-        if heard || undone || shown == Shown::Unknown {
+        // A status that is neither of the two values knows nothing better than Kick did; what only the
+        // table said before is gone with it.
+        let empty = shown == Shown::Unknown && streamer.belief.verified;
+        if heard || undone || empty {
             return self.write(now, key);
         }
         streamer.believe_table(shown, now);

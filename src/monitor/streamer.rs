@@ -5,11 +5,11 @@
 use crate::domain::ask::Endpoint;
 use crate::domain::row::Shown;
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Source, Status, Steady, UserId, time::Timestamp};
-use crate::monitor::times::{CLOCK_MARGIN, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH, STALE_LIVE, UNCONFIRMED_GRACE};
+use crate::monitor::broadcasts::Broadcasts;
+use crate::monitor::times::{
+    CLOCK_MARGIN, ENDPOINT_LAG, LATE_STOP, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH, STALE_LIVE, UNCONFIRMED_GRACE,
+};
 use std::time::Duration;
-
-/// How many ended broadcasts are remembered for each streamer.
-const ENDED_MAX: usize = 8;
 
 /// One row of the roster and everything known of its streamer.
 #[derive(Debug)]
@@ -28,10 +28,12 @@ pub(crate) struct Streamer {
     pub broadcast: Broadcasts,
     /// When the request that last found the streamer Offline started, in Kick's time.
     pub found_offline: Option<Timestamp>,
+    /// What the API tells at present, by the answers that counted.
+    pub found: Option<Found>,
     /// A change that waits for a second look.
     pub doubt: Option<Doubt>,
-    /// Since when the streamer is missing from every endpoint.
-    pub vanished: Option<Steady>,
+    /// Since when, and how often, `/channels` left the streamer out while nothing named them.
+    pub vanished: Option<(Steady, u32)>,
     pub table: Table,
 }
 
@@ -89,18 +91,15 @@ pub(crate) struct Heard {
     pub held: bool,
 }
 
-/// The broadcasts that push told of.
-#[derive(Debug, Default)]
-pub(crate) struct Broadcasts {
-    /// The one that is running, if its id is known.
-    pub current: Option<LivestreamId>,
-    pub highest: Option<LivestreamId>,
-    /// The last ones that a stop ended.
-    pub ended: Vec<LivestreamId>,
-    /// When the running one began, by Kick's clock.
+/// A change that the API told first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub status: Status,
+    /// When the request started whose answer told so, and where it went.
+    pub at: Steady,
+    pub endpoint: Endpoint,
+    /// When the broadcast began that runs, or that ended.
     pub start: Option<Timestamp>,
-    /// When the one that a stop ended had begun.
-    pub ended_start: Option<Timestamp>,
 }
 
 /// What the table is known to show.
@@ -135,6 +134,8 @@ pub(crate) struct Observation {
     pub endpoint: Endpoint,
     /// How many the request asked about.
     pub batch: usize,
+    /// Kick has no other endpoint left to ask.
+    pub sole: bool,
     /// When the request was sent, and the same in Kick's time.
     pub started: Steady,
     pub kick_started: Timestamp,
@@ -192,12 +193,20 @@ impl Streamer {
 
     /// R2: a stop event. An id that a stop already ended is a repetition: it says nothing of a
     /// broadcast that has begun since, whose own id we may not know.
-    pub(crate) fn judge_stop(&self, livestream: LivestreamId) -> Verdict {
+    ///
+    /// Where the API alone told that a broadcast ended, its stop is still to come: for a while, one that
+    /// is not of the broadcast known to run may be that one, and is only a question.
+    pub(crate) fn judge_stop(&self, livestream: LivestreamId, received: Steady) -> Verdict {
         let seen = &self.broadcast;
         if seen.ended.contains(&livestream) {
             return if self.belief.status == Some(Status::Online) { Verdict::Ask } else { Verdict::Nothing };
         }
-        if seen.current == Some(livestream) || seen.highest.is_none_or(|highest| livestream >= highest) {
+        let known = seen.current == Some(livestream);
+        let due = seen.unheard_end.is_some_and(|at| received.since(at) < LATE_STOP);
+        if due && !known && self.belief.status == Some(Status::Online) {
+            return Verdict::Ask;
+        }
+        if known || seen.highest.is_none_or(|highest| livestream >= highest) {
             Verdict::Believe
         } else {
             Verdict::Nothing
@@ -214,6 +223,9 @@ impl Streamer {
         let Some(believed) = self.belief.status else { return Weight::Changes };
         if believed == seen.status {
             return Weight::Agrees;
+        }
+        if let Some(at) = self.trails_until(seen, hold) {
+            return Weight::NotBefore(at);
         }
         match (&self.doubt, seen.status) {
             (Some(doubt), status) if doubt.first.status == status => {
@@ -241,10 +253,11 @@ impl Streamer {
         let Some(start) = seen.start else {
             return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
         };
-        if later_by(start, heard.kick_at) > CLOCK_MARGIN {
+        // Kick's times against each other say more than our clock, which may be wrong.
+        let ended = self.broadcast.ended_start.is_some_and(|ended| apart(ended, start) <= SAME_BROADCAST);
+        if !ended && later_by(start, heard.kick_at) > CLOCK_MARGIN {
             return None;
         }
-        let ended = self.broadcast.ended_start.is_some_and(|ended| apart(ended, start) <= SAME_BROADCAST);
         if !(ended || start <= heard.kick_at) || !heard.held {
             return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
         }
@@ -258,6 +271,39 @@ impl Streamer {
             Some(doubt) if doubt.elsewhere && doubt.first.status == Status::Online => None,
             _ => Some(Weight::Doubts { elsewhere: true }),
         }
+    }
+
+    /// R7 among the endpoints: one may still show the broadcast that another has already seen end, and not
+    /// yet the one that another has seen begin. Until when that may be so; None: the observation is news.
+    fn trails_until(&self, seen: &Observation, hold: Duration) -> Option<Steady> {
+        let found = self.found.filter(|found| found.status != seen.status)?;
+        let until = found.at + ENDPOINT_LAG.min(hold);
+        let trails = match seen.status {
+            Status::Online => found.start.zip(seen.start).is_some_and(|(a, b)| apart(a, b) <= SAME_BROADCAST),
+            // Whoever told first may take it back, and then others may bear that out.
+            Status::Offline => {
+                found.endpoint != seen.endpoint && self.doubt.is_none_or(|doubt| doubt.first.endpoint != found.endpoint)
+            }
+        };
+        (trails && seen.started < until).then_some(until)
+    }
+
+    /// Remembers what an observation that counts says of the broadcast.
+    pub(crate) fn note(&mut self, seen: &Observation) {
+        match seen.status {
+            Status::Online => self.broadcast.seen_running(seen.start, seen.started),
+            Status::Offline => {
+                self.broadcast.seen_none(seen.started);
+                self.found_offline = self.found_offline.max(Some(seen.kick_started));
+            }
+        }
+    }
+
+    /// Remembers a change that the API told.
+    pub(crate) fn find(&mut self, seen: &Observation) {
+        let Observation { status, endpoint, .. } = *seen;
+        let start = seen.start.or(self.broadcast.start);
+        self.found = Some(Found { status, at: seen.started, endpoint, start });
     }
 
     /// Believes a status from now on.
@@ -292,56 +338,9 @@ impl Doubt {
     /// R9, R10: whether the second observation bears the first one out.
     fn settled_by(&self, second: &Observation) -> bool {
         let elsewhere = second.endpoint != self.first.endpoint;
-        let trusted = elsewhere || (!self.elsewhere && second.batch <= SMALL_BATCH);
+        let trusted = elsewhere || ((!self.elsewhere || second.sole) && second.batch <= SMALL_BATCH);
         let explicit = second.status == Status::Online || second.explicit || self.first.explicit;
         trusted && explicit && second.started >= self.first.started + SECOND_LOOK
-    }
-}
-
-impl Broadcasts {
-    /// A broadcast began.
-    pub(crate) fn begin(&mut self, livestream: LivestreamId, start: Option<Timestamp>) {
-        self.current = Some(livestream);
-        self.highest = self.highest.max(Some(livestream));
-        self.start = start;
-    }
-
-    /// A stop ended this one.
-    pub(crate) fn end(&mut self, livestream: LivestreamId) {
-        self.highest = self.highest.max(Some(livestream));
-        self.remember_ended(livestream);
-        self.current = None;
-        self.ended_start = self.start.take();
-    }
-
-    /// The API says that a broadcast runs that began then. If it is not the one whose id we know, that
-    /// one has ended unheard, and a late stop for it must not end the new one.
-    pub(crate) fn seen_running(&mut self, start: Option<Timestamp>) {
-        let Some(start) = start else { return };
-        let another = self.start.is_some_and(|known| later_by(start, known) > SAME_BROADCAST);
-        if another {
-            if let Some(unheard) = self.current.take() {
-                self.remember_ended(unheard);
-            }
-        }
-        if another || self.start.is_none() {
-            self.start = Some(start);
-        }
-    }
-
-    /// The API says that none runs.
-    pub(crate) fn seen_none(&mut self) {
-        self.current = None;
-        self.start = None;
-    }
-
-    fn remember_ended(&mut self, livestream: LivestreamId) {
-        if !self.ended.contains(&livestream) {
-            if self.ended.len() == ENDED_MAX {
-                self.ended.remove(0);
-            }
-            self.ended.push(livestream);
-        }
     }
 }
 
@@ -372,7 +371,7 @@ impl Table {
 }
 
 /// How much later `a` is than `b`; zero if it is not.
-fn later_by(a: Timestamp, b: Timestamp) -> Duration {
+pub(super) fn later_by(a: Timestamp, b: Timestamp) -> Duration {
     Duration::try_from(a.duration_since(b)).unwrap_or(Duration::ZERO)
 }
 

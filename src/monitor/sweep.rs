@@ -2,7 +2,10 @@
 
 use super::asking::{Flight, Kind, Queue};
 use super::streamer::{Doubt, Observation, Weight};
-use super::times::{FLIPS_ALWAYS, FLIPS_SHARE, SECOND_LOOK, TOKEN_WAIT, UNSETTLED_LOOK, VANISHED, WEBSITE_PAUSE};
+use super::times::{
+    ENDPOINT_LAG, FLIPS_ALWAYS, FLIPS_SHARE, SECOND_LOOK, TOKEN_WAIT, UNSETTLED_LOOK, VANISHED, VANISHED_MIN,
+    WEBSITE_PAUSE,
+};
 use super::{Asker, Key, Monitor, Timer};
 use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind, Liveness, Seen};
 use crate::domain::event::Event;
@@ -87,6 +90,7 @@ impl Monitor {
             self.compared(now, *key);
             self.look_again_later(now, *key);
         }
+        self.look_until_settled(now, flight);
     }
 
     fn say_failure(&mut self, now: Now, endpoint: Endpoint, failure: &Failure, retry_in: Duration) {
@@ -116,6 +120,10 @@ impl Monitor {
                 }
                 _ => asked_user.and_then(|user| by_user.get(&user).copied()),
             };
+            if let (Some(_), Some(streamer)) = (entry, self.streamers.get_mut(key)) {
+                // R6: whoever is named has not vanished, whatever is said of them.
+                streamer.vanished = None;
+            }
             let same = match entry {
                 Some(entry) => self.take_identity(now, *key, entry, flight.kind),
                 None => self.take_missing(now, *key, flight),
@@ -150,6 +158,10 @@ impl Monitor {
     /// What an entry, or its absence, says. R5: a contradiction or a missing field says nothing. R6: so
     /// does absence from `/channels`; absence from a list of those who are live means Offline.
     fn observation(&self, answer: &Answer, flight: &Flight, entry: Option<&Seen>) -> Option<Observation> {
+        // The website is asked for ids; what it shows of a broadcast is cached and not supported.
+        if flight.endpoint == Endpoint::Website {
+            return None;
+        }
         let lists_live = matches!(flight.endpoint, Endpoint::Livestreams | Endpoint::UsersLivestreams);
         let (status, start, explicit) = match entry.map(|entry| entry.liveness) {
             Some(Liveness::Live(start)) => (Status::Online, start, true),
@@ -163,6 +175,7 @@ impl Monitor {
             explicit,
             endpoint: flight.endpoint,
             batch: flight.batch,
+            sole: self.live_list().is_none(),
             started: answer.started.steady,
             kick_started: self.kick_time(answer.started),
         })
@@ -178,18 +191,15 @@ impl Monitor {
             }
             (_, Endpoint::Website) => false,
             (_, Endpoint::Livestreams | Endpoint::UsersLivestreams) => {
-                let Some(streamer) = self.streamers.get(&key) else { return false };
-                let long = streamer.vanished.is_some_and(|since| now.steady.since(since) >= VANISHED);
-                if long {
+                if self.streamers.get(&key).is_some_and(|streamer| streamer.vanished.is_some()) {
                     self.has_vanished(now, key);
                 }
                 true
             }
             (_, Endpoint::Channels) => {
-                let lists = self.live_list().is_some();
-                let Some(streamer) = self.streamers.get_mut(&key) else { return false };
-                let since = *streamer.vanished.get_or_insert(now.steady);
-                if !lists && now.steady.since(since) >= VANISHED {
+                self.missed(now, key);
+                if self.live_list().is_none() {
+                    // Kick has no list left that could bear it out.
                     self.has_vanished(now, key);
                 }
                 false
@@ -197,9 +207,20 @@ impl Monitor {
         }
     }
 
-    /// R6: a streamer whom nothing lists for so long is banned or deleted, and is not live.
+    /// Nothing listed the streamer, once more.
+    pub(super) fn missed(&mut self, now: Now, key: Key) {
+        if let Some(streamer) = self.streamers.get_mut(&key) {
+            streamer.vanished.get_or_insert((now.steady, 0)).1 += 1;
+        }
+    }
+
+    /// R6: a streamer whom nothing lists, repeatedly and for so long, is banned or deleted, and not live.
     pub(super) fn has_vanished(&mut self, now: Now, key: Key) {
-        if self.streamers.get(&key).is_some_and(|streamer| streamer.belief.status == Some(Status::Online)) {
+        let Some(streamer) = self.streamers.get(&key) else { return };
+        let long = streamer
+            .vanished
+            .is_some_and(|(since, times)| times >= VANISHED_MIN && now.steady.since(since) >= VANISHED);
+        if long && streamer.belief.status == Some(Status::Online) {
             self.routine.corrected += 1;
             self.believe(now, key, Status::Offline, Source::Sweep, now.steady);
         }
@@ -227,6 +248,13 @@ impl Monitor {
             Weight::Agrees => {
                 streamer.belief.verified = true;
                 streamer.doubt = None;
+                // What push told first counts as told by whoever of the API bears it out.
+                let news = streamer
+                    .heard
+                    .is_some_and(|heard| heard.status == seen.status && seen.started.since(heard.at) < ENDPOINT_LAG);
+                if news {
+                    streamer.find(seen);
+                }
                 self.asking.no_second_look(key);
                 self.note(key, seen);
             }
@@ -244,7 +272,8 @@ impl Monitor {
     }
 
     fn change(&mut self, now: Now, key: Key, seen: &Observation) {
-        let Some(streamer) = self.streamers.get(&key) else { return };
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        streamer.find(seen);
         let was_verified = streamer.belief.verified && streamer.belief.status.is_some();
         if streamer.belief.status.is_some() {
             self.routine.corrected += 1;
@@ -266,18 +295,9 @@ impl Monitor {
     /// Remembers what an observation that counts says of the broadcast.
     fn note(&mut self, key: Key, seen: &Observation) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        if seen.explicit {
-            streamer.vanished = None;
-        }
-        match seen.status {
-            Status::Online => {
-                streamer.broadcast.seen_running(seen.start);
-                self.reveal_channel(key);
-            }
-            Status::Offline => {
-                streamer.broadcast.seen_none();
-                streamer.found_offline = streamer.found_offline.max(Some(seen.kick_started));
-            }
+        streamer.note(seen);
+        if seen.status == Status::Online {
+            self.reveal_channel(key);
         }
     }
 

@@ -25,8 +25,15 @@ pub(crate) const STALE_LIVE: Duration = secs(600);
 /// R12: push through an unconfirmed id gets no hold; but an answer asked for within this time may
 /// still be the API's ordinary lag (KICK.md §5.4), and then proves nothing.
 pub(crate) const UNCONFIRMED_GRACE: Duration = secs(15);
+/// R2: a stop may come this long after the API told that its broadcast had ended.
+pub(crate) const LATE_STOP: Duration = secs(600);
+/// R6: as often at least must `/channels` leave out somebody who has vanished.
+pub(crate) const VANISHED_MIN: u32 = 3;
 /// R6: a streamer missing everywhere for this long is offline.
 pub(crate) const VANISHED: Duration = secs(600);
+/// R7: so far one endpoint of the API trails another (KICK.md §5.4): what the one told first, the other
+/// cannot contradict for so long.
+pub(crate) const ENDPOINT_LAG: Duration = secs(60);
 /// R11: how long push may come after the sweep.
 pub(crate) const PUSH_GRACE: Duration = secs(10);
 /// R11: so many missed in a row mean that push is dead.

@@ -148,9 +148,9 @@ impl Monitor {
                     source: flight.source,
                     lag: at.steady.since(flight.received),
                 });
-                self.row_took(&flight, at.steady, true);
+                self.row_took(now, &flight, at.steady, true);
             }
-            WriteResult::AlreadySo => self.row_took(&flight, at.steady, false),
+            WriteResult::AlreadySo => self.row_took(now, &flight, at.steady, false),
             WriteResult::Gone => {
                 self.out.push(Output::ReadRoster);
                 self.try_row_later(now, key, ROW_RETRY.1);
@@ -169,7 +169,7 @@ impl Monitor {
         }
         // The row is free again, for what is wanted meanwhile, or for whoever has it now (R14, R19).
         let heir = self.by_row.get(&flight.row).copied();
-        if let Some(heir) = heir.filter(|heir| self.writes.unwritable.is_none() && self.wants_write(*heir)) {
+        if let Some(heir) = heir.filter(|heir| self.wants_write(*heir)) {
             self.write(now, heir);
         }
     }
@@ -181,7 +181,7 @@ impl Monitor {
     }
 
     /// The row shows what was to be written, and perhaps it was we who wrote it.
-    fn row_took(&mut self, flight: &Flight, at: Steady, by_us: bool) {
+    fn row_took(&mut self, now: Now, flight: &Flight, at: Steady, by_us: bool) {
         self.repeats.works(&refusal(&flight.row));
         let heir = self.by_row.get(&flight.row).copied();
         let Some(streamer) = heir.and_then(|key| self.streamers.get_mut(&key)) else { return };
@@ -196,6 +196,10 @@ impl Monitor {
         }
         if by_us {
             table.confirmed = Some((flight.status, at));
+        }
+        if heir != Some(flight.key) && !streamer.belief.verified {
+            // R13: whoever has the row now starts with what it shows, and it shows this since.
+            streamer.believe_table(Shown::Known(flight.status), now);
         }
     }
 
@@ -323,7 +327,9 @@ impl Monitor {
     /// R15: after every reconnection what was committed shortly before is sent again.
     fn rewrite_undoable(&mut self, now: Now) {
         let undoable = self.streamers.iter().filter(|(_, streamer)| {
-            let confirmed = streamer.table.confirmed;
+            // What was seen in the table since has outlived the break.
+            let seen_since = self.writes.broke_at.is_some_and(|broke| broke < streamer.table.known_at);
+            let confirmed = streamer.table.confirmed.filter(|_| !seen_since);
             confirmed
                 .is_some_and(|(status, at)| streamer.belief.status == Some(status) && self.writes.may_be_undone(at))
         });

@@ -3,20 +3,52 @@
 //! `daemonize` is unmaintained, so it is used for nothing but the forks: user and group are
 //! start-stop-daemon's business, and the pid file is ours, in the foreground too.
 
-use anyhow::{Context, bail};
-use daemonize::Daemonize;
+use anyhow::{Context, bail, ensure};
+use daemonize::{Daemonize, Outcome};
 use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::pipe::{PipeFlags, pipe_with};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+/// Which of two processes this is.
+pub enum Side {
+    /// The one that was started; the daemon runs, or the error says that it does not.
+    Starter,
+    /// The daemon. The starter waits for it to be told, or for its end.
+    Daemon(Starter),
+}
+
+/// The process that waits for us.
+pub struct Starter(File);
+
+impl Starter {
+    /// Lets the starter end well: the daemon is what a service manager expects it to be by then.
+    pub fn release(mut self) {
+        // One that was killed meanwhile needs no word.
+        let _ = self.0.write_all(b"\n");
+    }
+}
+
 /// Goes into the background: `/` as working directory, a umask of 027, the standard streams
-/// `/dev/null`. Returns in the daemon alone; the process that was started ends with 0.
+/// `/dev/null`. Returns on both sides; the starter's when the daemon has released it.
 ///
 /// To be called before any thread exists, for a fork takes only the thread that calls it along,
 /// and after everything that the starter is to hear of.
-pub fn detach() -> anyhow::Result<()> {
-    Daemonize::new().working_directory("/").umask(0o027).start().context("failed to go into the background")
+pub fn detach() -> anyhow::Result<Side> {
+    let doing = "failed to go into the background";
+    let (word, starter) = pipe_with(PipeFlags::CLOEXEC).context(doing)?;
+    match Daemonize::new().working_directory("/").umask(0o027).execute() {
+        Outcome::Child(done) => done.map(|_| Side::Daemon(Starter(starter.into()))).context(doing),
+        Outcome::Parent(done) => {
+            done.context(doing)?;
+            drop(starter);
+            // Without a word it has ended, and its log says why.
+            let length = File::from(word).read(&mut [0]).context(doing)?;
+            ensure!(length > 0, "the daemon ended as soon as it began; see its log");
+            Ok(Side::Starter)
+        }
+    }
 }
 
 /// The pid file. Locked for as long as the process lives, and removed at its end.
@@ -51,6 +83,11 @@ impl PidFile {
         let doing = || format!("failed to write the pid file {}", self.path.display());
         self.file.set_len(0).with_context(doing)?;
         writeln!(self.file, "{}", std::process::id()).with_context(doing)
+    }
+
+    /// Leaves the file to the daemon, which has the same lock.
+    pub fn hand_over(self) {
+        std::mem::forget(self);
     }
 }
 

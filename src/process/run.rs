@@ -7,17 +7,19 @@ use crate::clock::Clock;
 use crate::config::{Config, LogTarget, Problem};
 use crate::domain::Steady;
 use crate::domain::event::Event;
+use crate::gateway::database::Database;
 use crate::monitor::Input;
+use crate::process::configuration;
 use crate::process::crew::{self, Crew};
-use crate::process::daemon::{self, PidFile};
+use crate::process::daemon::{self, PidFile, Side};
 use crate::process::exit::Code;
 use crate::process::logging::{self, Logger};
 use crate::process::notify::{Notify, watchdog_limit};
 use crate::process::signals::{Catcher, Signal};
 use crate::process::supervisor::{Fatal, Supervisor};
-use crate::process::{complain, configuration};
 use crate::worker::hub::ToMain;
 use crossbeam_channel::{Receiver, never, select, unbounded};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,18 +36,22 @@ pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> any
     let clock = Clock::start();
     let logger = logging::install(clock)?;
     let path = std::path::absolute(path)?;
-    let loaded = configuration::load(&path).and_then(|config| {
-        let database =
-            crew::database(&config, clock).map_err(|error| vec![database_problem(&path, &error.to_string())])?;
-        Ok((config, database))
-    });
-    let (config, database) = match loaded {
-        Ok(loaded) => loaded,
+    let config = match configuration::load(&path).and_then(|config| vet_database(&path, config)) {
+        Ok(config) => config,
         Err(problems) => return Ok(refuse(&problems)),
     };
     let mut pid_file = pid_file.map(PidFile::claim).transpose()?;
+    let mut starter = None;
     if !foreground {
-        daemon::detach()?;
+        match daemon::detach()? {
+            Side::Starter => {
+                if let Some(file) = pid_file {
+                    file.hand_over();
+                }
+                return Ok(Code::Fine);
+            }
+            Side::Daemon(waiting) => starter = Some(waiting),
+        }
     }
     if let Some(file) = &mut pid_file {
         file.write()?;
@@ -53,14 +59,18 @@ pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> any
     let target = if foreground { config.log.target } else { LogTarget::Syslog };
     logger.configure(&config.log, target);
     Event::Started { version: env!("CARGO_PKG_VERSION") }.say();
-    let supervisor = Supervisor::new(clock, fastrand::u64(..));
+    let mut supervisor = Supervisor::new(clock, fastrand::u64(..));
     // Before every other thread, so that no signal finds its default.
     let catcher = Catcher::start(supervisor.report())?;
     let (main, hub) = unbounded();
-    let mut supervisor = supervisor;
+    // Its pool has threads, which a fork would have left behind.
+    let database = crew::database(&config, clock)?;
     let crew = Crew::start(&config, database, clock, &mut supervisor, main)?;
     let notify = Notify::from_env();
     notify.ready();
+    if let Some(starter) = starter {
+        starter.release();
+    }
     let daemon = Daemon { clock, path, config, logger, target, supervisor, crew, hub, notify };
     Ok(daemon.live(&catcher.signals))
 }
@@ -223,7 +233,8 @@ impl Daemon {
 /// Says every problem of a configuration, on standard error and in the log.
 fn refuse(problems: &[Problem]) -> Code {
     for problem in problems {
-        complain(&problem.to_string());
+        // The line begins with the file, as CONTRACT §2 has it. Without a standard error, the log tells.
+        let _ = writeln!(io::stderr(), "{problem}");
         let file = place(problem);
         Event::ConfigError { file, key: problem.key.clone(), reason: problem.text.clone() }.say();
     }
@@ -235,6 +246,14 @@ fn place(problem: &Problem) -> String {
     match problem.line {
         Some(line) => format!("{}:{line}", problem.file),
         None => problem.file.clone(),
+    }
+}
+
+/// What only using the settings of the database finds.
+fn vet_database(path: &Path, config: Config) -> Result<Config, Vec<Problem>> {
+    match Database::vet(&config.database) {
+        Ok(()) => Ok(config),
+        Err(error) => Err(vec![database_problem(path, &error.to_string())]),
     }
 }
 

@@ -4,12 +4,11 @@
 //! goes back to the core, which knows what is wanted by then (RULES R19).
 
 use crate::clock::{Clock, Pulse};
-use crate::domain::RowId;
 use crate::domain::row::{DatabaseEvent, Write, WriteResult, Written};
 use crate::gateway::database::Database;
 use crate::monitor::io::Input;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,9 +56,11 @@ impl Writer {
             let rest = self.inbox.try_iter().take(ROWS_MAX - 1);
             // The core has one write of a row out. Just after a restart there may be another, which it has
             // given up; the later one is the one that counts.
-            let by_row: HashMap<RowId, Write> =
-                std::iter::once(first).chain(rest).map(|write| (write.row.clone(), write)).collect();
-            let batch: Vec<Write> = by_row.into_values().collect();
+            let mut rows = HashSet::new();
+            let mut batch: Vec<Write> = std::iter::once(first).chain(rest).collect();
+            batch.reverse();
+            batch.retain(|write| rows.insert(write.row.clone()));
+            batch.reverse();
             let results = self.database.write(&batch, &|| pulse.promise(STATEMENT_TURN));
             let broken_before = std::mem::replace(&mut broken, self.database.broken());
             let reached = results.iter().any(|(_, result)| !matches!(result, WriteResult::Unavailable(_)));

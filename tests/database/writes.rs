@@ -251,5 +251,5 @@ fn the_same_row_twice_in_a_batch_breaks_nothing() {
     let (_lab, config) = fixture(TABLE);
     let database = open(&config);
     let results = database.write(&[wish(1, "1", Online), wish(2, "1", Offline), wish(3, "2", Online)], &|| ());
-    assert_eq!(results.iter().map(|(_, result)| result).collect::<Vec<_>>(), [&Written, &AlreadySo, &Written]);
+    assert_eq!(results.iter().map(|(_, result)| result).collect::<Vec<_>>(), [&Written, &SetAside, &Written]);
 }

@@ -2,6 +2,7 @@
 //! seen only as its user sees it, by the table and the log.
 
 // What the tests stand on.
+mod scratch;
 mod stage;
 
 // A push event is in the table at once, and what is no evidence is not.
@@ -18,3 +19,14 @@ mod token;
 mod tls;
 // The database's weather.
 mod weather;
+
+// Tables of every kind, by whatever way to the database.
+mod tables;
+// How the process begins, what it says, and how it ends.
+mod process;
+// A new configuration takes effect, and a broken one does not.
+mod reload;
+// What is wrong with a configuration is said, all of it.
+mod configuration;
+// The command line and the exit codes.
+mod cli;

@@ -62,7 +62,7 @@ fn refused_credentials_are_said_and_push_goes_on() {
     assert_eq!(wait_change(&daemon, "ana", 2).key("status"), "Offline");
     assert!(stage.kick.count(Face::OAuth) <= 4, "refused credentials are tried rarely");
     assert_eq!(stage.kick.count(Face::API), 0);
-    assert!(daemon.lines().iter().all(|line| !line.text.contains("wrong-secret")));
+    assert!(daemon.lines_from(0).iter().all(|line| !line.text.contains("wrong-secret")));
 }
 
 /// An outage of the token endpoint is said, and heals by itself.
@@ -125,7 +125,7 @@ fn no_secret_is_ever_logged() {
     daemon.wait_event("db_recovered", PATIENCE);
     assert!(daemon.stop(PATIENCE).success());
     for secret in [stage.kick.client_secret(), "database-word", "app-token-"] {
-        let told: Vec<_> = daemon.lines().into_iter().filter(|line| line.text.contains(secret)).collect();
+        let told: Vec<_> = daemon.lines_from(0).into_iter().filter(|line| line.text.contains(secret)).collect();
         assert!(told.is_empty(), "{secret}: {told:?}");
     }
 }

@@ -82,13 +82,16 @@ pub(super) fn roster(config: &DatabaseConfig, status_type: &str) -> String {
 }
 
 /// The write statement: `$1` ids, `$2` statuses, `$3` times, `$4` usernames, `$5` sources, `$6`
-/// `synchronous_commit`, `$7` the channel. Gives for each position (from 1) what became of the row:
-/// `written`, `gone`, `set aside` or `already so`.
+/// `synchronous_commit`, `$7` the channel. Gives the positions (from 1) of the rows that it wrote.
 ///
 /// One statement, so one round trip and no session state, which transaction pooling would lose.
 /// Locking first, with `SKIP LOCKED`, is what makes two instances with shuffled batches free of
 /// deadlocks; `NO KEY` because a foreign-key insert elsewhere holds the row's key, which we leave
 /// alone. A row that another client changed since our snapshot is compared again once it is locked.
+/// The server sends the notification when it commits.
+///
+/// It does not tell why a row was not written ([`unwritten`] does): planning that takes longer than the
+/// write, and most writes need no explanation.
 pub(super) fn write(config: &DatabaseConfig, id_type: &str, status_type: &str) -> String {
     let table = &config.table;
     let id = identifier(&config.id_column);
@@ -96,48 +99,46 @@ pub(super) fn write(config: &DatabaseConfig, id_type: &str, status_type: &str) -
     let changed_at = config
         .changed_at_column
         .as_ref()
-        .map(|column| format!(", {} = w.changed_at::timestamptz", identifier(column)))
+        .map(|column| format!(", {} = l.changed_at::timestamptz", identifier(column)))
         .unwrap_or_default();
-    let (tell, done) = match config.notify_channel {
-        Some(_) => (NOTIFY, "km_told AS c ON c.n = w.n AND c.told IS NOT NULL"),
-        None => ("", "km_changed AS c ON c.n = w.n"),
+    let told = match config.notify_channel {
+        Some(_) => {
+            ", pg_notify($7, json_build_object('id', l.id, 'username', l.username, 'status', l.status,
+    'changed_at', l.changed_at, 'source', l.source)::text)::text"
+        }
+        None => "",
     };
     format!(
         "WITH km_session AS MATERIALIZED (SELECT set_config('synchronous_commit', $6, true)),
-km_wanted AS MATERIALIZED (
-    SELECT u.n, u.id::{id_type} AS id, u.status::{status_type} AS status, u.status AS word,
-        u.changed_at, u.username, u.source
-    FROM km_session CROSS JOIN unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-        WITH ORDINALITY AS u(id, status, changed_at, username, source, n)
-),
 km_locked AS MATERIALIZED (
-    SELECT w.n, w.id FROM km_wanted AS w JOIN {table} AS t ON t.{id} = w.id
-    WHERE t.{status}::{status_type} IS DISTINCT FROM w.status
+    SELECT t.{id} AS id, w.status, w.changed_at, w.username, w.source, w.n
+    FROM km_session CROSS JOIN unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+        WITH ORDINALITY AS w(id, status, changed_at, username, source, n)
+    JOIN {table} AS t ON t.{id} = w.id::{id_type}
+    WHERE t.{status}::{status_type} IS DISTINCT FROM w.status::{status_type}
     FOR NO KEY UPDATE OF t SKIP LOCKED
-),
-km_changed AS (
-    UPDATE {table} AS t SET {status} = w.status{changed_at}
-    FROM km_locked AS l JOIN km_wanted AS w ON w.n = l.n
-    WHERE t.{id} = l.id
-    RETURNING w.n
-){tell}
-SELECT w.n::bigint, CASE
-    WHEN bool_or(c.n IS NOT NULL) THEN 'written'
-    WHEN bool_and(t.{id} IS NULL) THEN 'gone'
-    WHEN bool_or(t.{status}::{status_type} IS DISTINCT FROM w.status) THEN 'set aside'
-    ELSE 'already so' END
-FROM km_wanted AS w LEFT JOIN {done} LEFT JOIN {table} AS t ON t.{id} = w.id
-GROUP BY w.n"
+)
+UPDATE {table} AS t SET {status} = l.status::{status_type}{changed_at}
+FROM km_locked AS l WHERE t.{id} = l.id
+RETURNING l.n::bigint{told}"
     )
 }
 
-/// The notification, one for each row that really changed; sent by the server when it commits.
-const NOTIFY: &str = ",
-km_told AS MATERIALIZED (
-    SELECT c.n, pg_notify($7, json_build_object('id', w.id, 'username', w.username, 'status', w.word,
-        'changed_at', w.changed_at, 'source', w.source)::text)::text AS told
-    FROM km_changed AS c JOIN km_wanted AS w ON w.n = c.n
-)";
+/// Why rows were not written: `$1` ids, `$2` statuses. Gives for each position (from 1) `gone`, `set
+/// aside` or `already so`.
+pub(super) fn unwritten(config: &DatabaseConfig, id_type: &str, status_type: &str) -> String {
+    let (id, status) = (identifier(&config.id_column), identifier(&config.status_column));
+    format!(
+        "SELECT w.n::bigint, CASE
+    WHEN bool_and(t.{id} IS NULL) THEN 'gone'
+    WHEN bool_or(t.{status}::{status_type} IS DISTINCT FROM w.status::{status_type}) THEN 'set aside'
+    ELSE 'already so' END
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(id, status, n)
+LEFT JOIN {table} AS t ON t.{id} = w.id::{id_type}
+GROUP BY w.n",
+        table = config.table
+    )
+}
 
 /// A name as SQL quotes it.
 pub(super) fn identifier(name: &str) -> String {

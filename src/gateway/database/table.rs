@@ -14,6 +14,7 @@ use postgres::types::Type;
 pub(super) struct Table {
     pub(super) roster: String,
     pub(super) write: String,
+    pub(super) unwritten: String,
 }
 
 impl Table {
@@ -52,7 +53,11 @@ impl Table {
         let (id_type, _) = types("DB_ID_COLUMN", &config.id_column)?;
         let (status_type, exact) = types("DB_STATUS_COLUMN", &config.status_column)?;
         check_values(client, config, &exact, place)?;
-        Ok(Table { roster: sql::roster(config, &status_type), write: sql::write(config, &id_type, &status_type) })
+        Ok(Table {
+            roster: sql::roster(config, &status_type),
+            write: sql::write(config, &id_type, &status_type),
+            unwritten: sql::unwritten(config, &id_type, &status_type),
+        })
     }
 }
 

@@ -88,20 +88,51 @@ fn statement(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<(WriteId, Writ
     )?;
     let mut results: Vec<(WriteId, WriteResult)> =
         writes.iter().map(|write| (write.id, WriteResult::SetAside)).collect();
-    for row in rows {
+    for row in &rows {
         let position: i64 = row.try_get(0).map_err(|error| work.judge(&error))?;
-        let word: &str = row.try_get(1).map_err(|error| work.judge(&error))?;
-        let result = usize::try_from(position - 1).ok().and_then(|index| results.get_mut(index));
-        if let Some((_, result)) = result {
-            *result = match word {
-                "written" => WriteResult::Written,
-                "already so" => WriteResult::AlreadySo,
-                "gone" => WriteResult::Gone,
-                _ => WriteResult::SetAside,
-            };
+        set(&mut results, position, WriteResult::Written);
+    }
+    let others: Vec<usize> = (0..writes.len()).filter(|n| results[*n].1 != WriteResult::Written).collect();
+    if !others.is_empty() {
+        // What was written is committed, whatever becomes of this question; a row without an answer is
+        // tried again like one that was set aside.
+        match explain(work, writes, &others) {
+            Ok(reasons) => reasons.into_iter().for_each(|(position, reason)| set(&mut results, position, reason)),
+            Err(fault) if rows.is_empty() => return Err(fault),
+            Err(fault) => work.learn_from(&fault),
         }
     }
     Ok(results)
+}
+
+/// Why these rows were not written, by position.
+fn explain(work: &mut Work<'_>, writes: &[Write], which: &[usize]) -> Result<Vec<(i64, WriteResult)>, Fault> {
+    let config = &work.database.config;
+    let ids: Vec<&str> = which.iter().map(|n| writes[*n].row.as_str()).collect();
+    let statuses: Vec<&str> = which.iter().map(|n| config.status_value(writes[*n].status)).collect();
+    let statement = work.table()?.unwritten.clone();
+    let rows = work.query(&statement, &[(&ids, Type::TEXT_ARRAY), (&statuses, Type::TEXT_ARRAY)])?;
+    let mut reasons = Vec::with_capacity(rows.len());
+    for row in rows {
+        let nth: i64 = row.try_get(0).map_err(|error| work.judge(&error))?;
+        let word: &str = row.try_get(1).map_err(|error| work.judge(&error))?;
+        let reason = match word {
+            "already so" => WriteResult::AlreadySo,
+            "gone" => WriteResult::Gone,
+            _ => WriteResult::SetAside,
+        };
+        let position = usize::try_from(nth - 1).ok().and_then(|nth| which.get(nth));
+        reasons.extend(position.and_then(|n| i64::try_from(n + 1).ok()).map(|position| (position, reason)));
+    }
+    Ok(reasons)
+}
+
+/// Notes what became of the row at a position, counted from 1 as SQL does.
+fn set(results: &mut [(WriteId, WriteResult)], position: i64, result: WriteResult) {
+    let index = usize::try_from(position - 1).ok();
+    if let Some((_, slot)) = index.and_then(|index| results.get_mut(index)) {
+        *slot = result;
+    }
 }
 
 /// A time as PostgreSQL keeps it, to the microsecond; the notification says the same.

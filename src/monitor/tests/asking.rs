@@ -228,10 +228,10 @@ fn an_endpoint_that_stays_broken_keeps_nobody_from_being_asked_about_elsewhere()
 
             63.0   log api_error status=500 endpoint=channels retry_in=0.9 reason=500
             70.0   log roster_loaded streamers=3 added=1 removed=0
-            121.1  write 2 Online by sweep
-            207.6  log api_recovered endpoint=channels
-            207.6  log streamer_unknown username=unknown id=3
-            207.6  write 1 Offline by sweep
+            120.0  write 2 Online by sweep
+            206.3  log api_recovered endpoint=channels
+            206.3  log streamer_unknown username=unknown id=3
+            206.3  write 1 Offline by sweep
             243.0  write 2 Offline by sweep
         "#]],
     );

@@ -25,13 +25,13 @@ fn r5_no_error_of_any_kind_makes_anybody_offline() {
 
             1.0    write 1 Online by push
             94.0   log api_error status=503 endpoint=channels retry_in=0.9 reason=503
-            123.0  log api_error status=- endpoint=users_livestreams retry_in=29.0 reason=network
-            231.3  log api_error status=503 endpoint=users_livestreams retry_in=26.0 reason=503
-            334.5  log api_blocked status=403 endpoint=users_livestreams retry_in=29.2 reason=403
-            414.3  log api_error status=503 endpoint=channels retry_in=29.0 reason=503
-            441.2  log api_error status=401 endpoint=users_livestreams retry_in=29.8 reason=401
-            555.9  log api_rate_limited status=429 endpoint=users_livestreams retry_in=29.3
-            614.9  log api_error status=- endpoint=users_livestreams retry_in=27.3 reason=garbage
+            101.6  log api_error status=- endpoint=users_livestreams retry_in=1.9 reason=network
+            231.3  log api_error status=503 endpoint=users_livestreams retry_in=27.5 reason=503
+            338.6  log api_blocked status=403 endpoint=users_livestreams retry_in=29.0 reason=403
+            421.5  log api_error status=503 endpoint=channels retry_in=29.3 reason=503
+            450.8  log api_error status=401 endpoint=users_livestreams retry_in=29.4 reason=401
+            509.6  log api_rate_limited status=429 endpoint=users_livestreams retry_in=29.6
+            619.5  log api_error status=- endpoint=users_livestreams retry_in=29.7 reason=garbage
         "#]],
     );
 }
@@ -223,9 +223,13 @@ fn r9_the_second_look_survives_an_error() {
             30.0   ask users_livestreams: 676
             33.0   ask channels: 676
             33.0   log api_error status=503 endpoint=channels retry_in=0.9 reason=503
+            33.9   ask users_livestreams: 676
             33.9   ask channels: 676
+            34.7   ask users_livestreams: 676
             35.8   ask channels: 676
+            36.6   ask users_livestreams: 676
             39.8   ask channels: 676
+            40.6   ask users_livestreams: 676
             46.6   ask channels: 676
             46.6   log api_recovered endpoint=channels
             46.6   write 1 Offline by sweep

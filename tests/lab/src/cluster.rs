@@ -1,7 +1,7 @@
 //! A private PostgreSQL: its own directory, port and superuser, made from a template that is
 //! initialised once, and gone with this process.
 
-use crate::{Database, directory, spawn, wait_for};
+use crate::{Database, Who, directory, spawn, wait_for};
 use postgres::NoTls;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, getuid, kill_process};
@@ -151,7 +151,7 @@ impl Cluster {
         let log = File::options().create(true).append(true).open(self.directory.join("log")).expect("the log opens");
         let data = self.directory.join("data");
         let mut server = self.server();
-        let mut child = spawn(&program("postgres"), true, |command| {
+        let mut child = spawn(&program("postgres"), Who::Postgres, |command| {
             command
                 .arg("-D")
                 .arg(&data)
@@ -209,7 +209,7 @@ fn template() -> PathBuf {
         let fresh = home.join("template-fresh");
         let _ = fs::remove_dir_all(&fresh);
         write(&home.join("password"), "postgres\n");
-        let mut initdb = spawn(&program("initdb"), true, |command| {
+        let mut initdb = spawn(&program("initdb"), Who::Postgres, |command| {
             command
                 .arg("-D")
                 .arg(&fresh)

@@ -2,7 +2,7 @@
 //! process. It gets no environment but `PATH` and what a test names.
 
 use crate::log::{Line, Log};
-use crate::{directory, spawn, wait_for};
+use crate::{Who, directory, spawn, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -90,9 +90,9 @@ impl Daemon {
         self.log.select(0, |line| line.event == name)
     }
 
-    /// All lines so far.
-    pub fn lines(&self) -> Vec<Line> {
-        self.log.select(0, |_| true)
+    /// All lines so far but the first `position`.
+    pub fn lines_from(&self, position: usize) -> Vec<Line> {
+        self.log.select(position, |_| true)
     }
 
     /// The first event of this name, waited for if need be.
@@ -111,7 +111,7 @@ impl Daemon {
         self.wait(0, "a line", limit, wanted)
     }
 
-    /// The number of lines so far: what [`Daemon::wait_line_from`] can start behind.
+    /// The number of lines so far: what `lines_from` and `wait_line_from` can start behind.
     pub fn position(&self) -> usize {
         self.log.len()
     }
@@ -169,6 +169,11 @@ impl Daemon {
     }
 
     // How it ends.
+
+    /// Whether it has not ended.
+    pub fn runs(&self) -> bool {
+        matches!(self.child().try_wait(), Ok(None))
+    }
 
     /// Tells it to stop and waits for its end.
     ///
@@ -236,7 +241,7 @@ impl Drop for Daemon {
         let _ = child.wait();
         drop(child);
         if std::thread::panicking() {
-            let lines = self.lines();
+            let lines = self.lines_from(0);
             let left_out = lines.len().saturating_sub(SHOWN);
             eprintln!("--- the daemon's log ({left_out} earlier lines are left out)");
             lines.iter().skip(left_out).for_each(|line| eprintln!("{}", line.text));
@@ -247,7 +252,7 @@ impl Drop for Daemon {
 }
 
 fn start(program: &Path, directory: &Path, environment: &BTreeMap<String, String>, log: &Log) -> Child {
-    let mut child = spawn(program, false, |command| {
+    let mut child = spawn(program, Who::Us, |command| {
         clean(command, environment)
             .args(["run", "--foreground", "--config"])
             .arg(directory.join("config"))

@@ -17,5 +17,5 @@ pub use daemon::{Builder, Daemon};
 pub use database::Database;
 pub use log::Line;
 pub use rustix::process::Signal;
-pub use spawner::spawn;
+pub use spawner::{Who, spawn};
 pub use wait::wait_for;

@@ -1,0 +1,75 @@
+//! The broadcasts of one streamer, as far as push and the API tell of them: which runs, which have ended.
+
+use super::streamer::later_by;
+use super::times::SAME_BROADCAST;
+use crate::domain::{LivestreamId, Steady, time::Timestamp};
+
+/// How many ended broadcasts are remembered for each streamer.
+const ENDED_MAX: usize = 8;
+
+/// The broadcasts that push told of.
+#[derive(Debug, Default)]
+pub(crate) struct Broadcasts {
+    /// The one that is running, if its id is known.
+    pub current: Option<LivestreamId>,
+    pub highest: Option<LivestreamId>,
+    /// The last ones that a stop ended.
+    pub ended: Vec<LivestreamId>,
+    /// When the running one began, by Kick's clock.
+    pub start: Option<Timestamp>,
+    /// When the API told that one had ended whose stop was not heard.
+    pub unheard_end: Option<Steady>,
+    /// When the one that a stop ended had begun.
+    pub ended_start: Option<Timestamp>,
+}
+
+impl Broadcasts {
+    /// A broadcast began.
+    pub(crate) fn begin(&mut self, livestream: LivestreamId, start: Option<Timestamp>) {
+        self.current = Some(livestream);
+        self.highest = self.highest.max(Some(livestream));
+        self.start = start;
+    }
+
+    /// A stop ended this one.
+    pub(crate) fn end(&mut self, livestream: LivestreamId) {
+        self.highest = self.highest.max(Some(livestream));
+        self.remember_ended(livestream);
+        self.current = None;
+        self.unheard_end = None;
+        self.ended_start = self.start.take();
+    }
+
+    /// The API says that a broadcast runs that began then. If it is not the one whose id we know, that
+    /// one has ended unheard, and a late stop for it must not end the new one.
+    pub(crate) fn seen_running(&mut self, start: Option<Timestamp>, asked: Steady) {
+        let Some(start) = start else { return };
+        let another = self.start.is_some_and(|known| later_by(start, known) > SAME_BROADCAST);
+        if another {
+            self.unheard_end = Some(asked);
+            if let Some(unheard) = self.current.take() {
+                self.remember_ended(unheard);
+            }
+        }
+        if another || self.start.is_none() {
+            self.start = Some(start);
+        }
+    }
+
+    /// The API says that none runs.
+    pub(crate) fn seen_none(&mut self, asked: Steady) {
+        if self.current.take().is_some() || self.start.take().is_some() {
+            self.unheard_end = Some(asked);
+        }
+        self.start = None;
+    }
+
+    fn remember_ended(&mut self, livestream: LivestreamId) {
+        if !self.ended.contains(&livestream) {
+            if self.ended.len() == ENDED_MAX {
+                self.ended.remove(0);
+            }
+            self.ended.push(livestream);
+        }
+    }
+}

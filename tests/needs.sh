@@ -1,0 +1,55 @@
+#!/bin/sh
+# Installs what building and testing need and this Debian lacks. Says what before it does it, asks
+# nothing, and is quick when all is there. Without the right to install, it prints the command.
+set -eu
+
+fail() {
+    echo "$1" >&2
+    exit 1
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+lacks_rust() {
+    fail "kick-monitor needs Rust 1.85 or newer, and $1.
+Install it with rustup, or on Debian 13 with: apt-get install cargo rust-clippy rustfmt"
+}
+
+has cargo || lacks_rust "there is no cargo in the PATH"
+version=$(cargo --version | cut -d ' ' -f 2)
+minor=$(echo "$version" | cut -d . -f 2)
+[ "${version%%.*}" -gt 1 ] || [ "$minor" -ge 85 ] || lacks_rust "this is cargo $version"
+
+postgres_is_there() { has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
+
+packages=
+has make && has cc || packages="$packages build-essential"
+has pkg-config || packages="$packages pkg-config"
+{ has pkg-config && pkg-config --exists openssl; } || packages="$packages libssl-dev"
+has setpriv || packages="$packages util-linux"
+postgres_is_there || packages="$packages postgresql"
+has pgbouncer || [ -x /usr/sbin/pgbouncer ] || packages="$packages pgbouncer"
+[ -n "$packages" ] || exit 0
+
+install="apt-get install -y --no-install-recommends$packages"
+has apt-get || fail "These Debian packages, or what your system has in their place, are missing:$packages"
+if [ "$(id -u)" -eq 0 ]; then
+    as_root=env
+elif has sudo && sudo -n true 2>/dev/null; then
+    as_root="sudo -n"
+else
+    fail "Packages are missing, and installing them takes root. Run this, then try again:
+    sudo apt-get update && sudo $install"
+fi
+
+echo "Installing with apt-get:$packages"
+# The tests start servers of their own; one that Debian would set up beside them is for nobody.
+no_cluster=/etc/postgresql-common/createcluster.d/kick-monitor-tests.conf
+if ! postgres_is_there && [ ! -e "$no_cluster" ]; then
+    trap '$as_root rm -f "$no_cluster"' EXIT
+    $as_root mkdir -p "${no_cluster%/*}"
+    echo "create_main_cluster = false" | $as_root tee "$no_cluster" >/dev/null
+fi
+$as_root apt-get update -qq
+# shellcheck disable=SC2086 # words on purpose
+$as_root env DEBIAN_FRONTEND=noninteractive $install </dev/null

@@ -1,0 +1,70 @@
+//! What is going to happen, in order, and the one source of chance of a simulated day.
+//!
+//! Nothing here knows what the happenings mean.
+
+use super::faults::Fault;
+use super::{api, database, push};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Something that is going to happen in the world.
+#[derive(Debug)]
+pub(super) enum Happening {
+    /// A streamer begins or ends a broadcast.
+    Turn(usize),
+    /// Something goes wrong.
+    Fault(Fault),
+    Push(push::Step),
+    Api(api::Step),
+    Database(database::Step),
+    /// The rows are compared with the truth.
+    Inspect,
+}
+
+/// The future of one simulated day. Two runs from one seed are the same run.
+pub(super) struct Agenda {
+    pub now: Duration,
+    pub chance: fastrand::Rng,
+    coming: BTreeMap<(Duration, u64), Happening>,
+    next: u64,
+}
+
+impl Agenda {
+    pub(super) fn new(seed: u64) -> Agenda {
+        Agenda { now: Duration::ZERO, chance: fastrand::Rng::with_seed(seed), coming: BTreeMap::new(), next: 0 }
+    }
+
+    pub(super) fn after(&mut self, wait: Duration, what: Happening) {
+        self.coming.insert((self.now + wait, self.next), what);
+        self.next += 1;
+    }
+
+    pub(super) fn next_at(&self) -> Option<Duration> {
+        self.coming.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Happening> {
+        self.coming.pop_first().map(|(_, what)| what)
+    }
+
+    /// True as often as `odds` says, of one.
+    pub(super) fn odds(&mut self, odds: f64) -> bool {
+        self.chance.f64() < odds
+    }
+
+    pub(super) fn between(&mut self, least: Duration, most: Duration) -> Duration {
+        least + most.saturating_sub(least).mul_f64(self.chance.f64())
+    }
+
+    pub(super) fn millis(&mut self, least: u64, most: u64) -> Duration {
+        self.between(Duration::from_millis(least), Duration::from_millis(most))
+    }
+
+    pub(super) fn secs(&mut self, least: u64, most: u64) -> Duration {
+        self.between(Duration::from_secs(least), Duration::from_secs(most))
+    }
+
+    pub(super) fn pick<T: Clone>(&mut self, from: &[T]) -> Option<T> {
+        if from.is_empty() { None } else { Some(from[self.chance.usize(..from.len())].clone()) }
+    }
+}

@@ -1,0 +1,219 @@
+//! Kick's HTTP faces as they are: each endpoint trails the truth in its own time, and sometimes
+//! answers wrongly, partly, late or not at all.
+
+use super::agenda::{Agenda, Happening};
+use super::profile::Profile;
+use super::world::{Kick, Moment};
+use kick_monitor::domain::ask::{
+    Answer, Endpoint, Failure, FailureKind, Liveness, Query, Request, RequestId, Seen, SeenChannel,
+};
+use kick_monitor::domain::time::Timestamp;
+use kick_monitor::domain::{Now, Slug, UserId};
+use kick_monitor::monitor::{Asker, Input};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// A batch up to this size is never mixed up by Kick (RULES R9).
+const SMALL_BATCH: usize = 10;
+
+/// The API, the website, and the threads that ask them.
+#[derive(Default)]
+pub(super) struct Api {
+    /// The request that each thread has.
+    out: BTreeMap<Asker, RequestId>,
+    /// How far each endpoint has caught up with each streamer: it never goes back.
+    caught_up: BTreeMap<(Endpoint, usize), Duration>,
+    /// Most requests fail like this until then.
+    trouble: Option<(FailureKind, Duration)>,
+    pub gone: BTreeSet<Endpoint>,
+    /// The last time a request failed, and the last time it did by a 429.
+    pub failed: Duration,
+    pub limited: Option<Duration>,
+}
+
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The request reaches Kick, and the answer will be there after so long.
+    Reach(Asker, Request, Now, Duration),
+    Land(Asker, Answer),
+}
+
+impl Api {
+    pub(super) fn ask(&mut self, asker: Asker, request: Request, now: Now, profile: &Profile, agenda: &mut Agenda) {
+        self.out.insert(asker, request.id);
+        let takes = if agenda.odds(profile.slow) { agenda.millis(400, 15_000) } else { agenda.millis(10, 400) };
+        let there = takes.mul_f64(agenda.chance.f64());
+        agenda.after(there, Happening::Api(Step::Reach(asker, request, now, takes - there)));
+    }
+
+    pub(super) fn trouble(&mut self, agenda: &mut Agenda) {
+        let kinds = [
+            FailureKind::NoToken,
+            FailureKind::BadRequest,
+            FailureKind::Unauthorized,
+            FailureKind::Blocked,
+            FailureKind::RateLimited(None),
+            FailureKind::RateLimited(Some(Duration::from_secs(20))),
+            FailureKind::Server(None),
+            FailureKind::Server(Some(Duration::from_secs(45))),
+            FailureKind::Garbage,
+            FailureKind::Network,
+        ];
+        let until = agenda.now + if agenda.odds(0.7) { agenda.secs(1, 300) } else { agenda.secs(300, 7_200) };
+        self.trouble = agenda.pick(&kinds).map(|kind| (kind, until));
+    }
+
+    pub(super) fn calm(&mut self) {
+        self.trouble = None;
+    }
+
+    pub(super) fn kill_process(&mut self) {
+        self.out.clear();
+        self.gone.clear();
+    }
+
+    /// The thread that asks dies and is begun anew; its request is lost.
+    pub(super) fn die(&mut self, asker: Asker) -> Input {
+        self.out.remove(&asker);
+        Input::AskerStarted(asker)
+    }
+
+    pub(super) fn step(
+        &mut self,
+        step: Step,
+        kick: &Kick,
+        finished: Now,
+        profile: &Profile,
+        agenda: &mut Agenda,
+    ) -> Option<Input> {
+        match step {
+            Step::Reach(asker, request, started, takes) => {
+                let result = self.result(&request.query, kick, profile, agenda);
+                let date = Timestamp::from_second(kick.clock(agenda.now).as_second()).expect("a time of our days");
+                let server_date = (!profile.dateless && agenda.odds(0.95)).then_some(date);
+                let spent = if agenda.odds(0.02) { 2 } else { 1 };
+                let answer = Answer { id: request.id, started, finished, server_date, spent, result };
+                agenda.after(takes, Happening::Api(Step::Land(asker, answer)));
+                None
+            }
+            Step::Land(asker, answer) => {
+                if self.out.get(&asker) != Some(&answer.id) {
+                    return None;
+                }
+                self.out.remove(&asker);
+                if let Err(failure) = &answer.result {
+                    self.failed = agenda.now;
+                    if matches!(failure.kind, FailureKind::RateLimited(_)) {
+                        self.limited = Some(agenda.now);
+                    }
+                }
+                Some(Input::Answer(Answer { finished, ..answer }))
+            }
+        }
+    }
+
+    fn result(
+        &mut self,
+        query: &Query,
+        kick: &Kick,
+        profile: &Profile,
+        agenda: &mut Agenda,
+    ) -> Result<Vec<Seen>, Failure> {
+        let endpoint = query.endpoint();
+        if self.gone.contains(&endpoint) {
+            return Err(failure(FailureKind::NotFound));
+        }
+        if let Some((kind, until)) = self.trouble {
+            if agenda.now < until && agenda.odds(0.9) {
+                return Err(failure(kind));
+            }
+        }
+        let (asked, unknown, batch) = match query {
+            Query::ChannelsBySlug(slugs) => {
+                let known: Vec<usize> = slugs.iter().filter_map(|slug| kick.by_slug(slug)).collect();
+                let unknown = slugs.len() > known.len();
+                (known, unknown, slugs.len())
+            }
+            Query::Website(slug) => return self.website(slug, kick, profile, agenda),
+            Query::ChannelsByUser(users) | Query::Livestreams(users) | Query::UsersLivestreams(users) => {
+                (known_users(users, kick), false, users.len())
+            }
+        };
+        if unknown && profile.strict {
+            return Err(failure(FailureKind::BadRequest));
+        }
+        let lists = endpoint != Endpoint::Channels;
+        let mixed_up = !lists && batch > SMALL_BATCH && agenda.odds(profile.lies);
+        let reversed = mixed_up && agenda.odds(0.3);
+        let mut seen = Vec::new();
+        for n in asked {
+            let moment = self.view(endpoint, n, kick, profile, agenda);
+            let live = matches!(moment, Moment::Live(_));
+            let left_out = if lists { !live || agenda.odds(profile.omits) } else { agenda.odds(profile.blanks / 4.0) };
+            if moment == Moment::Banned || left_out {
+                continue;
+            }
+            let told = match moment {
+                // So many at once are implausible (RULES R10).
+                Moment::Off if reversed => Moment::Live(kick.streamers[n].last()),
+                Moment::Live(_) if mixed_up && !reversed && agenda.odds(0.5) => Moment::Off,
+                honest => honest,
+            };
+            seen.push(entry(kick, n, endpoint, told, profile, agenda));
+        }
+        agenda.chance.shuffle(&mut seen);
+        Ok(seen)
+    }
+
+    /// What an endpoint knows of a streamer.
+    fn view(&mut self, endpoint: Endpoint, n: usize, kick: &Kick, profile: &Profile, agenda: &mut Agenda) -> Moment {
+        let lag = agenda.between(Duration::ZERO, profile.lag);
+        let caught_up = self.caught_up.entry((endpoint, n)).or_default();
+        *caught_up = (*caught_up).max(agenda.now.saturating_sub(lag));
+        kick.streamers[n].at(*caught_up)
+    }
+
+    fn website(
+        &mut self,
+        slug: &Slug,
+        kick: &Kick,
+        profile: &Profile,
+        agenda: &mut Agenda,
+    ) -> Result<Vec<Seen>, Failure> {
+        let Some(n) = kick.by_slug(slug) else { return Err(failure(FailureKind::NotFound)) };
+        match agenda.chance.u32(..10) {
+            0..2 => Err(failure(FailureKind::Blocked)),
+            2 => Err(failure(FailureKind::NotFound)),
+            _ => {
+                let moment = self.view(Endpoint::Website, n, kick, profile, agenda);
+                Ok(vec![entry(kick, n, Endpoint::Website, moment, profile, agenda)])
+            }
+        }
+    }
+}
+
+fn entry(kick: &Kick, n: usize, endpoint: Endpoint, moment: Moment, profile: &Profile, agenda: &mut Agenda) -> Seen {
+    let streamer = &kick.streamers[n];
+    let channel = match endpoint {
+        Endpoint::Livestreams | Endpoint::Website => Some(SeenChannel::Stated(streamer.channel)),
+        Endpoint::Channels if streamer.banner => Some(SeenChannel::Banner(streamer.channel)),
+        Endpoint::Channels | Endpoint::UsersLivestreams => None,
+    };
+    let liveness = match moment {
+        _ if endpoint == Endpoint::Channels && agenda.odds(profile.blanks) => Liveness::Nothing,
+        Moment::Live(broadcast) => {
+            let timeless = endpoint == Endpoint::UsersLivestreams && agenda.odds(profile.blanks);
+            Liveness::Live((!timeless).then_some(broadcast.start))
+        }
+        Moment::Off | Moment::Banned => Liveness::Offline,
+    };
+    Seen { user: Some(streamer.user), slug: Some(streamer.slug.clone()), channel, liveness }
+}
+
+fn known_users(users: &[UserId], kick: &Kick) -> Vec<usize> {
+    users.iter().filter_map(|user| kick.by_user(*user)).collect()
+}
+
+fn failure(kind: FailureKind) -> Failure {
+    Failure { kind, status: None, text: "simulated".to_owned() }
+}

@@ -1,0 +1,370 @@
+//! What must hold after every step, whatever the world does. The judge hears all that the machine
+//! hears and says, and knows the truth besides.
+
+use super::database::Database;
+use super::profile::Profile;
+use super::world::{Kick, Moment};
+use kick_monitor::domain::ask::{Answer, Endpoint, Liveness, Query, Request, RequestId, SeenChannel};
+use kick_monitor::domain::push::{Push, PushKind};
+use kick_monitor::domain::row::{DatabaseEvent, RosterRead, Shown, Write, WriteId, WriteResult, Written};
+use kick_monitor::domain::{RowId, Slug, Status, UserId};
+use kick_monitor::monitor::{Asker, Input, Output};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// RULES R15: a crash may undo what was committed this long before.
+const UNDOABLE: Duration = Duration::from_secs(30);
+
+pub(super) struct Judge {
+    rows: BTreeMap<RowId, Known>,
+    emptied: bool,
+    in_flight: BTreeMap<WriteId, Write>,
+    asked: BTreeMap<Asker, Asked>,
+    requests: VecDeque<Duration>,
+    budgets: VecDeque<(Duration, u32)>,
+    /// When requests started that told of a streamer; and whether they said so or left them out.
+    evidence: BTreeMap<usize, VecDeque<(Duration, bool)>>,
+    /// When the machine last heard that the connections to the database broke.
+    broke: Option<Duration>,
+    /// Streamers whose channel id Kick has stated.
+    confirmed: BTreeSet<UserId>,
+    /// When push last told of the broadcast that runs.
+    announced: BTreeMap<usize, Duration>,
+    pub writes: usize,
+}
+
+struct Asked {
+    id: RequestId,
+    /// Only who is live is listed, so absence says something.
+    lists_live: bool,
+    about: Vec<usize>,
+}
+
+/// A row as far as the machine was told of it.
+struct Known {
+    username: String,
+    /// None: it may be anything, and writing it is no repetition.
+    shown: Option<Shown>,
+    committed: Option<Duration>,
+    /// The last status that was given out to be written, and when.
+    last: Option<(Duration, Status)>,
+}
+
+impl Judge {
+    pub(super) fn new(budget: u32) -> Judge {
+        Judge {
+            rows: BTreeMap::new(),
+            emptied: false,
+            in_flight: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            requests: VecDeque::new(),
+            budgets: VecDeque::from([(Duration::ZERO, budget)]),
+            evidence: BTreeMap::new(),
+            broke: None,
+            confirmed: BTreeSet::new(),
+            announced: BTreeMap::new(),
+            writes: 0,
+        }
+    }
+
+    /// A new process knows nothing; Kick still counts what the old one asked.
+    pub(super) fn forget_process(&mut self) {
+        self.rows.clear();
+        self.emptied = false;
+        self.in_flight.clear();
+        self.asked.clear();
+        self.requests.clear();
+        self.evidence.clear();
+        self.announced.clear();
+    }
+
+    /// The machine is told this.
+    pub(super) fn hear(&mut self, now: Duration, input: &Input, kick: &Kick) {
+        match input {
+            Input::Settings(settings) => self.budgets.push_back((now, settings.requests_per_minute)),
+            Input::Roster(read) => self.hear_roster(read),
+            Input::Push(_, push) => self.hear_push(now, push, kick),
+            Input::Answer(answer) => self.hear_answer(answer, kick),
+            Input::Written(written) => self.hear_written(now, written),
+            Input::WriterStarted { .. } => self.hear_lost_writes(),
+            Input::Database(DatabaseEvent::Down(_) | DatabaseEvent::Reconnected) => self.hear_break(now),
+            Input::AskerStarted(asker) => {
+                self.asked.remove(asker);
+            }
+            _ => {}
+        }
+    }
+
+    fn hear_roster(&mut self, read: &RosterRead) {
+        if read.rows.is_empty() && !self.rows.is_empty() && !self.emptied {
+            self.emptied = true;
+            return;
+        }
+        self.emptied = false;
+        let busy: BTreeSet<&RowId> = self.in_flight.values().map(|write| &write.row).collect();
+        let present: BTreeSet<&RowId> = read.rows.iter().map(|row| &row.id).collect();
+        self.rows.retain(|id, _| present.contains(id));
+        for row in &read.rows {
+            let known = self.rows.get_mut(&row.id);
+            let same =
+                |known: &&mut Known| known.username == row.username || name(&known.username) == name(&row.username);
+            match known.filter(same) {
+                Some(known) => {
+                    known.username.clone_from(&row.username);
+                    let outdated = known.committed.is_some_and(|at| read.started.0 <= at);
+                    if !outdated && !busy.contains(&row.id) && known.shown.is_some() {
+                        known.shown = Some(row.shown);
+                    }
+                }
+                None if name(&row.username).is_none() => {
+                    self.rows.remove(&row.id);
+                }
+                None => {
+                    let known =
+                        Known { username: row.username.clone(), shown: Some(row.shown), committed: None, last: None };
+                    self.rows.insert(row.id.clone(), known);
+                }
+            }
+        }
+    }
+
+    /// A push event that tells of the broadcast that runs: nothing older can be believed after it.
+    fn hear_push(&mut self, now: Duration, push: &Push, kick: &Kick) {
+        let Some(n) = kick.streamers.iter().position(|streamer| streamer.channel == push.named) else { return };
+        if let (Moment::Live(runs), PushKind::Live { livestream, .. }) = (kick.streamers[n].now(), &push.what) {
+            if runs.id == *livestream && self.confirmed.contains(&kick.streamers[n].user) {
+                self.announced.insert(n, now);
+            }
+        }
+    }
+
+    fn hear_answer(&mut self, answer: &Answer, kick: &Kick) {
+        let Some(asker) = self.asked.iter().find(|(_, asked)| asked.id == answer.id).map(|(asker, _)| *asker) else {
+            return;
+        };
+        let Some(asked) = self.asked.remove(&asker) else { return };
+        let Ok(seen) = &answer.result else { return };
+        for entry in seen {
+            if let (Some(user), Some(SeenChannel::Stated(_))) = (entry.user, entry.channel) {
+                self.confirmed.insert(user);
+            }
+        }
+        for n in asked.about {
+            let entry = seen.iter().find(|entry| entry.user == Some(kick.streamers[n].user));
+            let usable = entry.map_or(asked.lists_live, |entry| entry.liveness != Liveness::Nothing);
+            if !usable || asker == Asker::Website {
+                continue;
+            }
+            let told = self.evidence.entry(n).or_default();
+            told.push_back((answer.started.steady.0, entry.is_some()));
+            if told.len() > 20 {
+                told.pop_front();
+            }
+        }
+    }
+
+    fn hear_written(&mut self, now: Duration, written: &Written) {
+        for (id, result) in &written.results {
+            let Some(write) = self.in_flight.remove(id) else { continue };
+            let Some(known) = self.rows.get_mut(&write.row) else { continue };
+            match result {
+                WriteResult::Written | WriteResult::AlreadySo => {
+                    known.shown = Some(Shown::Known(write.status));
+                    known.committed = Some(written.at.steady.0);
+                    if self.broke.is_some_and(|broke| written.at.steady.0 <= broke) {
+                        known.shown = None;
+                    }
+                }
+                // Whether it was written is not known.
+                WriteResult::Unavailable(_) => known.shown = None,
+                _ => {}
+            }
+        }
+        if written.results.iter().any(|(_, result)| matches!(result, WriteResult::Unavailable(_))) {
+            self.hear_break(now);
+        }
+    }
+
+    /// Whether what a writer had when it died was written is not known.
+    fn hear_lost_writes(&mut self) {
+        for write in std::mem::take(&mut self.in_flight).into_values() {
+            if let Some(known) = self.rows.get_mut(&write.row) {
+                known.shown = None;
+            }
+        }
+    }
+
+    /// R15: what was committed shortly before may be written again.
+    fn hear_break(&mut self, now: Duration) {
+        self.broke = Some(now);
+        for known in self.rows.values_mut() {
+            if known.committed.is_some_and(|at| now.saturating_sub(at) <= UNDOABLE) {
+                known.shown = None;
+            }
+        }
+    }
+
+    /// The machine says this: what is wrong with it, if anything.
+    pub(super) fn check(
+        &mut self,
+        now: Duration,
+        output: &Output,
+        kick: &Kick,
+        profile: &Profile,
+    ) -> Result<(), String> {
+        match output {
+            Output::Write(write) => self.check_write(now, write, kick, profile),
+            Output::Ask(asker, request) => self.check_ask(now, *asker, request, kick),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_ask(&mut self, now: Duration, asker: Asker, request: &Request, kick: &Kick) -> Result<(), String> {
+        let users = |users: &[UserId]| users.iter().filter_map(|user| kick.by_user(*user)).collect();
+        let about = match &request.query {
+            Query::ChannelsBySlug(slugs) => slugs.iter().filter_map(|slug| kick.by_slug(slug)).collect(),
+            Query::Website(slug) => kick.by_slug(slug).into_iter().collect(),
+            Query::ChannelsByUser(ids) | Query::Livestreams(ids) | Query::UsersLivestreams(ids) => users(ids),
+        };
+        let lists_live = matches!(request.query.endpoint(), Endpoint::Livestreams | Endpoint::UsersLivestreams);
+        if self.asked.insert(asker, Asked { id: request.id, lists_live, about }).is_some() {
+            return Err(format!("two requests at once for {asker:?}"));
+        }
+        self.requests.push_back(now);
+        while self.requests.front().is_some_and(|at| *at + MINUTE <= now) {
+            self.requests.pop_front();
+        }
+        while self.budgets.get(1).is_some_and(|(at, _)| *at + MINUTE <= now) {
+            self.budgets.pop_front();
+        }
+        let most = self.budgets.iter().map(|(_, budget)| *budget).max().unwrap_or(0);
+        if self.requests.len() > most as usize {
+            return Err(format!("{} requests within a minute; {most} are allowed", self.requests.len()));
+        }
+        Ok(())
+    }
+
+    fn check_write(&mut self, now: Duration, write: &Write, kick: &Kick, profile: &Profile) -> Result<(), String> {
+        self.writes += 1;
+        if self.in_flight.values().any(|other| other.row == write.row) {
+            return Err(format!("row {} has a write in flight already", write.row));
+        }
+        let Some(known) = self.rows.get_mut(&write.row) else {
+            return Err(format!("row {} is not in the roster", write.row));
+        };
+        if known.username != write.username {
+            return Err(format!("row {} is {:?}, not {:?}", write.row, known.username, write.username));
+        }
+        if known.shown == Some(Shown::Known(write.status)) {
+            return Err(format!("row {} shows {} already", write.row, write.status.word()));
+        }
+        let shown = known.shown;
+        let before = known.last.replace((now, write.status));
+        self.in_flight.insert(write.id, write.clone());
+        if profile.wrong_hints {
+            // Push through a channel id that the table gives is believed until Kick states another (R12).
+            return Ok(());
+        }
+        let Some(n) = kick.by_username(&write.username) else {
+            // R6: whom Kick does not name for long is not live.
+            if write.status == Status::Offline {
+                return Ok(());
+            }
+            return Err(format!("nothing can be known of {:?}", write.username));
+        };
+        let repeated = before.is_some_and(|(_, status)| status == write.status);
+        // R13: from Unknown one answer is enough, and it may be a lie.
+        let first = before.is_none() && shown == Some(Shown::Unknown) && !profile.honest();
+        if kick.streamers[n].now().status() == write.status || repeated || first {
+            return Ok(());
+        }
+        self.check_flap(n, write, before, kick, profile)?;
+        self.check_false(now, n, write, kick, profile)
+    }
+
+    /// R7, R9: what was rightly written is not taken back while nothing changed, as long as the API
+    /// only trails and push is only lost, late, repeated or out of order.
+    fn check_flap(
+        &self,
+        n: usize,
+        write: &Write,
+        before: Option<(Duration, Status)>,
+        kick: &Kick,
+        profile: &Profile,
+    ) -> Result<(), String> {
+        let streamer = &kick.streamers[n];
+        let announced = self.announced.get(&n).is_some_and(|at| streamer.since() <= *at);
+        let right_before = before.is_some_and(|(at, _)| streamer.since() <= at || announced);
+        if right_before && profile.honest() && self.confirmed.contains(&streamer.user) {
+            return Err(format!("row {} flaps: it was written rightly before, and nothing has changed", write.row));
+        }
+        Ok(())
+    }
+
+    /// A status that has not been true for longer than any evidence is late is never written, unless the
+    /// machine was not told otherwise.
+    fn check_false(
+        &self,
+        now: Duration,
+        n: usize,
+        write: &Write,
+        kick: &Kick,
+        profile: &Profile,
+    ) -> Result<(), String> {
+        let streamer = &kick.streamers[n];
+        if streamer.has_been(write.status, now.saturating_sub(profile.stale())) {
+            return Ok(());
+        }
+        let settled = streamer.since() + profile.stale();
+        let told = self.evidence.get(&n).into_iter().flatten().filter(|(started, _)| *started >= settled);
+        let (told, explicit) = told.fold((0, 0), |(told, explicit), (_, said)| (told + 1, explicit + u32::from(*said)));
+        if told < 3 || explicit == 0 {
+            return Ok(());
+        }
+        Err(format!(
+            "row {} is {:?} since {:?}, not {}",
+            write.row,
+            streamer.now(),
+            streamer.since(),
+            write.status.word()
+        ))
+    }
+
+    /// Compares the table with the truth. `bound`: how long a row may be wrong after the last thing that
+    /// excuses it; `excused`: when the whole world was last to blame.
+    pub(super) fn inspect(
+        now: Duration,
+        kick: &Kick,
+        database: &Database,
+        bound: Duration,
+        excused: Duration,
+    ) -> Result<(), String> {
+        for (id, record) in &database.rows {
+            let Some(n) = kick.by_username(&record.row.username) else { continue };
+            let streamer = &kick.streamers[n];
+            if streamer.now() == Moment::Banned && record.row.shown == Shown::Unknown {
+                // Kick names them nowhere, so nobody can know.
+                continue;
+            }
+            let vanished = if streamer.now() == Moment::Banned { 15 * MINUTE } else { Duration::ZERO };
+            let withheld = record.locked_until.max(record.refused_until) + 5 * MINUTE;
+            let since = streamer.since().max(record.touched).max(excused) + vanished;
+            let truth = Shown::Known(streamer.now().status());
+            if record.row.shown != truth && now > (since + bound).max(withheld) {
+                return Err(format!(
+                    "row {id} shows {:?}, but {} is {:?} since {:?}",
+                    record.row.shown,
+                    streamer.slug,
+                    streamer.now(),
+                    streamer.since()
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn name(username: &str) -> Option<Slug> {
+    Slug::from_username(username).ok()
+}

@@ -1,0 +1,71 @@
+//! The core in a simulated world: whole days in moments, each made by a seed.
+//!
+//! First faults, and nothing wrong may be written; then calm, and every row must come right.
+//! `SIMULATE_SEEDS=N` runs so many days, `SIMULATE_SEED=n` runs one and tells the
+//! last `SIMULATE_LINES=n` lines of it.
+
+mod agenda;
+mod api;
+mod database;
+mod faults;
+mod judge;
+mod profile;
+mod push;
+mod run;
+mod words;
+mod world;
+
+use kick_monitor::domain::time::Timestamp;
+use run::live_through;
+
+/// 2026-10-01T00:00:00Z, when every simulated day begins by our clock.
+const MIDNIGHT: Timestamp = Timestamp::constant(1_790_812_800, 0);
+const SEEDS: u64 = 120;
+/// How much of a transcript is shown.
+const LINES: u64 = 60;
+
+#[test]
+fn whatever_happens_the_table_is_not_wrong_and_comes_right() {
+    if let Some(seed) = number("SIMULATE_SEED") {
+        let day = live_through(seed, true);
+        assert!(day.wrong.is_none(), "{}", story(seed, &day));
+        return;
+    }
+    let seeds = number("SIMULATE_SEEDS").unwrap_or(SEEDS);
+    // Two halves, one for each of two processors.
+    let half = |odd: u64| (1..=seeds).filter(move |seed| seed % 2 == odd).map(outcome).collect::<Vec<_>>();
+    let (mut days, odd) = std::thread::scope(|scope| {
+        let odd = scope.spawn(|| half(1));
+        (half(0), odd.join().expect("a half of the days"))
+    });
+    days.extend(odd);
+    days.sort_by_key(|(seed, _, _)| *seed);
+    let wrong: Vec<String> =
+        days.iter().filter_map(|(seed, wrong, _)| Some(format!("seed {seed}: {}", wrong.as_ref()?))).collect();
+    if let Some((seed, _, _)) = days.iter().find(|(_, wrong, _)| wrong.is_some()) {
+        let story = story(*seed, &live_through(*seed, true));
+        panic!("{} of {seeds} days went wrong:\n{}\n{story}", wrong.len(), wrong.join("\n"));
+    }
+    let writes: usize = days.iter().map(|(_, _, writes)| writes).sum();
+    assert!(writes as u64 >= seeds * 20, "only {writes} writes in {seeds} days: too quiet a world to prove anything");
+}
+
+/// A seed, what went wrong in its day, if anything, and how much was written.
+fn outcome(seed: u64) -> (u64, Option<String>, usize) {
+    let day = live_through(seed, false);
+    (seed, day.wrong, day.writes)
+}
+
+fn story(seed: u64, day: &run::Outcome) -> String {
+    let end = day.transcript.len().saturating_sub(number("SIMULATE_LINES").unwrap_or(LINES) as usize).max(1);
+    format!(
+        "{}\n{}\n{}\nreplay: SIMULATE_SEED={seed} cargo test --test tests simulate",
+        day.transcript.first().map_or("", String::as_str),
+        day.transcript[end.min(day.transcript.len())..].join("\n"),
+        day.wrong.as_deref().unwrap_or("nothing went wrong"),
+    )
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|value| value.parse().expect("a number of seeds"))
+}

@@ -1,0 +1,140 @@
+//! What kind of a day a seed makes: which faults it has, and how bad they are.
+//!
+//! Each kind of fault is absent from about half of the days, so that each also meets the machine
+//! without the others, which could hide what it does.
+
+use super::agenda::Agenda;
+use super::faults::Fault;
+use kick_monitor::monitor::Settings;
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+pub(super) struct Profile {
+    pub streamers: usize,
+    /// The API trails the truth by at most this, at each endpoint by another time (KICK.md §5.4).
+    pub lag: Duration,
+    /// How often a large answer of `/channels` is wrong about half of those live, or about all who are
+    /// not (KICK.md §5.1, KDD#321).
+    pub lies: f64,
+    /// How often a list of those live leaves somebody out.
+    pub omits: f64,
+    /// How often `/channels` leaves somebody out, or says nothing usable of them.
+    pub blanks: f64,
+    /// How often an answer takes seconds.
+    pub slow: f64,
+    /// One unknown name spoils the whole request (KICK.md §5.1).
+    pub strict: bool,
+    /// Kick does not say what time it is.
+    pub dateless: bool,
+    /// How often a push event is lost.
+    pub loss: f64,
+    /// How often a push event is late, and how late at most.
+    pub tardy: f64,
+    pub late: Duration,
+    /// How often a push event comes twice.
+    pub repeats: f64,
+    /// How often a subscription fails at first.
+    pub unsubscribed: f64,
+    /// No push ever comes, though the connections look fine.
+    pub deaf: bool,
+    /// Streamers may be banned.
+    pub bans: bool,
+    /// The table names wrong channels for some.
+    pub wrong_hints: bool,
+    /// The kinds of sudden fault, and how far apart they are on average.
+    pub faults: Vec<(Fault, Duration)>,
+    pub settings: Settings,
+    pub poll: Duration,
+}
+
+impl Profile {
+    pub(super) fn draw(agenda: &mut Agenda) -> Profile {
+        let half = |agenda: &mut Agenda, value: f64| if agenda.odds(0.5) { value * agenda.chance.f64() } else { 0.0 };
+        let lie = agenda.chance.u32(..4);
+        let mut faults = Vec::new();
+        for fault in Fault::ALL {
+            if agenda.odds(0.4) {
+                faults.push((fault, agenda.secs(600, 4 * 3_600)));
+            }
+        }
+        Profile {
+            streamers: agenda.pick(&[1, 2, 3, 4, 5, 6, 12, 24]).unwrap_or(1),
+            lag: agenda.pick(&[0, 5, 20, 60]).map(Duration::from_secs).unwrap_or_default(),
+            lies: if lie == 0 { 0.5 } else { 0.0 },
+            omits: if lie == 1 { 0.1 } else { 0.0 },
+            blanks: half(agenda, 0.2),
+            slow: half(agenda, 0.2),
+            strict: agenda.odds(0.3),
+            dateless: agenda.odds(0.1),
+            loss: half(agenda, 0.5),
+            tardy: half(agenda, 0.5),
+            late: agenda.pick(&[5, 30, 120, 600]).map(Duration::from_secs).unwrap_or_default(),
+            repeats: half(agenda, 0.5),
+            unsubscribed: half(agenda, 0.3),
+            deaf: agenda.odds(0.15),
+            bans: agenda.odds(0.2),
+            wrong_hints: agenda.odds(0.2),
+            faults,
+            settings: Profile::settings(agenda),
+            poll: agenda.secs(10, 30),
+        }
+    }
+
+    pub(super) fn settings(agenda: &mut Agenda) -> Settings {
+        Settings {
+            sweep: agenda.pick(&[30, 60, 60, 60, 180]).map(Duration::from_secs).unwrap_or_default(),
+            hold: agenda.pick(&[90, 90, 90, 150]).map(Duration::from_secs).unwrap_or_default(),
+            batch: agenda.pick(&[1, 5, 25, 25, 50]).unwrap_or(25),
+            requests_per_minute: agenda.pick(&[60, 60, 60, 300]).unwrap_or(60),
+            heartbeat: agenda.odds(0.5).then_some(Duration::from_secs(300)),
+            streamers_per_link: agenda.pick(&[1, 3, 100]).unwrap_or(100),
+        }
+    }
+
+    /// The same world on a good day: what the rows must come right in.
+    pub(super) fn calm(&mut self) {
+        *self = Profile {
+            lag: Duration::ZERO,
+            lies: 0.0,
+            omits: 0.0,
+            blanks: 0.0,
+            slow: 0.0,
+            loss: 0.0,
+            tardy: 0.0,
+            repeats: 0.0,
+            unsubscribed: 0.0,
+            deaf: false,
+            faults: Vec::new(),
+            ..self.clone()
+        };
+    }
+
+    /// How old the freshest evidence of a change may be when it is believed: the API's lag, the longest
+    /// answer and a pause, and push that comes late.
+    pub(super) fn stale(&self) -> Duration {
+        self.lag
+            + Duration::from_secs(20)
+            + if self.tardy > 0.0 || self.repeats > 0.0 { self.late } else { Duration::ZERO }
+    }
+
+    /// How long a row may be wrong after the last thing that excuses it: a sweep and its confirmation;
+    /// with push, also a hold, and up to ten minutes where late push and a restart meet (RULES R7).
+    /// Where many rows share a small budget, the sweep takes its time (RULES R22).
+    pub(super) fn bound(&self, rows: usize) -> Duration {
+        // A blank answer can make a name unknown, which is asked about again after ten minutes.
+        let looks = match (self.blanks > 0.0, self.lies + self.omits > 0.0) {
+            (true, _) => 1_500,
+            (false, true) => 300,
+            (false, false) => 45,
+        };
+        let minute = Duration::from_secs(60) / self.settings.requests_per_minute;
+        let asking = 2 * minute * u32::try_from(rows.div_ceil(self.settings.batch)).unwrap_or(u32::MAX);
+        let sweep = self.settings.sweep + asking + self.lag + Duration::from_secs(looks);
+        if self.deaf { sweep } else { sweep + self.settings.hold + Duration::from_secs(600) }
+    }
+
+    /// No evidence is false; some is late, lost or repeated.
+    pub(super) fn honest(&self) -> bool {
+        self.lies == 0.0 && self.omits == 0.0 && !self.wrong_hints
+    }
+}
