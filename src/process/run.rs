@@ -4,7 +4,7 @@
 //! of it. It waits for neither PostgreSQL nor Kick to exist.
 
 use crate::clock::Clock;
-use crate::config::{Config, LogTarget, Problem};
+use crate::config::{Config, LogConfig, LogTarget, Problem};
 use crate::domain::Steady;
 use crate::domain::event::Event;
 use crate::gateway::database::Database;
@@ -38,7 +38,18 @@ pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> any
     let path = std::path::absolute(path)?;
     let config = match configuration::load(&path).and_then(|config| vet_database(&path, config)) {
         Ok(config) => config,
-        Err(problems) => return Ok(refuse(&problems)),
+        Err(problems) => {
+            if !foreground {
+                // Which target and facility are wanted is not known; these are the defaults.
+                let default = LogConfig {
+                    level: log::LevelFilter::Info,
+                    target: LogTarget::Syslog,
+                    facility: "daemon".to_owned(),
+                };
+                logger.configure(&default, LogTarget::Syslog);
+            }
+            return Ok(refuse(&problems));
+        }
     };
     let mut pid_file = pid_file.map(PidFile::claim).transpose()?;
     let mut starter = None;

@@ -47,7 +47,7 @@ struct Known {
     /// None: it may be anything, and writing it is no repetition.
     shown: Option<Shown>,
     committed: Option<Duration>,
-    /// The last status that was given out to be written, and when.
+    /// The last status that was given out to be written, and when it was first.
     last: Option<(Duration, Status)>,
 }
 
@@ -260,7 +260,11 @@ impl Judge {
             return Err(format!("row {} shows {} already", write.row, write.status.word()));
         }
         let shown = known.shown;
-        let before = known.last.replace((now, write.status));
+        // A status that is sent again, to a database that was away, was decided upon when it was first sent.
+        let before = known.last;
+        if before.is_none_or(|(_, status)| status != write.status) {
+            known.last = Some((now, write.status));
+        }
         self.in_flight.insert(write.id, write.clone());
         if profile.wrong_hints {
             // Push through a channel id that the table gives is believed until Kick states another (R12).
