@@ -10,9 +10,11 @@ use std::time::Duration;
 /// Longer than a dead connection may go unnoticed.
 const DEAD: Duration = Duration::from_secs(90);
 
-/// Watched and Offline.
+/// Watched and Offline, with an API that learns of nothing until it is told to catch up, so that the
+/// questions behind a subscription cannot overtake push.
 fn watched(usernames: &[&str]) -> (Stage, Daemon) {
     let stage = Stage::with(usernames);
+    stage.kick.set_api_lag(None);
     let daemon = stage.watch(usernames);
     usernames.iter().for_each(|username| stage.wait_status(username, "Offline"));
     (stage, daemon)
@@ -34,6 +36,7 @@ fn a_loss_is_caught_up(end: impl FnOnce(&Kick), code: &str) {
     assert_eq!((line.key("transport"), line.key("code")), ("pusher", code), "{}", line.text);
     assert!(stage.kick.wait_for(PATIENCE, |kick| kick.connections() == 0));
     stage.kick.go_live("ana");
+    stage.kick.api_catches_up();
     stage.kick.clear_fault(Face::Push);
     let caught_up = wait_change(&daemon, "ana", 2);
     assert_eq!((caught_up.key("status"), caught_up.key("source")), ("Online", "sweep"));
@@ -74,6 +77,7 @@ fn a_change_behind_bytes_that_are_no_frame_is_caught_up() {
 fn a_change_on_a_connection_that_is_dead_without_a_word_is_caught_up() {
     let stage = Stage::with(&["ana"]);
     stage.kick.script_push(|push| push.activity_timeout = 5);
+    stage.kick.set_api_lag(None);
     let daemon = stage.watch(&["ana"]);
     stage.wait_status("ana", "Offline");
     stage.kick.fault(Face::Push, Fault::Stall);
@@ -81,6 +85,7 @@ fn a_change_on_a_connection_that_is_dead_without_a_word_is_caught_up() {
     let line = daemon.wait_event("realtime_disconnected", DEAD);
     assert_eq!((line.key("code"), line.key("reason")), ("-", "no answer to ping"));
     assert_eq!(changes(&daemon, "ana").len(), 1, "a lost connection changes no status");
+    stage.kick.api_catches_up();
     stage.kick.clear_fault(Face::Push);
     assert_eq!(wait_for_change(&daemon, "ana", 2).key("status"), "Online");
     assert_eq!(stage.written("ana"), ["Offline", "Online"]);
@@ -162,6 +167,7 @@ const SIX: [&str; 6] = ["ana", "bob", "cyd", "dan", "eve", "fay"];
 /// Six streamers on connections of two.
 fn three_connections() -> (Stage, Daemon) {
     let stage = Stage::with(&SIX);
+    stage.kick.set_api_lag(None);
     let daemon = stage.start(stage.builder().set("PUSHER_CHANNELS_PER_CONNECTION", "2"));
     stage.wait_followed(&SIX);
     SIX.iter().for_each(|username| stage.wait_status(username, "Offline"));
@@ -194,6 +200,7 @@ fn a_large_roster_is_spread_over_connections_which_end_with_their_rows() {
 #[test]
 fn two_channels_a_streamer_halve_what_a_connection_carries() {
     let stage = Stage::with(&["ana", "bob", "cyd"]);
+    stage.kick.set_api_lag(None);
     let builder = stage.builder().set("PUSHER_CHANNELS_PER_CONNECTION", "2");
     let daemon = stage.start(builder.set("CHANNEL_NAMES", "channel.{id}, channel_{id}"));
     assert!(stage.kick.wait_for(PATIENCE, |kick| kick.subscriptions().len() == 6));

@@ -35,6 +35,7 @@ fn the_authority_of_the_file_is_trusted() {
     let daemon = stage.start(stage.builder().set("TLS_CA_FILE", file.display().to_string()));
     stage.wait_followed(&["ana"]);
     stage.wait_status("ana", "Offline");
+    stage.kick.set_api_lag(None);
     stage.kick.go_live("ana");
     assert_eq!(wait_change(&daemon, "ana", 2).key("source"), "push");
     fs::remove_file(file).expect("the file is there");

@@ -41,13 +41,15 @@ fn text_passes_both_ways_and_pings_are_answered() {
         assert_eq!(text(&mut peer), "hello yourself");
         peer.send(Message::Ping(Bytes::from_static(b"there?"))).expect("the peer reads");
         assert_eq!(peer.read().expect("an answer"), Message::Pong(Bytes::from_static(b"there?")));
+        peer.send(Message::binary(vec![0xff; 7])).expect("the peer reads");
         close_code(&mut peer)
     });
     let (mut socket, wake) = open(&server);
     assert_eq!(next_frame(&mut socket, &wake), Ok(Frame::Text("hello".into())));
     socket.send("hello yourself".to_owned());
-    assert_eq!(next_frame(&mut socket, &wake), Ok(Frame::Alive));
+    assert_eq!(next_frame(&mut socket, &wake), Ok(Frame::Alive), "a ping");
     socket.wait(&wake, Duration::ZERO);
+    assert_eq!(next_frame(&mut socket, &wake), Ok(Frame::Alive), "binary data, which says nothing");
     socket.close();
     assert_eq!(server.join(), Some(1000));
 }

@@ -211,6 +211,32 @@ fn r15_a_write_whose_fate_is_unknown_is_not_forgotten_when_the_status_turns_back
 }
 
 #[test]
+fn r15_in_an_outage_that_is_known_its_begin_counts_and_not_the_reconnection() {
+    check_watched(
+        "
+        1 auto
+        95 kick xqc/676/668=live@95
+        100 sweep
+        .. manual
+        110 database down crash
+        150 database reconnected
+        151 database up
+        ",
+        &expect![[r#"
+
+            100.0  read the roster
+            100.0  write 1 Online by sweep
+            110.0  log push_missed username=xqc status=Online
+            110.0  ask livestreams: 676
+            110.0  ask website: xqc
+            110.0  log db_unavailable reason=crash pending=0
+            150.0  write 1 Online by sweep
+            151.0  log db_recovered pending=1
+        "#]],
+    );
+}
+
+#[test]
 fn r15_after_every_reconnection_recent_writes_are_sent_again() {
     check_watched(
         "

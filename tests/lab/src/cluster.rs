@@ -99,19 +99,20 @@ impl Cluster {
         let mut server = self.server();
         let Some(mut child) = server.take() else { return };
         let pid = Pid::from_child(&child);
+        let children = children_of(pid);
         match how {
             Shutdown::Fast => signal(pid, Signal::INT),
             Shutdown::Immediate => signal(pid, Signal::QUIT),
             Shutdown::Kill => {
-                let children = children_of(pid);
                 signal(pid, Signal::KILL);
                 children.iter().for_each(|child| signal(*child, Signal::KILL));
-                wait_for("the end of the server's processes", PATIENCE, || {
-                    children.iter().all(|child| rustix::process::test_kill_process(*child).is_err()).then_some(())
-                });
             }
         }
         wait_for("the end of the server", PATIENCE, || child.try_wait().ok().flatten());
+        // A child that outlives the server holds its listening socket, and takes connections in vain.
+        wait_for("the end of the server's processes", PATIENCE, || {
+            children.iter().all(|child| rustix::process::test_kill_process(*child).is_err()).then_some(())
+        });
     }
 
     /// Halts every process of the server (SIGSTOP): it is there and does not answer.
