@@ -3,8 +3,8 @@
 use super::asking::{Flight, Kind, Queue};
 use super::streamer::{Doubt, Observation, Weight};
 use super::times::{
-    ENDPOINT_LAG, FLIPS_ALWAYS, FLIPS_SHARE, SECOND_LOOK, TOKEN_WAIT, UNSETTLED_LOOK, VANISHED, VANISHED_MIN,
-    WEBSITE_PAUSE,
+    ENDPOINT_LAG, FLIPS_ALWAYS, FLIPS_SHARE, SECOND_LOOK, TOKEN_WAIT, UNCONFIRMED_GRACE, UNSETTLED_LOOK, VANISHED,
+    VANISHED_MIN, WEBSITE_PAUSE,
 };
 use super::{Asker, Key, Monitor, Timer};
 use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind, Liveness, Seen};
@@ -242,8 +242,11 @@ impl Monitor {
 
     fn apply(&mut self, now: Now, key: Key, seen: &Observation, weight: Weight, braked: bool) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        let contradicts_unheld =
-            streamer.heard.is_some_and(|heard| !heard.held && heard.status != seen.status && seen.started > heard.at);
+        // R12. What is the API's ordinary lag speaks against nobody: a suspicion would turn the stop that
+        // follows into a question, and lose it.
+        let contradicts_unheld = streamer.heard.is_some_and(|heard| {
+            !heard.held && heard.status != seen.status && seen.started >= heard.at + UNCONFIRMED_GRACE
+        });
         match weight {
             Weight::Agrees => {
                 streamer.belief.verified = true;

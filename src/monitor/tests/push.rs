@@ -278,3 +278,28 @@ fn r11_push_that_follows_within_ten_seconds_was_not_missed() {
         "#]],
     );
 }
+
+#[test]
+fn r12_a_stop_is_believed_though_the_lagging_api_contradicted_the_live_event() {
+    check(
+        "
+        0 kick xqc/676=offline
+        .. auto
+        .. roster 1:xqc:Offline:668
+        .. link 0 started
+        .. link 0 subscribed 668
+        20 live 668 10
+        31 stop 668 10
+        33 until
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=1 added=1 removed=0
+            0.0    open 0
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    subscribe 0 668
+            20.0   write 1 Online by push
+            31.0   write 1 Offline by push
+        "#]],
+    );
+}
