@@ -8,9 +8,13 @@ pub mod close;
 pub mod event;
 pub mod pusher;
 pub mod reconnect;
+mod silence;
 mod subscriptions;
+#[cfg(test)]
+mod transcript;
 
 use crate::domain::push::{LinkEvent, Push};
+use crate::domain::secret::Secret;
 use crate::domain::{ChannelId, Steady};
 use std::time::Duration;
 
@@ -41,6 +45,8 @@ pub enum SessionInput<'a> {
     Follow(&'a [ChannelId]),
     /// Do not follow these any more.
     Unfollow(&'a [ChannelId]),
+    /// A guest token, asked for by [`Act::WantToken`]. One that was not asked for is not used.
+    Token(&'a Secret),
     /// It is time.
     Tick,
 }
@@ -54,6 +60,9 @@ pub enum Act {
     Say(LinkEvent),
     /// Tell the core: evidence.
     Push(Push),
+    /// Fetch a guest token (KICK.md §1.4), one that this session was not given before. There is no
+    /// answer to a failure: a session that gets none in time ends by itself.
+    WantToken,
     /// Give the connection up, closing it with 1000: nothing may be expected from it any more.
     End(End),
 }
