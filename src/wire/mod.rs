@@ -1,12 +1,13 @@
 //! What a push protocol says, without a socket: [`Session`] is one connection's life from the open
 //! websocket to its end. It is told what arrived and what time it is, and says what to send.
 //!
-//! Nothing outside `pusher.rs` knows Pusher's words, nothing outside `centrifugo.rs` Centrifugo's.
-//! Nothing here reads a clock or a random number, or blocks.
+//! Nothing outside `pusher.rs` knows Pusher's words, nothing outside `centrifugo.rs` Centrifugo's, and
+//! `offer.rs` says which of them Kick wants spoken. Nothing here reads a clock or a random number, or blocks.
 
 pub mod centrifugo;
 pub mod close;
 pub mod event;
+pub mod offer;
 pub mod pusher;
 pub mod reconnect;
 mod silence;
