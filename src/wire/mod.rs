@@ -1,16 +1,22 @@
 //! What a push protocol says, without a socket: [`Session`] is one connection's life from the open
 //! websocket to its end. It is told what arrived and what time it is, and says what to send.
 //!
-//! Nothing outside `pusher.rs` knows Pusher's words; a further transport is a further file beside it.
-//! Nothing here reads a clock or a random number, or blocks.
+//! Nothing outside `pusher.rs` knows Pusher's words, nothing outside `centrifugo.rs` Centrifugo's, and
+//! `offer.rs` says which of them Kick wants spoken. Nothing here reads a clock or a random number, or blocks.
 
+pub mod centrifugo;
 pub mod close;
 pub mod event;
+pub mod offer;
 pub mod pusher;
 pub mod reconnect;
+mod silence;
 mod subscriptions;
+#[cfg(test)]
+mod transcript;
 
 use crate::domain::push::{LinkEvent, Push};
+use crate::domain::secret::Secret;
 use crate::domain::{ChannelId, Steady};
 use std::time::Duration;
 
@@ -41,6 +47,8 @@ pub enum SessionInput<'a> {
     Follow(&'a [ChannelId]),
     /// Do not follow these any more.
     Unfollow(&'a [ChannelId]),
+    /// A guest token, asked for by [`Act::WantToken`]. One that was not asked for is not used.
+    Token(&'a Secret),
     /// It is time.
     Tick,
 }
@@ -54,6 +62,9 @@ pub enum Act {
     Say(LinkEvent),
     /// Tell the core: evidence.
     Push(Push),
+    /// Fetch a guest token (KICK.md §1.4), one that this session was not given before. There is no
+    /// answer to a failure: a session that gets none in time ends by itself.
+    WantToken,
     /// Give the connection up, closing it with 1000: nothing may be expected from it any more.
     End(End),
 }

@@ -14,6 +14,7 @@ use self::frame::{Frame, Name};
 use crate::domain::Steady;
 use crate::domain::push::{LinkEvent, Push};
 use crate::wire::event::{self, Evidence};
+use crate::wire::silence::{Silence, Verdict};
 use crate::wire::subscriptions::{Step, Subscriptions};
 use crate::wire::{Act, End, EndKind, Session, SessionInput, close};
 use serde_json::{Value, value::RawValue};
@@ -22,12 +23,8 @@ use std::time::Duration;
 
 /// How long the server may take to greet us.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// We ping after so much silence, or after the server's `activity_timeout` if that is shorter.
-const SILENCE: Duration = Duration::from_secs(30);
 /// A server that wants more pings than this is not obeyed.
 const SHORTEST_SILENCE: Duration = Duration::from_secs(5);
-/// After our ping, something must come within this.
-const ANSWER: Duration = Duration::from_secs(15);
 
 /// The path and query of the websocket request for an app key, `path` being that of the server's
 /// URL, without a trailing slash (KICK.md §2.1).
@@ -47,11 +44,7 @@ pub fn path(path: &str, key: &str) -> String {
 pub struct Pusher {
     phase: Phase,
     subscriptions: Subscriptions,
-    /// The silence after which we ping.
-    silence: Duration,
-    heard: Steady,
-    /// When we pinged, if nothing was heard since.
-    pinged: Option<Steady>,
+    silence: Silence,
 }
 
 #[derive(Debug)]
@@ -70,9 +63,7 @@ impl Pusher {
         Pusher {
             phase: Phase::Greeting { until: now + HANDSHAKE },
             subscriptions: Subscriptions::new(now, templates),
-            silence: SILENCE,
-            heard: now,
-            pinged: None,
+            silence: Silence::new(now),
         }
     }
 }
@@ -83,16 +74,17 @@ impl Session for Pusher {
             (Phase::Over, _) => return,
             (Phase::Greeting { .. }, SessionInput::Opened) => self.phase = Phase::Greeting { until: now + HANDSHAKE },
             (_, SessionInput::Text(text)) => {
-                self.hear(now);
+                self.silence.broken(now);
                 self.read(now, text, acts);
             }
-            (_, SessionInput::Alive) => self.hear(now),
+            (_, SessionInput::Alive) => self.silence.broken(now),
             (_, SessionInput::Follow(ids)) => self.subscriptions.follow(now, ids),
             (_, SessionInput::Unfollow(ids)) => {
                 let names = self.subscriptions.unfollow(ids);
                 acts.extend(names.iter().map(|name| Act::Send(frame::unsubscribe(name))));
             }
-            (_, SessionInput::Opened | SessionInput::Tick) => {}
+            // Pusher wants no token.
+            (_, SessionInput::Opened | SessionInput::Tick | SessionInput::Token(_)) => {}
         }
         self.do_what_is_due(now, acts);
     }
@@ -101,7 +93,7 @@ impl Session for Pusher {
         match self.phase {
             Phase::Greeting { until } => until,
             Phase::Open => {
-                let life = self.pinged.map_or(self.heard + self.silence, |pinged| pinged + ANSWER);
+                let life = self.silence.next_wake();
                 self.subscriptions.next_wake().map_or(life, |due| due.min(life))
             }
             Phase::Over => Steady(Duration::MAX),
@@ -114,17 +106,11 @@ impl Session for Pusher {
 }
 
 impl Pusher {
-    /// Anything received proves that the server lives (KICK.md §2.2).
-    fn hear(&mut self, now: Steady) {
-        self.heard = now;
-        self.pinged = None;
-    }
-
     fn read(&mut self, now: Steady, text: &str, acts: &mut Vec<Act>) {
         let Ok(frame) = frame::read(text) else { return acts.push(Act::Say(LinkEvent::Unreadable)) };
         match (&self.phase, frame.event) {
             (Phase::Greeting { .. }, Name::Established) => {
-                self.silence = silence(frame.data);
+                self.silence.set_longest(activity_timeout(frame.data));
                 self.phase = Phase::Open;
                 acts.push(Act::Say(LinkEvent::Connected));
             }
@@ -178,11 +164,10 @@ impl Pusher {
         match self.phase {
             Phase::Greeting { until } if now >= until => self.give_up("no greeting", acts),
             Phase::Greeting { .. } | Phase::Over => {}
-            Phase::Open => match self.pinged {
-                Some(pinged) if now >= pinged + ANSWER => self.give_up("no answer to ping", acts),
-                pinged => {
-                    if pinged.is_none() && now >= self.heard + self.silence {
-                        self.pinged = Some(now);
+            Phase::Open => match self.silence.turn(now) {
+                Verdict::Dead => self.give_up("no answer to ping", acts),
+                verdict => {
+                    if verdict == Verdict::Ask {
                         acts.push(Act::Send(frame::PING.to_owned()));
                     }
                     self.subscriptions.turn(now, |step| {
@@ -206,16 +191,16 @@ impl Pusher {
     }
 }
 
-/// The silence after which to ping, from the greeting's `activity_timeout` in seconds. Where that
-/// is missing or nonsense it is 120 (KICK.md §2.2), which is longer than our own.
-fn silence(greeting: Option<&RawValue>) -> Duration {
+/// The greeting's `activity_timeout`, within reason. Where it is missing or nonsense it is 120 s
+/// (KICK.md §2.2), which is longer than our own patience.
+fn activity_timeout(greeting: Option<&RawValue>) -> Duration {
     let greeting = greeting.and_then(event::payload).unwrap_or_default();
     let seconds = match &greeting["activity_timeout"] {
         Value::Number(number) => number.as_u64(),
         Value::String(text) => text.parse().ok(),
         _ => None,
     };
-    seconds.map_or(SILENCE, Duration::from_secs).clamp(SHORTEST_SILENCE, SILENCE)
+    Duration::from_secs(seconds.unwrap_or(120)).max(SHORTEST_SILENCE)
 }
 
 /// The words of a message that may be names of channels, without the punctuation around them.

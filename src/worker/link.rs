@@ -266,6 +266,8 @@ impl Thread<'_> {
                     }
                     self.tell(Input::Link(self.link.id, event))?;
                 }
+                // Pusher wants none; a session that gets none ends by itself.
+                Act::WantToken => {}
                 Act::Push(push) => self.tell(Input::Push(self.link.id, push))?,
                 Act::End(end) => return Err(Over::Connection(end)),
             }

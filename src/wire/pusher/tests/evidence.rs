@@ -3,12 +3,9 @@
 use super::{acts, check, following, shown};
 use crate::domain::Steady;
 use crate::wire::SessionInput;
+use crate::wire::transcript::RECORDED;
 use expect_test::expect;
 use std::time::Duration;
-
-/// Ten frames in the order in which Kick sent them; the ids, times and shapes are those of KICK.md
-/// §3.3 and §3.4, the titles are ours.
-const RECORDED: &str = include_str!("../../../../tests/frames/recorded.jsonl");
 
 #[test]
 fn the_recorded_frames_are_read() {

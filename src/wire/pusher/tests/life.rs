@@ -1,6 +1,6 @@
 //! The handshake, the pings and the ends.
 
-use super::{Stage, acts, check, following, shown};
+use super::{acts, check, following, shown, stage};
 use crate::domain::Steady;
 use crate::wire::{EndKind, Session, SessionInput};
 use expect_test::expect;
@@ -89,7 +89,7 @@ fn the_greeting_may_be_an_object_or_lack_the_timeout() {
         "[]",
         "7",
     ] {
-        let mut stage = Stage::new(&["channel.{id}"]);
+        let mut stage = stage(&["channel.{id}"]);
         stage.play(Steady::default(), "open");
         stage.play(Steady::default(), &format!("greet {data}"));
         assert_eq!(stage.transcript, "    0 say Connected\n", "{data}");
@@ -188,7 +188,7 @@ fn an_error_with_the_code_of_a_close_ends_the_connection() {
         (4201, EndKind::ComeBack),
     ] {
         for greeted in [false, true] {
-            let mut stage = Stage::new(&["channel.{id}"]);
+            let mut stage = stage(&["channel.{id}"]);
             stage.play(Steady::default(), "open");
             if greeted {
                 stage.play(Steady::default(), "greet");

@@ -1,6 +1,6 @@
 //! Nothing that a server sends can make the session panic, forget its pings, or invent evidence.
 
-use super::{acts, following};
+use super::{acts, following, mutated};
 use crate::domain::Steady;
 use crate::domain::push::Push;
 use crate::wire::{Act, Session, SessionInput};
@@ -15,24 +15,6 @@ const SEEDS: &[&str] = &[
     r#"{"event":"pusher:ping","data":{}}"#,
 ];
 
-/// Overwrites, cuts, repeats or inserts a few bytes; what is not UTF-8 any more is replaced, as the
-/// socket hands on nothing else.
-fn mutated(rng: &mut fastrand::Rng) -> String {
-    let mut bytes = rng.choice(SEEDS).expect("there are seeds").as_bytes().to_vec();
-    for _ in 0..rng.usize(1..6) {
-        let place = rng.usize(0..bytes.len().max(1));
-        match rng.u8(0..5) {
-            0 if !bytes.is_empty() => bytes[place] = rng.u8(..),
-            1 => bytes.truncate(place),
-            2 => bytes.insert(place.min(bytes.len()), *rng.choice(br#"{}[]":,\0-e"#).expect("there are bytes")),
-            3 => bytes.extend_from_within(place.min(bytes.len())..),
-            4 if !bytes.is_empty() => drop(bytes.remove(place)),
-            _ => {}
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[test]
 fn no_frame_makes_the_session_panic_or_sleep_for_ever() {
     let mut rng = fastrand::Rng::with_seed(20_251_101);
@@ -40,7 +22,7 @@ fn no_frame_makes_the_session_panic_or_sleep_for_ever() {
     let mut now = Steady::default();
     for _ in 0..20_000 {
         now = now + Duration::from_millis(rng.u64(0..100));
-        let text = mutated(&mut rng);
+        let text = mutated(&mut rng, SEEDS);
         let done = acts(&mut session, now, SessionInput::Text(&text));
         let ended = done.iter().any(|act| matches!(act, Act::End(_)));
         for act in &done {

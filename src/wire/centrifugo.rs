@@ -1,0 +1,316 @@
+//! Centrifugo as Kick uses it (KICK.md §1.4), as one connection's [`Session`]. It never holds the
+//! socket, never fetches a token, and never weighs evidence: it says what came, and on whose channel.
+//!
+//! ```text
+//!            WantToken            token, connect              reply
+//!  Opened ─────────────► Waiting ────────────────► Greeting ────────► Open ──┐
+//!                           │ 20 s                     │ 10 s, or a   │      │ renewals of the token
+//!                           ▼                          ▼ refusal      ▼ ◄────┘
+//!                          Over ◄─────────────────────────────── 45 s of silence, no new token
+//! ```
+
+mod commands;
+mod frame;
+mod lease;
+
+use self::commands::Commands;
+use self::frame::{Admission, Message, Publication, Pushed, Refusal};
+use self::lease::Lease;
+use crate::domain::Steady;
+use crate::domain::push::{LinkEvent, Push};
+use crate::domain::secret::Secret;
+use crate::wire::event;
+use crate::wire::silence::{Silence, Verdict};
+use crate::wire::subscriptions::{Step, Subscriptions};
+use crate::wire::{Act, End, EndKind, Session, SessionInput};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the websocket request states as `Origin`: Kick refuses most others (KICK.md §1.4).
+pub const ORIGIN: &str = "https://kick.com";
+
+/// How long the first token may take: longer than one HTTP request, shorter than the 25 s after
+/// which Centrifugo closes a connection that has not introduced itself.
+const TOKEN: Duration = Duration::from_secs(20);
+/// How long the server may take to greet us once we have introduced ourselves.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How often the server pings if it does not say (KICK.md §1.4).
+const PING: Duration = Duration::from_secs(25);
+/// A ping that is so late is not waited for.
+const LATE: Duration = Duration::from_secs(5);
+
+/// Codes of refused commands (KICK.md §1.4).
+const UNAUTHORIZED: u32 = 101;
+const ALREADY_SUBSCRIBED: u32 = 105;
+const TOKEN_EXPIRED: u32 = 109;
+
+/// One connection to a Centrifugo server.
+#[derive(Debug)]
+pub struct Centrifugo {
+    phase: Phase,
+    subscriptions: Subscriptions,
+    commands: Commands,
+    lease: Lease,
+    silence: Silence,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// There is no token yet.
+    Waiting {
+        until: Steady,
+    },
+    /// Nothing else may be sent yet.
+    Greeting {
+        id: u64,
+        until: Steady,
+    },
+    Open,
+    Over,
+}
+
+impl Centrifugo {
+    /// A connection that is about to open. `templates` are `CHANNEL_NAMES`: each holds `{id}` once.
+    pub fn new(now: Steady, templates: Arc<[String]>) -> Centrifugo {
+        Centrifugo {
+            phase: Phase::Waiting { until: now + TOKEN },
+            subscriptions: Subscriptions::new(now, templates),
+            commands: Commands::default(),
+            lease: Lease::Endless,
+            silence: Silence::new(now),
+        }
+    }
+}
+
+impl Session for Centrifugo {
+    fn handle(&mut self, now: Steady, input: SessionInput<'_>, acts: &mut Vec<Act>) {
+        match input {
+            _ if matches!(self.phase, Phase::Over) => return,
+            SessionInput::Opened => {
+                self.phase = Phase::Waiting { until: now + TOKEN };
+                acts.push(Act::WantToken);
+            }
+            SessionInput::Token(token) => self.take_token(now, token, acts),
+            SessionInput::Text(text) => {
+                self.silence.broken(now);
+                // One frame may hold several messages.
+                for line in text.lines().filter(|line| !line.is_empty()) {
+                    if !matches!(self.phase, Phase::Over) {
+                        self.read(now, line, acts);
+                    }
+                }
+            }
+            SessionInput::Alive => self.silence.broken(now),
+            SessionInput::Follow(ids) => self.subscriptions.follow(now, ids),
+            SessionInput::Unfollow(ids) => {
+                for name in self.subscriptions.unfollow(ids) {
+                    self.commands.forget(&name);
+                    acts.push(Act::Send(frame::unsubscribe(self.commands.number(), &name)));
+                }
+            }
+            SessionInput::Tick => {}
+        }
+        self.do_what_is_due(now, acts);
+    }
+
+    fn next_wake(&self) -> Steady {
+        match self.phase {
+            Phase::Waiting { until } | Phase::Greeting { until, .. } => until,
+            Phase::Open => {
+                let life = self.silence.next_wake().min(self.lease.next_wake());
+                self.subscriptions.next_wake().map_or(life, |due| due.min(life))
+            }
+            Phase::Over => Steady(Duration::MAX),
+        }
+    }
+
+    fn end_of(&self, code: Option<u16>, reason: &str) -> End {
+        End { kind: kind(code), code, reason: reason.to_owned() }
+    }
+}
+
+impl Centrifugo {
+    fn take_token(&mut self, now: Steady, token: &Secret, acts: &mut Vec<Act>) {
+        match (&self.phase, self.lease) {
+            (Phase::Waiting { .. }, _) => {
+                let id = self.commands.number();
+                self.phase = Phase::Greeting { id, until: now + HANDSHAKE };
+                acts.push(Act::Send(frame::connect(id, token.reveal())));
+            }
+            (Phase::Open, Lease::Wanted { end }) => {
+                let id = self.commands.number();
+                self.lease = Lease::Sent { id, end };
+                acts.push(Act::Send(frame::refresh(id, token.reveal())));
+            }
+            _ => {}
+        }
+    }
+
+    fn read(&mut self, now: Steady, line: &str, acts: &mut Vec<Act>) {
+        if line == frame::PING {
+            if matches!(self.phase, Phase::Open) {
+                acts.push(Act::Send(frame::PING.to_owned()));
+            }
+            return;
+        }
+        let Ok(message) = frame::read(line) else { return acts.push(Act::Say(LinkEvent::Unreadable)) };
+        match (&self.phase, message) {
+            (_, None) => {}
+            (_, Some(Message { push: Some(Pushed { disconnect: Some(why), .. }), .. })) => {
+                self.end(self.end_of(u16::try_from(why.code).ok(), &why.reason), acts);
+            }
+            (&Phase::Greeting { id, .. }, Some(message)) if message.id == Some(id) => self.greeted(now, message, acts),
+            (Phase::Open, Some(Message { push: Some(push), .. })) => self.pushed(now, &push, acts),
+            (Phase::Open, Some(message)) => self.replied(now, message, acts),
+            _ => {}
+        }
+    }
+
+    /// The reply to `connect`.
+    fn greeted(&mut self, now: Steady, message: Message<'_>, acts: &mut Vec<Act>) {
+        match message {
+            Message { error: Some(why), .. } => {
+                // The next connection gets another token, which mends the first two.
+                let passing = [UNAUTHORIZED, TOKEN_EXPIRED].contains(&why.code) || why.temporary;
+                let kind = if passing { EndKind::Lost } else { EndKind::Refused };
+                self.end(End { kind, code: None, reason: refused("connect", &why) }, acts);
+            }
+            Message { connect: Some(admission), .. } => {
+                self.phase = Phase::Open;
+                self.lease = Lease::new(now, admission.lasts());
+                self.silence.set_longest(admission.ping().unwrap_or(PING).saturating_add(LATE));
+                acts.push(Act::Say(LinkEvent::Connected));
+            }
+            _ => {}
+        }
+    }
+
+    /// A reply to any other command. One to a command that is of no consequence says that the server
+    /// lives, no more.
+    fn replied(&mut self, now: Steady, message: Message<'_>, acts: &mut Vec<Act>) {
+        let Message { id: Some(id), error, refresh, subscribe, .. } = message else { return };
+        if matches!(self.lease, Lease::Sent { id: sent, .. } if sent == id) {
+            return self.renewed(now, error, refresh, acts);
+        }
+        let Some(name) = self.commands.answered(id) else { return };
+        if error.is_some_and(|why| why.code != ALREADY_SUBSCRIBED) {
+            let refused = self.subscriptions.refused(now, &name);
+            return acts.extend(refused.map(|id| Act::Say(LinkEvent::SubscriptionFailed(id))));
+        }
+        let complete = self.subscriptions.acked(&name);
+        acts.extend(complete.map(|id| Act::Say(LinkEvent::Subscribed(id))));
+        if let Some(number) = subscribe.and_then(|granted| granted.id) {
+            self.commands.name(number, name);
+        }
+    }
+
+    /// The reply to `refresh`.
+    fn renewed(&mut self, now: Steady, error: Option<Refusal>, reply: Option<Admission>, acts: &mut Vec<Act>) {
+        match (error, reply) {
+            (Some(why), _) => self.give_up(&refused("refresh", &why), acts),
+            (None, Some(admission)) => self.lease = Lease::new(now, admission.lasts()),
+            (None, None) => {}
+        }
+    }
+
+    /// What comes unasked about a channel, by its name or its number.
+    fn pushed(&mut self, now: Steady, push: &Pushed<'_>, acts: &mut Vec<Act>) {
+        let name = match (&push.channel, push.id) {
+            (Some(name), _) => name.clone(),
+            (None, Some(number)) => match self.commands.named(number) {
+                Some(name) => name.to_owned(),
+                // It may be late, for a channel that we gave up.
+                None => return,
+            },
+            (None, None) => {
+                acts.extend(push.publication.as_ref().map(|_| Act::Say(LinkEvent::Unreadable)));
+                return;
+            }
+        };
+        if let Some(publication) = &push.publication {
+            self.evidence(now, &name, publication, acts);
+        }
+        if let Some(why) = &push.unsubscribe {
+            self.commands.forget(&name);
+            let failed = self.subscriptions.refused(now, &name);
+            // With these codes the server wants us to subscribe again, and that is not yet a failure.
+            if !(2500..=2999).contains(&why.code) {
+                acts.extend(failed.map(|id| Act::Say(LinkEvent::SubscriptionFailed(id))));
+            }
+        }
+    }
+
+    /// A publication that is evidence, if it is about somebody we follow.
+    fn evidence(&self, now: Steady, name: &str, publication: &Publication<'_>, acts: &mut Vec<Act>) {
+        let Some(kick) = &publication.data else { return acts.push(Act::Say(LinkEvent::Unreadable)) };
+        let Some(what) = kick.event.evidence() else { return };
+        let Some(named) = self.subscriptions.named(name) else { return };
+        acts.push(match kick.data.and_then(|data| event::read(what, data)) {
+            Some((what, inside)) => Act::Push(Push { received: now, named, inside, what }),
+            None => Act::Say(LinkEvent::Unreadable),
+        });
+    }
+
+    fn do_what_is_due(&mut self, now: Steady, acts: &mut Vec<Act>) {
+        match self.phase {
+            Phase::Waiting { until } if now >= until => self.give_up("no guest token", acts),
+            Phase::Greeting { until, .. } if now >= until => self.give_up("no reply to connect", acts),
+            Phase::Open if now >= self.lease.end() => self.give_up("the guest token expired", acts),
+            Phase::Waiting { .. } | Phase::Greeting { .. } | Phase::Over => {}
+            Phase::Open => match self.silence.turn(now) {
+                Verdict::Dead => self.give_up("no answer to ping", acts),
+                verdict => {
+                    if verdict == Verdict::Ask {
+                        acts.push(Act::Send(frame::ping(self.commands.number())));
+                    }
+                    self.renew(now, acts);
+                    self.subscribe(now, acts);
+                }
+            },
+        }
+    }
+
+    fn renew(&mut self, now: Steady, acts: &mut Vec<Act>) {
+        if let Lease::Fresh { renew_at, end } = self.lease {
+            if now >= renew_at {
+                self.lease = Lease::Wanted { end };
+                acts.push(Act::WantToken);
+            }
+        }
+    }
+
+    fn subscribe(&mut self, now: Steady, acts: &mut Vec<Act>) {
+        let commands = &mut self.commands;
+        self.subscriptions.turn(now, |step| {
+            acts.push(match step {
+                Step::Subscribe(name) => Act::Send(frame::subscribe(commands.ask(now, &name), &name)),
+                Step::Failed(id) => Act::Say(LinkEvent::SubscriptionFailed(id)),
+            });
+        });
+    }
+
+    fn give_up(&mut self, reason: &str, acts: &mut Vec<Act>) {
+        self.end(End { kind: EndKind::Lost, code: None, reason: reason.to_owned() }, acts);
+    }
+
+    fn end(&mut self, end: End, acts: &mut Vec<Act>) {
+        self.phase = Phase::Over;
+        acts.push(Act::End(end));
+    }
+}
+
+/// The meaning of a code of disconnection (KICK.md §1.4); `None` when the connection broke. Those that
+/// mean "reconnect" have ordinary pauses: a server that shuts down must not be stormed by everybody.
+fn kind(code: Option<u16>) -> EndKind {
+    match code {
+        Some(3500..=3999 | 4500..=4999) => EndKind::Refused,
+        _ => EndKind::Lost,
+    }
+}
+
+fn refused(command: &str, why: &Refusal) -> String {
+    format!("{command} refused: {} {}", why.code, why.message)
+}
+
+#[cfg(test)]
+mod tests;

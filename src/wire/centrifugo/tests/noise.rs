@@ -1,0 +1,52 @@
+//! Nothing that a server sends can make the session panic, forget the silence, or invent evidence.
+
+use super::{acts, following, mutated, stage};
+use crate::domain::Steady;
+use crate::domain::push::Push;
+use crate::wire::{Act, Session, SessionInput};
+use std::time::Duration;
+
+const SEEDS: &[&str] = &[
+    r#"{"push":{"channel":"channel.668","pub":{"data":{"event":"App\\Events\\StreamerIsLive","data":"{\"livestream\":{\"id\":74331109,\"channel_id\":668,\"session_title\":\"🎮\",\"source\":null,\"created_at\":\"2025-09-14T23:18:20.000000Z\"}}","tags":{}}}}}"#,
+    r#"{"push":{"id":7,"pub":{"data":{"event":"App\\Events\\StopStreamBroadcast","data":{"livestream":{"id":129925755}},"tags":{}}}}}"#,
+    r#"{"id":1,"connect":{"client":"c","version":"6.9.6 PRO","expires":true,"ttl":2700,"ping":25}}"#,
+    r#"{"id":2,"subscribe":{"id":7}}"#,
+    r#"{"id":3,"refresh":{"expires":true,"ttl":2700}}"#,
+    r#"{"id":2,"error":{"code":103,"message":"permission denied"}}"#,
+    r#"{"push":{"channel":"channel.668","unsubscribe":{"code":2500,"reason":"x"}}}"#,
+    r#"{"push":{"disconnect":{"code":3001,"reason":"shutdown"}}}"#,
+    "{}\n{}\n",
+];
+
+#[test]
+fn no_frame_makes_the_session_panic_or_sleep_for_ever() {
+    let mut rng = fastrand::Rng::with_seed(20_261_101);
+    let begun = |greeted| {
+        if greeted {
+            return following(&[668]);
+        }
+        let mut stage = stage(&["channel.{id}"]);
+        for line in ["open", "token t", "follow 668"] {
+            stage.play(Steady::default(), line);
+        }
+        stage.session
+    };
+    let mut session = begun(true);
+    let mut now = Steady::default();
+    for _ in 0..20_000 {
+        now = now + Duration::from_millis(rng.u64(0..100));
+        let text = mutated(&mut rng, SEEDS);
+        let done = acts(&mut session, now, SessionInput::Text(&text));
+        let ended = done.iter().any(|act| matches!(act, Act::End(_)));
+        for act in &done {
+            if let Act::Push(Push { named, received, .. }) = act {
+                assert_eq!((named.0, *received), (668, now), "{text}");
+            }
+        }
+        assert!(ended || session.next_wake() <= now + Duration::from_secs(45), "{text}");
+        if ended {
+            session = begun(rng.bool());
+            now = Steady::default();
+        }
+    }
+}
