@@ -16,7 +16,7 @@ mod tests;
 
 pub use orders::{Order, OrderSender, Orders, orders};
 
-use super::broker::{Errand, Reply};
+use super::errand::{Errand, Reply};
 use crate::clock::{Clock, Pulse};
 use crate::domain::event::Event;
 use crate::domain::push::{LinkEvent, LinkId, Transport};

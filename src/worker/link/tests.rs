@@ -15,7 +15,7 @@ use crate::wire::choice::Way;
 use crate::wire::offer::Place;
 use crate::wire::pusher;
 use crate::wire::{Act, End, EndKind, Session, SessionInput};
-use crate::worker::broker::Errand;
+use crate::worker::errand::Errand;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::process::Pid;
 use rustix::thread::gettid;
