@@ -9,7 +9,7 @@ use super::profile::Profile;
 use super::push::Realtime;
 use super::words;
 use super::world::Kick;
-use kick_monitor::domain::ask::Learned;
+use kick_monitor::domain::ask::{Endpoint, Learned};
 use kick_monitor::domain::row::{DatabaseEvent, Row};
 use kick_monitor::domain::{Now, Slug, Steady};
 use kick_monitor::monitor::{Input, Monitor, Output};
@@ -89,6 +89,9 @@ impl Day {
         };
         for _ in 0..day.profile.streamers {
             day.add_row();
+        }
+        if day.profile.listless {
+            day.api.gone.extend([Endpoint::Livestreams, Endpoint::UsersLivestreams]);
         }
         for (fault, apart) in day.profile.faults.clone() {
             plan(fault, apart, &mut day.agenda);
