@@ -272,11 +272,13 @@ impl Monitor {
             return;
         };
         let Some(name) = self.streamers.get(&key).map(|streamer| streamer.name.clone()) else { return };
+        // Another row may name the same streamer, and Kick have stated the channel for that one.
+        let stated = self.learned.get(&name).filter(|known| known.user == Some(*user)).and_then(|known| known.channel);
         let learned = Learned {
             name: name.clone(),
             slug: slug.clone(),
             user: Some(*user),
-            channel: channel.filter(|_| *confirmed),
+            channel: channel.filter(|_| *confirmed).or(stated),
         };
         if self.learned.get(&name) != Some(&learned) {
             self.learned.insert(name, learned.clone());

@@ -144,7 +144,7 @@ impl Api {
         let lists = endpoint != Endpoint::Channels;
         let mixed_up = !lists && batch > SMALL_BATCH && agenda.odds(profile.lies);
         let off = asked.iter().filter(|n| kick.streamers[**n].now() == Moment::Off).count();
-        let reversed = mixed_up && 2 * off > batch && agenda.odds(0.3);
+        let reversed = mixed_up && profile.blanks == 0.0 && 2 * off > batch && agenda.odds(0.3);
         let mut seen = Vec::new();
         for n in asked {
             let moment = self.view(endpoint, n, kick, profile, agenda);
