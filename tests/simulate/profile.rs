@@ -136,8 +136,8 @@ impl Profile {
         if self.deaf { sweep } else { sweep + self.settings.hold + Duration::from_secs(600) }
     }
 
-    /// No evidence is false; some is late, lost or repeated.
+    /// No evidence is false, and its times can be compared; some is late, lost or repeated.
     pub(super) fn honest(&self) -> bool {
-        self.lies == 0.0 && self.omits == 0.0 && !self.wrong_hints
+        self.lies == 0.0 && self.omits == 0.0 && !self.wrong_hints && !self.dateless
     }
 }
