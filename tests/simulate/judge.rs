@@ -349,8 +349,9 @@ impl Judge {
         for (id, record) in &database.rows {
             let Some(n) = kick.by_username(&record.row.username) else { continue };
             let streamer = &kick.streamers[n];
-            if streamer.now() == Moment::Banned && record.row.shown == Shown::Unknown {
-                // Kick names them nowhere, so nobody can know.
+            let came_later = record.row.shown == Shown::Unknown || record.touched > streamer.since();
+            if streamer.now() == Moment::Banned && came_later {
+                // Kick names them nowhere, so a row that came later can know nothing.
                 continue;
             }
             let vanished = if streamer.now() == Moment::Banned { 15 * MINUTE } else { Duration::ZERO };
