@@ -300,7 +300,10 @@ impl Judge {
         let streamer = &kick.streamers[n];
         let announced = self.announced.get(&n).is_some_and(|at| streamer.since() <= *at);
         let right_before = before.is_some_and(|(at, _)| streamer.since() <= at || announced);
-        if right_before && profile.honest() && self.confirmed.contains(&streamer.user) {
+        // A broadcast so short that an endpoint told of it only when it was over is news all the same.
+        let unseen = write.status == Status::Online
+            && before.is_some_and(|(at, _)| streamer.last_began(Status::Online) + profile.stale() > at);
+        if right_before && !unseen && profile.honest() && self.confirmed.contains(&streamer.user) {
             return Err(format!("row {} flaps: it was written rightly before, and nothing has changed", write.row));
         }
         Ok(())

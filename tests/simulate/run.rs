@@ -39,7 +39,7 @@ pub(super) struct Day {
     /// What an earlier process left on the disk.
     learned: BTreeMap<Slug, Learned>,
     /// When the world last was to blame for a wrong row, whichever.
-    excused: Duration,
+    pub excused: Duration,
     /// Days that are told on take all that is said.
     transcript: Option<Vec<String>>,
     said_roster: Vec<Row>,
