@@ -7,6 +7,25 @@ use crate::domain::{ChannelId, LivestreamId, Steady, time::Timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
+/// A way in which Kick delivers push events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// Pusher Channels (KICK.md §2).
+    Pusher,
+    /// Centrifugo (KICK.md §1.4).
+    Centrifugo,
+}
+
+impl Transport {
+    /// The word for logs, metrics and configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Transport::Pusher => "pusher",
+            Transport::Centrifugo => "centrifugo",
+        }
+    }
+}
+
 /// One of the two events that are evidence, as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Push {
@@ -44,8 +63,8 @@ pub enum PushKind {
 pub enum LinkEvent {
     /// The thread began, without any channel.
     Started,
-    /// The server greeted us; subscriptions go out.
-    Connected,
+    /// The server greeted us, over this transport; subscriptions go out.
+    Connected(Transport),
     /// Every push channel of this streamer's is acknowledged.
     Subscribed(ChannelId),
     /// The server refused a subscription, or did not answer; it will be tried again by itself.

@@ -3,7 +3,7 @@
 //! `Monitor` never reads a clock, a socket or a random number, never blocks and never fails. Threads
 //! bring it inputs and carry out its outputs; the transcripts in its tests are its specification.
 //!
-//! Each file holds the rules of one kind of evidence: `push` R1–R4 and R11, `sweep` R5–R10, `ids` R12,
+//! Each file holds the rules of one kind of evidence: `push` R1–R4 and R11 (its trials in `trial`), `sweep` R5–R10, `ids` R12,
 //! `roster` R13–R16, `links` R17–R18, `writes` R19–R21 and R15's undone writes, `asking` R22. The
 //! judgement of a single observation, R1, R2, R7 and R9, is in `streamer`.
 
@@ -22,6 +22,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod times;
+mod trial;
 mod weather;
 mod writes;
 
@@ -29,6 +30,7 @@ pub use io::{Asker, Input, Output, Settings};
 
 use crate::domain::ask::Learned;
 use crate::domain::event::Event;
+use crate::domain::push::Transport;
 use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady};
 use crate::repeats::Repeats;
 use asking::Asking;
@@ -36,6 +38,7 @@ use links::Links;
 use routine::Routine;
 use std::collections::{BTreeMap, BTreeSet};
 use streamer::Streamer;
+use trial::Trial;
 use writes::Writes;
 
 /// Names a streamer inside the core; never used again for another row.
@@ -98,7 +101,9 @@ pub struct Monitor {
     emptied: bool,
     /// What Kick's clock showed when our steady time began. Our own wall clock may jump.
     kick_start: Option<jiff::Timestamp>,
-    missed_in_a_row: u32,
+    /// R11: changes in a row that push did not tell of.
+    missed: BTreeMap<Transport, u32>,
+    trial: Option<Trial>,
     last_push: Option<Steady>,
     token_expires: Option<Steady>,
     discarded: u64,
@@ -126,7 +131,8 @@ impl Monitor {
             loaded: false,
             emptied: false,
             kick_start: None,
-            missed_in_a_row: 0,
+            missed: BTreeMap::new(),
+            trial: None,
             last_push: None,
             token_expires: None,
             discarded: 0,
@@ -141,6 +147,8 @@ impl Monitor {
         match input {
             Input::Settings(settings) => self.take_settings(now, settings),
             Input::Relink => self.relink(),
+            Input::Trial => self.begin_trial(),
+            Input::TrialFailed => self.end_trial(false),
             Input::Learned(learned) => {
                 self.learned.extend(learned.into_iter().map(|known| (known.name.clone(), known)));
             }

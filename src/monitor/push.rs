@@ -2,14 +2,14 @@
 
 use super::streamer::{Heard, Verdict};
 use super::times::{MISSED_MAX, PUSH_GRACE};
-use super::{Key, Monitor, Timer};
+use super::{Key, Monitor, Output, Timer};
 use crate::domain::event::Event;
-use crate::domain::push::{LinkId, Push, PushKind};
+use crate::domain::push::{LinkId, Push, PushKind, Transport};
 use crate::domain::{Now, Source, Status};
 
 impl Monitor {
     pub(super) fn take_push(&mut self, now: Now, link: LinkId, push: &Push) {
-        if !self.links.carries(link, push.named) {
+        if !self.take_trial_push(link, push.named) && !self.links.carries(link, push.named) {
             return self.discard("push_stranger", format!("channel {} is not followed on link {}", push.named, link.0));
         }
         // R4.
@@ -18,7 +18,9 @@ impl Monitor {
         }
         self.last_push = Some(push.received);
         // R11: whatever it says, push is alive.
-        self.missed_in_a_row = 0;
+        if let Some(transport) = self.links.transport(link) {
+            self.missed.remove(&transport);
+        }
         self.repeats.works("push_silent");
         for key in self.by_channel.get(&push.named).cloned().unwrap_or_default() {
             self.take_push_for(now, key, push);
@@ -82,6 +84,19 @@ impl Monitor {
         }
     }
 
+    /// R11: so many misses in a row mean that the transport is dead, however well it looks.
+    fn missed_by(&mut self, now: Now, transport: Transport) {
+        let missed = self.missed.entry(transport).or_default();
+        *missed += 1;
+        let missed = *missed;
+        if missed % MISSED_MAX == 0 {
+            self.out.push(Output::Silent(transport));
+        }
+        if missed >= MISSED_MAX && self.repeats.fails(now.steady, "push_silent", transport.word()) {
+            self.log(Event::PushSilent { transport: transport.word(), missed });
+        }
+    }
+
     pub(super) fn push_did_not_come(&mut self, now: Now, key: Key) {
         for status in [Status::Online, Status::Offline] {
             let due = self.routine.awaited_push.get(&(key, status)).is_some_and(|due| *due <= now.steady);
@@ -91,11 +106,11 @@ impl Monitor {
             self.routine.awaited_push.remove(&(key, status));
             let Some(streamer) = self.streamers.get(&key) else { continue };
             let username = streamer.username.clone();
+            let carrier = streamer.ids.channel.and_then(|channel| self.links.carrier(channel));
             self.log(Event::PushMissed { username, status });
-            self.missed_in_a_row += 1;
             self.suspect(key);
-            if self.missed_in_a_row >= MISSED_MAX && self.repeats.fails(now.steady, "push_silent", "") {
-                self.log(Event::PushSilent { missed: self.missed_in_a_row });
+            if let Some(transport) = carrier {
+                self.missed_by(now, transport);
             }
         }
     }

@@ -11,6 +11,7 @@ mod roster;
 mod routine;
 mod script;
 mod sweep;
+mod transports;
 mod writes;
 
 use expect_test::Expect;

@@ -38,6 +38,8 @@ pub(crate) const ENDPOINT_LAG: Duration = secs(60);
 pub(crate) const PUSH_GRACE: Duration = secs(10);
 /// R11: so many missed in a row mean that push is dead.
 pub(crate) const MISSED_MAX: u32 = 5;
+/// R11: a transport on trial that misses so many events which another one brings is deaf.
+pub(crate) const TRIAL_DEAF: u32 = 3;
 /// R15: what was committed this long before the database broke may be undone by a crash.
 pub(crate) const UNDOABLE: Duration = secs(30);
 /// R17: the second question after a subscription.

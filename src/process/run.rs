@@ -201,7 +201,7 @@ impl Daemon {
         self.logger.configure(&new.log, self.target);
         self.crew.tell(Input::Settings(crew::settings(new)));
         if old.push != new.push {
-            self.crew.replace_push(new);
+            self.crew.replace_push(new, &mut self.supervisor)?;
         }
         if old.kick != new.kick {
             self.crew.replace_kick(new, &mut self.supervisor)?;

@@ -17,7 +17,7 @@ use self::commands::Commands;
 use self::frame::{Admission, Message, Publication, Pushed, Refusal};
 use self::lease::Lease;
 use crate::domain::Steady;
-use crate::domain::push::{LinkEvent, Push};
+use crate::domain::push::{LinkEvent, Push, Transport};
 use crate::domain::secret::Secret;
 use crate::wire::event;
 use crate::wire::silence::{Silence, Verdict};
@@ -179,7 +179,7 @@ impl Centrifugo {
                 self.phase = Phase::Open;
                 self.lease = Lease::new(now, admission.lasts());
                 self.silence.set_longest(admission.ping().unwrap_or(PING).saturating_add(LATE));
-                acts.push(Act::Say(LinkEvent::Connected));
+                acts.push(Act::Say(LinkEvent::Connected(Transport::Centrifugo)));
             }
             _ => {}
         }

@@ -2,9 +2,10 @@
 //! websocket to its end. It is told what arrived and what time it is, and says what to send.
 //!
 //! Nothing outside `pusher.rs` knows Pusher's words, nothing outside `centrifugo.rs` Centrifugo's, and
-//! `offer.rs` says which of them Kick wants spoken. Nothing here reads a clock or a random number, or blocks.
+//! `offer.rs` reads which of them Kick wants spoken; `choice.rs` chooses. Nothing here reads a clock or a random number, or blocks.
 
 pub mod centrifugo;
+pub mod choice;
 pub mod close;
 pub mod event;
 pub mod offer;
@@ -18,7 +19,6 @@ mod transcript;
 use crate::domain::push::{LinkEvent, Push};
 use crate::domain::secret::Secret;
 use crate::domain::{ChannelId, Steady};
-use std::time::Duration;
 
 /// One connection's life, whatever the protocol.
 pub trait Session: Send {
@@ -91,13 +91,4 @@ pub enum EndKind {
     Later,
     /// 40xx or terminal: these parameters are refused.
     Refused,
-}
-
-/// How long to wait before the next connection, and whether to ask anew where to connect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pause {
-    /// How long.
-    pub wait: Duration,
-    /// Whether the parameters are in doubt.
-    pub rediscover: bool,
 }

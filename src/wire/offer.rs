@@ -2,12 +2,12 @@
 //! never chooses, and never asks.
 
 use http::Uri;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A transport that Kick offers, and where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Offer {
     /// Pusher Channels.
     Pusher {
@@ -24,7 +24,7 @@ pub enum Offer {
 }
 
 /// Where a websocket goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Whether TLS is spoken.
     pub tls: bool,

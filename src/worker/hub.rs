@@ -5,10 +5,12 @@
 //! write a row, one request an asker), not by a queue's capacity. So a dead database or a dead Kick
 //! never keeps a push event from being decided upon.
 
+use super::broker::Errand;
+use super::keeper::Keep;
 use super::link::{Order, OrderSender, Orders, orders};
 use crate::clock::{Clock, Pulse};
 use crate::domain::Now;
-use crate::domain::ask::{self, Learned};
+use crate::domain::ask;
 use crate::domain::event::Event;
 use crate::domain::push::LinkId;
 use crate::domain::row::Write;
@@ -49,8 +51,10 @@ pub struct Outlets {
     pub lanes: Vec<Sender<Write>>,
     /// Makes the roster read now. Holds one: two nudges mean the same as one.
     pub roster: Sender<()>,
+    /// Who chooses the transport.
+    pub broker: Sender<Errand>,
     /// What is to be remembered over restarts.
-    pub keeper: Sender<Learned>,
+    pub keeper: Sender<Keep>,
     /// The main thread.
     pub main: Sender<ToMain>,
 }
@@ -152,9 +156,12 @@ impl Hub {
             Output::CloseLink(id) => drop(links.remove(&id)),
             Output::Subscribe(id, channels) => tell(links, id, Order::Follow(channels)),
             Output::Unsubscribe(id, channels) => tell(links, id, Order::Unfollow(channels)),
+            Output::Silent(transport) => drop(outlets.broker.send(Errand::Silent(transport))),
+            Output::TrialBegun(id) => drop(outlets.broker.send(Errand::TrialBegun(id))),
+            Output::TrialOver { proved } => drop(outlets.broker.send(Errand::TrialOver { proved })),
             // Full: it will read anyway.
             Output::ReadRoster => drop(outlets.roster.try_send(())),
-            Output::Learn(learned) => drop(outlets.keeper.send(learned)),
+            Output::Learn(learned) => drop(outlets.keeper.send(Keep::Streamer(learned))),
             Output::Log(event) => Event::say(&event),
             Output::Ready => drop(outlets.main.send(ToMain::Ready)),
         }

@@ -2,6 +2,7 @@
 //! nothing. Workers share channels and do not know each other.
 
 pub mod asker;
+pub mod broker;
 pub mod hub;
 pub mod keeper;
 pub mod link;

@@ -4,7 +4,7 @@
 use super::agenda::{Agenda, Happening};
 use super::profile::Profile;
 use super::world::{Kick, Moment};
-use kick_monitor::domain::push::{LinkEvent, LinkId, Push, PushKind};
+use kick_monitor::domain::push::{LinkEvent, LinkId, Push, PushKind, Transport};
 use kick_monitor::domain::{ChannelId, Steady};
 use kick_monitor::monitor::Input;
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,7 +94,7 @@ impl Realtime {
                 link.connected = true;
                 let wanted: Vec<ChannelId> = link.wanted.iter().copied().collect();
                 acknowledge_later(id, life, &wanted, agenda);
-                Some(Input::Link(id, LinkEvent::Connected))
+                Some(Input::Link(id, LinkEvent::Connected(Transport::Pusher)))
             }
             Step::Acknowledge(id, life, channel) => {
                 let link =

@@ -206,7 +206,8 @@ impl Day {
             Output::Learn(known) => {
                 self.learned.insert(known.name.clone(), known);
             }
-            Output::Log(_) | Output::Ready => {}
+            // This world has one transport.
+            Output::Silent(_) | Output::TrialBegun(_) | Output::TrialOver { .. } | Output::Log(_) | Output::Ready => {}
         }
         Ok(())
     }

@@ -140,7 +140,9 @@ impl Event {
             Event::RealtimeDisconnected { .. } => "a push connection is gone and will be made again",
             Event::RealtimeRefused { .. } => "the push server refuses us; check REALTIME, PUSHER_URL, PUSHER_APP_KEY",
             Event::PushMissed { .. } => "the sweep found what push should have told",
-            Event::PushSilent { .. } => "push looks dead although connected; check CHANNEL_NAMES and REALTIME",
+            Event::PushSilent { .. } => {
+                "push looks dead although connected; another transport is taken if Kick offers one"
+            }
             Event::SubscriptionFailed { .. } => "a push channel could not be subscribed to and will be tried again",
             Event::TokenRefreshed { .. } => "a new token is in use",
             Event::TokenRefused { .. } => "Kick refuses us; check KICK_CLIENT_ID and KICK_CLIENT_SECRET, then reload",

@@ -5,7 +5,7 @@ mod words;
 
 use crate::domain::ask::{Answer, Failure, FailureKind, Request, Seen};
 use crate::domain::event::Event;
-use crate::domain::push::{LinkEvent, LinkId};
+use crate::domain::push::{LinkEvent, LinkId, Transport};
 use crate::domain::row::{DatabaseEvent, RosterRead, Write, Written};
 use crate::domain::{ChannelId, Now};
 use crate::monitor::{Asker, Input, Monitor, Output, Settings};
@@ -115,6 +115,8 @@ impl Story {
             "kick-clock" => self.date = Some(jiff::SignedDuration::from_secs(number(words[0]))),
             "set" => self.set(&words),
             "relink" => self.input(Input::Relink),
+            "trial" => self.input(Input::Trial),
+            "trial-failed" => self.input(Input::TrialFailed),
             "learned" => self.input(Input::Learned(words.iter().map(|word| learned(word)).collect())),
             "roster" => self.roster(&words),
             "link" => self.link(&words),
@@ -256,7 +258,8 @@ impl Story {
             let channel = ChannelId(number(word));
             let event = match words[1] {
                 "started" => LinkEvent::Started,
-                "connected" => LinkEvent::Connected,
+                "connected" => LinkEvent::Connected(Transport::Pusher),
+                "centrifugo" => LinkEvent::Connected(Transport::Centrifugo),
                 "subscribed" => LinkEvent::Subscribed(channel),
                 "failed" => LinkEvent::SubscriptionFailed(channel),
                 "unreadable" => LinkEvent::Unreadable,
