@@ -1,4 +1,4 @@
-//! R19: one write at a time; and R15, what a crash undid.
+//! R19: one write of a row at a time, in all weathers.
 
 use super::{check, check_watched};
 use expect_test::expect;
