@@ -17,6 +17,14 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// All of them, the preferred one first.
+    pub const ALL: [Transport; 2] = [Transport::Pusher, Transport::Centrifugo];
+
+    /// The transport of that word.
+    pub fn from_word(word: &str) -> Option<Transport> {
+        Self::ALL.into_iter().find(|transport| transport.word() == word)
+    }
+
     /// The word for logs, metrics and configuration.
     pub fn word(self) -> &'static str {
         match self {

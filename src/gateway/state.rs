@@ -49,6 +49,15 @@ pub struct Remembered {
     pub streamers: Vec<Learned>,
 }
 
+/// Something to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// A streamer's ids.
+    Streamer(Learned),
+    /// The last of Kick's offers that led to a connection.
+    Realtime(Offer),
+}
+
 /// Why there is nothing to be remembered; `Display` says it in a few words.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {

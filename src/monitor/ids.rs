@@ -139,14 +139,22 @@ impl Monitor {
         if let Some(slug) = renamed {
             self.follow_rename(now, key, slug);
         }
-        let channelless = self.streamers.get(&key).is_some_and(|streamer| streamer.ids.channel.is_none());
-        match seen.channel {
-            Some(SeenChannel::Stated(channel)) => self.confirm_for_all(now, key, channel),
-            Some(SeenChannel::Banner(channel)) if channelless => self.switch_channel(key, channel, false),
-            Some(SeenChannel::Banner(_)) | None => {}
+        let Some(ids) = self.streamers.get(&key).map(|streamer| &streamer.ids) else { return false };
+        let (channelless, confirmed) = (ids.channel.is_none(), ids.confirmed);
+        match (seen.channel, self.stated_before(key)) {
+            (Some(SeenChannel::Stated(channel)), _) => self.confirm_for_all(now, key, channel),
+            (_, Some(stated)) if !confirmed => self.confirm_channel(now, key, stated),
+            (Some(SeenChannel::Banner(channel)), _) if channelless => self.switch_channel(key, channel, false),
+            (Some(SeenChannel::Banner(_)) | None, _) => {}
         }
         self.learn(key);
         true
+    }
+
+    /// The channel id that Kick stated for this user under this name, to whichever row.
+    fn stated_before(&self, key: Key) -> Option<ChannelId> {
+        let streamer = self.streamers.get(&key)?;
+        self.learned.get(&streamer.name).filter(|known| known.user == streamer.ids.user)?.channel
     }
 
     fn known_again(&mut self, key: Key) {
@@ -272,11 +280,13 @@ impl Monitor {
             return;
         };
         let Some(name) = self.streamers.get(&key).map(|streamer| streamer.name.clone()) else { return };
+        // Another row may name the same streamer, and Kick have stated the channel for that one.
+        let stated = self.stated_before(key);
         let learned = Learned {
             name: name.clone(),
             slug: slug.clone(),
             user: Some(*user),
-            channel: channel.filter(|_| *confirmed),
+            channel: channel.filter(|_| *confirmed).or(stated),
         };
         if self.learned.get(&name) != Some(&learned) {
             self.learned.insert(name, learned.clone());

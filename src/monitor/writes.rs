@@ -250,6 +250,8 @@ impl Monitor {
                 self.write(now, heir);
             }
         }
+        // The one row that was to show whether the database is back is lost too.
+        self.probe_database();
     }
 
     pub(super) fn take_database(&mut self, now: Now, event: DatabaseEvent) {

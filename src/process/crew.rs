@@ -5,22 +5,24 @@
 //! not, for a thread learns by hanging up that it shall end.
 
 use crate::clock::Clock;
-use crate::config::{self, Config, PushConfig, WebUrl};
+use crate::config::{Config, PushConfig, WebUrl};
 use crate::domain::ask;
-use crate::domain::push::{LinkId, Transport};
+use crate::domain::push::LinkId;
 use crate::domain::row::Write;
 use crate::gateway::database::{Database, DbError};
 use crate::gateway::kick::{Kick, REQUEST_LIMIT, Realtime};
-use crate::gateway::state::Remembered;
+use crate::gateway::state::{Keep, Remembered};
 use crate::monitor::{Asker, Input, Monitor, Settings};
 use crate::process::supervisor::{Body, Fatal, Spec, Stage, Supervisor};
 use crate::wire::choice::{Choice, Terms};
 use crate::wire::offer::{Offer, Place};
+use crate::wire::sessions;
 use crate::worker::asker::AskerWorker;
-use crate::worker::broker::{Broker, Errand};
+use crate::worker::broker::Broker;
+use crate::worker::errand::Errand;
 use crate::worker::hub::{Hub, Outlets, ToMain};
-use crate::worker::keeper::{Keep, Keeper, recall};
-use crate::worker::link::{Link, Orders, sessions};
+use crate::worker::keeper::{Keeper, recall};
+use crate::worker::link::{Link, Orders};
 use crate::worker::listener::Listener;
 use crate::worker::roster::Roster;
 use crate::worker::token::TokenWorker;
@@ -331,11 +333,7 @@ pub(super) fn database(config: &Config, clock: Clock) -> Result<Database, DbErro
 fn terms(push: &PushConfig) -> Terms {
     let WebUrl { tls, host, port, path, .. } = push.pusher_url.clone();
     Terms {
-        only: match push.realtime {
-            config::Realtime::Auto => None,
-            config::Realtime::Pusher => Some(Transport::Pusher),
-            config::Realtime::Centrifugo => Some(Transport::Centrifugo),
-        },
+        only: push.only,
         pusher: Place { tls, host, port, path_and_query: path },
         app_key: push.pusher_app_key.clone(),
         broker_is_loopback: push.realtime_url.is_loopback(),

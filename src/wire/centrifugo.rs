@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What the websocket request states as `Origin`: Kick refuses most others (KICK.md §1.4).
-pub const ORIGIN: &str = "https://kick.com";
+pub(super) const ORIGIN: &str = "https://kick.com";
 
 /// How long the first token may take: longer than one HTTP request, shorter than the 25 s after
 /// which Centrifugo closes a connection that has not introduced itself.

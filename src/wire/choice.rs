@@ -116,8 +116,7 @@ impl Choice {
 
     /// Which transports to tell Kick that we speak.
     pub fn speaks(&self) -> Vec<Transport> {
-        let both = [Transport::Pusher, Transport::Centrifugo];
-        both.into_iter().filter(|spoken| self.terms.only.is_none_or(|only| only == *spoken)).collect()
+        Transport::ALL.into_iter().filter(|spoken| self.terms.only.is_none_or(|only| only == *spoken)).collect()
     }
 
     /// Whether Kick is to be asked before the next connection. With Pusher alone, only the refusal of
@@ -280,7 +279,7 @@ impl Choice {
     /// What may be taken, best first.
     fn candidates(&self) -> Vec<Way> {
         let mut ways: Vec<Way> = self.offers().iter().filter_map(|offer| self.way(offer)).collect();
-        ways.sort_by_key(|way| way.transport != Transport::Pusher);
+        ways.sort_by_key(|way| Transport::ALL.iter().position(|known| *known == way.transport));
         if self.terms.only == Some(Transport::Pusher) {
             ways.insert(0, self.configured());
         } else if ways.iter().all(|way| self.ailing.get(way).is_some_and(|ailing| ailing.how > Ailment::Silent)) {

@@ -4,21 +4,21 @@
 //! It decides nothing: what is chosen, and when Kick is asked again, is [`Choice`]'s. No link ever waits
 //! for Kick itself, so a broker that hangs keeps no websocket from being read.
 
-use super::keeper::Keep;
+use super::errand::{Errand, Reply};
 use crate::backoff::Backoff;
 use crate::clock::{Clock, Pulse};
 use crate::domain::Steady;
 use crate::domain::ask::{Failure, FailureKind};
 use crate::domain::event::Event;
-use crate::domain::push::{LinkId, Transport};
+use crate::domain::push::LinkId;
 use crate::domain::secret::Secret;
 use crate::gateway::kick::Realtime;
-use crate::gateway::socket::Waker;
+use crate::gateway::state::Keep;
 use crate::monitor::io::Input;
 use crate::repeats::Repeats;
 use crate::stop::{Received, Stop};
 use crate::wire::EndKind;
-use crate::wire::choice::{Choice, KEPT, Way};
+use crate::wire::choice::{Choice, KEPT};
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,57 +32,6 @@ const TURN_MAX: Duration = Duration::from_secs(60);
 const SHARED: Duration = Duration::from_secs(2);
 /// Between two requests for a token of which the first failed.
 const TOKEN_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-
-/// What links, and the hub, have to say to the broker.
-#[derive(Debug)]
-pub enum Errand {
-    /// A link wants to know where its next connection goes. Nothing when there is no way at all.
-    Way(LinkId, Reply<Option<Way>>),
-    /// A link's session wants a guest token.
-    Token(LinkId, Reply<Secret>),
-    /// A link was greeted.
-    Connected(LinkId),
-    /// A link's connection is over, or did not come about.
-    Ended {
-        /// Whose.
-        link: LinkId,
-        /// What it means.
-        kind: EndKind,
-        /// Whether it had been greeted.
-        greeted: bool,
-    },
-    /// A link is no more.
-    Closed(LinkId),
-    /// The core: what goes over this transport does not arrive.
-    Silent(Transport),
-    /// The core: this link makes the trial.
-    TrialBegun(LinkId),
-    /// The core: what came of the trial.
-    TrialOver {
-        /// It brought an event.
-        proved: bool,
-    },
-}
-
-/// The way back to a link, which sleeps on its socket.
-#[derive(Debug)]
-pub struct Reply<T> {
-    to: Sender<T>,
-    waker: Waker,
-}
-
-impl<T> Reply<T> {
-    /// Answers go to `to`; then `waker` wakes who waits for them.
-    pub fn new(to: Sender<T>, waker: Waker) -> Reply<T> {
-        Reply { to, waker }
-    }
-
-    /// Answers. Nobody may listen any more; then it is lost, as it should be.
-    pub(super) fn send(self, answer: T) {
-        let _ = self.to.send(answer);
-        self.waker.wake();
-    }
-}
 
 /// The worker.
 #[derive(Debug)]

@@ -5,8 +5,7 @@
 //! write a row, one request an asker), not by a queue's capacity. So a dead database or a dead Kick
 //! never keeps a push event from being decided upon.
 
-use super::broker::Errand;
-use super::keeper::Keep;
+use super::errand::Errand;
 use super::link::{Order, OrderSender, Orders, orders};
 use crate::clock::{Clock, Pulse};
 use crate::domain::Now;
@@ -14,6 +13,7 @@ use crate::domain::ask;
 use crate::domain::event::Event;
 use crate::domain::push::LinkId;
 use crate::domain::row::Write;
+use crate::gateway::state::Keep;
 use crate::monitor::{Asker, Input, Monitor, Output};
 use crate::stop::Stop;
 use crossbeam_channel::{Receiver, Sender, never, select};

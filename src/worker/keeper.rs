@@ -8,7 +8,7 @@ use crate::clock::{Clock, Pulse};
 use crate::domain::ask::Learned;
 use crate::domain::event::Event;
 use crate::domain::{Slug, Steady};
-use crate::gateway::state::{self, Remembered};
+use crate::gateway::state::{self, Keep, Remembered};
 use crate::repeats::Repeats;
 use crate::wire::offer::Offer;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -38,15 +38,6 @@ pub struct Keeper {
     pub clock: Clock,
     /// The sign of life.
     pub pulse: Pulse,
-}
-
-/// Something to keep.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// A streamer's ids.
-    Streamer(Learned),
-    /// The last of Kick's offers that led to a connection.
-    Realtime(Offer),
 }
 
 /// What was learned before. A file that cannot be used is said in the log, and nothing is known.

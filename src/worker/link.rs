@@ -16,7 +16,7 @@ mod tests;
 
 pub use orders::{Order, OrderSender, Orders, orders};
 
-use super::broker::{Errand, Reply};
+use super::errand::{Errand, Reply};
 use crate::clock::{Clock, Pulse};
 use crate::domain::event::Event;
 use crate::domain::push::{LinkEvent, LinkId, Transport};
@@ -26,16 +26,14 @@ use crate::gateway::socket::{Address, ConnectError, Effort, Frame, Socket};
 use crate::monitor::io::Input;
 use crate::repeats::Repeats;
 use crate::stop::Stop;
-use crate::wire::centrifugo::{self, Centrifugo};
 use crate::wire::choice::Way;
-use crate::wire::pusher::Pusher;
+use crate::wire::offer::Place;
 use crate::wire::reconnect::Reconnect;
-use crate::wire::{Act, End, EndKind, Session, SessionInput};
+use crate::wire::{Act, End, EndKind, Session, SessionInput, Speak, origin};
 use anyhow::Context;
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, bounded};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the broker may take to say where to go: it may be asking Kick for others, too.
@@ -71,18 +69,6 @@ pub struct Link {
     pub clock: Clock,
     /// Decides the jitter of its pauses; links should differ in it.
     pub seed: u64,
-}
-
-/// Makes the session of a connection over this transport.
-pub type Speak = Box<dyn Fn(Steady, Transport) -> Box<dyn Session> + Send>;
-
-/// The sessions of Kick's transports, for these `CHANNEL_NAMES`.
-pub fn sessions(channel_names: &[String]) -> Speak {
-    let templates: Arc<[String]> = channel_names.into();
-    Box::new(move |now, transport| match transport {
-        Transport::Pusher => Box::new(Pusher::new(now, templates.clone())),
-        Transport::Centrifugo => Box::new(Centrifugo::new(now, templates.clone())),
-    })
 }
 
 impl Link {
@@ -187,16 +173,16 @@ impl Thread<'_> {
 
     /// One connection, from the attempt to its end.
     fn connection(&mut self, way: Way) -> Result<End, Leave> {
-        let (end, greeted) = self.attempt(way)?;
+        let (end, greeted) = self.attempt(&way)?;
         self.send_errand(Errand::Ended { link: self.link.id, kind: end.kind, greeted });
         Ok(end)
     }
 
     /// Connects and converses; how that ended, and whether the server ever greeted us.
-    fn attempt(&mut self, way: Way) -> Result<(End, bool), Leave> {
+    fn attempt(&mut self, way: &Way) -> Result<(End, bool), Leave> {
         self.take_orders()?;
         self.pulse.promise(CONNECTING_PULSE);
-        let address = address(way.clone());
+        let address = address(way);
         let (tls_ca, wake) = (self.link.tls_ca.clone(), self.link.orders.wake.clone());
         let effort = Effort {
             clock: self.link.clock,
@@ -369,11 +355,7 @@ impl Thread<'_> {
 }
 
 /// Where a way leads, as the socket wants to know it.
-fn address(way: Way) -> Address {
-    let origin = match way.transport {
-        Transport::Pusher => None,
-        Transport::Centrifugo => Some(centrifugo::ORIGIN),
-    };
-    let Way { place, .. } = way;
-    Address { tls: place.tls, host: place.host, port: place.port, path_and_query: place.path_and_query, origin }
+fn address(way: &Way) -> Address {
+    let Place { tls, host, port, path_and_query } = way.place.clone();
+    Address { tls, host, port, path_and_query, origin: origin(way.transport) }
 }

@@ -3,6 +3,7 @@
 
 pub mod asker;
 pub mod broker;
+pub mod errand;
 pub mod hub;
 pub mod keeper;
 pub mod link;

@@ -132,6 +132,7 @@ impl Day {
             Fault::SettingsChanged => {
                 let settings = Profile::settings(agenda);
                 self.profile.settings = settings.clone();
+                self.excused = agenda.now;
                 return vec![Input::Settings(settings)];
             }
             Fault::SweepOrdered => return vec![Input::SweepNow],

@@ -16,6 +16,8 @@ pub(super) struct Profile {
     /// How often a large answer of `/channels` is wrong about half of those live, or about all who are
     /// not (KICK.md §5.1, KDD#321).
     pub lies: f64,
+    /// Kick has no list of those live any more, so that `/channels` is asked about everybody.
+    pub listless: bool,
     /// How often a list of those live leaves somebody out.
     pub omits: f64,
     /// How often `/channels` leaves somebody out, or says nothing usable of them.
@@ -61,6 +63,7 @@ impl Profile {
             streamers: agenda.pick(&[1, 2, 3, 4, 5, 6, 12, 24]).unwrap_or(1),
             lag: agenda.pick(&[0, 5, 20, 60]).map(Duration::from_secs).unwrap_or_default(),
             lies: if lie == 0 { 0.5 } else { 0.0 },
+            listless: agenda.odds(if lie == 0 { 0.6 } else { 0.1 }),
             omits: if lie == 1 { 0.1 } else { 0.0 },
             blanks: half(agenda, 0.2),
             slow: half(agenda, 0.2),
@@ -133,8 +136,8 @@ impl Profile {
         if self.deaf { sweep } else { sweep + self.settings.hold + Duration::from_secs(600) }
     }
 
-    /// No evidence is false; some is late, lost or repeated.
+    /// No evidence is false, and its times can be compared; some is late, lost or repeated.
     pub(super) fn honest(&self) -> bool {
-        self.lies == 0.0 && self.omits == 0.0 && !self.wrong_hints
+        self.lies == 0.0 && self.omits == 0.0 && !self.wrong_hints && !self.dateless
     }
 }

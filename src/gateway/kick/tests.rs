@@ -35,7 +35,7 @@ pub(crate) fn config(base: &str) -> KickConfig {
 pub(crate) fn broker(base: &str) -> Realtime {
     let url = |path: &str| WebUrl { path: path.to_owned(), text: format!("{base}{path}"), ..config(base).web_url };
     Realtime::new(&PushConfig {
-        realtime: crate::config::Realtime::Auto,
+        only: None,
         pusher_url: url(""),
         pusher_app_key: "key".to_owned(),
         realtime_url: url("/api/v1/realtime"),

@@ -1,19 +1,20 @@
 //! The broker between links and a small server that plays Kick's: one question for many, tokens, and
 //! what becomes of silence.
 
-use super::{Broker, Errand, Reply, uuid};
+use super::{Broker, uuid};
 use crate::clock::{Clock, Pulse};
 use crate::domain::push::{LinkId, Transport};
 use crate::domain::secret::Secret;
 use crate::gateway::kick::tests::broker;
 use crate::gateway::kick::tests::server::{PATIENCE, Server, json, response, spawn};
 use crate::gateway::socket::wake_pair;
+use crate::gateway::state::Keep;
 use crate::monitor::io::Input;
 use crate::stop::{StopSource, stop_pair};
 use crate::wire::EndKind;
 use crate::wire::choice::{Choice, Terms, Way};
 use crate::wire::offer::{Offer, Place};
-use crate::worker::keeper::Keep;
+use crate::worker::errand::{Errand, Reply};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,12 +1,12 @@
 //! What the core learned reaches the disk, in time and at the end, and a bad disk ends nothing.
 
-use super::{Keep, Keeper, Memory, recall};
+use super::{Keeper, Memory, recall};
 use crate::clock::{Clock, Pulse};
 use crate::domain::ask::Learned;
 use crate::domain::{ChannelId, Steady};
 use crate::gateway::kick::tests::server::{PATIENCE, spawn};
-use crate::gateway::state;
 use crate::gateway::state::tests::{Scratch, learned};
+use crate::gateway::state::{self, Keep};
 use crate::stop::Stop;
 use crossbeam_channel::{Sender, unbounded};
 use std::path::Path;

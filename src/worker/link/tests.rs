@@ -1,7 +1,7 @@
 //! A link against scripted servers on 127.0.0.1: with Pusher's session where the words matter, with a
 //! session of our own where its limits must be short.
 
-use super::{Link, Order, OrderSender, orders, sessions};
+use super::{Link, Order, OrderSender, orders};
 use crate::clock::{Clock, Pulse};
 use crate::domain::push::{LinkEvent, LinkId, Push, PushKind, Transport};
 use crate::domain::{ChannelId, LivestreamId, Steady};
@@ -14,8 +14,8 @@ use crate::stop::{Stop, StopSource, stop_pair};
 use crate::wire::choice::Way;
 use crate::wire::offer::Place;
 use crate::wire::pusher;
-use crate::wire::{Act, End, EndKind, Session, SessionInput};
-use crate::worker::broker::Errand;
+use crate::wire::{Act, End, EndKind, Session, SessionInput, sessions};
+use crate::worker::errand::Errand;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::process::Pid;
 use rustix::thread::gettid;
