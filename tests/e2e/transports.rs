@@ -178,21 +178,30 @@ fn pusher_alone_takes_kicks_key_when_its_own_is_refused() {
 }
 
 #[test]
-fn centrifugo_alone_never_speaks_pusher() {
+fn centrifugo_alone_is_taken_though_kick_prefers_pusher() {
     let stage = Stage::with(&["ana"]);
-    stage.kick.fault_next(Face::Broker, 1, Fault::challenge());
-    stage.kick.offer(&[Offer::Pusher]);
-    let daemon = stage.start(stage.builder().set("REALTIME", "centrifugo").set("SWEEP_SECS", "1"));
-    // There is no push at all, and the sweep keeps the status right.
-    daemon.wait_event("realtime_disconnected", PATIENCE);
-    stage.kick.go_live("ana");
-    stage.wait_status("ana", "Online");
     stage.kick.offer(&[Offer::Pusher, Offer::Centrifugo]);
-    // The broker's last answer counts for a minute.
-    wait_followed(&stage, &["ana"], Transport::Centrifugo, Duration::from_secs(150));
-    stage.kick.set_api_lag(None);
+    let builder = stage.builder().set("REALTIME", "centrifugo");
+    let daemon = watch(&stage, builder, &["ana"], Transport::Centrifugo);
     push_works(&stage, &daemon, "ana");
     assert_eq!(stage.kick.count(Face::Push), 0);
+}
+
+#[test]
+fn centrifugo_alone_never_speaks_pusher_and_the_sweep_covers() {
+    let offers: [(Option<Fault>, &[Offer]); 2] = [(None, &[Offer::Pusher]), (Some(Fault::challenge()), &[])];
+    for (fault, offers) in offers {
+        let stage = Stage::with(&["ana"]);
+        stage.kick.offer(offers);
+        fault.into_iter().for_each(|fault| stage.kick.fault(Face::Broker, fault));
+        let daemon = stage.start(stage.builder().set("REALTIME", "centrifugo").set("SWEEP_SECS", "1"));
+        let line = daemon.wait_event("realtime_disconnected", PATIENCE);
+        assert!(line.key("reason").contains("REALTIME"), "{}", line.text);
+        stage.wait_status("ana", "Offline");
+        stage.kick.go_live("ana");
+        stage.wait_status("ana", "Online");
+        assert_eq!(stage.kick.count([Face::Push, Face::Centrifugo]), 0);
+    }
 }
 
 // Kick changes its mind.
@@ -251,7 +260,9 @@ fn a_pusher_that_delivers_nothing_is_left_for_centrifugo() {
     stage.kick.deafen(Transport::Pusher, true);
     let builder = stage.builder().set("SWEEP_SECS", "1").set("PUSH_HOLD_SECS", "0");
     let daemon = watch(&stage, builder, &FIVE, Transport::Pusher);
-    FIVE.iter().for_each(|username| drop(stage.kick.go_live(username)));
+    for username in FIVE {
+        stage.kick.go_live(username);
+    }
     stage.kick.api_catches_up();
     FIVE.iter().for_each(|username| stage.wait_status(username, "Online"));
     assert_eq!(daemon.wait_event("push_silent", PATIENCE).key("transport"), "pusher");
@@ -268,7 +279,9 @@ fn a_silent_pusher_is_kept_where_kick_offers_no_other() {
     stage.kick.deafen(Transport::Pusher, true);
     let builder = stage.builder().set("SWEEP_SECS", "1").set("PUSH_HOLD_SECS", "0");
     let daemon = watch(&stage, builder, &FIVE, Transport::Pusher);
-    FIVE.iter().for_each(|username| drop(stage.kick.go_live(username)));
+    for username in FIVE {
+        stage.kick.go_live(username);
+    }
     stage.kick.api_catches_up();
     daemon.wait_event("push_silent", PATIENCE);
     FIVE.iter().for_each(|username| stage.wait_status(username, "Online"));
