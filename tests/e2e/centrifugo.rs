@@ -22,26 +22,10 @@ fn alone(stage: &Stage) -> Builder {
     stage.builder().set("REALTIME", "centrifugo")
 }
 
-/// Watched and Offline, with an API that learns of nothing until it is told to catch up.
+/// Watched over Centrifugo, and Offline.
 #[track_caller]
 fn watch(stage: &Stage, builder: Builder, usernames: &[&str]) -> Daemon {
-    stage.kick.set_api_lag(None);
-    let daemon = stage.start(builder);
-    stage.wait_followed(usernames);
-    usernames.iter().for_each(|username| stage.wait_status(username, "Offline"));
-    daemon
-}
-
-/// Push tells of a begin and of an end, the API having learned of neither.
-#[track_caller]
-fn push_works(stage: &Stage, daemon: &Daemon, username: &str) {
-    let said = changes(daemon, username).len();
-    stage.kick.go_live(username);
-    let line = wait_change(daemon, username, said + 1);
-    assert_eq!((line.key("status"), line.key("source")), ("Online", "push"));
-    stage.kick.stop(username);
-    let line = wait_change(daemon, username, said + 2);
-    assert_eq!((line.key("status"), line.key("source")), ("Offline", "push"));
+    stage.watch_over(Transport::Centrifugo, builder, usernames)
 }
 
 #[test]
@@ -49,10 +33,10 @@ fn one_connection_outlives_three_tokens_and_its_pings_are_answered() {
     let stage = stage(&["ana"]);
     stage.kick.set_guest_lifetime(Duration::from_secs(8));
     let daemon = watch(&stage, stage.builder(), &["ana"]);
-    push_works(&stage, &daemon, "ana");
+    stage.assert_push_tells(&daemon, "ana");
     // A token is renewed half-way, so that the seventh comes when three lifetimes have passed.
     assert!(stage.kick.wait_for(DEAD, |kick| kick.guests().len() == 7));
-    push_works(&stage, &daemon, "ana");
+    stage.assert_push_tells(&daemon, "ana");
     assert_eq!((stage.kick.connections_made(), daemon.events("realtime_disconnected").len()), (1, 0));
     assert_eq!(daemon.events("realtime_connected")[0].key("transport"), "centrifugo");
     let guests = stage.kick.guests();
@@ -175,11 +159,11 @@ fn a_subscription_that_the_server_ends_is_made_again() {
         let stage = stage(&["ana"]);
         stage.kick.script_push(|push| push.compact = true);
         let daemon = watch(&stage, alone(&stage), &["ana"]);
-        push_works(&stage, &daemon, "ana");
+        stage.assert_push_tells(&daemon, "ana");
         let channel = stage.channel("ana");
         stage.kick.end_subscriptions(&channel, code, "as you like");
         stage.wait_followed(&["ana"]);
-        push_works(&stage, &daemon, "ana");
+        stage.assert_push_tells(&daemon, "ana");
         assert_eq!(daemon.events("subscription_failed").len(), failures, "code {code}");
         assert_eq!(stage.kick.connections_made(), 1);
     }
@@ -195,11 +179,11 @@ fn a_refused_subscription_is_said_and_tried_again() {
     assert_eq!(daemon.wait_event("subscription_failed", PATIENCE).key("username"), "ana");
     stage.wait_followed(&["bob"]);
     stage.wait_status("bob", "Offline");
-    push_works(&stage, &daemon, "bob");
+    stage.assert_push_tells(&daemon, "bob");
     stage.kick.script_push(|push| push.refused.clear());
     stage.wait_followed(&["ana"]);
     stage.wait_status("ana", "Offline");
-    push_works(&stage, &daemon, "ana");
+    stage.assert_push_tells(&daemon, "ana");
 }
 
 #[test]

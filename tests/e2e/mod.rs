@@ -13,7 +13,9 @@ mod roster;
 mod sweep;
 // Push connections that break, refuse, or go silent.
 mod sockets;
-// Which transport is taken, and another one when it is refused or goes silent.
+// Where push goes, by what Kick says and what is configured.
+mod discovery;
+// Another transport is taken when the one in use is refused or goes silent.
 mod transports;
 // Push over Centrifugo, and what goes wrong with it.
 mod centrifugo;
