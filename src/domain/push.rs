@@ -44,8 +44,12 @@ pub enum PushKind {
 pub enum LinkEvent {
     /// The thread began, without any channel.
     Started,
+    /// This transport is spoken from now on; comes before `Connected`.
+    Speaks(&'static str),
     /// The server greeted us; subscriptions go out.
     Connected,
+    /// The server refuses our parameters, and why: needs an operator, or Kick.
+    Refused(String),
     /// Every push channel of this streamer's is acknowledged.
     Subscribed(ChannelId),
     /// The server refused a subscription, or did not answer; it will be tried again by itself.

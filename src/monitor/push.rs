@@ -4,6 +4,7 @@ use super::streamer::{Heard, Verdict};
 use super::times::{MISSED_MAX, PUSH_GRACE};
 use super::{Key, Monitor, Timer};
 use crate::domain::event::Event;
+use crate::domain::problem::Code;
 use crate::domain::push::{LinkId, Push, PushKind};
 use crate::domain::{Now, Source, Status};
 
@@ -20,6 +21,7 @@ impl Monitor {
         // R11: whatever it says, push is alive.
         self.missed_in_a_row = 0;
         self.repeats.works("push_silent");
+        self.ledger.problems.settle(Code::PushSilent, "");
         for key in self.by_channel.get(&push.named).cloned().unwrap_or_default() {
             self.take_push_for(now, key, push);
         }
@@ -92,8 +94,13 @@ impl Monitor {
             let Some(streamer) = self.streamers.get(&key) else { continue };
             let username = streamer.username.clone();
             self.log(Event::PushMissed { username, status });
+            self.ledger.counters.push_missed += 1;
             self.missed_in_a_row += 1;
             self.suspect(key);
+            if self.missed_in_a_row >= MISSED_MAX {
+                let words = format!("{} changes in a row", self.missed_in_a_row);
+                self.ledger.problems.raise(now.wall, Code::PushSilent, "", words);
+            }
             if self.missed_in_a_row >= MISSED_MAX && self.repeats.fails(now.steady, "push_silent", "") {
                 self.log(Event::PushSilent { missed: self.missed_in_a_row });
             }

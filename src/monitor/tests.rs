@@ -7,6 +7,7 @@ mod hold;
 mod ids;
 mod links;
 mod push;
+mod report;
 mod roster;
 mod routine;
 mod script;

@@ -5,6 +5,8 @@ use super::times::{DATABASE_RETRY, REFUSED_PAUSE, ROW_RETRY, SET_ASIDE_MAX, UNDO
 use super::{Key, Monitor, Output, Timer};
 use crate::backoff::Backoff;
 use crate::domain::event::Event;
+use crate::domain::problem::Code;
+use crate::domain::report::Change;
 use crate::domain::row::{DatabaseEvent, Shown, Write, WriteId, WriteResult, Written};
 use crate::domain::{Now, RowId, Source, Status, Steady};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +48,11 @@ impl Writes {
     pub(super) fn pending(&self) -> usize {
         let in_flight: BTreeSet<Key> = self.in_flight.values().map(|flight| flight.key).collect();
         in_flight.union(&self.waiting).count()
+    }
+
+    /// Whether the database can be read and written, as far as was tried.
+    pub(super) fn works(&self) -> bool {
+        !self.unreadable && self.unwritable.is_none()
     }
 
     pub(super) fn is_busy(&self, row: &RowId) -> bool {
@@ -141,6 +148,7 @@ impl Monitor {
         let key = flight.key;
         match result {
             WriteResult::Written => {
+                self.count_change(now, at, &flight);
                 self.log(Event::StatusChanged {
                     username: flight.username.clone(),
                     id: flight.row.clone(),
@@ -157,6 +165,8 @@ impl Monitor {
             }
             WriteResult::SetAside => self.set_aside(now, key),
             WriteResult::Refused(reason) => {
+                self.ledger.counters.db_write_errors += 1;
+                self.raise_refused(now, &flight.username, &flight.row, &reason);
                 if self.repeats.fails(now.steady, &refusal(&flight.row), &reason) {
                     self.log(Event::WriteRefused { username: flight.username, id: flight.row.clone(), reason });
                 }
@@ -174,6 +184,23 @@ impl Monitor {
         }
     }
 
+    fn count_change(&mut self, now: Now, at: Now, flight: &Flight) {
+        let change = Change {
+            at: at.wall,
+            id: flight.row.to_string(),
+            username: flight.username.clone(),
+            status: flight.status.word().to_owned(),
+            source: flight.source.word().to_owned(),
+            lag_ms: at.steady.since(flight.received).as_secs_f64() * 1000.0,
+        };
+        self.ledger.written(now, at, change, flight.source);
+    }
+
+    fn raise_refused(&mut self, now: Now, username: &str, row: &RowId, reason: &str) {
+        let words = format!("{username} (id {row}): {reason}");
+        self.ledger.problems.raise(now.wall, Code::WriteRefused, row.as_str(), words);
+    }
+
     fn wants_write(&self, key: Key) -> bool {
         self.streamers
             .get(&key)
@@ -183,6 +210,7 @@ impl Monitor {
     /// The row shows what was to be written, and perhaps it was we who wrote it.
     fn row_took(&mut self, now: Now, flight: &Flight, at: Steady, by_us: bool) {
         self.repeats.works(&refusal(&flight.row));
+        self.ledger.problems.settle(Code::WriteRefused, flight.row.as_str());
         let heir = self.by_row.get(&flight.row).copied();
         let Some(streamer) = heir.and_then(|key| self.streamers.get_mut(&key)) else { return };
         let table = &mut streamer.table;
@@ -214,6 +242,7 @@ impl Monitor {
             "not written {SET_ASIDE_MAX} times in a row, without an error: another client holds the row's lock, \
              or a trigger or policy suppresses the update"
         );
+        self.raise_refused(now, &username, &id, &reason);
         if self.repeats.fails(now.steady, &refusal(&id), &reason) {
             self.log(Event::WriteRefused { username, id, reason });
         }
@@ -285,6 +314,7 @@ impl Monitor {
     }
 
     fn cannot_write(&mut self, now: Now, reason: &str) {
+        self.ledger.counters.db_write_errors += 1;
         if self.writes.unwritable.is_none() {
             if !self.writes.unreadable {
                 self.writes.broke_at = Some(now.steady);
@@ -343,6 +373,7 @@ impl Monitor {
     }
 
     fn say_unavailable(&mut self, now: Now, what: &str, reason: &str) {
+        self.ledger.problems.raise(now.wall, Code::DatabaseUnavailable, what, reason);
         if self.repeats.fails(now.steady, what, reason) {
             let pending = self.writes.pending();
             self.log(Event::DbUnavailable { reason: reason.to_owned(), pending });
@@ -353,6 +384,7 @@ impl Monitor {
         if self.writes.unreadable || self.writes.unwritable.is_some() {
             return;
         }
+        self.ledger.problems.settle_all_but(Code::DatabaseUnavailable, |_| false);
         let (read, written) = (self.repeats.works(READING), self.repeats.works(WRITING));
         if read || written {
             let pending = self.writes.pending();

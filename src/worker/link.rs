@@ -173,6 +173,10 @@ impl Thread<'_> {
             let now = self.link.clock.steady();
             let pause = self.reconnect.ended(now, end.kind).wait;
             self.say_end(now, transport, &end, pause);
+            if end.kind == EndKind::Refused {
+                let why = end.code.map_or(end.reason.clone(), |code| format!("{code} {}", end.reason));
+                self.tell(Input::Link(self.link.id, LinkEvent::Refused(why)))?;
+            }
             self.pause(pause)?;
         }
     }
@@ -262,6 +266,7 @@ impl Thread<'_> {
                     if event == LinkEvent::Connected {
                         talk.greeted = true;
                         self.reconnect.connected(now);
+                        self.tell(Input::Link(self.link.id, LinkEvent::Speaks(talk.transport)))?;
                         self.say_connected(talk.transport);
                     }
                     self.tell(Input::Link(self.link.id, event))?;
