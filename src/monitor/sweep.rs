@@ -17,6 +17,7 @@ impl Monitor {
     pub(super) fn take_answer(&mut self, now: Now, answer: Answer) {
         let Some(flight) = self.asking.landed(answer.id) else { return };
         self.asking.budget.spend(now.steady, answer.spent.saturating_sub(1));
+        self.ledger.asked(flight.endpoint, &answer);
         if let Some(date) = answer.server_date {
             // The header is cut to whole seconds, half a second too low on average, and was written
             // somewhere between the request and the end of the answer.
@@ -35,6 +36,7 @@ impl Monitor {
 
     fn kick_works(&mut self, endpoint: Endpoint) {
         self.asking.weather.works(endpoint);
+        self.ledger.works(endpoint);
         if self.repeats.works(&asked(endpoint)) {
             self.log(Event::ApiRecovered { endpoint: endpoint.word() });
         }
@@ -94,6 +96,7 @@ impl Monitor {
     }
 
     fn say_failure(&mut self, now: Now, endpoint: Endpoint, failure: &Failure, retry_in: Duration) {
+        self.ledger.failed(now, endpoint, failure);
         let how = format!("{:?} {:?} {}", std::mem::discriminant(&failure.kind), failure.status, failure.text);
         if !self.repeats.fails(now.steady, &asked(endpoint), &how) {
             return;

@@ -8,6 +8,7 @@ mod ids;
 mod links;
 mod push;
 mod refusals;
+mod report;
 mod roster;
 mod routine;
 mod script;
