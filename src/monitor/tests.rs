@@ -8,6 +8,7 @@ mod ids;
 mod implausible;
 mod links;
 mod push;
+mod refusals;
 mod roster;
 mod routine;
 mod script;
