@@ -265,7 +265,11 @@ impl Monitor {
                 self.note(key, seen);
             }
             Weight::Changes if braked && streamer.belief.status.is_some() => {
-                self.doubt(now, key, seen, false);
+                // A first look that waits for its second one already goes on waiting for it, or frequent
+                // sweeps would put that off for ever.
+                if streamer.doubt.is_none_or(|doubt| doubt.first.status != seen.status) {
+                    self.doubt(now, key, seen, false);
+                }
             }
             Weight::Changes => self.change(now, key, seen),
             Weight::Doubts { elsewhere } => self.doubt(now, key, seen, elsewhere),

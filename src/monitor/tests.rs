@@ -5,6 +5,7 @@ mod asking;
 mod edits;
 mod hold;
 mod ids;
+mod implausible;
 mod links;
 mod push;
 mod refusals;
