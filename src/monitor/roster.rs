@@ -3,9 +3,9 @@
 use super::broadcasts::Broadcasts;
 use super::ids::{mismatch, renamed, unknown};
 use super::streamer::{Belief, Ids, Streamer, Table};
-use super::times::OVERRULED_MAX;
+use super::times::{OLD_NAME_PAUSE, OVERRULED_MAX};
 use super::writes::refusal;
-use super::{Key, Monitor};
+use super::{Key, Monitor, Timer};
 use crate::domain::event::Event;
 use crate::domain::row::{RosterRead, Row, Shown};
 use crate::domain::{Now, RowId, Slug, Source, Steady, UnusableName};
@@ -46,6 +46,7 @@ impl Monitor {
         }
         if first {
             self.schedule_sweep(now);
+            self.at(now.steady + OLD_NAME_PAUSE, Timer::Names);
         }
         self.check_ready(now);
     }
@@ -110,6 +111,7 @@ impl Monitor {
             ids: Ids { configured_user: row.user, configured_channel: row.channel, ..Ids::default() },
             belief: unknown,
             heard: None,
+            questioned: None,
             broadcast: Broadcasts::default(),
             found_offline: None,
             found: None,

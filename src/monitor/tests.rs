@@ -3,9 +3,11 @@
 
 mod asking;
 mod edits;
+mod healing;
 mod hold;
 mod ids;
 mod links;
+mod poison;
 mod push;
 mod roster;
 mod routine;
