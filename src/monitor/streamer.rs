@@ -122,6 +122,8 @@ pub(crate) struct Table {
     pub settled: Option<(Shown, Shown)>,
     /// Times set aside or refused in a row.
     pub set_aside: u32,
+    /// Times found locked in a row.
+    pub locked: u32,
     /// Not to be written before.
     pub not_before: Steady,
 }
@@ -362,6 +364,7 @@ impl Table {
             overruled: 0,
             settled: None,
             set_aside: 0,
+            locked: 0,
             not_before: Steady::default(),
         }
     }
@@ -374,6 +377,7 @@ impl Table {
     /// The row is not locked any more, or can be written after all.
     pub(crate) fn is_free(&mut self) {
         self.set_aside = 0;
+        self.locked = 0;
         self.not_before = Steady::default();
     }
 }

@@ -9,6 +9,7 @@ mod ids;
 mod links;
 mod poison;
 mod push;
+mod refusals;
 mod roster;
 mod routine;
 mod script;

@@ -46,6 +46,8 @@ pub(crate) const UNDOABLE: Duration = secs(30);
 pub(crate) const ASKED_AGAIN: Duration = secs(30);
 /// R21: so many times set aside without an explanation is a refusal.
 pub(crate) const SET_ASIDE_MAX: u32 = 5;
+/// R21: so many tries, five minutes, is long for a lock.
+pub(crate) const LOCKED_MAX: u32 = 64;
 /// R21: how often a refused row is tried.
 pub(crate) const REFUSED_PAUSE: Duration = secs(300);
 /// R21: after so many confirmed writes a row that shows something else is taken as written.

@@ -1,7 +1,7 @@
 //! What goes to the table, and what became of it: R19 to R21, and the writes that a crash of the
 //! database may have undone (R15).
 
-use super::times::{DATABASE_RETRY, REFUSED_PAUSE, ROW_RETRY, SET_ASIDE_MAX, UNDOABLE};
+use super::times::{DATABASE_RETRY, LOCKED_MAX, REFUSED_PAUSE, ROW_RETRY, SET_ASIDE_MAX, UNDOABLE};
 use super::{Key, Monitor, Output, Timer};
 use crate::backoff::Backoff;
 use crate::domain::event::Event;
@@ -155,11 +155,10 @@ impl Monitor {
                 self.out.push(Output::ReadRoster);
                 self.try_row_later(now, key, ROW_RETRY.1);
             }
+            WriteResult::Locked => self.locked(now, key),
             WriteResult::SetAside => self.set_aside(now, key),
             WriteResult::Refused(reason) => {
-                if self.repeats.fails(now.steady, &refusal(&flight.row), &reason) {
-                    self.log(Event::WriteRefused { username: flight.username, id: flight.row.clone(), reason });
-                }
+                self.refused(now, key, &reason);
                 self.set_aside_again(now, key);
             }
             WriteResult::Unavailable(_) => {
@@ -203,29 +202,45 @@ impl Monitor {
         }
     }
 
-    /// R21: locked, or suppressed without a word.
+    /// R20: who holds the lock will let go of it, mostly soon.
+    fn locked(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let table = &mut streamer.table;
+        table.locked = table.locked.saturating_add(1);
+        let (tries, before) = (table.locked, table.locked - 1);
+        if tries >= LOCKED_MAX {
+            self.refused(now, key, "another client has held the row's lock for minutes");
+        }
+        self.try_row_later(now, key, row_pause(before));
+    }
+
+    /// R21: suppressed without a word.
     fn set_aside(&mut self, now: Now, key: Key) {
         let Some(streamer) = self.streamers.get(&key) else { return };
         if streamer.table.set_aside + 1 < SET_ASIDE_MAX {
             return self.set_aside_again(now, key);
         }
-        let (username, id) = (streamer.username.clone(), streamer.row.clone());
         let reason = format!(
-            "not written {SET_ASIDE_MAX} times in a row, without an error: another client holds the row's lock, \
-             or a trigger or policy suppresses the update"
+            "not written {SET_ASIDE_MAX} times in a row, without an error: a trigger or policy suppresses the update"
         );
-        if self.repeats.fails(now.steady, &refusal(&id), &reason) {
-            self.log(Event::WriteRefused { username, id, reason });
-        }
+        self.refused(now, key, &reason);
         self.try_row_later(now, key, REFUSED_PAUSE);
     }
 
     /// R20: the row is tried by itself after a growing pause.
     fn set_aside_again(&mut self, now: Now, key: Key) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        let doubled = ROW_RETRY.0.saturating_mul(1 << streamer.table.set_aside.min(10));
-        streamer.table.set_aside = streamer.table.set_aside.saturating_add(1);
-        self.try_row_later(now, key, doubled.min(ROW_RETRY.1));
+        let before = streamer.table.set_aside;
+        streamer.table.set_aside = before.saturating_add(1);
+        self.try_row_later(now, key, row_pause(before));
+    }
+
+    fn refused(&mut self, now: Now, key: Key, reason: &str) {
+        let Some(streamer) = self.streamers.get(&key) else { return };
+        let (username, id) = (streamer.username.clone(), streamer.row.clone());
+        if self.repeats.fails(now.steady, &refusal(&id), reason) {
+            self.log(Event::WriteRefused { username, id, reason: reason.to_owned() });
+        }
     }
 
     fn try_row_later(&mut self, now: Now, key: Key, pause: Duration) {
@@ -361,6 +376,11 @@ impl Monitor {
             self.log(Event::DbRecovered { pending });
         }
     }
+}
+
+/// The pause before a row is tried again that was tried so often before.
+fn row_pause(before: u32) -> Duration {
+    ROW_RETRY.0.saturating_mul(1 << before.min(10)).min(ROW_RETRY.1)
 }
 
 pub(super) fn refusal(row: &RowId) -> String {

@@ -140,6 +140,7 @@ impl Story {
                 self.writes.clear();
                 self.input(Input::WriterStarted { lane: 0, lanes: 1 });
             }
+            "locked-until" => self.find_locked(at(words[0].parse().expect("seconds"))),
             "sweep" => self.input(Input::SweepNow),
             "token" => self.input(Input::Token(self.now.steady + Duration::from_secs(3600))),
             "database" => self.input(Input::Database(match words[0] {
@@ -300,6 +301,18 @@ impl Story {
         let date = self.date.filter(|_| answered).map(|ahead| self.now.wall + ahead);
         let answer = Answer { id: request.id, started, finished: self.now, server_date: date, spent: 1, result };
         self.input(Input::Answer(answer));
+    }
+
+    /// `locked-until SECONDS`: every write finds its row locked.
+    fn find_locked(&mut self, until: Now) {
+        loop {
+            if !self.writes.is_empty() {
+                self.written("locked", &[]);
+            }
+            let wake = self.monitor.next_wake().map(|wake| at(wake.at.0.as_secs_f64()));
+            let Some(wake) = wake.filter(|wake| wake.steady <= until.steady) else { return };
+            self.wait_until(wake);
+        }
     }
 
     /// `written|already|gone|aside|refused|unavailable [ROW …]`: what became of the outstanding writes.

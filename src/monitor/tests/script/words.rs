@@ -150,6 +150,7 @@ pub(super) fn result(word: &str) -> WriteResult {
         "written" => WriteResult::Written,
         "already" => WriteResult::AlreadySo,
         "gone" => WriteResult::Gone,
+        "locked" => WriteResult::Locked,
         "aside" => WriteResult::SetAside,
         "refused" => WriteResult::Refused("23514 too early".to_owned()),
         "unavailable" => WriteResult::Unavailable("connection refused".to_owned()),
