@@ -2,7 +2,7 @@
 //!
 //! What a link is told is declared here; a link that begins anew is told everything again.
 
-use super::times::RESUBSCRIBED_AGAIN;
+use super::times::ASKED_AGAIN;
 use super::{Key, Monitor, Output, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
@@ -222,7 +222,7 @@ impl Monitor {
         self.ledger.problems.settle(Code::SubscriptionFailed, &channel.to_string());
         for key in self.by_channel.get(&channel).cloned().unwrap_or_default() {
             self.ask_about(key);
-            self.at(now.steady + RESUBSCRIBED_AGAIN, Timer::Ask(key));
+            self.at(now.steady + ASKED_AGAIN, Timer::Ask(key));
             self.at(now.steady + self.settings.hold, Timer::Ask(key));
         }
     }

@@ -14,6 +14,7 @@ mod ids;
 pub mod io;
 mod latency;
 mod links;
+mod poison;
 mod problems;
 mod push;
 mod questions;
@@ -58,6 +59,8 @@ enum Timer {
     Ask(Key),
     /// Take the second look at a streamer.
     SecondLook(Key),
+    /// Ask whose the names are that are followed by an id.
+    Names,
     /// Ask again about a name that Kick did not know.
     UnknownName(Key),
     /// Look a channel id up at the website again.
@@ -206,6 +209,7 @@ impl Monitor {
             match timer {
                 Timer::Ask(key) => self.ask_about(key),
                 Timer::SecondLook(key) => self.look_again(key),
+                Timer::Names => self.check_names(now),
                 Timer::UnknownName(key) => self.ask_unknown_name(key),
                 Timer::WebsiteAgain(key) => self.look_up(key),
                 Timer::PushGrace(key) => self.push_did_not_come(now, key),
@@ -276,6 +280,7 @@ impl Timer {
         match self {
             Timer::Ask(_) => "ask",
             Timer::SecondLook(_) => "second look",
+            Timer::Names => "names",
             Timer::UnknownName(_) => "unknown name",
             Timer::WebsiteAgain(_) => "look-up",
             Timer::PushGrace(_) => "push grace",

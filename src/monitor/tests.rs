@@ -3,10 +3,12 @@
 
 mod asking;
 mod edits;
+mod healing;
 mod hold;
 mod ids;
 mod implausible;
 mod links;
+mod poison;
 mod push;
 mod refusals;
 mod report;

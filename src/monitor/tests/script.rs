@@ -112,6 +112,8 @@ impl Story {
             "kick-at" => self.show(words[0], &words[1..]),
             "down" => self.kick.fail(words[0], Some(&words[1..].join(" "))),
             "up" => self.kick.fail(words[0], None),
+            "poison" => self.kick.poison(words[0], words[1], Some(words[2])),
+            "cure" => self.kick.poison(words[0], words[1], None),
             "kick-clock" => self.date = Some(jiff::SignedDuration::from_secs(number(words[0]))),
             "set" => self.set(&words),
             "relink" => self.input(Input::Relink),
@@ -130,8 +132,9 @@ impl Story {
             "fail" => self.fail(Asker::Api, &words),
             "website-fail" => self.fail(Asker::Website, &words),
             "asker-died" => {
-                self.asked.remove(&Asker::Api);
-                self.input(Input::AskerStarted(Asker::Api));
+                let asker = if words == ["website"] { Asker::Website } else { Asker::Api };
+                self.asked.remove(&asker);
+                self.input(Input::AskerStarted(asker));
             }
             "writer-died" => {
                 self.writes.clear();
