@@ -8,10 +8,12 @@ use crate::clock::Clock;
 use crate::config::{Config, PushConfig};
 use crate::domain::ask::{self, Learned};
 use crate::domain::push::LinkId;
+use crate::domain::report::Bulletin;
 use crate::domain::row::Write;
 use crate::gateway::database::{Database, DbError};
 use crate::gateway::kick::{Kick, REQUEST_LIMIT};
 use crate::monitor::{Asker, Input, Monitor, Settings};
+use crate::process::status::Scribe;
 use crate::process::supervisor::{Body, Fatal, Spec, Stage, Supervisor};
 use crate::worker::asker::AskerWorker;
 use crate::worker::hub::{Hub, Outlets, ToMain};
@@ -48,6 +50,7 @@ pub(super) struct Crew {
     questions: BTreeMap<Asker, Receiver<ask::Request>>,
     lanes: Vec<Receiver<Write>>,
     relane: Sender<Vec<Sender<Write>>>,
+    bulletins: Receiver<Bulletin>,
     nudge: (Sender<()>, Receiver<()>),
 }
 
@@ -80,6 +83,8 @@ impl Crew {
         let (relane, relaned) = unbounded();
         let (askers, questions) = [Asker::Api, Asker::Website].into_iter().map(question_channel).unzip();
         let (lanes, lanes_out) = lane_channels(config);
+        // The latest is all that counts.
+        let (bulletins, bulletins_out) = bounded(1);
         let known = recall(&config.files.state_dir);
         let mut crew = Crew {
             clock,
@@ -92,10 +97,11 @@ impl Crew {
             questions,
             lanes: lanes_out,
             relane,
+            bulletins: bulletins_out,
             // One nudge that is not yet heard means as much as two.
             nudge: bounded(1),
         };
-        let outlets = Outlets { askers, lanes, roster: crew.nudge.0.clone(), keeper, main };
+        let outlets = Outlets { askers, lanes, roster: crew.nudge.0.clone(), keeper, bulletins, main };
         crew.add_hub(config, supervisor, outlets, inputs_out, relaned, &known)?;
         supervisor.add(clock.steady(), keeper_spec(config, clock, known, learned))?;
         crew.add_writers(supervisor)?;
@@ -175,6 +181,16 @@ impl Crew {
             Box::new(move |pulse, stop| listener.run(pulse, &stop))
         };
         self.add(supervisor, "listener", SOURCES, make)
+    }
+
+    /// Other files to write the status to.
+    pub(super) fn add_status(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
+        let (clock, files, bulletins) = (self.clock, config.files.clone(), self.bulletins.clone());
+        let make = move || -> Body {
+            let scribe = Scribe::new(&files, bulletins.clone(), clock);
+            Box::new(move |pulse, stop| scribe.run(pulse, &stop))
+        };
+        self.add(supervisor, "status", SERVANTS, make)
     }
 
     fn add_hub(

@@ -206,7 +206,7 @@ impl Day {
             Output::Learn(known) => {
                 self.learned.insert(known.name.clone(), known);
             }
-            Output::Log(_) | Output::Ready => {}
+            Output::Log(_) => {}
         }
         Ok(())
     }
@@ -234,6 +234,10 @@ impl Day {
         let size = if now.as_secs() % 3_600 < 60 { format!("{:?}", self.monitor).len() } else { 0 };
         if size > SIZE_MAX.0 * (self.database.rows.len() + self.profile.streamers) + SIZE_MAX.1 {
             return Err(format!("the machine has grown to {size} bytes"));
+        }
+        let told = self.monitor.report(self.now()).streamers;
+        if told.online + told.offline + told.unknown != told.total {
+            return Err("the report has lost count of the streamers".to_owned());
         }
         Judge::inspect(now, &self.kick, &self.database, self.profile.bound(self.database.rows.len()), self.excused)
     }

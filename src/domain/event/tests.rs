@@ -33,6 +33,7 @@ fn the_life_of_the_process() {
             Event::ReloadRefused { file: file.to_owned(), key: key.to_owned(), reason: reason.to_owned() },
             Event::ThreadRestarted { thread: "link-0".to_owned(), reason: "panicked: no way".to_owned() },
             Event::Fatal { reason: "hub died".to_owned() },
+            Event::StatusFile { file: "/run/x/status.json".to_owned(), reason: "disk full".to_owned() },
             Event::StateFile { file: "/var/lib/x/learned.json".to_owned(), reason: "disk full".to_owned() },
             Event::Heartbeat {
                 streamers: 9,

@@ -86,7 +86,6 @@ pub(super) fn said(output: &Output) -> Option<String> {
         Output::Subscribe(link, channels) => format!("subscribe {} {}", link.0, list(channels)),
         Output::Unsubscribe(link, channels) => format!("unsubscribe {} {}", link.0, list(channels)),
         Output::ReadRoster => "read the roster".to_owned(),
-        Output::Ready => return None,
     })
 }
 
