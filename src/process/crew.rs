@@ -172,12 +172,15 @@ impl Crew {
         self.add(supervisor, "roster", SOURCES, make)?;
         let Some(channel) = config.roster.notify_channel.clone() else {
             supervisor.remove("listener");
+            self.tell(Input::Listening(None));
             return Ok(());
         };
         let (database, nudge, mut rng) = (Arc::clone(&self.database), self.nudge.0.clone(), self.rng.fork());
+        let inputs = self.inputs.clone();
         let make = move || -> Body {
-            let (channel, nudge, database) = (channel.clone(), nudge.clone(), Arc::clone(&database));
-            let mut listener = Listener { channel, nudge, database, clock, rng: rng.fork() };
+            let (channel, nudge, inputs, database) =
+                (channel.clone(), nudge.clone(), inputs.clone(), Arc::clone(&database));
+            let mut listener = Listener { channel, nudge, inputs, database, clock, rng: rng.fork() };
             Box::new(move |pulse, stop| listener.run(pulse, &stop))
         };
         self.add(supervisor, "listener", SOURCES, make)

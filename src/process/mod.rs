@@ -64,9 +64,7 @@ fn execute(command: Command) -> anyhow::Result<Code> {
         }
         Command::Check { .. } => anyhow::bail!("this version can check the configuration file alone: add --offline"),
         Command::Status { config, format, streamer } => status::command::run(&config, format, streamer.as_deref()),
-        Command::Schema => {
-            anyhow::bail!("this version has no schema command yet; the README has the table and the grants")
-        }
+        Command::Schema => print(include_str!("schema.sql")),
     }
 }
 

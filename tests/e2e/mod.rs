@@ -29,6 +29,8 @@ mod process;
 mod reload;
 // What is wrong with a configuration is said, all of it.
 mod configuration;
+// The printed table, role and trigger do what they promise.
+mod schema;
 // What the operator sees of the running daemon.
 mod status;
 // The command line and the exit codes.
