@@ -288,8 +288,8 @@ impl Monitor {
         streamer.vanished = None;
         streamer.found = None;
         let shown: Shown = streamer.table.shown;
-        streamer.believe_table(shown, now);
         let name = streamer.name.clone();
+        self.believe_table(now, key, shown);
         self.learned.remove(&name);
         if let Some(channel) = ids.channel {
             self.unfollow(key, channel);

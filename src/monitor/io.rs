@@ -105,8 +105,6 @@ pub enum Output {
     Learn(Learned),
     /// Say it in the log.
     Log(Event),
-    /// The first complete comparison is done; for the service manager.
-    Ready,
 }
 
 /// The two threads that ask Kick, so that a website that hangs delays no answer of the API.

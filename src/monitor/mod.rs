@@ -261,6 +261,8 @@ impl Monitor {
     /// Changes what is believed of a streamer, and has it written.
     fn believe(&mut self, now: Now, key: Key, status: Status, source: Source, received: Steady) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        self.ledger.tally.leaves(streamer.belief.status);
+        self.ledger.tally.enters(Some(status));
         streamer.believe(status, source, received, now);
         self.asking.no_second_look(key);
         self.write(now, key);

@@ -4,7 +4,7 @@
 use super::latency::Latency;
 use super::problems::Problems;
 use super::streamer::Streamer;
-use super::{Monitor, RowId};
+use super::{Key, Monitor, RowId};
 use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind};
 use crate::domain::problem::Code;
 use crate::domain::report::{Api, Change, Counters, Database, Realtime, Report, Streamers, Told};
@@ -17,11 +17,42 @@ use std::ops::Bound;
 /// So many changes are told of.
 const RECENT_MAX: usize = 10;
 
+/// How many streamers are believed to be what. Kept as beliefs change: counting a hundred thousand
+/// takes ten milliseconds, in which no push event is decided upon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    online: usize,
+    offline: usize,
+    unknown: usize,
+}
+
+impl Tally {
+    fn of(&mut self, status: Option<Status>) -> &mut usize {
+        match status {
+            Some(Status::Online) => &mut self.online,
+            Some(Status::Offline) => &mut self.offline,
+            None => &mut self.unknown,
+        }
+    }
+
+    /// A streamer comes, with this belief.
+    pub(super) fn enters(&mut self, status: Option<Status>) {
+        *self.of(status) += 1;
+    }
+
+    /// A streamer goes.
+    pub(super) fn leaves(&mut self, status: Option<Status>) {
+        let count = self.of(status);
+        *count = count.saturating_sub(1);
+    }
+}
+
 /// What is remembered for the report alone.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) problems: Problems,
     pub(super) counters: Counters,
+    pub(super) tally: Tally,
     latency: Latency,
     recent: VecDeque<Change>,
     last_write: Option<Steady>,
@@ -128,7 +159,7 @@ impl Monitor {
         self.ledger.revision
     }
 
-    /// The whole. Costs a look at each streamer.
+    /// The whole.
     pub fn report(&mut self, now: Now) -> Report {
         self.judge_the_whole(now);
         self.ledger.problems.changed = false;
@@ -188,20 +219,30 @@ impl Monitor {
     }
 
     fn count_streamers(&self) -> Streamers {
-        let mut counted = Streamers {
+        let Tally { online, offline, unknown } = self.ledger.tally;
+        debug_assert_eq!(self.ledger.tally, self.tally_anew(), "a belief changed and was not counted");
+        Streamers {
             total: self.streamers.len(),
+            online,
+            offline,
+            unknown,
             subscribed: self.links.subscribed(),
             unusable: self.unusable.len(),
-            ..Streamers::default()
-        };
-        for streamer in self.streamers.values() {
-            match streamer.belief.status {
-                Some(Status::Online) => counted.online += 1,
-                Some(Status::Offline) => counted.offline += 1,
-                None => counted.unknown += 1,
-            }
         }
-        counted
+    }
+
+    fn tally_anew(&self) -> Tally {
+        let mut tally = Tally::default();
+        self.streamers.values().for_each(|streamer| tally.enters(streamer.belief.status));
+        tally
+    }
+
+    /// Takes over what the table shows of a streamer, which Kick has yet to confirm (RULES R13, R15).
+    pub(super) fn believe_table(&mut self, now: Now, key: Key, shown: Shown) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        self.ledger.tally.leaves(streamer.belief.status);
+        streamer.believe_table(shown, now);
+        self.ledger.tally.enters(streamer.belief.status);
     }
 
     fn tell_of(&self, now: Now, streamer: &Streamer) -> report::Streamer {

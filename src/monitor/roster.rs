@@ -132,6 +132,7 @@ impl Monitor {
             table: Table::new(row.shown, read_at),
         };
         streamer.believe_table(row.shown, now);
+        self.ledger.tally.enters(streamer.belief.status);
         self.streamers.insert(key, streamer);
         self.by_row.insert(row.id, key);
         self.routine.greet(key);
@@ -142,6 +143,7 @@ impl Monitor {
     /// R14: a row that is gone is forgotten with all that was queued for it.
     fn forget(&mut self, key: Key) {
         let Some(streamer) = self.streamers.remove(&key) else { return };
+        self.ledger.tally.leaves(streamer.belief.status);
         if let Some(channel) = streamer.ids.channel {
             self.unfollow(key, channel);
         }
@@ -176,7 +178,7 @@ impl Monitor {
         table.known_at = read_at;
         table.is_free();
         let Some(believed) = streamer.belief.status else {
-            streamer.believe_table(shown, now);
+            self.believe_table(now, key, shown);
             return self.ask_about(key);
         };
         if shown == Shown::Known(believed) {
@@ -204,7 +206,7 @@ impl Monitor {
         if heard || undone || empty {
             return self.write(now, key);
         }
-        streamer.believe_table(shown, now);
+        self.believe_table(now, key, shown);
         self.writes.settle(key);
         self.ask_about(key);
     }

@@ -2,7 +2,7 @@
 
 use super::asking::Queue;
 use super::times::USERS_BATCH;
-use super::{Key, Monitor, Output, Timer};
+use super::{Key, Monitor, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::{Now, Status, Steady};
@@ -135,7 +135,6 @@ impl Monitor {
         self.routine.ready = true;
         self.ledger.problems.changed = true;
         self.ledger.last_sweep.get_or_insert((now.steady, now.steady.since(self.routine.born).as_secs_f64()));
-        self.out.push(Output::Ready);
         self.log(Event::Ready {
             version: env!("CARGO_PKG_VERSION"),
             seconds: now.steady.since(self.routine.born).as_secs_f64(),

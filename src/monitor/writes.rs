@@ -218,9 +218,10 @@ impl Monitor {
         if by_us {
             table.confirmed = Some((flight.status, at));
         }
-        if heir != Some(flight.key) && !streamer.belief.verified {
+        let verified = streamer.belief.verified;
+        if let Some(heir) = heir.filter(|heir| *heir != flight.key && !verified) {
             // R13: whoever has the row now starts with what it shows, and it shows this since.
-            streamer.believe_table(Shown::Known(flight.status), now);
+            self.believe_table(now, heir, Shown::Known(flight.status));
         }
     }
 

@@ -65,6 +65,7 @@ impl Event {
             Event::DbRecovered { .. } => "db_recovered",
             Event::WriteRefused { .. } => "write_refused",
             Event::StateFile { .. } => "state_file",
+            Event::StatusFile { .. } => "status_file",
             Event::ThreadRestarted { .. } => "thread_restarted",
             Event::Fatal { .. } => "fatal",
             Event::Heartbeat { .. } => "heartbeat",
@@ -97,7 +98,8 @@ impl Event {
             | Event::ApiRateLimited { .. }
             | Event::SweepBehind { .. }
             | Event::SweepImplausible { .. }
-            | Event::StateFile { .. } => Severity::Warn,
+            | Event::StateFile { .. }
+            | Event::StatusFile { .. } => Severity::Warn,
             Event::StatusChanged { .. } => Severity::Notice,
             Event::Started { .. }
             | Event::Ready { .. }
@@ -160,6 +162,7 @@ impl Event {
             Event::DbRecovered { .. } => "the database can be used again",
             Event::WriteRefused { .. } => "PostgreSQL refuses a row, which is tried again later; see the reason",
             Event::StateFile { .. } => "the file of learned ids cannot be used; check STATE_DIR and its owner",
+            Event::StatusFile { .. } => "a status file cannot be written; check RUN_DIR, METRICS_FILE and their owner",
             Event::ThreadRestarted { .. } => "a part of kick-monitor failed and is started again; please report this",
             Event::Fatal { .. } => "kick-monitor cannot go on and ends",
             Event::Heartbeat { .. } => "kick-monitor lives",

@@ -89,7 +89,6 @@ pub(super) fn said(output: &Output) -> Option<String> {
         Output::TrialBegun(link) => format!("trial {}", link.0),
         Output::TrialOver { proved } => format!("trial over: {}", if *proved { "proved" } else { "deaf" }),
         Output::ReadRoster => "read the roster".to_owned(),
-        Output::Ready => return None,
     })
 }
 
