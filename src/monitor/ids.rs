@@ -4,10 +4,11 @@
 use super::asking::{Kind, Queue};
 use super::broadcasts::Broadcasts;
 use super::streamer::Ids;
-use super::times::{OLD_NAME_PAUSE, UNKNOWN_NAME_RETRY};
+use super::times::{NAMES_PAUSE, OLD_NAME_PAUSE, UNKNOWN_NAME_RETRY};
 use super::{Key, Monitor, Output, Timer};
 use crate::domain::ask::{Learned, Seen, SeenChannel};
 use crate::domain::event::Event;
+use crate::domain::problem::Code;
 use crate::domain::row::Shown;
 use crate::domain::{ChannelId, Now, RowId, Slug};
 use std::time::Duration;
@@ -42,6 +43,7 @@ impl Monitor {
         streamer.ids.confirmed = confirmed;
         if before != Some(channel) {
             streamer.ids.suspect = false;
+            streamer.questioned = None;
             if let Some(before) = before {
                 // What came through the other id was about somebody else.
                 streamer.broadcast = Broadcasts::default();
@@ -97,9 +99,14 @@ impl Monitor {
         let Some(streamer) = self.streamers.get(&key) else { return };
         let (Some(configured), Some(actual)) = (streamer.ids.configured_channel, streamer.ids.channel) else { return };
         let (what, username) = (mismatch(&streamer.row), streamer.username.clone());
+        let row = streamer.row.clone();
         if configured == actual {
             self.repeats.works(&what);
-        } else if self.repeats.fails_once(now.steady, &what, &format!("{configured} {actual}")) {
+            return self.ledger.problems.settle(Code::ChannelIdMismatch, row.as_str());
+        }
+        let words = format!("{username}: {configured} should be {actual}");
+        self.ledger.problems.raise(now.wall, Code::ChannelIdMismatch, row.as_str(), words);
+        if self.repeats.fails_once(now.steady, &what, &format!("{configured} {actual}")) {
             self.log(Event::ChannelIdMismatch { username, configured, actual });
         }
     }
@@ -161,6 +168,7 @@ impl Monitor {
         if let Some(streamer) = self.streamers.get_mut(&key) {
             streamer.vanished = None;
             self.repeats.works(&unknown(&streamer.row));
+            self.ledger.problems.settle(Code::StreamerUnknown, streamer.row.as_str());
         }
     }
 
@@ -185,6 +193,7 @@ impl Monitor {
             if let Some(heard) = &mut streamer.heard {
                 heard.held = true;
             }
+            self.replay_questioned(now, key);
         } else {
             self.switch_channel(key, channel, true);
         }
@@ -199,6 +208,10 @@ impl Monitor {
             self.follow_rename(now, key, slug);
             return self.ask_about(key);
         }
+        if ids.user.is_some() {
+            // Somebody else answered meanwhile, or Kick left the name out: the user id is good.
+            return self.ask_about(key);
+        }
         let other_spelling = kind != Kind::Hint && !ids.dashed && streamer.name.dashed().is_some();
         ids.dashed = other_spelling;
         ids.unknown |= !other_spelling;
@@ -209,6 +222,7 @@ impl Monitor {
         let pause = UNKNOWN_NAME_RETRY.0.saturating_mul(1 << ids.misses.min(10)).min(UNKNOWN_NAME_RETRY.1);
         ids.misses = ids.misses.saturating_add(1);
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
+        self.ledger.problems.raise(now.wall, Code::StreamerUnknown, id.as_str(), username.clone());
         self.ask_name_after(now, key, pause);
         if self.repeats.fails_once(now.steady, &unknown(&id), &username) {
             self.log(Event::StreamerUnknown { username, id });
@@ -227,11 +241,20 @@ impl Monitor {
         }
     }
 
+    /// Asks whose the names are of all who are followed by an id.
+    pub(super) fn check_names(&mut self, now: Now) {
+        self.at(now.steady + NAMES_PAUSE, Timer::Names);
+        let followed = self.streamers.iter_mut().filter(|(_, streamer)| streamer.ids.user.is_some());
+        for (key, streamer) in followed {
+            streamer.ids.doubtful = streamer.ids.slug.clone().filter(|slug| streamer.spells_otherwise(slug));
+            self.asking.put(Queue::Names, *key);
+        }
+    }
+
     pub(super) fn ask_unknown_name(&mut self, key: Key) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         if streamer.ids.user.is_some() {
-            let another = |slug: &&Slug| **slug != streamer.name && Some(*slug) != streamer.name.dashed().as_ref();
-            let Some(slug) = streamer.ids.slug.as_ref().filter(another).cloned() else { return };
+            let Some(slug) = streamer.ids.slug.clone().filter(|slug| streamer.spells_otherwise(slug)) else { return };
             streamer.ids.doubtful = Some(slug);
         }
         self.asking.put(Queue::Names, key);
@@ -242,6 +265,8 @@ impl Monitor {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         streamer.ids.slug = Some(slug.clone());
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
+        let words = format!("{username} is {slug}");
+        self.ledger.problems.raise(now.wall, Code::StreamerRenamed, id.as_str(), words);
         if self.repeats.fails_once(now.steady, &renamed(&id), slug.as_str()) {
             self.log(Event::StreamerRenamed { username, id, actual: slug.to_string() });
         }
@@ -257,6 +282,7 @@ impl Monitor {
         streamer.ids.configured_channel = ids.configured_channel;
         streamer.ids.configured_user = ids.configured_user;
         streamer.heard = None;
+        streamer.questioned = None;
         streamer.broadcast = Broadcasts::default();
         streamer.found_offline = None;
         streamer.vanished = None;

@@ -12,9 +12,14 @@ mod broadcasts;
 mod budget;
 mod ids;
 pub mod io;
+mod latency;
 mod links;
+mod poison;
+mod problems;
 mod push;
 mod questions;
+mod refusals;
+pub mod report;
 mod roster;
 mod routine;
 mod streamer;
@@ -30,11 +35,13 @@ pub use io::{Asker, Input, Output, Settings};
 
 use crate::domain::ask::Learned;
 use crate::domain::event::Event;
+use crate::domain::problem::Code;
 use crate::domain::push::Transport;
 use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady};
 use crate::repeats::Repeats;
 use asking::Asking;
 use links::Links;
+use report::Ledger;
 use routine::Routine;
 use std::collections::{BTreeMap, BTreeSet};
 use streamer::Streamer;
@@ -52,6 +59,8 @@ enum Timer {
     Ask(Key),
     /// Take the second look at a streamer.
     SecondLook(Key),
+    /// Ask whose the names are that are followed by an id.
+    Names,
     /// Ask again about a name that Kick did not know.
     UnknownName(Key),
     /// Look a channel id up at the website again.
@@ -107,6 +116,7 @@ pub struct Monitor {
     last_push: Option<Steady>,
     token_expires: Option<Steady>,
     discarded: u64,
+    ledger: Ledger,
     out: Vec<Output>,
 }
 
@@ -136,6 +146,7 @@ impl Monitor {
             last_push: None,
             token_expires: None,
             discarded: 0,
+            ledger: Ledger::default(),
             out: Vec::new(),
         };
         monitor.schedule_heartbeat(now);
@@ -144,6 +155,7 @@ impl Monitor {
 
     /// Takes what happened; says what is to be done, in order.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
+        self.ledger.revision += u64::from(input.is_news());
         match input {
             Input::Settings(settings) => self.take_settings(now, settings),
             Input::Relink => self.relink(),
@@ -159,10 +171,9 @@ impl Monitor {
             Input::Written(written) => self.take_written(now, written),
             Input::WriterStarted { lane, lanes } => self.send_lost_writes(now, lane, lanes),
             Input::Database(event) => self.take_database(now, event),
-            Input::Token(expires) => {
-                self.token_expires = Some(expires);
-                self.asking.weather.token_came();
-            }
+            Input::Token(expires) => self.take_token(expires),
+            Input::TokenFailed { status, reason, refused } => self.token_failed(now, status, &reason, refused),
+            Input::Listening(why_not) => self.ledger.problems.set(now.wall, Code::RosterListener, why_not),
             Input::Spent => self.asking.budget.spend(now.steady, 1),
             Input::SweepNow => {
                 self.out.push(Output::ReadRoster);
@@ -189,11 +200,6 @@ impl Monitor {
         self.writes.pending()
     }
 
-    /// Whether the first complete comparison is done.
-    pub fn is_ready(&self) -> bool {
-        self.routine.ready
-    }
-
     fn run_timers(&mut self, now: Now) {
         while let Some((at, timer)) = self.timers.first().copied() {
             if at > now.steady {
@@ -203,6 +209,7 @@ impl Monitor {
             match timer {
                 Timer::Ask(key) => self.ask_about(key),
                 Timer::SecondLook(key) => self.look_again(key),
+                Timer::Names => self.check_names(now),
                 Timer::UnknownName(key) => self.ask_unknown_name(key),
                 Timer::WebsiteAgain(key) => self.look_up(key),
                 Timer::PushGrace(key) => self.push_did_not_come(now, key),
@@ -233,6 +240,24 @@ impl Monitor {
         }
     }
 
+    fn take_token(&mut self, expires: Steady) {
+        self.token_expires = Some(expires);
+        self.asking.weather.token_came();
+        self.ledger.count_request("token", Some(200));
+        self.ledger.problems.settle(Code::TokenRefused, "");
+        self.ledger.problems.settle(Code::TokenUnavailable, "");
+    }
+
+    fn token_failed(&mut self, now: Now, status: Option<u16>, reason: &str, refused: bool) {
+        self.ledger.count_request("token", status);
+        let (code, other) = match refused {
+            true => (Code::TokenRefused, Code::TokenUnavailable),
+            false => (Code::TokenUnavailable, Code::TokenRefused),
+        };
+        self.ledger.problems.settle(other, "");
+        self.ledger.problems.raise(now.wall, code, "", reason);
+    }
+
     /// Changes what is believed of a streamer, and has it written.
     fn believe(&mut self, now: Now, key: Key, status: Status, source: Source, received: Steady) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
@@ -255,6 +280,7 @@ impl Timer {
         match self {
             Timer::Ask(_) => "ask",
             Timer::SecondLook(_) => "second look",
+            Timer::Names => "names",
             Timer::UnknownName(_) => "unknown name",
             Timer::WebsiteAgain(_) => "look-up",
             Timer::PushGrace(_) => "push grace",

@@ -1,9 +1,10 @@
 //! Push evidence: R1 to R4, and R11, which measures push by what the sweep finds.
 
 use super::streamer::{Heard, Verdict};
-use super::times::{MISSED_MAX, PUSH_GRACE};
+use super::times::{ASKED_AGAIN, MISSED_MAX, PUSH_GRACE};
 use super::{Key, Monitor, Output, Timer};
 use crate::domain::event::Event;
+use crate::domain::problem::Code;
 use crate::domain::push::{LinkId, Push, PushKind, Transport};
 use crate::domain::{Now, Source, Status};
 
@@ -22,6 +23,7 @@ impl Monitor {
             self.missed.remove(&transport);
         }
         self.repeats.works("push_silent");
+        self.ledger.problems.settle(Code::PushSilent, "");
         for key in self.by_channel.get(&push.named).cloned().unwrap_or_default() {
             self.take_push_for(now, key, push);
         }
@@ -34,7 +36,9 @@ impl Monitor {
     }
 
     fn take_push_for(&mut self, now: Now, key: Key, push: &Push) {
-        let kick_at = self.kick_time(now);
+        let age = now.steady.since(push.received);
+        let kick_now = self.kick_time(now);
+        let kick_at = kick_now.checked_sub(age).unwrap_or(kick_now);
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         let (verdict, status) = match push.what {
             PushKind::Live { livestream, created_at } => (streamer.judge_live(livestream, created_at), Status::Online),
@@ -46,8 +50,11 @@ impl Monitor {
         let questionable = streamer.ids.suspect && !streamer.ids.confirmed;
         match verdict {
             Verdict::Nothing => {}
-            Verdict::Ask => self.ask_about(key),
-            Verdict::Believe if questionable => self.ask_about(key),
+            Verdict::Ask => self.ask_twice(now, key),
+            Verdict::Believe if questionable => {
+                streamer.questioned = Some(push.clone());
+                self.ask_twice(now, key);
+            }
             Verdict::Believe => {
                 match push.what {
                     PushKind::Live { livestream, created_at } => streamer.broadcast.begin(livestream, created_at),
@@ -58,6 +65,23 @@ impl Monitor {
                 self.believe_push(now, key, status, push);
             }
         }
+    }
+
+    /// R12: Kick has confirmed the id that a push event came through, which was only a question till then.
+    pub(super) fn replay_questioned(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        if let Some(push) = streamer.questioned.take() {
+            if now.steady.since(push.received) < self.settings.hold {
+                self.take_push_for(now, key, &push);
+            }
+            self.ask_about(key);
+        }
+    }
+
+    /// A push event that is only a question. The API, which trails, may not know the answer yet.
+    fn ask_twice(&mut self, now: Now, key: Key) {
+        self.ask_about(key);
+        self.at(now.steady + ASKED_AGAIN, Timer::Ask(key));
     }
 
     /// A push event that only repeats what the sweep found first is no change, and is not logged as one.
@@ -89,6 +113,10 @@ impl Monitor {
         let missed = self.missed.entry(transport).or_default();
         *missed += 1;
         let missed = *missed;
+        if missed >= MISSED_MAX {
+            let words = format!("{missed} changes in a row, over {}", transport.word());
+            self.ledger.problems.raise(now.wall, Code::PushSilent, "", words);
+        }
         if missed % MISSED_MAX == 0 {
             self.out.push(Output::Silent(transport));
         }
@@ -108,6 +136,7 @@ impl Monitor {
             let username = streamer.username.clone();
             let carrier = streamer.ids.channel.and_then(|channel| self.links.carrier(channel));
             self.log(Event::PushMissed { username, status });
+            self.ledger.counters.push_missed += 1;
             self.suspect(key);
             if let Some(transport) = carrier {
                 self.missed_by(now, transport);

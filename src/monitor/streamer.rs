@@ -3,6 +3,7 @@
 //! Nothing here knows other streamers, queues or connections.
 
 use crate::domain::ask::Endpoint;
+use crate::domain::push::Push;
 use crate::domain::row::Shown;
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Source, Status, Steady, UserId, time::Timestamp};
 use crate::monitor::broadcasts::Broadcasts;
@@ -25,6 +26,8 @@ pub(crate) struct Streamer {
     pub belief: Belief,
     /// The last push event that was believed.
     pub heard: Option<Heard>,
+    /// The last one that was only a question because of the id that it came through (RULES R12).
+    pub questioned: Option<Push>,
     pub broadcast: Broadcasts,
     /// When the request that last found the streamer Offline started, in Kick's time.
     pub found_offline: Option<Timestamp>,
@@ -323,6 +326,11 @@ impl Streamer {
         };
         self.belief = Belief { status, verified: false, since: now, source: Source::Sweep, received: now.steady };
         self.doubt = None;
+    }
+
+    /// Whether a slug is another name than the table's.
+    pub(crate) fn spells_otherwise(&self, slug: &Slug) -> bool {
+        *slug != self.name && Some(slug) != self.name.dashed().as_ref()
     }
 
     /// The slug to ask Kick by.

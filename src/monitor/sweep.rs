@@ -17,6 +17,7 @@ impl Monitor {
     pub(super) fn take_answer(&mut self, now: Now, answer: Answer) {
         let Some(flight) = self.asking.landed(answer.id) else { return };
         self.asking.budget.spend(now.steady, answer.spent.saturating_sub(1));
+        self.ledger.asked(flight.endpoint, &answer);
         if let Some(date) = answer.server_date {
             // The header is cut to whole seconds, half a second too low on average, and was written
             // somewhere between the request and the end of the answer.
@@ -26,6 +27,7 @@ impl Monitor {
         match &answer.result {
             Ok(seen) => {
                 self.kick_works(flight.endpoint);
+                self.asking.answered(&flight);
                 self.take_seen(now, &answer, &flight, seen);
             }
             Err(failure) => self.take_failure(now, &flight, failure),
@@ -35,6 +37,7 @@ impl Monitor {
 
     fn kick_works(&mut self, endpoint: Endpoint) {
         self.asking.weather.works(endpoint);
+        self.ledger.works(endpoint);
         if self.repeats.works(&asked(endpoint)) {
             self.log(Event::ApiRecovered { endpoint: endpoint.word() });
         }
@@ -65,13 +68,38 @@ impl Monitor {
             }
             _ => {}
         }
-        self.asking.put_back(flight);
+        match failure.kind {
+            FailureKind::Server(_) | FailureKind::Garbage | FailureKind::Network if asker == Asker::Api => {
+                self.narrow_down(now, flight);
+            }
+            _ => self.asking.put_back(flight),
+        }
         if matches!(failure.kind, FailureKind::RateLimited(_)) {
             self.asking.budget.refused(now.steady);
         }
-        let weather = &mut self.asking.weather;
-        let pause = weather.fails(now.steady, flight.endpoint, failure.kind, flight.batch, &mut self.rng);
+        let pause = self.asking.weather.fails(now.steady, flight.endpoint, failure.kind, &mut self.rng);
         self.say_failure(now, flight.endpoint, failure, pause);
+    }
+
+    /// The request may have failed for one of those it asks about: halves are asked for, until it is alone.
+    fn narrow_down(&mut self, now: Now, flight: &Flight) {
+        if self.asking.halve(flight).is_some() {
+            return;
+        }
+        let keys: Vec<Key> = flight.keys.iter().map(|(key, _)| *key).collect();
+        if keys.iter().any(|key| self.asking.poison.was_found(*key)) {
+            // It has had its turn; the next sweep asks again.
+            for key in keys {
+                self.asking.poison.failed_again(key);
+                self.compared(now, key);
+                self.look_again_later(now, key);
+            }
+            return;
+        }
+        self.asking.put_back(flight);
+        if self.asking.poison.failed_alone(flight.endpoint, &keys) {
+            self.asking.gather();
+        }
     }
 
     /// 400: one of the names or ids is not to Kick's liking; the others must not suffer (KICK.md §5.1).
@@ -94,6 +122,7 @@ impl Monitor {
     }
 
     fn say_failure(&mut self, now: Now, endpoint: Endpoint, failure: &Failure, retry_in: Duration) {
+        self.ledger.failed(now, endpoint, failure);
         let how = format!("{:?} {:?} {}", std::mem::discriminant(&failure.kind), failure.status, failure.text);
         if !self.repeats.fails(now.steady, &asked(endpoint), &how) {
             return;

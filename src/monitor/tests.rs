@@ -3,12 +3,15 @@
 
 mod asking;
 mod edits;
+mod healing;
 mod hold;
 mod ids;
 mod implausible;
 mod links;
+mod poison;
 mod push;
 mod refusals;
+mod report;
 mod roster;
 mod routine;
 mod script;

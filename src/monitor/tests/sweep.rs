@@ -76,7 +76,7 @@ fn r6_missing_from_channels_is_unknown_and_missing_everywhere_for_ten_minutes_is
 
             1.0    write 1 Online by push
             780.0  write 1 Offline by sweep
-            900.0  counted: channels 22, users_livestreams 19, wakes 40
+            900.0  counted: channels 23, users_livestreams 20, wakes 40
         "#]],
     );
 }
