@@ -50,7 +50,7 @@ fi
 install="apt-get install -y --no-install-recommends$packages"
 has apt-get || fail "These Debian packages, or what your system has in their place, are missing:$packages"
 if [ "$(id -u)" -eq 0 ]; then
-    as_root=env
+    as_root="env"
 elif has sudo && sudo -n true 2>/dev/null; then
     as_root="sudo -n"
 else

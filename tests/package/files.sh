@@ -74,7 +74,7 @@ unit_judged() {
         mount -t proc none "$1/proc"
         said=$(chroot "$1" systemd-analyze verify --man=no /mnt/kick-monitor.service 2>&1)
         [ -z "$said" ] || { echo "$said"; exit 1; }
-        chroot "$1" systemd-analyze security --no-pager --offline=true --threshold=12 /mnt/kick-monitor.service | tail -n 1
+        chroot "$1" systemd-analyze security --no-pager --offline=true --threshold=12 /mnt/kick-monitor.service
     ' judge "$root" "$tree"
 }
 
