@@ -27,6 +27,9 @@ simulate: needs
 install:
 	install -D -m 755 target/release/kick-monitor $(DESTDIR)$(PREFIX)/bin/kick-monitor
 	install -D -m 644 etc/kick-monitor.env $(DESTDIR)$(PREFIX)/share/kick-monitor/kick-monitor.env
+	install -D -m 644 debian/kick-monitor.service $(DESTDIR)$(PREFIX)/lib/systemd/system/kick-monitor.service
+	sed -i 's|/usr/bin/kick-monitor|$(PREFIX)/bin/kick-monitor|' \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/kick-monitor.service
 
 # The Debian package, in target/deb, of a copy of the tree: nothing is left beside the sources. The
 # profile says that cargo is not a Debian package's.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what building and testing need and this Debian lacks; with "deb" what making the package
-# needs, too, and with "package-test" what testing it does. Says what before it does it, asks nothing,
+# needs, too, with "package-lint" and "package-test" what looking at it and testing it do. Says what before it does it, asks nothing,
 # and is quick when all is there. Without the right to install, it prints the command.
 set -eu
 
@@ -30,21 +30,15 @@ has pkg-config || packages="$packages pkg-config"
 has setpriv || packages="$packages util-linux"
 postgres_is_there || packages="$packages postgresql"
 has pgbouncer || [ -x /usr/sbin/pgbouncer ] || packages="$packages pgbouncer"
-case ${1-} in deb | package-test)
-    has dh || packages="$packages debhelper"
-    has go-md2man || packages="$packages go-md2man"
-    ;;
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+want() { for package; do installed "$package" || packages="$packages $package"; done; }
+
+# By package, as dpkg-buildpackage asks for them.
+case ${1-} in
+deb) want build-essential debhelper go-md2man libssl-dev ;;
+package-lint) want devscripts lintian man-db procps shellcheck systemd ;;
+package-test) want devscripts lintian man-db mmdebstrap piuparts procps shellcheck systemd-container ;;
 esac
-if [ "${1-}" = package-test ]; then
-    has lintian || packages="$packages lintian"
-    has shellcheck || packages="$packages shellcheck"
-    has checkbashisms || packages="$packages devscripts"
-    has mandoc || packages="$packages mandoc"
-    has piuparts || [ -x /usr/sbin/piuparts ] || packages="$packages piuparts"
-    has mmdebstrap || packages="$packages mmdebstrap"
-    has systemd-nspawn || packages="$packages systemd-container"
-    has pgrep || packages="$packages procps"
-fi
 [ -n "$packages" ] || exit 0
 
 install="apt-get install -y --no-install-recommends$packages"

@@ -142,6 +142,25 @@ logged() {
     same "$(m grep -c "kick-monitor\[$pid\]: .*event=started" /var/log/syslog)" 1 "starts in syslog's file"
 }
 
+# The examples for rsyslog and logrotate, and the rules for logcheck, with the lines of this machine.
+log_examples() {
+    local line
+    line=$(m grep -E 'kick-monitor\[.*event=(status_changed|started)' /var/log/syslog | tail -n 1)
+    [ -n "$line" ] || fail "there is no line to try"
+    same "$(echo "$line" | m grep -Ev -f /etc/logcheck/ignore.d.server/kick-monitor || true)" "" "what logcheck reports"
+    line="${line%%: *}: the database cannot be used event=db_unavailable reason=x pending=0"
+    echo "$line" | m grep -Ev -f /etc/logcheck/ignore.d.server/kick-monitor
+    m sh -c "cp /usr/share/doc/kick-monitor/examples/rsyslog.conf /etc/rsyslog.d/49-kick-monitor.conf
+        cp /usr/share/doc/kick-monitor/examples/logrotate /etc/logrotate.d/kick-monitor
+        service rsyslog restart"
+    gives 0 service restart
+    within 20 m grep "event=started" /var/log/kick-monitor.log
+    m logrotate -f /etc/logrotate.d/kick-monitor
+    m test -e /var/log/kick-monitor.log.1
+    within 60 m grep "event=status_changed" /var/log/kick-monitor.log
+    m sh -c 'rm /etc/rsyslog.d/49-kick-monitor.conf /etc/logrotate.d/kick-monitor; service rsyslog restart'
+}
+
 restarted() {
     local before=""
     for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -436,6 +455,7 @@ prove "1 8 10 25" "autopkgtest: configured and restarted; a change by push, an o
 prove "12 24" "check, status and schema say so" commands
 ! systemd || prove "9" "systemd knows that it is ready and how it is" known_to_systemd
 prove "21" "the log: one line an event, once, with its priority" logged
+prove "21 24" "the examples for rsyslog and logrotate work; logcheck's rules fit" log_examples
 prove "10" "restarted ten times: one process" restarted
 prove "11 12" "reloaded; a broken file is refused and the old settings go on" reloaded
 prove "10 12 13" "a restart with a broken file fails, and says why" failing

@@ -30,7 +30,7 @@ scripts_linted() {
     cd "$tree"
     shellcheck debian/kick-monitor.init debian/kick-monitor.postinst debian/kick-monitor.prerm \
         debian/kick-monitor.postrm debian/tests/service
-    shellcheck -x -P . tests/needs.sh tests/package/*.sh tests/package/run
+    shellcheck -x -P . tests/needs.sh tests/package/*.sh tests/package/run .ci/run
     checkbashisms debian/kick-monitor.init debian/kick-monitor.postinst debian/kick-monitor.prerm \
         debian/kick-monitor.postrm debian/tests/service tests/package/world.sh
     bash -n debian/completions/kick-monitor
@@ -58,6 +58,14 @@ documented() {
         done
     done
     rm -rf "$work/unpacked"
+}
+
+unit_judged_here() {
+    mkdir -p "$work/unit"
+    # verify looks whether the program is there.
+    sed 's|/usr/bin/kick-monitor|/usr/bin/true|' "$tree/debian/kick-monitor.service" >"$work/unit/kick-monitor.service"
+    same "$(systemd-analyze verify --man=no "$work/unit/kick-monitor.service" 2>&1)" "" "what verify says"
+    systemd-analyze security --no-pager --offline=true --threshold=12 "$work/unit/kick-monitor.service"
 }
 
 # By each suite's own systemd, in its root.
@@ -122,6 +130,7 @@ lint)
     prove "1 24" "built: versions agree, dependencies, debug symbols" built
     prove "2" "lintian --pedantic: no error, no warning, no override" linted
     prove "2" "shellcheck, checkbashisms" scripts_linted
+    prove "2 18" "the unit, by this systemd: nothing to say, exposure at most 1.2" unit_judged_here
     prove "24" "manual pages, completion and examples fit the program" documented
     ;;
 unit)
