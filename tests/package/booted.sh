@@ -9,7 +9,7 @@
 
 suite=${1:?SUITE} init=${2:?INIT}
 name=$suite-$init
-export stage=$name
+export stage=${stage:-$name}
 # How long database and network stay away.
 outage=${OUTAGE:-150}
 config=/etc/kick-monitor/kick-monitor.env
@@ -48,8 +48,7 @@ files() {
     m find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /root -o -path /dev \
         -o -path /var/tmp -o -path /var/cache -o -path /var/backups -o -path /var/lib/dpkg -o -path /var/lib/apt \
         -o -path /var/lib/postgresql -o -path /var/lib/systemd/random-seed -o -path '/var/lib/systemd/timers' \
-        -o -path '/var/log/journal' -o -path '/var/log/postgresql' -o -path '/var/log/apt' -o -name '*-' \
-        -o -path /etc/rc.local -o -path /var/log/kick-sim.log -o -path /var/log/dpkg.log \
+        -o -path /var/log -o -name '*-' -o -path /etc/rc.local \
         -o -path /var/lib/logrotate -o -path /etc/.pwd.lock -o -path /var/lib/urandom \) -prune -o -print | sort
 }
 
@@ -389,7 +388,7 @@ disabled_in_sysvinit() {
     service stop
     m update-rc.d kick-monitor disable
     apt_install /root/next.deb
-    is_gone || service stop
+    is_gone
     reboot "$name"
     is_gone
     m update-rc.d kick-monitor enable
@@ -433,7 +432,7 @@ purged() {
     m apt-get purge -q -y kick-monitor
     is_gone
     files | diff "$work/files-$name" - || fail "files that stay, or are gone"
-    m sh -c '! ls /run | grep kick-monitor'
+    m sh -c '! ls /run /var/log | grep kick-monitor'
     m getent passwd kick-monitor
     # An administrator's own idea of the owner, respected from the first moment, and forgotten in the end.
     m dpkg-statoverride --add root adm 0600 $config
