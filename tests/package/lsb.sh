@@ -26,7 +26,7 @@ mount -t tmpfs -o mode=755 none /var/lib
 
 config=/etc/kick-monitor/kick-monitor.env
 pid_file=/run/kick-monitor.pid
-own_pid_file=/run/kick-monitor/kick-monitor.pid
+lock=/run/kick-monitor/lock
 script=/etc/init.d/kick-monitor
 mkdir -p /etc/kick-monitor /etc/init.d
 getent passwd kick-monitor >/dev/null ||
@@ -122,7 +122,7 @@ restarted() {
 stopped() {
     gives 0 "$script" stop
     nobody
-    same "$(ls "$pid_file" "$own_pid_file" 2>/dev/null)" "" "pid files"
+    same "$(ls "$pid_file" "$lock" 2>/dev/null)" "" "pid files"
     gives 3 "$script" status
     gives 0 "$script" stop
     gives 0 "$script" try-restart
@@ -149,7 +149,7 @@ distrusted() {
     # What the daemon's user writes moves nobody's process.
     sleep 300 &
     local stranger=$!
-    echo $stranger >"$own_pid_file"
+    echo $stranger >"$lock"
     gives 0 "$script" restart
     kill -0 $stranger || fail "restart has killed a stranger"
     runs_alone
@@ -164,11 +164,11 @@ distrusted() {
 
 failed() {
     # What it has to write is not its own.
-    mkdir "$own_pid_file"
+    mkdir "$lock"
     gives 1 "$script" start | tee "$place/said"
     grep -q "failed to write the pid file" "$place/said"
     gives 3 "$script" status
-    rmdir "$own_pid_file"
+    rmdir "$lock"
     gives 0 "$script" start
     runs_alone
 }
