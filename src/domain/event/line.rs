@@ -125,7 +125,9 @@ impl Event {
             Event::Stopping { .. } => "kick-monitor stops",
             Event::Stopped { unwritten: 0, .. } => "kick-monitor has stopped",
             Event::Stopped { .. } => "kick-monitor has stopped before every change was written",
-            Event::ConfigError { .. } => "the configuration cannot be used",
+            Event::ConfigError { .. } => {
+                "the configuration cannot be used; correct it, look with 'kick-monitor check', then restart"
+            }
             Event::ReloadRefused { .. } => "the new configuration cannot be used; the old one stays in force",
             Event::RosterLoaded { .. } => "the roster was read",
             Event::StreamerUnusable { .. } => "a row is left alone: its username cannot be a Kick name; correct it",

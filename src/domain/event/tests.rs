@@ -53,8 +53,8 @@ fn the_life_of_the_process() {
             Info: kick-monitor stops event=stopping seconds=3600.0 reason=SIGTERM
             Info: kick-monitor has stopped event=stopped seconds=0.2 unwritten=0
             Info: kick-monitor has stopped before every change was written event=stopped seconds=10.0 unwritten=5
-            Error: the configuration cannot be used event=config_error file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
-            Error: the configuration cannot be used event=config_error file=/etc/kick-monitor/kick-monitor.env key=- reason="permission denied"
+            Error: the configuration cannot be used; correct it, look with 'kick-monitor check', then restart event=config_error file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
+            Error: the configuration cannot be used; correct it, look with 'kick-monitor check', then restart event=config_error file=/etc/kick-monitor/kick-monitor.env key=- reason="permission denied"
             Error: the new configuration cannot be used; the old one stays in force event=reload_refused file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
             Error: a part of kick-monitor failed and is started again; please report this event=thread_restarted thread=link-0 reason="panicked: no way"
             Error: kick-monitor cannot go on and ends event=fatal reason="hub died"
