@@ -55,8 +55,15 @@ pub enum Input {
     },
     /// Somebody listens on `ROSTER_NOTIFY_CHANNEL` from now on, or need not; or why nobody does.
     Listening(Option<String>),
-    /// Somebody else (tokens) asked Kick over HTTP: counts against the budget, never waits for it.
+    /// Somebody else (tokens, the broker) asked Kick over HTTP: counts against the budget, never waits for it.
     Spent,
+    /// Kick's broker answered, or did not: for the counters.
+    Brokered {
+        /// The word for what was asked.
+        endpoint: &'static str,
+        /// The HTTP status.
+        status: Option<u16>,
+    },
     /// The operator wants everything compared at once (USR1).
     SweepNow,
     /// A thread that asks Kick began anew and may have lost the request it had.

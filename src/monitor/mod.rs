@@ -174,6 +174,7 @@ impl Monitor {
             Input::Token(expires) => self.take_token(expires),
             Input::TokenFailed { status, reason, refused } => self.token_failed(now, status, &reason, refused),
             Input::Listening(why_not) => self.ledger.problems.set(now.wall, Code::RosterListener, why_not),
+            Input::Brokered { endpoint, status } => self.ledger.count_request(endpoint, status),
             Input::Spent => self.asking.budget.spend(now.steady, 1),
             Input::SweepNow => {
                 self.out.push(Output::ReadRoster);

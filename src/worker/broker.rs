@@ -66,7 +66,7 @@ struct Thread<'a> {
     repeats: Repeats,
 }
 
-/// The core has gone, so the process ends.
+/// The process ends.
 struct Gone;
 
 impl Broker {
@@ -84,7 +84,7 @@ impl Broker {
             token_retry: Backoff::new(TOKEN_RETRY.0, TOKEN_RETRY.1),
             repeats: Repeats::default(),
         };
-        // Who ends because the core has gone ends in order.
+        // Who ends with the process ends in order.
         let (Err(Gone) | Ok(())) = thread.serve();
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Thread<'_> {
         self.tell(Input::Spent)?;
         let asked = self.broker.realtime.offers(&self.client, &self.broker.choice.speaks());
         let now = self.broker.clock.steady();
-        let offers = self.judge(now, "realtime", KEPT, asked);
+        let offers = self.judge(now, "realtime", KEPT, asked)?;
         self.broker.choice.take_answer(now, offers);
         Ok(())
     }
@@ -212,7 +212,7 @@ impl Thread<'_> {
         if let Err(Failure { kind: FailureKind::RateLimited(Some(after)), .. }) = asked {
             pause = pause.max(after);
         }
-        let token = self.judge(now, "guest_token", pause, asked);
+        let token = self.judge(now, "guest_token", pause, asked)?;
         match &token {
             Some(token) => {
                 self.token = Some((now, token.clone()));
@@ -230,16 +230,20 @@ impl Thread<'_> {
         endpoint: &'static str,
         retry_in: Duration,
         asked: Result<T, Failure>,
-    ) -> Option<T> {
+    ) -> Result<Option<T>, Gone> {
+        // A stop ends requests in flight; what came of this one is not Kick's doing.
+        if self.stop.is_stopped() {
+            return Err(Gone);
+        }
+        let status = asked.as_ref().map_or_else(|failure| failure.status, |_| Some(200));
+        self.tell(Input::Brokered { endpoint, status })?;
         let failure = match asked {
             Ok(answer) => {
                 if self.repeats.works(endpoint) {
                     Event::ApiRecovered { endpoint }.say();
                 }
-                return Some(answer);
+                return Ok(Some(answer));
             }
-            // A stop ends requests in flight; what came of this one is not Kick's doing.
-            Err(_) if self.stop.is_stopped() => return None,
             Err(failure) => failure,
         };
         let Failure { kind, status, text: reason } = failure;
@@ -251,7 +255,7 @@ impl Thread<'_> {
             }
             .say();
         }
-        None
+        Ok(None)
     }
 
     fn tell(&self, input: Input) -> Result<(), Gone> {
