@@ -140,9 +140,15 @@ impl Database {
         .map_err(Fault::into_error)
     }
 
-    /// Opens a connection of its own and listens on `channel`.
-    pub fn listen(&self, channel: &str) -> Result<Listening, DbError> {
-        Listening::start(Arc::clone(&self.connector), channel)
+    /// Opens a connection of its own and listens on `channel`, and on `heartbeat`, which nobody else uses.
+    pub fn listen(&self, channel: &str, heartbeat: &str) -> Result<Listening, DbError> {
+        Listening::start(Arc::clone(&self.connector), channel, heartbeat)
+    }
+
+    /// Sends an empty notification.
+    pub fn notify(&self, channel: &str) -> Result<(), DbError> {
+        self.run(WRITE_LIMIT, |work| work.query(sql::NOTIFY, &[(&channel, Type::TEXT)]).map(drop))
+            .map_err(Fault::into_error)
     }
 
     /// Ends statements that take too long, until it is stopped. Wants a thread of its own; without

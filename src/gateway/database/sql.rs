@@ -46,8 +46,8 @@ SELECT current_user::text,
     ),
     current_setting('server_version')";
 
-/// Whether this session listens on the channel `$1`.
-pub(super) const LISTENS: &str = "SELECT $1 IN (SELECT pg_listening_channels())";
+/// Sends an empty notification on the channel `$1`.
+pub(super) const NOTIFY: &str = "SELECT pg_notify($1, '')::text";
 
 /// Begins to listen.
 pub(super) fn listen(channel: &str) -> String {
