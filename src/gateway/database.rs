@@ -55,6 +55,12 @@ pub struct Inspection {
     pub id_unique: bool,
     /// PostgreSQL's version.
     pub version: String,
+    /// Whether it takes no writes: a standby, or told so.
+    pub read_only: bool,
+    /// Whether the server itself listens on another port than the one that we connect to.
+    pub through_another_port: bool,
+    /// The configured columns: key, name, and type as declared.
+    pub columns: Vec<(&'static str, String, String)>,
 }
 
 impl Database {
@@ -113,7 +119,7 @@ impl Database {
     /// Looks at the table, the values and the privileges.
     pub fn inspect(&self) -> Result<Inspection, DbError> {
         self.run(WRITE_LIMIT, |work| {
-            work.table()?;
+            let columns = work.table()?.columns.clone();
             let config = &self.config;
             let read: Vec<&str> = table::columns(config)
                 .into_iter()
@@ -135,14 +141,24 @@ impl Database {
                 ],
             )?;
             let row = rows.first().ok_or_else(|| DbError::Server("the server gave no answer".to_owned()))?;
-            to_inspection(row).map_err(|error| work.judge(&error))
+            let mut inspection = to_inspection(row).map_err(|error| work.judge(&error))?;
+            let port: Option<i32> = row.try_get(6).map_err(|error| work.judge(&error))?;
+            inspection.through_another_port = port.is_some_and(|port| !self.connector.has_port(port));
+            inspection.columns = columns;
+            Ok(inspection)
         })
         .map_err(Fault::into_error)
     }
 
-    /// Opens a connection of its own and listens on `channel`.
-    pub fn listen(&self, channel: &str) -> Result<Listening, DbError> {
-        Listening::start(Arc::clone(&self.connector), channel)
+    /// Opens a connection of its own and listens on `channel`, and on `heartbeat`, which nobody else uses.
+    pub fn listen(&self, channel: &str, heartbeat: &str) -> Result<Listening, DbError> {
+        Listening::start(Arc::clone(&self.connector), channel, heartbeat)
+    }
+
+    /// Sends an empty notification.
+    pub fn notify(&self, channel: &str) -> Result<(), DbError> {
+        self.run(WRITE_LIMIT, |work| work.query(sql::NOTIFY, &[(&channel, Type::TEXT)]).map(drop))
+            .map_err(Fault::into_error)
     }
 
     /// Ends statements that take too long, until it is stopped. Wants a thread of its own; without
@@ -154,6 +170,11 @@ impl Database {
     /// Which database this is, for messages; no secrets.
     pub fn place(&self) -> &str {
         self.connector.place()
+    }
+
+    /// Whether any of its hosts is another machine.
+    pub fn is_remote(&self) -> bool {
+        self.connector.is_remote()
     }
 
     /// Does `work` on a connection. What fails because the connection has died in the pool, or
@@ -292,5 +313,8 @@ fn to_inspection(row: &postgres::Row) -> Result<Inspection, postgres::Error> {
         unwritable: list(2)?,
         id_unique: row.try_get(3)?,
         version: row.try_get(4)?,
+        read_only: row.try_get(5)?,
+        through_another_port: false,
+        columns: Vec::new(),
     })
 }

@@ -1,19 +1,35 @@
-//! What `check` found, one line a thing, for people and as JSON (CONTRACT §1). Pure; who tried the
-//! things says what came of it.
+//! `kick-monitor check`: tries everything that the daemon needs, one line a thing (CONTRACT §1). What
+//! fails names what is at fault and ends with what helps.
+//!
+//! It changes nothing, neither in the table nor at Kick nor on the disk.
 
+mod database;
+mod kick;
+mod machine;
+mod push;
+
+use crate::clock::Clock;
 use crate::domain::text::escaped;
+use crate::process::configuration;
 use crate::process::exit::Code;
+use crate::process::paint::Paint;
+use crate::process::run::vet_database;
 use serde::Serialize;
-use std::fmt::Write;
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 /// What came of trying one thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// The thing: a stable word or two.
+    pub check: &'static str,
     /// How it went.
     pub verdict: Verdict,
-    /// What was tried, and for a failure what is wrong and what helps. No secret.
+    /// What was found, or what is wrong. No secret.
     pub text: String,
+    /// What helps: a command, or a line to write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 /// How it went.
@@ -22,90 +38,151 @@ pub enum Verdict {
     /// Well.
     #[serde(rename = "ok")]
     Ok,
+    /// Not as well as it could.
+    #[serde(rename = "warn")]
+    Warn,
     /// Badly.
     #[serde(rename = "FAIL")]
     Fail,
 }
 
-/// What `check --offline` prints about a configuration file, and its exit code. `problems` are
-/// lines `FILE:LINE: KEY: what is wrong`.
-pub fn offline(file: &Path, problems: &[String], json: bool) -> (String, Code) {
-    let fail = |text: &String| Finding { verdict: Verdict::Fail, text: text.clone() };
-    if problems.is_empty() {
-        let text = format!("{}: the configuration can be used", file.display());
-        (render(&[Finding { verdict: Verdict::Ok, text }], json), Code::Fine)
-    } else {
-        (render(&problems.iter().map(fail).collect::<Vec<_>>(), json), Code::Config)
+/// Tries everything, or with `offline` the configuration file alone, and prints what came of it.
+///
+/// # Errors
+/// When standard output cannot be written to.
+pub fn run(config: &Path, offline: bool, json: bool) -> anyhow::Result<Code> {
+    let mut report = Report::to_stdout(json);
+    let code = match configuration::load(config).and_then(|loaded| vet_database(config, loaded)) {
+        Err(problems) => {
+            problems.iter().for_each(|problem| report.fail(CONFIGURATION, problem.to_string(), None));
+            Code::Config
+        }
+        Ok(loaded) => {
+            report.ok(CONFIGURATION, format!("{}: the configuration can be used", config.display()));
+            if !offline {
+                let clock = Clock::start();
+                machine::check(&loaded, &mut report);
+                let known = database::check(&loaded, clock, &mut report);
+                kick::check(&loaded, &known, clock, &mut report);
+                push::check(&loaded, &known, clock, &mut report);
+            }
+            if report.failed { Code::Unavailable } else { Code::Fine }
+        }
+    };
+    report.end()?;
+    Ok(code)
+}
+
+/// What the file says speaks for itself.
+const CONFIGURATION: &str = "configuration";
+
+/// What was found in the table, for what is tried at Kick.
+#[derive(Debug, Default)]
+struct Known {
+    /// A name that Kick may know.
+    name: Option<crate::domain::Slug>,
+    /// One whose channel id the table does not give.
+    channelless: Option<crate::domain::Slug>,
+    /// A channel id.
+    channel: Option<crate::domain::ChannelId>,
+}
+
+/// The findings so far, printed as they come.
+struct Report {
+    out: Box<dyn Write>,
+    json: bool,
+    paint: Paint,
+    /// Somebody watches.
+    terminal: bool,
+    findings: Vec<Finding>,
+    failed: bool,
+    broken: io::Result<()>,
+}
+
+impl Report {
+    fn to_stdout(json: bool) -> Report {
+        let terminal = !json && io::stdout().is_terminal();
+        Report::new(Box::new(io::stdout()), json, Paint::for_stdout(), terminal)
+    }
+
+    fn new(out: Box<dyn Write>, json: bool, paint: Paint, terminal: bool) -> Report {
+        Report { out, json, paint, terminal, findings: Vec::new(), failed: false, broken: Ok(()) }
+    }
+
+    /// Shows what takes its time.
+    fn trying(&mut self, what: &str) {
+        if self.terminal {
+            self.write(&format!("\r\u{1b}[K...  {what}"));
+        }
+    }
+
+    fn ok(&mut self, check: &'static str, text: impl Into<String>) {
+        self.tell(Finding { check, verdict: Verdict::Ok, text: text.into(), remedy: None });
+    }
+
+    fn warn(&mut self, check: &'static str, text: impl Into<String>, remedy: &str) {
+        self.tell(Finding { check, verdict: Verdict::Warn, text: text.into(), remedy: Some(remedy.to_owned()) });
+    }
+
+    fn fail(&mut self, check: &'static str, text: impl Into<String>, remedy: Option<&str>) {
+        self.tell(Finding { check, verdict: Verdict::Fail, text: text.into(), remedy: remedy.map(str::to_owned) });
+    }
+
+    fn tell(&mut self, finding: Finding) {
+        self.failed |= finding.verdict == Verdict::Fail;
+        if !self.json {
+            let clear = if self.terminal { "\r\u{1b}[K" } else { "" };
+            let line = format!("{clear}{}\n", line(&finding, self.paint));
+            self.write(&line);
+        }
+        self.findings.push(finding);
+    }
+
+    fn write(&mut self, text: &str) {
+        if self.broken.is_ok() {
+            self.broken = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        }
+    }
+
+    /// A reader who has seen enough and hung up is no failure.
+    fn end(mut self) -> io::Result<()> {
+        if self.json {
+            let text = format!("{}\n", serde_json::json!({ "ok": !self.failed, "findings": self.findings }));
+            self.write(&text);
+        } else if self.terminal {
+            self.write("\r\u{1b}[K");
+        }
+        match self.broken {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
-/// The findings as lines `ok   …`, `FAIL …`, or as one JSON object.
-pub fn render(findings: &[Finding], json: bool) -> String {
-    if json {
-        let ok = findings.iter().all(|finding| finding.verdict != Verdict::Fail);
-        return format!("{}\n", serde_json::json!({ "ok": ok, "findings": findings }));
-    }
-    let mut text = String::new();
-    for finding in findings {
-        let word = match finding.verdict {
-            Verdict::Ok => "ok",
-            Verdict::Fail => "FAIL",
-        };
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{word:<4} {}", escaped(&finding.text));
-    }
-    text
+fn line(finding: &Finding, paint: Paint) -> String {
+    let word = match finding.verdict {
+        Verdict::Ok => paint.good("ok  "),
+        Verdict::Warn => paint.poor("warn"),
+        Verdict::Fail => paint.bad("FAIL"),
+    };
+    let what = if finding.check == CONFIGURATION { String::new() } else { format!("{}: ", finding.check) };
+    let remedy = finding.remedy.as_ref().map(|remedy| format!("; {}", escaped(remedy))).unwrap_or_default();
+    format!("{word} {what}{}{remedy}", escaped(&finding.text))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::offline;
-    use crate::process::exit::Code;
-    use expect_test::{Expect, expect};
-
-    fn check(problems: &[&str], json: bool, code: Code, expected: Expect) {
-        let problems: Vec<String> = problems.iter().map(|text| (*text).to_owned()).collect();
-        let (text, given) = offline("/etc/x.env".as_ref(), &problems, json);
-        expected.assert_eq(&text);
-        assert_eq!(given, code);
-    }
+    use super::{CONFIGURATION, Finding, Verdict, line};
+    use crate::process::paint::Paint;
 
     #[test]
-    fn a_file_is_fine_or_every_problem_is_a_line() {
-        check(
-            &[],
-            false,
-            Code::Fine,
-            expect![[r#"
-            ok   /etc/x.env: the configuration can be used
-        "#]],
-        );
-        check(
-            &[],
-            true,
-            Code::Fine,
-            expect![[r#"
-            {"findings":[{"text":"/etc/x.env: the configuration can be used","verdict":"ok"}],"ok":true}
-        "#]],
-        );
-        let problems =
-            ["/etc/x.env:3: SWEEP_SCS: unknown key; did you mean SWEEP_SECS?", "/etc/x.env: A: \"\u{1b}[2J\n"];
-        check(
-            &problems,
-            false,
-            Code::Config,
-            expect![[r#"
-            FAIL /etc/x.env:3: SWEEP_SCS: unknown key; did you mean SWEEP_SECS?
-            FAIL /etc/x.env: A: "\u001b[2J\n
-        "#]],
-        );
-        check(
-            &problems,
-            true,
-            Code::Config,
-            expect![[r#"
-            {"findings":[{"text":"/etc/x.env:3: SWEEP_SCS: unknown key; did you mean SWEEP_SECS?","verdict":"FAIL"},{"text":"/etc/x.env: A: \"\u001b[2J\n","verdict":"FAIL"}],"ok":false}
-        "#]],
-        );
+    fn a_finding_is_one_line_whatever_it_quotes() {
+        let text = "/etc/x.env: A: \"\u{1b}[2J\n".to_owned();
+        let finding = Finding { check: CONFIGURATION, verdict: Verdict::Fail, text, remedy: None };
+        assert_eq!(line(&finding, Paint(false)), "FAIL /etc/x.env: A: \"\\u001b[2J\\n");
+        let (text, remedy) = ("refused".to_owned(), Some("correct A".to_owned()));
+        let finding = Finding { check: "token", verdict: Verdict::Warn, text, remedy };
+        assert_eq!(line(&finding, Paint(false)), "warn token: refused; correct A");
+        assert_eq!(line(&finding, Paint(true)), "\u{1b}[33mwarn\u{1b}[0m token: refused; correct A");
     }
 }

@@ -19,7 +19,8 @@ use std::time::Duration;
 use syslog::{Facility, Formatter3164, LoggerBackend};
 
 /// Where every syslog service on Linux listens.
-const DEV_LOG: &str = "/dev/log";
+/// Where syslog takes lines.
+pub const DEV_LOG: &str = "/dev/log";
 
 /// The longest that one line may wait for a syslog that does not read. Then standard error has it,
 /// and all that follow until [`AGAIN_AFTER`].

@@ -56,13 +56,7 @@ fn execute(command: Command) -> anyhow::Result<Code> {
         Command::Help(text) => print(text),
         Command::Version => print(concat!("kick-monitor ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::Run { foreground, config, pid_file } => run::run(&config, foreground, pid_file.as_deref()),
-        Command::Check { config, offline: true, json } => {
-            let problems: Vec<String> =
-                configuration::load(&config).err().into_iter().flatten().map(|problem| problem.to_string()).collect();
-            let (text, code) = check::offline(&config, &problems, json);
-            print(&text).map(|_| code)
-        }
-        Command::Check { .. } => anyhow::bail!("this version can check the configuration file alone: add --offline"),
+        Command::Check { config, offline, json } => check::run(&config, offline, json),
         Command::Status { config, format, streamer } => status::command::run(&config, format, streamer.as_deref()),
         Command::Schema => print(include_str!("schema.sql")),
     }

@@ -264,7 +264,7 @@ fn place(problem: &Problem) -> String {
 }
 
 /// What only using the settings of the database finds.
-fn vet_database(path: &Path, config: Config) -> Result<Config, Vec<Problem>> {
+pub(super) fn vet_database(path: &Path, config: Config) -> Result<Config, Vec<Problem>> {
     match Database::vet(&config.database) {
         Ok(()) => Ok(config),
         Err(error) => Err(vec![database_problem(path, &error.to_string())]),

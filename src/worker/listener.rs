@@ -17,11 +17,11 @@ const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MOST: Duration = Duration::from_secs(5);
 /// The driver cannot be woken, so this is how long a stop may take to be seen.
 const TURN: Duration = Duration::from_secs(1);
-/// How often the connection is probed: one that died says nothing.
-const PROBE: Duration = Duration::from_secs(10);
-/// The first probe comes sooner: a pooler may have forgotten us at once.
-const FIRST_PROBE: Duration = Duration::from_secs(1);
-/// A turn with a connection attempt or a probe in it.
+/// How often the connection shows that it is heard: one that died says nothing.
+const BEAT: Duration = Duration::from_secs(10);
+/// How long a heartbeat may take.
+const ANSWER: Duration = Duration::from_secs(5);
+/// A turn with a connection attempt or a heartbeat in it.
 const LONG_TURN: Duration = Duration::from_secs(60);
 
 /// The listener and its ends of the channels.
@@ -35,9 +35,9 @@ pub struct Listener {
     pub database: Arc<Database>,
     /// To the core; full means wait.
     pub inputs: Sender<Input>,
-    /// For the time of the next probe.
+    /// For the time of the next heartbeat.
     pub clock: Clock,
-    /// For the jitter of pauses.
+    /// For the jitter of pauses, and the name of the heartbeat.
     pub rng: fastrand::Rng,
 }
 
@@ -60,26 +60,36 @@ impl Listener {
     }
 
     /// One connection's life; an end without an error means to stop.
-    fn listen(&self, pulse: &Pulse, stop: &Stop, backoff: &mut Backoff) -> Result<(), DbError> {
+    fn listen(&mut self, pulse: &Pulse, stop: &Stop, backoff: &mut Backoff) -> Result<(), DbError> {
         pulse.promise(LONG_TURN);
-        let mut listening = self.database.listen(&self.channel)?;
+        let heartbeat = format!("kick_monitor_alive_{:016x}", self.rng.u64(..));
+        let mut listening = self.database.listen(&self.channel, &heartbeat)?;
         // What was notified while nobody listened is in the table by now.
         let mut nudge = true;
-        let mut probe = self.clock.steady() + FIRST_PROBE;
+        let mut beat = self.clock.steady();
+        let mut answer = None;
         let mut proven = false;
         while !stop.is_stopped() {
             if nudge && self.nudge.try_send(()) == Err(TrySendError::Disconnected(())) {
                 break;
             }
             pulse.promise(LONG_TURN);
+            if self.clock.until(beat).is_zero() {
+                listening.beat(&self.database)?;
+                beat = self.clock.steady() + BEAT;
+                answer = Some(self.clock.steady() + ANSWER);
+            }
             nudge = listening.wait(TURN)?;
-            if self.clock.until(probe).is_zero() {
-                listening.probe()?;
-                if !std::mem::replace(&mut proven, true) && !self.tell(None) {
-                    break;
+            match answer {
+                Some(_) if listening.is_alive() => {
+                    answer = None;
+                    backoff.reset();
+                    if !std::mem::replace(&mut proven, true) && !self.tell(None) {
+                        break;
+                    }
                 }
-                backoff.reset();
-                probe = self.clock.steady() + PROBE;
+                Some(due) if self.clock.until(due).is_zero() => return Err(listening.silence()),
+                _ => {}
             }
         }
         Ok(())

@@ -35,6 +35,8 @@ mod tables;
 mod process;
 // A new configuration takes effect, and a broken one does not.
 mod reload;
+// Everything that the daemon needs is tried, and what fails is named.
+mod check;
 // What is wrong with a configuration is said, all of it.
 mod configuration;
 // The printed table, role and trigger do what they promise.

@@ -12,6 +12,7 @@ use postgres_native_tls::MakeTlsConnector;
 use r2d2::ManageConnection;
 use r2d2_postgres::PostgresConnectionManager;
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub(super) struct Connector {
     place: String,
     /// As whom, if the URL says so.
     user: Option<String>,
+    ports: Vec<u16>,
+    remote: bool,
 }
 
 impl Connector {
@@ -56,7 +59,9 @@ impl Connector {
             .iter()
             .map(|mode| PostgresConnectionManager::new(base.clone().ssl_mode(*mode).clone(), tls.clone()))
             .collect();
-        Ok(Connector { ways, tls, place: place(&base), user: base.get_user().map(str::to_owned) })
+        let user = base.get_user().map(str::to_owned);
+        let ports = if base.get_ports().is_empty() { vec![5432] } else { base.get_ports().to_vec() };
+        Ok(Connector { ways, tls, place: place(&base), user, ports, remote: is_remote(&base) })
     }
 
     /// One connection, outside of any pool.
@@ -91,10 +96,26 @@ impl Connector {
         &self.place
     }
 
+    /// Whether any of the ports that we connect to is this one.
+    pub(super) fn has_port(&self, port: i32) -> bool {
+        self.ports.iter().any(|own| i32::from(*own) == port)
+    }
+
+    /// Whether any host is another machine.
+    pub(super) fn is_remote(&self) -> bool {
+        self.remote
+    }
+
     /// As whom, for messages.
     pub(super) fn user(&self) -> &str {
         self.user.as_deref().unwrap_or("the daemon's role")
     }
+}
+
+fn is_remote(config: &Config) -> bool {
+    let local = |name: &str| name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let by_name = config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if !local(name)));
+    by_name || config.get_hostaddrs().iter().any(|ip| !ip.is_loopback())
 }
 
 fn set_limits(config: &mut Config) {

@@ -31,7 +31,8 @@ LEFT JOIN LATERAL (
 
 /// What is worth knowing before the first write: `$1` the table, `$2` the columns that are read,
 /// `$3` those that are written, `$4` the id column. Gives the role, the columns that may not be
-/// read, those that may not be written, whether the id is unique, and the server's version.
+/// read, those that may not be written, whether the id is unique, the server's version, whether it is
+/// read-only, and its own port.
 pub(super) const INSPECT: &str = "\
 SELECT current_user::text,
     (SELECT array_agg(c.name) FROM unnest($2::text[]) AS c(name)
@@ -44,10 +45,12 @@ SELECT current_user::text,
         WHERE i.indrelid = to_regclass($1)::oid AND i.indisunique AND i.indnkeyatts = 1
             AND i.indpred IS NULL AND a.attname = $4
     ),
-    current_setting('server_version')";
+    current_setting('server_version'),
+    pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
+    inet_server_port()";
 
-/// Whether this session listens on the channel `$1`.
-pub(super) const LISTENS: &str = "SELECT $1 IN (SELECT pg_listening_channels())";
+/// Sends an empty notification on the channel `$1`.
+pub(super) const NOTIFY: &str = "SELECT pg_notify($1, '')::text";
 
 /// Begins to listen.
 pub(super) fn listen(channel: &str) -> String {

@@ -15,6 +15,8 @@ pub(super) struct Table {
     pub(super) roster: String,
     pub(super) write: String,
     pub(super) unwritten: String,
+    /// The configured columns: key, name, and type as declared.
+    pub(super) columns: Vec<(&'static str, String, String)>,
 }
 
 impl Table {
@@ -47,8 +49,10 @@ impl Table {
             let same = found.iter().find(|(name, _)| name == column);
             same.and_then(|(_, types)| types.clone()).ok_or_else(|| missing_column(config, key, column))
         };
+        let mut columns = Vec::with_capacity(names.len());
         for (key, column) in &names {
-            types(key, column)?;
+            let (_, exact) = types(key, column)?;
+            columns.push((*key, (*column).to_owned(), exact));
         }
         let (id_type, _) = types("DB_ID_COLUMN", &config.id_column)?;
         let (status_type, exact) = types("DB_STATUS_COLUMN", &config.status_column)?;
@@ -57,6 +61,7 @@ impl Table {
             roster: sql::roster(config, &status_type),
             write: sql::write(config, &id_type, &status_type),
             unwritten: sql::unwritten(config, &id_type, &status_type),
+            columns,
         })
     }
 }

@@ -12,6 +12,7 @@ mod prometheus;
 mod screen;
 mod scribe;
 
+pub(super) use screen::span;
 pub use scribe::Scribe;
 
 use crate::domain::report::Report;

@@ -181,7 +181,7 @@ fn since(then: Timestamp, now: Timestamp) -> Duration {
 }
 
 /// A span in its two largest units.
-pub(super) fn span(span: Duration) -> String {
+pub(in crate::process) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match () {

@@ -1,0 +1,113 @@
+//! What the daemon needs of Kick over HTTP: a token, the API, and the website for ids.
+
+use super::{Known, Report};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::Slug;
+use crate::domain::ask::{FailureKind, Query};
+use crate::domain::secret::Secret;
+use crate::gateway::kick::{Asked, Kick, REQUEST_LIMIT, TokenError};
+use crate::process::status::span;
+
+/// Who surely is at Kick.
+const SOMEBODY: &str = "xqc";
+/// A machine's clock that is off by more gives times that puzzle whoever reads them, in seconds.
+const SKEW_MAX: i64 = 5;
+
+pub(super) fn check(config: &Config, known: &Known, clock: Clock, report: &mut Report) {
+    let kick = Kick::new(&config.kick, REQUEST_LIMIT);
+    report.trying("asking for a token");
+    let oauth = &config.kick.oauth_url.text;
+    let token = match kick.token() {
+        Ok(token) => {
+            report.ok("token", format!("{oauth} gave one for {}", span(token.expires_in)));
+            Some(token.secret)
+        }
+        Err(TokenError::Refused { word, .. }) => {
+            let remedy =
+                "correct KICK_CLIENT_ID and KICK_CLIENT_SECRET: the developer tab of your Kick account has them";
+            report.fail("token", format!("{oauth} refuses the credentials: {word}"), Some(remedy));
+            None
+        }
+        Err(TokenError::Unavailable { reason, .. }) => {
+            report.fail("token", format!("{oauth}: {reason}"), Some(remedy_for(&reason, "KICK_OAUTH_URL")));
+            None
+        }
+    };
+    api(config, &kick, token.as_ref(), known, clock, report);
+    website(config, &kick, known, report);
+}
+
+fn api(config: &Config, kick: &Kick, token: Option<&Secret>, known: &Known, clock: Clock, report: &mut Report) {
+    report.trying("asking the API");
+    let Some(name) = known.name.clone().or_else(|| Slug::from_username(SOMEBODY).ok()) else { return };
+    let before = clock.now();
+    let Asked { server_date, result } = kick.ask(token, &Query::ChannelsBySlug(vec![name.clone()]));
+    let url = &config.kick.api_url.text;
+    match result {
+        Ok(seen) if seen.is_empty() => report.ok("API", format!("{url} answers, and does not know {name}")),
+        Ok(_) => report.ok("API", format!("{url} answers, and knows {name}")),
+        Err(failure) if failure.kind == FailureKind::Unauthorized && token.is_none() => {
+            report.ok("API", format!("{url} answers, and wants a token"));
+        }
+        Err(failure) => {
+            let status = failure.status.map(|status| format!("status {status}, ")).unwrap_or_default();
+            report.fail(
+                "API",
+                format!("{url}: {status}{}", failure.text),
+                Some(remedy_for(&failure.text, "KICK_API_URL")),
+            );
+        }
+    }
+    let Some(theirs) = server_date else { return };
+    let took = clock.steady().since(before.steady) / 2;
+    // The header is cut to whole seconds.
+    let ours = before.wall.as_millisecond() + i64::try_from(took.as_millis()).unwrap_or_default() - 500;
+    let skew = (ours - theirs.as_millisecond()) / 1000;
+    if skew.abs() <= SKEW_MAX {
+        return report.ok("clock", "agrees with Kick's");
+    }
+    let how = if skew > 0 { "ahead of" } else { "behind" };
+    let text =
+        format!("this machine's clock is {} s {how} Kick's; times in the table and the log are wrong", skew.abs());
+    report.warn("clock", text, "run: timedatectl set-ntp true");
+}
+
+/// The website is asked for ids alone, and only where the table does not have them.
+fn website(config: &Config, kick: &Kick, known: &Known, report: &mut Report) {
+    let Some(name) = known.channelless.clone() else { return };
+    report.trying("looking up a channel id");
+    let url = &config.kick.web_url.text;
+    match kick.ask(None, &Query::Website(name.clone())).result {
+        Ok(_) => report.ok("website", format!("{url} gives channel ids")),
+        Err(failure) if failure.kind == FailureKind::NotFound => {
+            report.warn("website", format!("{url} does not know {name}"), "correct the username in the table");
+        }
+        Err(failure) => report.warn(
+            "website",
+            format!(
+                "{url} gives no channel ids ({}); streamers without one are followed by push once they are live",
+                failure.text
+            ),
+            "put the channel ids into the table and name their column in DB_CHANNEL_ID_COLUMN",
+        ),
+    }
+}
+
+/// What helps, by the words of the gateway.
+fn remedy_for(reason: &str, key: &str) -> &'static str {
+    match () {
+        () if reason.contains("name is not known") || reason.contains("looking up the name") => {
+            "look at /etc/resolv.conf and at the host in the URL"
+        }
+        () if reason.contains("TLS") => {
+            "name the authority to trust in TLS_CA_FILE, or look for a proxy that breaks TLS open"
+        }
+        () if reason.contains("firewall") || reason.contains("HTML") => {
+            "a firewall blocks this address: use another one"
+        }
+        () if reason.contains("connect") => "open the firewall for the way out to this host and port",
+        () if key == "KICK_OAUTH_URL" => "correct KICK_OAUTH_URL, or try again later",
+        () => "correct KICK_API_URL, or try again later",
+    }
+}

@@ -1,0 +1,179 @@
+//! `kick-monitor check` online: a good set-up is all `ok`, and each of fifteen wrong ones is named, with
+//! what helps and the right exit code.
+
+use super::scratch::{Ended, Scratch, finish, with_config};
+use super::stage::Stage;
+use kick_sim::{Certificate, Kick};
+use serde_json::Value;
+
+/// A set-up that is right, but for what a test changes.
+struct SetUp {
+    stage: Stage,
+    scratch: Scratch,
+}
+
+impl SetUp {
+    fn new() -> SetUp {
+        SetUp { stage: Stage::with(&["ana", "ben"]), scratch: Scratch::new() }
+    }
+
+    fn text(&self, changes: &[(&str, &str)]) -> String {
+        let path = |name: &str| self.scratch.path(name).display().to_string();
+        let mut settings = self.stage.kick.settings();
+        settings.extend([
+            ("DATABASE_URL", self.stage.database.url()),
+            ("STATE_DIR", path("state")),
+            ("RUN_DIR", path("run")),
+            ("LOG_TARGET", "stderr".to_owned()),
+        ]);
+        let kept = settings.iter().filter(|(key, _)| changes.iter().all(|(changed, _)| changed != key));
+        let all = kept.map(|(key, value)| (*key, value.as_str())).chain(changes.iter().copied());
+        all.map(|(key, value)| format!("{key}='{value}'\n")).collect()
+    }
+
+    fn check(&self, changes: &[(&str, &str)], options: &[&str]) -> Ended {
+        finish(&mut with_config("check", &self.scratch.config(self.text(changes)), options))
+    }
+
+    /// It fails with 69, and a line says so with all of these words.
+    #[track_caller]
+    fn fails(&self, changes: &[(&str, &str)], words: &[&str]) {
+        let ended = self.check(changes, &[]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(69), ""), "{}", ended.stdout);
+        let named = |line: &str| line.starts_with("FAIL ") && words.iter().all(|word| line.contains(word));
+        assert!(ended.stdout.lines().any(named), "{words:?} are not named in\n{}", ended.stdout);
+        assert!(!ended.stdout.contains(self.stage.kick.client_secret()), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_good_set_up_is_all_ok() {
+    let set_up = SetUp::new();
+    let ended = set_up.check(&[("ROSTER_NOTIFY_CHANNEL", "kick_roster")], &[]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{}", ended.stdout);
+    assert!(ended.stdout.lines().all(|line| line.starts_with("ok   ")), "{}", ended.stdout);
+    for thing in [
+        "STATE_DIR",
+        "RUN_DIR",
+        "syslog",
+        "database login",
+        "table",
+        "columns",
+        "values",
+        "privileges",
+        "notifications",
+        "roster",
+        "token",
+        "API",
+        "clock",
+        "website",
+        "push name",
+        "push TCP",
+        "push websocket",
+        "push greeting",
+        "push subscription",
+    ] {
+        assert!(ended.stdout.contains(&format!("ok   {thing}: ")), "{thing} is not in\n{}", ended.stdout);
+    }
+    assert!(!ended.stdout.contains('\u{1b}'), "no colours but on a terminal");
+    let ended = set_up.check(&[], &["--json"]);
+    let said: Value = serde_json::from_str(&ended.stdout).expect("it is JSON");
+    assert_eq!((ended.code, &said["ok"]), (Some(0), &Value::Bool(true)));
+    assert!(said["findings"].as_array().is_some_and(|findings| findings.len() > 15), "{said}");
+    assert!(set_up.stage.status("ana").is_none() && !set_up.scratch.path("state").exists(), "it changes nothing");
+}
+
+#[test]
+fn a_database_that_cannot_be_used_is_named() {
+    let set_up = SetUp::new();
+    let database = &set_up.stage.database;
+    set_up.fails(
+        &[("DATABASE_URL", &database.url_as("postgres", "wrong"))],
+        &["database login", "28P01", "DATABASE_URL"],
+    );
+    let url = database.url();
+    let (before, behind) = url.split_once("127.0.0.1").expect("a host");
+    let elsewhere = format!("{before}no-such-host.invalid{behind}");
+    set_up.fails(&[("DATABASE_URL", &elsewhere)], &["database login", "no-such-host.invalid", "DATABASE_URL"]);
+    let nobody = format!("{before}127.0.0.1:1/x");
+    set_up.fails(&[("DATABASE_URL", &nobody)], &["database login", "127.0.0.1:1", "refused"]);
+    let nowhere = url.replace(database.name(), "nowhere");
+    set_up.fails(&[("DATABASE_URL", &nowhere)], &["database login", "3D000", "nowhere"]);
+    set_up.fails(&[("DB_TABLE", "nobodies")], &["table", "nobodies", "DB_TABLE", "kick-monitor schema"]);
+    set_up.fails(&[("DB_STATUS_COLUMN", "state")], &["columns", "\"state\"", "DB_STATUS_COLUMN"]);
+}
+
+#[test]
+fn a_value_that_does_not_fit_and_a_privilege_that_is_missing_are_named() {
+    let set_up = SetUp::new();
+    let database = &set_up.stage.database;
+    database.execute(
+        "CREATE TYPE state AS ENUM ('Online', 'Offline');
+         ALTER TABLE streamers ALTER COLUMN status TYPE state USING status::state",
+    );
+    set_up.fails(&[("DB_ONLINE_VALUE", "Live")], &["values", "\"Live\"", "DB_ONLINE_VALUE"]);
+    let role = format!("reader_{}", database.name());
+    database.execute(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'p'; GRANT SELECT (id, username, status) ON streamers TO {role}"
+    ));
+    let grant = format!("run: GRANT UPDATE (\"status\") ON \"streamers\" TO \"{role}\"");
+    set_up.fails(&[("DATABASE_URL", &database.url_as(&role, "p"))], &["privileges", "no UPDATE", &grant]);
+}
+
+#[test]
+fn a_kick_that_cannot_be_used_is_named() {
+    let set_up = SetUp::new();
+    set_up.fails(&[("KICK_CLIENT_SECRET", "wrong")], &["token", "refuses", "KICK_CLIENT_SECRET"]);
+    set_up.fails(&[("PUSHER_APP_KEY", "wrong")], &["push greeting", "4001", "PUSHER_APP_KEY"]);
+    let nobody = "http://127.0.0.1:1/public/v1";
+    set_up.fails(&[("KICK_API_URL", nobody)], &["API", nobody, "firewall"]);
+    set_up.fails(&[("PUSHER_URL", "ws://127.0.0.1:1")], &["push TCP", "port 1", "firewall"]);
+    set_up.fails(&[("PUSHER_URL", "wss://no-such-host.invalid")], &["push name", "no-such-host.invalid"]);
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_named() {
+    let mut set_up = SetUp::new();
+    set_up.stage.kick = Kick::builder().tls(Certificate::Right).start().expect("a Kick with TLS");
+    set_up.fails(&[], &["push TLS", "TLS_CA_FILE"]);
+    set_up.fails(&[], &["token", "TLS", "TLS_CA_FILE"]);
+    let authority = set_up.scratch.file("ca.pem", set_up.stage.kick.ca_pem().expect("it has one"), 0o644);
+    let ended = set_up.check(&[("TLS_CA_FILE", &authority.display().to_string())], &[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    assert!(ended.stdout.contains("ok   push TLS: "), "{}", ended.stdout);
+}
+
+#[test]
+fn a_directory_a_mode_and_a_key_are_named() {
+    let set_up = SetUp::new();
+    set_up.fails(&[("STATE_DIR", "/dev/null/state")], &["STATE_DIR", "/dev/null"]);
+    set_up.fails(&[("METRICS_FILE", "/dev/null/kick.prom")], &["METRICS_FILE", "/dev/null"]);
+
+    let open = set_up.scratch.file("open", set_up.text(&[]), 0o644);
+    let ended = finish(&mut with_config("check", &open, &[]));
+    assert_eq!(ended.code, Some(78));
+    assert!(ended.stdout.contains("run: chmod 0640 "), "{}", ended.stdout);
+
+    let ended = set_up.check(&[("SWEEP_SCS", "7")], &[]);
+    assert_eq!(ended.code, Some(78));
+    assert!(ended.stdout.contains("SWEEP_SCS") && ended.stdout.contains("SWEEP_SECS"), "{}", ended.stdout);
+    assert_eq!(ended.stdout.lines().count(), 1, "the rest is not tried: {}", ended.stdout);
+}
+
+#[test]
+fn what_works_but_not_as_well_as_it_could_is_a_warning() {
+    let set_up = SetUp::new();
+    set_up.stage.insert("a+b", None);
+    set_up.stage.kick.set_clock_offset(jiff_hours(-2));
+    set_up.stage.database.execute("ALTER TABLE streamers DROP CONSTRAINT streamers_pkey");
+    let ended = set_up.check(&[], &[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    for words in [["usernames", "\"a+b\""], ["clock", "ahead of Kick's"], ["id", "CREATE UNIQUE INDEX"]] {
+        let named = |line: &str| line.starts_with("warn ") && words.iter().all(|word| line.contains(word));
+        assert!(ended.stdout.lines().any(named), "{words:?} are not named in\n{}", ended.stdout);
+    }
+}
+
+fn jiff_hours(hours: i64) -> jiff::SignedDuration {
+    jiff::SignedDuration::from_hours(hours)
+}
