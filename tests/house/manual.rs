@@ -84,16 +84,16 @@ fn events() -> BTreeMap<String, BTreeSet<&'static str>> {
     let declared = source.split_once("pub enum Event {").map(|(_, rest)| rest).unwrap_or_default();
     let mut events = BTreeMap::new();
     for variant in declared.split_inclusive('}') {
-        let lines = variant.lines().map(str::trim).filter(|line| !line.starts_with("//"));
-        let text: Vec<&str> = lines.collect();
-        let text: &'static str = text.join(" ").leak();
-        let Some((name, fields)) = text.trim().trim_start_matches(',').trim_end_matches('}').split_once('{') else {
-            continue;
-        };
+        let lines: Vec<&str> = variant.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
+        let text: &'static str = lines.join(" ").leak();
+        let Some((names, fields)) = text.trim_end_matches('}').split_once('{') else { continue };
         let keys = fields.split(',').filter_map(|field| Some(field.split_once(':')?.0.trim()));
         // The one field that is not called as its key: a Duration cannot have the unit in its name.
-        let keys = keys.map(|key| if key == "lag" { "lag_ms" } else { key });
-        events.insert(snake(name.trim()), keys.collect());
+        let keys: BTreeSet<&str> = keys.map(|key| if key == "lag" { "lag_ms" } else { key }).collect();
+        // Those before the last one have no fields.
+        let mut names = names.split(',').map(str::trim).filter(|name| !name.is_empty()).rev();
+        events.extend(names.next().map(|name| (snake(name), keys)));
+        events.extend(names.map(|name| (snake(name), BTreeSet::new())));
     }
     events
 }
