@@ -349,7 +349,7 @@ pub(super) fn database(config: &Config, clock: Clock) -> Result<Database, DbErro
 }
 
 /// What the choice of a transport is to know of the configuration.
-fn terms(push: &PushConfig) -> Terms {
+pub(super) fn terms(push: &PushConfig) -> Terms {
     let WebUrl { tls, host, port, path, .. } = push.pusher_url.clone();
     Terms {
         only: push.only,

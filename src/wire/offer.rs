@@ -1,6 +1,7 @@
 //! Kick's answer to "which transport?" (KICK.md §1.3), and what of it may be used (CONTRACT §2). It
 //! never chooses, and never asks.
 
+use crate::domain::push::Transport;
 use http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +22,16 @@ pub enum Offer {
         /// The whole URL, to be looked at with [`acceptable`] before it is used.
         url: String,
     },
+}
+
+impl Offer {
+    /// What is offered.
+    pub fn transport(&self) -> Transport {
+        match self {
+            Offer::Pusher { .. } => Transport::Pusher,
+            Offer::Centrifugo { .. } => Transport::Centrifugo,
+        }
+    }
 }
 
 /// Where a websocket goes.

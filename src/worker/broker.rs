@@ -12,7 +12,7 @@ use crate::domain::ask::{Failure, FailureKind};
 use crate::domain::event::Event;
 use crate::domain::push::LinkId;
 use crate::domain::secret::Secret;
-use crate::gateway::kick::Realtime;
+use crate::gateway::kick::{Realtime, new_client};
 use crate::gateway::state::Keep;
 use crate::monitor::io::Input;
 use crate::repeats::Repeats;
@@ -72,7 +72,7 @@ struct Gone;
 impl Broker {
     /// Answers links until the stop.
     pub fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
-        let (client, token_due) = (uuid(&mut self.rng), self.clock.steady());
+        let (client, token_due) = (new_client(&mut self.rng), self.clock.steady());
         let mut thread = Thread {
             broker: self,
             pulse,
@@ -129,7 +129,7 @@ impl Thread<'_> {
                 self.wanting.remove(&link);
                 self.broker.choice.ended(now, link, kind, greeted);
                 if kind == EndKind::Refused {
-                    self.client = uuid(&mut self.broker.rng);
+                    self.client = new_client(&mut self.broker.rng);
                     self.token = None;
                     if self.broker.choice.tries(link) {
                         self.tell(Input::TrialFailed)?;
@@ -261,13 +261,6 @@ impl Thread<'_> {
     fn tell(&self, input: Input) -> Result<(), Gone> {
         self.broker.inputs.send(input).map_err(|_| Gone)
     }
-}
-
-/// A random UUID, version 4.
-fn uuid(rng: &mut fastrand::Rng) -> String {
-    let bits = rng.u128(..) & !(0xf << 76) & !(0b11 << 62) | 4 << 76 | 0b10 << 62;
-    let hex = format!("{bits:032x}");
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 #[cfg(test)]

@@ -27,9 +27,8 @@ use crate::monitor::io::Input;
 use crate::repeats::Repeats;
 use crate::stop::Stop;
 use crate::wire::choice::Way;
-use crate::wire::offer::Place;
 use crate::wire::reconnect::Reconnect;
-use crate::wire::{Act, End, EndKind, Session, SessionInput, Speak, origin};
+use crate::wire::{Act, End, EndKind, Session, SessionInput, Speak};
 use anyhow::Context;
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, bounded};
 use std::collections::BTreeSet;
@@ -191,7 +190,7 @@ impl Thread<'_> {
     fn attempt(&mut self, way: &Way) -> Result<(End, bool), Leave> {
         self.take_orders()?;
         self.pulse.promise(CONNECTING_PULSE);
-        let address = address(way);
+        let address = Address::from(way);
         let (tls_ca, wake) = (self.link.tls_ca.clone(), self.link.orders.wake.clone());
         let effort = Effort {
             clock: self.link.clock,
@@ -361,10 +360,4 @@ impl Thread<'_> {
         }
         Event::RealtimeDisconnected { transport, connection: self.link.id, code, reason, retry_in }.say();
     }
-}
-
-/// Where a way leads, as the socket wants to know it.
-fn address(way: &Way) -> Address {
-    let Place { tls, host, port, path_and_query } = way.place.clone();
-    Address { tls, host, port, path_and_query, origin: origin(way.transport) }
 }

@@ -77,6 +77,13 @@ impl Realtime {
     }
 }
 
+/// A new name to ask under: a random UUID, version 4.
+pub fn new_client(rng: &mut fastrand::Rng) -> String {
+    let bits = rng.u128(..) & !(0xf << 76) & !(0b11 << 62) | 4 << 76 | 0b10 << 62;
+    let hex = format!("{bits:032x}");
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
 /// The token in an answer; one that is not clean text is none.
 fn token_in(body: &[u8]) -> Option<Secret> {
     let answer: Value = serde_json::from_slice(body).ok()?;

@@ -1,6 +1,7 @@
 //! The broker as a small server plays it: what is asked, every answer that KICK.md §1.3 and §1.4 know,
 //! and every failure.
 
+use super::new_client;
 use crate::domain::ask::FailureKind;
 use crate::domain::push::Transport;
 use crate::gateway::kick::tests::broker;
@@ -91,4 +92,16 @@ fn a_broker_that_is_silent_costs_seconds_and_not_more() {
     assert_eq!(failure.kind, FailureKind::Network);
     // A third more than its limit, for a busy machine.
     assert!(clock.steady().0 < super::LIMIT * 4 / 3 + Duration::from_secs(2), "{:?}", clock.steady());
+}
+
+#[test]
+fn the_id_of_a_client_is_a_uuid() {
+    let mut rng = fastrand::Rng::with_seed(1);
+    let (one, other) = (new_client(&mut rng), new_client(&mut rng));
+    assert_ne!(one, other);
+    for text in [one, other] {
+        let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12], "{text}");
+        assert!(text[14..].starts_with('4') && "89ab".contains(&text[19..20]), "{text}");
+    }
 }
