@@ -94,6 +94,22 @@ impl Profile {
         }
     }
 
+    /// A day on which nothing goes wrong by itself.
+    pub(super) fn good(agenda: &mut Agenda) -> Profile {
+        let mut profile = Profile::draw(agenda);
+        profile.calm();
+        let settings = Settings {
+            sweep: Duration::from_secs(60),
+            hold: Duration::from_secs(90),
+            batch: 25,
+            requests_per_minute: 60,
+            heartbeat: None,
+            streamers_per_link: 100,
+        };
+        let lag = Duration::from_secs(5);
+        Profile { streamers: 12, lag, bans: false, wrong_hints: false, listless: false, settings, ..profile }
+    }
+
     /// The same world on a good day: what the rows must come right in.
     pub(super) fn calm(&mut self) {
         *self = Profile {
