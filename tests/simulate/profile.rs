@@ -140,8 +140,8 @@ impl Profile {
     /// with push, also a hold, and up to ten minutes where late push and a restart meet (RULES R7).
     /// Where many rows share a small budget, the sweep takes its time (RULES R22).
     pub(super) fn bound(&self, rows: usize) -> Duration {
-        // A blank answer can make a name unknown, which is asked about again after ten minutes.
-        let looks = match (self.blanks > 0.0, self.lies + self.omits > 0.0) {
+        // A blank answer, or a ban, can make a name unknown, which is asked about again after ten minutes.
+        let looks = match (self.blanks > 0.0 || self.bans, self.lies + self.omits > 0.0) {
             (true, _) => 1_500,
             (false, true) => 300,
             (false, false) => 45,
