@@ -103,6 +103,8 @@ pub enum Event {
     WriteRefused { username: String, id: RowId, reason: String },
     /// The file of learned ids cannot be read or written.
     StateFile { file: String, reason: String },
+    /// A status file cannot be written.
+    StatusFile { file: String, reason: String },
     /// A thread ended where it should not have, and was begun anew.
     ThreadRestarted { thread: String, reason: String },
     /// The process ends because a part of it cannot be kept alive.

@@ -5,7 +5,9 @@
 pub mod ask;
 pub mod event;
 pub mod id;
+pub mod problem;
 pub mod push;
+pub mod report;
 pub mod row;
 pub mod secret;
 pub mod slug;

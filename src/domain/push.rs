@@ -73,6 +73,8 @@ pub enum LinkEvent {
     Started,
     /// The server greeted us, over this transport; subscriptions go out.
     Connected(Transport),
+    /// The server refuses our parameters, and why: needs an operator, or Kick.
+    Refused(String),
     /// Every push channel of this streamer's is acknowledged.
     Subscribed(ChannelId),
     /// The server refused a subscription, or did not answer; it will be tried again by itself.

@@ -37,6 +37,22 @@ pub struct Now {
     pub wall: Timestamp,
 }
 
+impl Now {
+    /// The wall time of a steady time, to the millisecond, as our wall clock has it now.
+    pub fn wall_at(self, then: Steady) -> Timestamp {
+        let wall = match then >= self.steady {
+            true => self.wall.checked_add(then.since(self.steady)),
+            false => self.wall.checked_sub(self.steady.since(then)),
+        };
+        wall.ok().map_or(self.wall, to_milliseconds)
+    }
+}
+
+/// The time without what is finer than a millisecond.
+pub fn to_milliseconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
+}
+
 /// Reads a time in any of the styles that Kick writes (KICK.md §3.3, §3.6, §5): RFC 3339 with `Z`
 /// or an offset, with or without a fraction, and `YYYY-MM-DD HH:MM:SS`, which is UTC. None for
 /// anything else, and for the zero times (`0001-01-01T00:00:00Z`) that stand for "no time".

@@ -65,8 +65,13 @@ pub struct Token {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Kick refuses the client id or secret: needs an operator.
-    #[error("the credentials are refused: {0}")]
-    Refused(String),
+    #[error("the credentials are refused: {word}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// Kick's word for it, out of a list of ours.
+        word: String,
+    },
     /// Weather: the network, a firewall, an outage (KICK.md §4). Says nothing about the credentials.
     #[error("{reason}")]
     Unavailable {
@@ -74,7 +79,19 @@ pub enum TokenError {
         reason: String,
         /// `Retry-After`, when given.
         retry_after: Option<Duration>,
+        /// The HTTP status, if there was an answer.
+        status: Option<u16>,
     },
+}
+
+impl TokenError {
+    /// The HTTP status, if there was an answer.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            TokenError::Refused { status, .. } => Some(*status),
+            TokenError::Unavailable { status, .. } => *status,
+        }
+    }
 }
 
 /// What came of a question.
@@ -100,7 +117,7 @@ impl Kick {
             ("client_secret", self.config.client_secret.reveal()),
         ];
         let reply = http::read(self.agent.post(&self.config.oauth_url.text).send_form(form))
-            .map_err(|reason| TokenError::Unavailable { reason, retry_after: None })?;
+            .map_err(|reason| TokenError::Unavailable { reason, retry_after: None, status: None })?;
         judge_token(reply)
     }
 
@@ -178,7 +195,7 @@ fn judge_token(reply: Reply) -> Result<Token, TokenError> {
             (None, _) => "the answer holds no token",
         },
         400 | 401 => match body.as_ref().and_then(refusal_in) {
-            Some(word) => return Err(TokenError::Refused(word.to_owned())),
+            Some(word) => return Err(TokenError::Refused { status: reply.status, word: word.to_owned() }),
             None => "the answer does not say what is refused",
         },
         429 => "too many requests",
@@ -186,7 +203,7 @@ fn judge_token(reply: Reply) -> Result<Token, TokenError> {
         _ => "an unexpected status",
     };
     let reason = format!("status {}: {why}", reply.status);
-    Err(TokenError::Unavailable { reason, retry_after: reply.retry_after })
+    Err(TokenError::Unavailable { reason, retry_after: reply.retry_after, status: Some(reply.status) })
 }
 
 /// The token in an answer; one that no header could carry is none.

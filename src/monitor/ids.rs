@@ -8,6 +8,7 @@ use super::times::{NAMES_PAUSE, OLD_NAME_PAUSE, UNKNOWN_NAME_RETRY};
 use super::{Key, Monitor, Output, Timer};
 use crate::domain::ask::{Learned, Seen, SeenChannel};
 use crate::domain::event::Event;
+use crate::domain::problem::Code;
 use crate::domain::row::Shown;
 use crate::domain::{ChannelId, Now, RowId, Slug};
 use std::time::Duration;
@@ -98,9 +99,14 @@ impl Monitor {
         let Some(streamer) = self.streamers.get(&key) else { return };
         let (Some(configured), Some(actual)) = (streamer.ids.configured_channel, streamer.ids.channel) else { return };
         let (what, username) = (mismatch(&streamer.row), streamer.username.clone());
+        let row = streamer.row.clone();
         if configured == actual {
             self.repeats.works(&what);
-        } else if self.repeats.fails_once(now.steady, &what, &format!("{configured} {actual}")) {
+            return self.ledger.problems.settle(Code::ChannelIdMismatch, row.as_str());
+        }
+        let words = format!("{username}: {configured} should be {actual}");
+        self.ledger.problems.raise(now.wall, Code::ChannelIdMismatch, row.as_str(), words);
+        if self.repeats.fails_once(now.steady, &what, &format!("{configured} {actual}")) {
             self.log(Event::ChannelIdMismatch { username, configured, actual });
         }
     }
@@ -162,6 +168,7 @@ impl Monitor {
         if let Some(streamer) = self.streamers.get_mut(&key) {
             streamer.vanished = None;
             self.repeats.works(&unknown(&streamer.row));
+            self.ledger.problems.settle(Code::StreamerUnknown, streamer.row.as_str());
         }
     }
 
@@ -215,6 +222,7 @@ impl Monitor {
         let pause = UNKNOWN_NAME_RETRY.0.saturating_mul(1 << ids.misses.min(10)).min(UNKNOWN_NAME_RETRY.1);
         ids.misses = ids.misses.saturating_add(1);
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
+        self.ledger.problems.raise(now.wall, Code::StreamerUnknown, id.as_str(), username.clone());
         self.ask_name_after(now, key, pause);
         if self.repeats.fails_once(now.steady, &unknown(&id), &username) {
             self.log(Event::StreamerUnknown { username, id });
@@ -257,6 +265,8 @@ impl Monitor {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         streamer.ids.slug = Some(slug.clone());
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
+        let words = format!("{username} is {slug}");
+        self.ledger.problems.raise(now.wall, Code::StreamerRenamed, id.as_str(), words);
         if self.repeats.fails_once(now.steady, &renamed(&id), slug.as_str()) {
             self.log(Event::StreamerRenamed { username, id, actual: slug.to_string() });
         }
@@ -278,8 +288,8 @@ impl Monitor {
         streamer.vanished = None;
         streamer.found = None;
         let shown: Shown = streamer.table.shown;
-        streamer.believe_table(shown, now);
         let name = streamer.name.clone();
+        self.believe_table(now, key, shown);
         self.learned.remove(&name);
         if let Some(channel) = ids.channel {
             self.unfollow(key, channel);

@@ -44,6 +44,17 @@ pub enum Input {
     Database(DatabaseEvent),
     /// A token is there, and lives until then.
     Token(Steady),
+    /// No token came: the HTTP status, if there was an answer, why, and whether Kick refuses the credentials.
+    TokenFailed {
+        /// The HTTP status.
+        status: Option<u16>,
+        /// A few words.
+        reason: String,
+        /// Whether the credentials are at fault.
+        refused: bool,
+    },
+    /// Somebody listens on `ROSTER_NOTIFY_CHANNEL` from now on, or need not; or why nobody does.
+    Listening(Option<String>),
     /// Somebody else (tokens) asked Kick over HTTP: counts against the budget, never waits for it.
     Spent,
     /// The operator wants everything compared at once (USR1).
@@ -52,6 +63,16 @@ pub enum Input {
     AskerStarted(Asker),
     /// It is time; comes when `next_wake` said so, and may come at any other time.
     Tick,
+}
+
+impl Input {
+    /// Whether it may change what there is to tell of a streamer.
+    pub(super) fn is_news(&self) -> bool {
+        matches!(
+            self,
+            Input::Roster(_) | Input::Push(..) | Input::Link(..) | Input::Answer(_) | Input::Written(_) | Input::Relink
+        )
+    }
 }
 
 /// What is to be done.
@@ -84,8 +105,6 @@ pub enum Output {
     Learn(Learned),
     /// Say it in the log.
     Log(Event),
-    /// The first complete comparison is done; for the service manager.
-    Ready,
 }
 
 /// The two threads that ask Kick, so that a website that hangs delays no answer of the API.

@@ -5,6 +5,7 @@
 use super::times::ASKED_AGAIN;
 use super::{Key, Monitor, Output, Timer};
 use crate::domain::event::Event;
+use crate::domain::problem::Code;
 use crate::domain::push::{LinkEvent, LinkId, Transport};
 use crate::domain::{ChannelId, Now, Steady};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,8 @@ struct Link {
     started: bool,
     /// The transport of its connection, while it stands.
     connected: Option<Transport>,
+    /// It was connected before.
+    was_connected: bool,
 }
 
 /// Where a channel is carried.
@@ -68,6 +71,16 @@ impl Links {
 
     pub(super) fn subscribed(&self) -> usize {
         self.homes.values().filter(|home| home.subscribed.is_some()).count()
+    }
+
+    /// The connection that carries a channel, and since when its subscription is confirmed.
+    pub(super) fn home(&self, channel: ChannelId) -> Option<(LinkId, Option<Steady>)> {
+        self.homes.get(&channel).map(|home| (home.link, home.subscribed))
+    }
+
+    /// Connections that should stand.
+    pub(super) fn count(&self) -> usize {
+        self.links.len()
     }
 
     pub(super) fn connected(&self) -> usize {
@@ -170,7 +183,15 @@ impl Monitor {
                 self.links.unfollow.remove(&id);
                 self.lost_link(id);
             }
-            LinkEvent::Connected(transport) => link.connected = Some(transport),
+            LinkEvent::Connected(transport) => {
+                link.connected = Some(transport);
+                self.ledger.counters.realtime_reconnects += u64::from(link.was_connected);
+                link.was_connected = true;
+                self.ledger.transport = Some(transport.word());
+                self.ledger.problems.settle(Code::PushRefused, "");
+                self.ledger.problems.changed = true;
+            }
+            LinkEvent::Refused(why) => self.ledger.problems.raise(now.wall, Code::PushRefused, "", why),
             LinkEvent::Disconnected => self.lost_link(id),
             LinkEvent::Subscribed(channel) => self.subscribed(now, id, channel),
             LinkEvent::SubscriptionFailed(channel) => self.subscription_failed(now, channel),
@@ -182,6 +203,7 @@ impl Monitor {
     fn lost_link(&mut self, id: LinkId) {
         let Some(link) = self.links.links.get_mut(&id) else { return };
         link.connected = None;
+        self.ledger.problems.changed = true;
         for channel in &link.channels {
             if let Some(home) = self.links.homes.get_mut(channel) {
                 home.subscribed = None;
@@ -197,6 +219,7 @@ impl Monitor {
         }
         home.subscribed = Some(now.steady);
         self.repeats.works(&subscription(channel));
+        self.ledger.problems.settle(Code::SubscriptionFailed, &channel.to_string());
         for key in self.by_channel.get(&channel).cloned().unwrap_or_default() {
             self.ask_about(key);
             self.at(now.steady + ASKED_AGAIN, Timer::Ask(key));
@@ -206,9 +229,12 @@ impl Monitor {
 
     fn subscription_failed(&mut self, now: Now, channel: ChannelId) {
         let keys = self.by_channel.get(&channel).cloned().unwrap_or_default();
+        self.ledger.counters.subscription_failures += 1;
         for key in keys {
             let Some(streamer) = self.streamers.get(&key) else { continue };
             let username = streamer.username.clone();
+            let words = format!("{username} (channel {channel})");
+            self.ledger.problems.raise(now.wall, Code::SubscriptionFailed, &channel.to_string(), words);
             if self.repeats.fails(now.steady, &subscription(channel), &username) {
                 self.log(Event::SubscriptionFailed { username, channel: channel.to_string() });
             }
@@ -232,6 +258,7 @@ impl Monitor {
             self.by_channel.remove(&channel);
             self.links.unfollow(channel);
             self.repeats.works(&subscription(channel));
+            self.ledger.problems.settle(Code::SubscriptionFailed, &channel.to_string());
         }
     }
 
@@ -243,6 +270,7 @@ impl Monitor {
         self.missed.clear();
         self.routine.awaited_push.clear();
         let old = std::mem::take(&mut self.links.links);
+        self.ledger.problems.settle(Code::PushRefused, "");
         self.links.homes.clear();
         self.links.roomy.clear();
         self.links.follow.clear();

@@ -12,10 +12,14 @@ mod broadcasts;
 mod budget;
 mod ids;
 pub mod io;
+mod latency;
 mod links;
 mod poison;
+mod problems;
 mod push;
 mod questions;
+mod refusals;
+pub mod report;
 mod roster;
 mod routine;
 mod streamer;
@@ -31,11 +35,13 @@ pub use io::{Asker, Input, Output, Settings};
 
 use crate::domain::ask::Learned;
 use crate::domain::event::Event;
+use crate::domain::problem::Code;
 use crate::domain::push::Transport;
 use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady};
 use crate::repeats::Repeats;
 use asking::Asking;
 use links::Links;
+use report::Ledger;
 use routine::Routine;
 use std::collections::{BTreeMap, BTreeSet};
 use streamer::Streamer;
@@ -110,6 +116,7 @@ pub struct Monitor {
     last_push: Option<Steady>,
     token_expires: Option<Steady>,
     discarded: u64,
+    ledger: Ledger,
     out: Vec<Output>,
 }
 
@@ -139,6 +146,7 @@ impl Monitor {
             last_push: None,
             token_expires: None,
             discarded: 0,
+            ledger: Ledger::default(),
             out: Vec::new(),
         };
         monitor.schedule_heartbeat(now);
@@ -147,6 +155,7 @@ impl Monitor {
 
     /// Takes what happened; says what is to be done, in order.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
+        self.ledger.revision += u64::from(input.is_news());
         match input {
             Input::Settings(settings) => self.take_settings(now, settings),
             Input::Relink => self.relink(),
@@ -162,10 +171,9 @@ impl Monitor {
             Input::Written(written) => self.take_written(now, written),
             Input::WriterStarted { lane, lanes } => self.send_lost_writes(now, lane, lanes),
             Input::Database(event) => self.take_database(now, event),
-            Input::Token(expires) => {
-                self.token_expires = Some(expires);
-                self.asking.weather.token_came();
-            }
+            Input::Token(expires) => self.take_token(expires),
+            Input::TokenFailed { status, reason, refused } => self.token_failed(now, status, &reason, refused),
+            Input::Listening(why_not) => self.ledger.problems.set(now.wall, Code::RosterListener, why_not),
             Input::Spent => self.asking.budget.spend(now.steady, 1),
             Input::SweepNow => {
                 self.out.push(Output::ReadRoster);
@@ -190,11 +198,6 @@ impl Monitor {
     /// Rows whose status is not yet written: what a stop loses if the database does not take them.
     pub fn pending_writes(&self) -> usize {
         self.writes.pending()
-    }
-
-    /// Whether the first complete comparison is done.
-    pub fn is_ready(&self) -> bool {
-        self.routine.ready
     }
 
     fn run_timers(&mut self, now: Now) {
@@ -237,9 +240,29 @@ impl Monitor {
         }
     }
 
+    fn take_token(&mut self, expires: Steady) {
+        self.token_expires = Some(expires);
+        self.asking.weather.token_came();
+        self.ledger.count_request("token", Some(200));
+        self.ledger.problems.settle(Code::TokenRefused, "");
+        self.ledger.problems.settle(Code::TokenUnavailable, "");
+    }
+
+    fn token_failed(&mut self, now: Now, status: Option<u16>, reason: &str, refused: bool) {
+        self.ledger.count_request("token", status);
+        let (code, other) = match refused {
+            true => (Code::TokenRefused, Code::TokenUnavailable),
+            false => (Code::TokenUnavailable, Code::TokenRefused),
+        };
+        self.ledger.problems.settle(other, "");
+        self.ledger.problems.raise(now.wall, code, "", reason);
+    }
+
     /// Changes what is believed of a streamer, and has it written.
     fn believe(&mut self, now: Now, key: Key, status: Status, source: Source, received: Steady) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        self.ledger.tally.leaves(streamer.belief.status);
+        self.ledger.tally.enters(Some(status));
         streamer.believe(status, source, received, now);
         self.asking.no_second_look(key);
         self.write(now, key);

@@ -4,6 +4,7 @@ use super::streamer::{Heard, Verdict};
 use super::times::{ASKED_AGAIN, MISSED_MAX, PUSH_GRACE};
 use super::{Key, Monitor, Output, Timer};
 use crate::domain::event::Event;
+use crate::domain::problem::Code;
 use crate::domain::push::{LinkId, Push, PushKind, Transport};
 use crate::domain::{Now, Source, Status};
 
@@ -22,6 +23,7 @@ impl Monitor {
             self.missed.remove(&transport);
         }
         self.repeats.works("push_silent");
+        self.ledger.problems.settle(Code::PushSilent, "");
         for key in self.by_channel.get(&push.named).cloned().unwrap_or_default() {
             self.take_push_for(now, key, push);
         }
@@ -116,6 +118,10 @@ impl Monitor {
         let missed = self.missed.entry(transport).or_default();
         *missed += 1;
         let missed = *missed;
+        if missed >= MISSED_MAX {
+            let words = format!("{missed} changes in a row, over {}", transport.word());
+            self.ledger.problems.raise(now.wall, Code::PushSilent, "", words);
+        }
         if missed % MISSED_MAX == 0 {
             self.out.push(Output::Silent(transport));
         }
@@ -135,6 +141,7 @@ impl Monitor {
             let username = streamer.username.clone();
             let carrier = streamer.ids.channel.and_then(|channel| self.links.carrier(channel));
             self.log(Event::PushMissed { username, status });
+            self.ledger.counters.push_missed += 1;
             self.suspect(key);
             if let Some(transport) = carrier {
                 self.missed_by(now, transport);

@@ -2,14 +2,19 @@
 
 use super::broadcasts::Broadcasts;
 use super::ids::{mismatch, renamed, unknown};
+use super::refusals::refusal;
 use super::streamer::{Belief, Ids, Streamer, Table};
 use super::times::{OLD_NAME_PAUSE, OVERRULED_MAX};
-use super::writes::refusal;
 use super::{Key, Monitor, Timer};
 use crate::domain::event::Event;
+use crate::domain::problem::Code;
 use crate::domain::row::{RosterRead, Row, Shown};
 use crate::domain::{Now, RowId, Slug, Source, Steady, UnusableName};
 use std::collections::BTreeSet;
+
+/// The problems that are one row's, and go with it.
+const ROW_PROBLEMS: [Code; 4] =
+    [Code::WriteRefused, Code::StreamerUnknown, Code::StreamerRenamed, Code::ChannelIdMismatch];
 
 impl Monitor {
     pub(super) fn take_roster(&mut self, now: Now, read: RosterRead) {
@@ -25,6 +30,9 @@ impl Monitor {
         let gone: Vec<Key> =
             self.by_row.iter().filter(|(row, _)| !present.contains(row)).map(|(_, key)| *key).collect();
         self.unusable.retain(|row, _| present.contains(row));
+        let unusable = &self.unusable;
+        let stays = |row: &str| unusable.contains_key(&RowId::new(row));
+        self.ledger.problems.settle_all_but(Code::StreamerUnusable, stays);
         let mut added = 0;
         let mut removed = gone.len();
         for key in gone {
@@ -59,11 +67,13 @@ impl Monitor {
                 if let Some(key) = known {
                     self.forget(key);
                 }
-                self.report_unusable(row, reason);
+                self.report_unusable(now, row, reason);
                 return if known.is_some() { RowNews::Removed } else { RowNews::None };
             }
         };
-        self.unusable.remove(&row.id);
+        if self.unusable.remove(&row.id).is_some() {
+            self.ledger.problems.settle(Code::StreamerUnusable, row.id.as_str());
+        }
         let Some(key) = known else {
             self.welcome(now, row, name, read_at);
             return RowNews::Added;
@@ -86,10 +96,12 @@ impl Monitor {
         RowNews::None
     }
 
-    fn report_unusable(&mut self, row: Row, reason: UnusableName) {
+    fn report_unusable(&mut self, now: Now, row: Row, reason: UnusableName) {
         if self.unusable.get(&row.id) == Some(&row.username) {
             return;
         }
+        let words = format!("{:?} (id {})", row.username, row.id);
+        self.ledger.problems.raise(now.wall, Code::StreamerUnusable, row.id.as_str(), words);
         self.log(Event::StreamerUnusable {
             username: row.username.clone(),
             id: row.id.clone(),
@@ -120,6 +132,7 @@ impl Monitor {
             table: Table::new(row.shown, read_at),
         };
         streamer.believe_table(row.shown, now);
+        self.ledger.tally.enters(streamer.belief.status);
         self.streamers.insert(key, streamer);
         self.by_row.insert(row.id, key);
         self.routine.greet(key);
@@ -130,6 +143,7 @@ impl Monitor {
     /// R14: a row that is gone is forgotten with all that was queued for it.
     fn forget(&mut self, key: Key) {
         let Some(streamer) = self.streamers.remove(&key) else { return };
+        self.ledger.tally.leaves(streamer.belief.status);
         if let Some(channel) = streamer.ids.channel {
             self.unfollow(key, channel);
         }
@@ -141,6 +155,9 @@ impl Monitor {
         self.routine.forget(key);
         for failure in [refusal, unknown, renamed, mismatch] {
             self.repeats.works(&failure(&streamer.row));
+        }
+        for code in ROW_PROBLEMS {
+            self.ledger.problems.settle(code, streamer.row.as_str());
         }
     }
 
@@ -161,7 +178,7 @@ impl Monitor {
         table.known_at = read_at;
         table.is_free();
         let Some(believed) = streamer.belief.status else {
-            streamer.believe_table(shown, now);
+            self.believe_table(now, key, shown);
             return self.ask_about(key);
         };
         if shown == Shown::Known(believed) {
@@ -189,7 +206,7 @@ impl Monitor {
         if heard || undone || empty {
             return self.write(now, key);
         }
-        streamer.believe_table(shown, now);
+        self.believe_table(now, key, shown);
         self.writes.settle(key);
         self.ask_about(key);
     }

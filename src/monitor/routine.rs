@@ -2,8 +2,9 @@
 
 use super::asking::Queue;
 use super::times::USERS_BATCH;
-use super::{Key, Monitor, Output, Timer};
+use super::{Key, Monitor, Timer};
 use crate::domain::event::Event;
+use crate::domain::problem::Code;
 use crate::domain::{Now, Status, Steady};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,14 +101,16 @@ impl Monitor {
         let listed = self.streamers.len() - named;
         let requests = listed.div_ceil(USERS_BATCH) + named.div_ceil(self.settings.batch);
         let takes = self.asking.budget.time_for(requests);
+        let fitting = takes.as_secs() + 1;
+        if takes > self.settings.sweep {
+            let words = format!("{fitting} s would fit {} streamers", self.streamers.len());
+            self.ledger.problems.raise(now.wall, Code::SweepBehind, "", words);
+        }
         if takes <= self.settings.sweep {
             self.repeats.works("sweep_behind");
+            self.ledger.problems.settle(Code::SweepBehind, "");
         } else if self.repeats.fails(now.steady, "sweep_behind", "") {
-            self.log(Event::SweepBehind {
-                streamers: self.streamers.len(),
-                seconds: takes.as_secs_f64(),
-                fitting: takes.as_secs() + 1,
-            });
+            self.log(Event::SweepBehind { streamers: self.streamers.len(), seconds: takes.as_secs_f64(), fitting });
         }
     }
 
@@ -119,6 +122,7 @@ impl Monitor {
         if cycle.left.is_empty() {
             let (streamers, seconds) = (cycle.covers, now.steady.since(cycle.began).as_secs_f64());
             self.routine.cycle = None;
+            self.ledger.last_sweep = Some((now.steady, seconds));
             self.log(Event::SweepDone { streamers, seconds, corrected: self.routine.corrected });
         }
     }
@@ -129,7 +133,8 @@ impl Monitor {
             return;
         }
         self.routine.ready = true;
-        self.out.push(Output::Ready);
+        self.ledger.problems.changed = true;
+        self.ledger.last_sweep.get_or_insert((now.steady, now.steady.since(self.routine.born).as_secs_f64()));
         self.log(Event::Ready {
             version: env!("CARGO_PKG_VERSION"),
             seconds: now.steady.since(self.routine.born).as_secs_f64(),

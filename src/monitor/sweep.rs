@@ -17,6 +17,7 @@ impl Monitor {
     pub(super) fn take_answer(&mut self, now: Now, answer: Answer) {
         let Some(flight) = self.asking.landed(answer.id) else { return };
         self.asking.budget.spend(now.steady, answer.spent.saturating_sub(1));
+        self.ledger.asked(flight.endpoint, &answer);
         if let Some(date) = answer.server_date {
             // The header is cut to whole seconds, half a second too low on average, and was written
             // somewhere between the request and the end of the answer.
@@ -36,6 +37,7 @@ impl Monitor {
 
     fn kick_works(&mut self, endpoint: Endpoint) {
         self.asking.weather.works(endpoint);
+        self.ledger.works(endpoint);
         if self.repeats.works(&asked(endpoint)) {
             self.log(Event::ApiRecovered { endpoint: endpoint.word() });
         }
@@ -120,6 +122,7 @@ impl Monitor {
     }
 
     fn say_failure(&mut self, now: Now, endpoint: Endpoint, failure: &Failure, retry_in: Duration) {
+        self.ledger.failed(now, endpoint, failure);
         let how = format!("{:?} {:?} {}", std::mem::discriminant(&failure.kind), failure.status, failure.text);
         if !self.repeats.fails(now.steady, &asked(endpoint), &how) {
             return;
@@ -288,7 +291,11 @@ impl Monitor {
                 self.note(key, seen);
             }
             Weight::Changes if braked && streamer.belief.status.is_some() => {
-                self.doubt(now, key, seen, false);
+                // A first look that waits for its second one already goes on waiting for it, or frequent
+                // sweeps would put that off for ever.
+                if streamer.doubt.is_none_or(|doubt| doubt.first.status != seen.status) {
+                    self.doubt(now, key, seen, false);
+                }
             }
             Weight::Changes => self.change(now, key, seen),
             Weight::Doubts { elsewhere } => self.doubt(now, key, seen, elsewhere),

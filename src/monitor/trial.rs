@@ -47,7 +47,10 @@ impl Monitor {
             LinkEvent::Started => self.out.push(Output::Subscribe(id, trial.follows.clone())),
             LinkEvent::Subscribed(channel) => drop(trial.subscribed.insert(*channel)),
             LinkEvent::Disconnected => trial.subscribed.clear(),
-            LinkEvent::Connected(_) | LinkEvent::SubscriptionFailed(_) | LinkEvent::Unreadable => {}
+            LinkEvent::Connected(_)
+            | LinkEvent::Refused(_)
+            | LinkEvent::SubscriptionFailed(_)
+            | LinkEvent::Unreadable => {}
         }
         true
     }

@@ -1,14 +1,16 @@
-//! What goes to the table, and what became of it: R19 to R21, and the writes that a crash of the
-//! database may have undone (R15).
+//! What goes to the table, and what became of it: R19, and the writes that a crash of the database may
+//! have undone (R15).
 
-use super::times::{DATABASE_RETRY, LOCKED_MAX, REFUSED_PAUSE, ROW_RETRY, SET_ASIDE_MAX, UNDOABLE};
+use super::refusals::refusal;
+use super::times::{DATABASE_RETRY, ROW_RETRY, UNDOABLE};
 use super::{Key, Monitor, Output, Timer};
 use crate::backoff::Backoff;
 use crate::domain::event::Event;
+use crate::domain::problem::Code;
+use crate::domain::report::Change;
 use crate::domain::row::{DatabaseEvent, Shown, Write, WriteId, WriteResult, Written};
 use crate::domain::{Now, RowId, Source, Status, Steady};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 /// Who reads and who writes may fail in two ways at a time: each is spoken of by itself.
 const READING: &str = "database read";
@@ -22,7 +24,7 @@ pub(super) struct Writes {
     /// The rows of those.
     busy: BTreeSet<RowId>,
     /// Streamers whose row must be written and cannot be just now.
-    waiting: BTreeSet<Key>,
+    pub(super) waiting: BTreeSet<Key>,
     next: u64,
     /// Why writing does not work at present.
     unwritable: Option<Backoff>,
@@ -46,6 +48,11 @@ impl Writes {
     pub(super) fn pending(&self) -> usize {
         let in_flight: BTreeSet<Key> = self.in_flight.values().map(|flight| flight.key).collect();
         in_flight.union(&self.waiting).count()
+    }
+
+    /// Whether the database can be read and written, as far as was tried.
+    pub(super) fn works(&self) -> bool {
+        !self.unreadable && self.unwritable.is_none()
     }
 
     pub(super) fn is_busy(&self, row: &RowId) -> bool {
@@ -141,6 +148,7 @@ impl Monitor {
         let key = flight.key;
         match result {
             WriteResult::Written => {
+                self.count_change(now, at, &flight);
                 self.log(Event::StatusChanged {
                     username: flight.username.clone(),
                     id: flight.row.clone(),
@@ -158,6 +166,7 @@ impl Monitor {
             WriteResult::Locked => self.locked(now, key),
             WriteResult::SetAside => self.set_aside(now, key),
             WriteResult::Refused(reason) => {
+                self.ledger.counters.db_write_errors += 1;
                 self.refused(now, key, &reason);
                 self.set_aside_again(now, key);
             }
@@ -173,6 +182,18 @@ impl Monitor {
         }
     }
 
+    fn count_change(&mut self, now: Now, at: Now, flight: &Flight) {
+        let change = Change {
+            at: at.wall,
+            id: flight.row.to_string(),
+            username: flight.username.clone(),
+            status: flight.status.word().to_owned(),
+            source: flight.source.word().to_owned(),
+            lag_ms: at.steady.since(flight.received).as_secs_f64() * 1000.0,
+        };
+        self.ledger.written(now, at, change, flight.source);
+    }
+
     fn wants_write(&self, key: Key) -> bool {
         self.streamers
             .get(&key)
@@ -182,6 +203,7 @@ impl Monitor {
     /// The row shows what was to be written, and perhaps it was we who wrote it.
     fn row_took(&mut self, now: Now, flight: &Flight, at: Steady, by_us: bool) {
         self.repeats.works(&refusal(&flight.row));
+        self.ledger.problems.settle(Code::WriteRefused, flight.row.as_str());
         let heir = self.by_row.get(&flight.row).copied();
         let Some(streamer) = heir.and_then(|key| self.streamers.get_mut(&key)) else { return };
         let table = &mut streamer.table;
@@ -196,59 +218,11 @@ impl Monitor {
         if by_us {
             table.confirmed = Some((flight.status, at));
         }
-        if heir != Some(flight.key) && !streamer.belief.verified {
+        let verified = streamer.belief.verified;
+        if let Some(heir) = heir.filter(|heir| *heir != flight.key && !verified) {
             // R13: whoever has the row now starts with what it shows, and it shows this since.
-            streamer.believe_table(Shown::Known(flight.status), now);
+            self.believe_table(now, heir, Shown::Known(flight.status));
         }
-    }
-
-    /// R20: who holds the lock will let go of it, mostly soon.
-    fn locked(&mut self, now: Now, key: Key) {
-        let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        let table = &mut streamer.table;
-        table.locked = table.locked.saturating_add(1);
-        let (tries, before) = (table.locked, table.locked - 1);
-        if tries >= LOCKED_MAX {
-            self.refused(now, key, "another client has held the row's lock for minutes");
-        }
-        self.try_row_later(now, key, row_pause(before));
-    }
-
-    /// R21: suppressed without a word.
-    fn set_aside(&mut self, now: Now, key: Key) {
-        let Some(streamer) = self.streamers.get(&key) else { return };
-        if streamer.table.set_aside + 1 < SET_ASIDE_MAX {
-            return self.set_aside_again(now, key);
-        }
-        let reason = format!(
-            "not written {SET_ASIDE_MAX} times in a row, without an error: a trigger or policy suppresses the update"
-        );
-        self.refused(now, key, &reason);
-        self.try_row_later(now, key, REFUSED_PAUSE);
-    }
-
-    /// R20: the row is tried by itself after a growing pause.
-    fn set_aside_again(&mut self, now: Now, key: Key) {
-        let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        let before = streamer.table.set_aside;
-        streamer.table.set_aside = before.saturating_add(1);
-        self.try_row_later(now, key, row_pause(before));
-    }
-
-    fn refused(&mut self, now: Now, key: Key, reason: &str) {
-        let Some(streamer) = self.streamers.get(&key) else { return };
-        let (username, id) = (streamer.username.clone(), streamer.row.clone());
-        if self.repeats.fails(now.steady, &refusal(&id), reason) {
-            self.log(Event::WriteRefused { username, id, reason: reason.to_owned() });
-        }
-    }
-
-    fn try_row_later(&mut self, now: Now, key: Key, pause: Duration) {
-        let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        let due = now.steady + pause;
-        streamer.table.not_before = due;
-        self.writes.waiting.insert(key);
-        self.at(due, Timer::Rewrite(key));
     }
 
     /// A writer began: what it had is given out once more. What was written all the same costs nothing
@@ -302,6 +276,7 @@ impl Monitor {
     }
 
     fn cannot_write(&mut self, now: Now, reason: &str) {
+        self.ledger.counters.db_write_errors += 1;
         if self.writes.unwritable.is_none() {
             if !self.writes.unreadable {
                 self.writes.broke_at = Some(now.steady);
@@ -360,6 +335,7 @@ impl Monitor {
     }
 
     fn say_unavailable(&mut self, now: Now, what: &str, reason: &str) {
+        self.ledger.problems.raise(now.wall, Code::DatabaseUnavailable, what, reason);
         if self.repeats.fails(now.steady, what, reason) {
             let pending = self.writes.pending();
             self.log(Event::DbUnavailable { reason: reason.to_owned(), pending });
@@ -370,19 +346,11 @@ impl Monitor {
         if self.writes.unreadable || self.writes.unwritable.is_some() {
             return;
         }
+        self.ledger.problems.settle_all_but(Code::DatabaseUnavailable, |_| false);
         let (read, written) = (self.repeats.works(READING), self.repeats.works(WRITING));
         if read || written {
             let pending = self.writes.pending();
             self.log(Event::DbRecovered { pending });
         }
     }
-}
-
-/// The pause before a row is tried again that was tried so often before.
-fn row_pause(before: u32) -> Duration {
-    ROW_RETRY.0.saturating_mul(1 << before.min(10)).min(ROW_RETRY.1)
-}
-
-pub(super) fn refusal(row: &RowId) -> String {
-    format!("write {row}")
 }

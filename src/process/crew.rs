@@ -8,11 +8,13 @@ use crate::clock::Clock;
 use crate::config::{Config, PushConfig, WebUrl};
 use crate::domain::ask;
 use crate::domain::push::LinkId;
+use crate::domain::report::Bulletin;
 use crate::domain::row::Write;
 use crate::gateway::database::{Database, DbError};
 use crate::gateway::kick::{Kick, REQUEST_LIMIT, Realtime};
 use crate::gateway::state::{Keep, Remembered};
 use crate::monitor::{Asker, Input, Monitor, Settings};
+use crate::process::status::Scribe;
 use crate::process::supervisor::{Body, Fatal, Spec, Stage, Supervisor};
 use crate::wire::choice::{Choice, Terms};
 use crate::wire::offer::{Offer, Place};
@@ -59,6 +61,7 @@ pub(super) struct Crew {
     questions: BTreeMap<Asker, Receiver<ask::Request>>,
     lanes: Vec<Receiver<Write>>,
     relane: Sender<Vec<Sender<Write>>>,
+    bulletins: Receiver<Bulletin>,
     nudge: (Sender<()>, Receiver<()>),
 }
 
@@ -91,6 +94,8 @@ impl Crew {
         let (relane, relaned) = unbounded();
         let (askers, questions) = [Asker::Api, Asker::Website].into_iter().map(question_channel).unzip();
         let (lanes, lanes_out) = lane_channels(config);
+        // The latest is all that counts.
+        let (bulletins, bulletins_out) = bounded(1);
         let known = recall(&config.files.state_dir);
         let realtime = Arc::new(Realtime::new(&config.push));
         let mut crew = Crew {
@@ -109,11 +114,12 @@ impl Crew {
             questions,
             lanes: lanes_out,
             relane,
+            bulletins: bulletins_out,
             // One nudge that is not yet heard means as much as two.
             nudge: bounded(1),
         };
         let (roster, broker) = (crew.nudge.0.clone(), crew.errands.0.clone());
-        let outlets = Outlets { askers, lanes, roster, broker, keeper, main };
+        let outlets = Outlets { askers, lanes, roster, broker, keeper, bulletins, main };
         crew.add_hub(config, supervisor, outlets, inputs_out, relaned, &known.streamers)?;
         supervisor.add(clock.steady(), keeper_spec(config, clock, known, learned))?;
         crew.add_writers(supervisor)?;
@@ -200,15 +206,28 @@ impl Crew {
         self.add(supervisor, "roster", SOURCES, make)?;
         let Some(channel) = config.roster.notify_channel.clone() else {
             supervisor.remove("listener");
+            self.tell(Input::Listening(None));
             return Ok(());
         };
         let (database, nudge, mut rng) = (Arc::clone(&self.database), self.nudge.0.clone(), self.rng.fork());
+        let inputs = self.inputs.clone();
         let make = move || -> Body {
-            let (channel, nudge, database) = (channel.clone(), nudge.clone(), Arc::clone(&database));
-            let mut listener = Listener { channel, nudge, database, clock, rng: rng.fork() };
+            let (channel, nudge, inputs, database) =
+                (channel.clone(), nudge.clone(), inputs.clone(), Arc::clone(&database));
+            let mut listener = Listener { channel, nudge, inputs, database, clock, rng: rng.fork() };
             Box::new(move |pulse, stop| listener.run(pulse, &stop))
         };
         self.add(supervisor, "listener", SOURCES, make)
+    }
+
+    /// Other files to write the status to.
+    pub(super) fn add_status(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
+        let (clock, files, bulletins) = (self.clock, config.files.clone(), self.bulletins.clone());
+        let make = move || -> Body {
+            let scribe = Scribe::new(&files, bulletins.clone(), clock);
+            Box::new(move |pulse, stop| scribe.run(pulse, &stop))
+        };
+        self.add(supervisor, "status", SERVANTS, make)
     }
 
     fn add_hub(

@@ -11,6 +11,10 @@ pub enum Code {
     Failed = 1,
     /// The command line is wrong.
     Usage = 2,
+    /// `status`: the daemon does not run (LSB).
+    NotRunning = 3,
+    /// `check`: Kick, the database or the machine lacks something: `EX_UNAVAILABLE` of sysexits.h.
+    Unavailable = 69,
     /// The configuration cannot be used: `EX_CONFIG` of sysexits.h.
     Config = 78,
 }

@@ -9,8 +9,10 @@ pub mod daemon;
 pub mod exit;
 pub mod logging;
 pub mod notify;
+pub mod paint;
 mod run;
 pub mod signals;
+pub mod status;
 pub mod supervisor;
 pub mod thread;
 
@@ -61,12 +63,8 @@ fn execute(command: Command) -> anyhow::Result<Code> {
             print(&text).map(|_| code)
         }
         Command::Check { .. } => anyhow::bail!("this version can check the configuration file alone: add --offline"),
-        Command::Status { .. } => {
-            anyhow::bail!("this version has no status command yet; the heartbeat lines of the log say how it fares")
-        }
-        Command::Schema => {
-            anyhow::bail!("this version has no schema command yet; the README has the table and the grants")
-        }
+        Command::Status { config, format, streamer } => status::command::run(&config, format, streamer.as_deref()),
+        Command::Schema => print(include_str!("schema.sql")),
     }
 }
 

@@ -10,6 +10,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 /// The way to the service manager, if there is one.
+#[derive(Debug)]
 pub struct Notify(Option<UnixDatagram>);
 
 impl Notify {

@@ -48,7 +48,7 @@ pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> any
                 };
                 logger.configure(&default, LogTarget::Syslog);
             }
-            return Ok(refuse(&problems));
+            return Ok(refuse(&problems, logger));
         }
     };
     let mut pid_file = pid_file.map(PidFile::claim).transpose()?;
@@ -76,9 +76,11 @@ pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> any
     let (main, hub) = unbounded();
     // Its pool has threads, which a fork would have left behind.
     let database = crew::database(&config, clock)?;
-    let crew = Crew::start(&config, database, clock, &mut supervisor, main)?;
+    let mut crew = Crew::start(&config, database, clock, &mut supervisor, main)?;
     let notify = Notify::from_env();
     notify.ready();
+    // It talks to the service manager too, which shall hear of the start first.
+    crew.add_status(&config, &mut supervisor)?;
     if let Some(starter) = starter {
         starter.release();
     }
@@ -152,10 +154,6 @@ impl Daemon {
     fn grant(&mut self, wish: ToMain) -> Result<(), Fatal> {
         match wish {
             ToMain::OpenLink(id, orders) => self.crew.open_link(&mut self.supervisor, id, orders),
-            ToMain::Ready => {
-                self.notify.status("every streamer has been compared with Kick");
-                Ok(())
-            }
             ToMain::Drained(_) => Ok(()),
         }
     }
@@ -203,6 +201,9 @@ impl Daemon {
         if old.push != new.push {
             self.crew.replace_push(new, &mut self.supervisor)?;
         }
+        if old.files != new.files {
+            self.crew.add_status(new, &mut self.supervisor)?;
+        }
         if old.kick != new.kick {
             self.crew.replace_kick(new, &mut self.supervisor)?;
         }
@@ -233,7 +234,7 @@ impl Daemon {
         }
         let unwritten = self.hub.try_iter().find_map(|wish| match wish {
             ToMain::Drained(unwritten) => Some(unwritten),
-            ToMain::OpenLink(..) | ToMain::Ready => None,
+            ToMain::OpenLink(..) => None,
         });
         let seconds = self.clock.steady().since(began).as_secs_f64();
         Event::Stopped { seconds, unwritten: unwritten.unwrap_or_default() }.say();
@@ -241,11 +242,13 @@ impl Daemon {
     }
 }
 
-/// Says every problem of a configuration, on standard error and in the log.
-fn refuse(problems: &[Problem]) -> Code {
+/// Says every problem of a configuration, on standard error and in the log; once where the two are one.
+fn refuse(problems: &[Problem], logger: &Logger) -> Code {
     for problem in problems {
-        // The line begins with the file, as CONTRACT §2 has it. Without a standard error, the log tells.
-        let _ = writeln!(io::stderr(), "{problem}");
+        if !logger.is_the_journals() {
+            // The line begins with the file, as CONTRACT §2 has it. Without a standard error, the log tells.
+            let _ = writeln!(io::stderr(), "{problem}");
+        }
         let file = place(problem);
         Event::ConfigError { file, key: problem.key.clone(), reason: problem.text.clone() }.say();
     }

@@ -126,7 +126,8 @@ impl Choice {
             None => self.terms.only != Some(Transport::Pusher) || self.doubted.is_some(),
             Some(answer) => {
                 let age = now.since(answer.at);
-                age >= KEPT || self.doubted.is_some() && age >= KEPT_IN_DOUBT
+                let in_doubt = self.doubted.is_some() || self.candidates().is_empty();
+                age >= KEPT || in_doubt && age >= KEPT_IN_DOUBT
             }
         }
     }

@@ -5,6 +5,8 @@
 //! write a row, one request an asker), not by a queue's capacity. So a dead database or a dead Kick
 //! never keeps a push event from being decided upon.
 
+mod reports;
+
 use super::errand::Errand;
 use super::link::{Order, OrderSender, Orders, orders};
 use crate::clock::{Clock, Pulse};
@@ -12,11 +14,13 @@ use crate::domain::Now;
 use crate::domain::ask;
 use crate::domain::event::Event;
 use crate::domain::push::LinkId;
+use crate::domain::report::Bulletin;
 use crate::domain::row::Write;
 use crate::gateway::state::Keep;
 use crate::monitor::{Asker, Input, Monitor, Output};
 use crate::stop::Stop;
 use crossbeam_channel::{Receiver, Sender, never, select};
+use reports::Reports;
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
@@ -35,8 +39,6 @@ const DRAIN_MOST: Duration = Duration::from_millis(4500);
 pub enum ToMain {
     /// Start the thread of this connection; it ends when its orders are hung up.
     OpenLink(LinkId, Orders),
-    /// The first complete comparison is done.
-    Ready,
     /// The hub has ended; so many rows are not written.
     Drained(usize),
 }
@@ -55,6 +57,8 @@ pub struct Outlets {
     pub broker: Sender<Errand>,
     /// What is to be remembered over restarts.
     pub keeper: Sender<Keep>,
+    /// Whoever writes the status files. Holds one: who is behind is told the next time.
+    pub bulletins: Sender<Bulletin>,
     /// The main thread.
     pub main: Sender<ToMain>,
 }
@@ -82,11 +86,12 @@ impl Hub {
         let mut relaned = self.relaned.clone();
         let mut stopped = stop.channel().clone();
         let mut deadline = None;
+        let mut reports = Reports::default();
         loop {
             pulse.promise(TURN_PULSE);
             let now = self.clock.now();
             let wake = self.monitor.next_wake().map(|wake| wake.at);
-            let next = wake.into_iter().chain(deadline).min();
+            let next = wake.into_iter().chain(deadline).chain([reports.due(&self.monitor)]).min();
             let wait = next.map_or(WAIT_MOST, |at| at.since(now.steady).min(WAIT_MOST));
             select! {
                 recv(self.inputs) -> input => match input {
@@ -105,6 +110,7 @@ impl Hub {
                 }
                 default(wait) => self.take(self.clock.now(), Input::Tick, &mut links)?,
             }
+            reports.tell(self.clock.now(), &mut self.monitor, &self.outlets.bulletins);
             let Some(deadline) = deadline else { continue };
             let unwritten = self.monitor.pending_writes();
             if unwritten == 0 || deadline <= self.clock.steady() {
@@ -163,7 +169,6 @@ impl Hub {
             Output::ReadRoster => drop(outlets.roster.try_send(())),
             Output::Learn(learned) => drop(outlets.keeper.send(Keep::Streamer(learned))),
             Output::Log(event) => Event::say(&event),
-            Output::Ready => drop(outlets.main.send(ToMain::Ready)),
         }
         Ok(())
     }

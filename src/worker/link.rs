@@ -147,9 +147,18 @@ impl Thread<'_> {
             };
             let now = self.link.clock.steady();
             let pause = self.reconnect.ended(now, end.kind);
+            self.tell_refusal(&end)?;
             self.say_end(now, transport, end, pause);
             self.pause(pause)?;
         }
+    }
+
+    fn tell_refusal(&mut self, end: &End) -> Result<(), Leave> {
+        if end.kind != EndKind::Refused {
+            return Ok(());
+        }
+        let why = end.code.map_or(end.reason.clone(), |code| format!("{code} {}", end.reason));
+        self.tell(Input::Link(self.link.id, LinkEvent::Refused(why)))
     }
 
     /// Where the next connection goes, or why nobody can say.

@@ -1,10 +1,12 @@
 //! Listens on `ROSTER_NOTIFY_CHANNEL` and nudges the roster.
 //!
-//! It reports nothing: the roster's poll tells how the database is, and finds what was missed here.
+//! The core is told whether anybody listens, and no more: the roster's poll tells how the database is,
+//! and finds what was missed here.
 
 use crate::backoff::Backoff;
 use crate::clock::{Clock, Pulse};
 use crate::gateway::database::{Database, DbError};
+use crate::monitor::io::Input;
 use crate::stop::Stop;
 use crossbeam_channel::{Sender, TrySendError};
 use std::sync::Arc;
@@ -17,6 +19,8 @@ const RETRY_MOST: Duration = Duration::from_secs(5);
 const TURN: Duration = Duration::from_secs(1);
 /// How often the connection is probed: one that died says nothing.
 const PROBE: Duration = Duration::from_secs(10);
+/// The first probe comes sooner: a pooler may have forgotten us at once.
+const FIRST_PROBE: Duration = Duration::from_secs(1);
 /// A turn with a connection attempt or a probe in it.
 const LONG_TURN: Duration = Duration::from_secs(60);
 
@@ -29,6 +33,8 @@ pub struct Listener {
     pub nudge: Sender<()>,
     /// Where to listen.
     pub database: Arc<Database>,
+    /// To the core; full means wait.
+    pub inputs: Sender<Input>,
     /// For the time of the next probe.
     pub clock: Clock,
     /// For the jitter of pauses.
@@ -40,11 +46,17 @@ impl Listener {
     pub fn run(&mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MOST);
         loop {
-            let over = self.listen(pulse, stop, &mut backoff).is_ok();
+            let ended = self.listen(pulse, stop, &mut backoff);
+            let why = ended.as_ref().err().map(ToString::to_string);
+            let over = ended.is_ok() || !self.tell(why);
             if over || stop.wait(backoff.next(&mut self.rng)) {
                 return Ok(());
             }
         }
+    }
+
+    fn tell(&self, why_not: Option<String>) -> bool {
+        self.inputs.send(Input::Listening(why_not)).is_ok()
     }
 
     /// One connection's life; an end without an error means to stop.
@@ -53,7 +65,8 @@ impl Listener {
         let mut listening = self.database.listen(&self.channel)?;
         // What was notified while nobody listened is in the table by now.
         let mut nudge = true;
-        let mut probe = self.clock.steady() + PROBE;
+        let mut probe = self.clock.steady() + FIRST_PROBE;
+        let mut proven = false;
         while !stop.is_stopped() {
             if nudge && self.nudge.try_send(()) == Err(TrySendError::Disconnected(())) {
                 break;
@@ -62,6 +75,9 @@ impl Listener {
             nudge = listening.wait(TURN)?;
             if self.clock.until(probe).is_zero() {
                 listening.probe()?;
+                if !std::mem::replace(&mut proven, true) && !self.tell(None) {
+                    break;
+                }
                 backoff.reset();
                 probe = self.clock.steady() + PROBE;
             }

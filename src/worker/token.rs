@@ -7,7 +7,7 @@ mod plan;
 
 use super::token_cell::TokenCell;
 use crate::clock::{Clock, Pulse};
-use crate::gateway::kick::Kick;
+use crate::gateway::kick::{Kick, TokenError};
 use crate::monitor::io::Input;
 use crate::stop::{Received, Stop};
 use crossbeam_channel::Sender;
@@ -81,10 +81,15 @@ impl TokenWorker {
                 self.inputs.send(Input::Token(expires)).is_ok()
             }
             Err(error) => {
+                let status = error.status();
+                let (reason, refused) = match &error {
+                    TokenError::Refused { word, .. } => (word.clone(), true),
+                    TokenError::Unavailable { reason, .. } => (reason.clone(), false),
+                };
                 if let Some(event) = plan.failed(now, error) {
                     event.say();
                 }
-                true
+                self.inputs.send(Input::TokenFailed { status, reason, refused }).is_ok()
             }
         }
     }

@@ -5,11 +5,15 @@ use crossbeam_channel::{Receiver, bounded, unbounded};
 use kick_monitor::clock::{Clock, Pulse};
 use kick_monitor::domain::Status::Online;
 use kick_monitor::domain::row::{DatabaseEvent, WriteId, WriteResult, Written};
+use kick_monitor::domain::secret::Secret;
 use kick_monitor::monitor::io::Input;
-use kick_monitor::stop::stop_pair;
+use kick_monitor::stop::{Stop, stop_pair};
 use kick_monitor::worker::{listener::Listener, roster::Roster, writer::Writer};
 use lab::{Cluster, Shutdown};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 const TABLE: &str = "CREATE TABLE streamers (id int PRIMARY KEY, username text, status text);
@@ -61,7 +65,7 @@ fn roster(seen: &Receiver<Input>) -> usize {
     loop {
         match seen.recv_timeout(PATIENCE).expect("a roster comes") {
             Input::Roster(read) => return read.rows.len(),
-            Input::Database(DatabaseEvent::Up) => {}
+            Input::Database(DatabaseEvent::Up) | Input::Listening(_) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -84,7 +88,8 @@ fn a_notification_has_the_roster_read_at_once() {
         clock,
         rng: rng.clone(),
     };
-    let mut listener = Listener { channel: "Roster!".to_owned(), nudge: nudge.clone(), database, clock, rng };
+    let inputs = roster_worker.inputs.clone();
+    let mut listener = Listener { channel: "Roster!".to_owned(), nudge: nudge.clone(), inputs, database, clock, rng };
     let pulse = Pulse::new(clock, PATIENCE);
     std::thread::scope(|scope| {
         let _source = source;
@@ -96,10 +101,109 @@ fn a_notification_has_the_roster_read_at_once() {
         assert_eq!(roster(&seen), 40);
         // A connection that was cut is made anew, and what it missed is read.
         lab.execute("DELETE FROM streamers WHERE id > 30");
-        lab.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'");
+        lab.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
+             AND pid <> pg_backend_pid() AND (query LIKE 'LISTEN%' OR query LIKE '%listening%')",
+        );
         assert_eq!(roster(&seen), 30);
         nudge.send(()).expect("the roster lives");
         assert_eq!(roster(&seen), 30);
+    });
+}
+
+/// A way to PostgreSQL that can swallow what is sent on it, and keeps its connections open.
+struct Swamp {
+    listener: TcpListener,
+    to: u16,
+    accepted: AtomicUsize,
+    /// Connections with a lower number are swallowed.
+    swallowed: AtomicUsize,
+    over: AtomicBool,
+}
+
+impl Swamp {
+    fn carry<'a>(&'a self, scope: &'a std::thread::Scope<'a, '_>) {
+        self.listener.set_nonblocking(true).expect("a listener can be told not to block");
+        loop {
+            let client = loop {
+                match self.listener.accept() {
+                    Ok((client, _)) => break client,
+                    Err(_) if self.over.load(Ordering::Relaxed) => return,
+                    Err(_) => drop(Stop::never().wait(Duration::from_millis(10))),
+                }
+            };
+            let number = self.accepted.fetch_add(1, Ordering::Relaxed);
+            client.set_nonblocking(false).expect("a socket can be told to block");
+            let server = TcpStream::connect(("127.0.0.1", self.to)).expect("the server is there");
+            let copy = |stream: &TcpStream| stream.try_clone().expect("a handle can be copied");
+            let (client_too, server_too) = (copy(&client), copy(&server));
+            scope.spawn(move || self.pump(number, client, server));
+            scope.spawn(move || self.pump(number, server_too, client_too));
+        }
+    }
+
+    fn pump(&self, number: usize, mut from: TcpStream, mut to: TcpStream) {
+        from.set_read_timeout(Some(Duration::from_millis(100))).expect("a time-out can be set");
+        let mut bytes = [0; 4096];
+        while !self.over.load(Ordering::Relaxed) {
+            match from.read(&mut bytes) {
+                Ok(0) => return drop(to.shutdown(std::net::Shutdown::Both)),
+                Ok(_) if number < self.swallowed.load(Ordering::Relaxed) => {}
+                Ok(count) => drop(to.write_all(&bytes[..count])),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Ends the swamp, whatever becomes of the test.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_listener_whose_connection_died_in_silence_listens_again() {
+    let (lab, config) = fixture(TABLE);
+    let port: u16 = Cluster::shared().port();
+    let swamp = Swamp {
+        listener: TcpListener::bind(("127.0.0.1", 0)).expect("a free port is left"),
+        to: port,
+        accepted: AtomicUsize::new(0),
+        swallowed: AtomicUsize::new(0),
+        over: AtomicBool::new(false),
+    };
+    let through = swamp.listener.local_addr().expect("it has an address").port();
+    let mut config = config;
+    config.url = Secret::new(config.url.reveal().replace(&format!(":{port}/"), &format!(":{through}/")));
+    let clock = Clock::start();
+    let (source, stop) = stop_pair();
+    let (nudge, nudged) = bounded(1);
+    let (inputs, seen) = unbounded();
+    let (database, rng) = (Arc::new(open(&config)), fastrand::Rng::with_seed(1));
+    let mut listener = Listener { channel: "roster".to_owned(), nudge, inputs, database, clock, rng };
+    let pulse = Pulse::new(clock, PATIENCE);
+    std::thread::scope(|scope| {
+        let _over = Over(&swamp.over);
+        scope.spawn(|| swamp.carry(scope));
+        scope.spawn(|| listener.run(&pulse, &stop).expect("it ends in order"));
+        nudged.recv_timeout(PATIENCE).expect("a nudge, for listening began");
+        assert_eq!(seen.recv_timeout(PATIENCE), Ok(Input::Listening(None)));
+        lab.execute("NOTIFY roster");
+        nudged.recv_timeout(PATIENCE).expect("a nudge, for it was notified");
+        swamp.swallowed.store(swamp.accepted.load(Ordering::Relaxed), Ordering::Relaxed);
+        lab.execute("NOTIFY roster");
+        let told = seen.recv_timeout(PATIENCE);
+        assert!(matches!(told, Ok(Input::Listening(Some(_)))), "{told:?}");
+        nudged.recv_timeout(PATIENCE).expect("a nudge, for what was missed");
+        assert_eq!(seen.recv_timeout(PATIENCE), Ok(Input::Listening(None)));
+        lab.execute("NOTIFY roster");
+        nudged.recv_timeout(PATIENCE).expect("a nudge, for it was notified again");
+        drop(source);
     });
 }
 

@@ -178,7 +178,7 @@ fn a_broker_that_hangs_holds_no_stop_up() {
     let position = daemon.position();
     assert!(daemon.stop(PATIENCE).success());
     let line = daemon.wait_line_from(position, PATIENCE, |line| line.event == "stopped");
-    assert!(line.key("seconds").parse::<f64>().is_ok_and(|seconds| seconds < 5.0), "{}", line.text);
+    assert!(line.key("seconds").parse::<f64>().is_ok_and(|seconds| seconds < 4.0), "{}", line.text);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! seen only as its user sees it, by the table and the log.
 
 // What the tests stand on.
+mod exposition;
 mod scratch;
 mod stage;
 
@@ -36,5 +37,9 @@ mod process;
 mod reload;
 // What is wrong with a configuration is said, all of it.
 mod configuration;
+// The printed table, role and trigger do what they promise.
+mod schema;
+// What the operator sees of the running daemon.
+mod status;
 // The command line and the exit codes.
 mod cli;

@@ -233,28 +233,37 @@ fn the_service_manager_hears_how_it_goes() {
         let length = manager.recv(&mut message).expect("the daemon says something");
         String::from_utf8_lossy(&message[..length]).into_owned()
     };
-    // The watchdog's messages may come at any time between the others.
-    let next_but_watchdog = || loop {
+    // The watchdog's and the status messages may come at any time between the others.
+    let next_step = || loop {
         let message = next();
-        if message != "WATCHDOG=1" {
+        if message != "WATCHDOG=1" && !message.starts_with("STATUS=") {
             return message;
         }
     };
+    let await_status = |wanted: &str| while next() != format!("STATUS={wanted}") {};
     let builder = stage.builder().environment("NOTIFY_SOCKET", scratch.path("notify").display().to_string());
     let daemon = builder.environment("WATCHDOG_USEC", "1000000").start();
-    assert_eq!(next_but_watchdog(), "READY=1");
-    assert!(next_but_watchdog().starts_with("STATUS="), "of the first comparison");
+    let first = loop {
+        let message = next();
+        if message != "WATCHDOG=1" {
+            break message;
+        }
+    };
+    assert_eq!(first, "READY=1");
+    await_status("ok: 0 of 1 streamers online, 1 subscribed");
     while next() != "WATCHDOG=1" {}
     while next() != "WATCHDOG=1" {}
+    stage.kick.go_live("ana");
+    await_status("ok: 1 of 1 streamers online, 1 subscribed");
     daemon.signal(Signal::HUP);
-    assert!(next_but_watchdog().starts_with("RELOADING=1"));
-    assert_eq!(next_but_watchdog(), "READY=1");
+    assert!(next_step().starts_with("RELOADING=1"));
+    assert_eq!(next_step(), "READY=1");
     daemon.rewrite_config([("SWEEP_SECS", "0")]);
     daemon.signal(Signal::HUP);
-    assert!(next_but_watchdog().starts_with("RELOADING=1"));
-    assert_eq!(next_but_watchdog(), "READY=1", "the old settings are in force");
+    assert!(next_step().starts_with("RELOADING=1"));
+    assert_eq!(next_step(), "READY=1", "the old settings are in force");
     daemon.signal(Signal::TERM);
-    assert_eq!(next_but_watchdog(), "STOPPING=1");
+    assert_eq!(next_step(), "STOPPING=1");
     assert_ends_well(&daemon);
 }
 

@@ -240,7 +240,7 @@ impl Day {
                     relink_soon(&mut self.agenda);
                 }
             }
-            Output::Log(_) | Output::Ready => {}
+            Output::Log(_) => {}
         }
         Ok(())
     }
@@ -265,15 +265,27 @@ impl Day {
         if let Some(limited) = self.api.limited {
             self.excused = self.excused.max(limited + Duration::from_secs(25 * 60));
         }
-        let size = if now.as_secs() % 3_600 < 60 { format!("{:?}", self.monitor).len() } else { 0 };
-        if size > SIZE_MAX.0 * (self.database.rows.len() + self.profile.streamers) + SIZE_MAX.1 {
-            return Err(format!("the machine has grown to {size} bytes"));
+        if now.as_secs() % 3_600 < 60 {
+            self.inspect_machine()?;
         }
         if self.profile.wrong_hints {
             // Push through a wrong channel may say anything until Kick states the right one (R12).
             return Ok(());
         }
         Judge::inspect(now, &self.kick, &self.database, self.profile.bound(self.database.rows.len()), self.excused)
+    }
+
+    /// The machine itself, every hour or so, for looking at all of it takes long.
+    fn inspect_machine(&mut self) -> Result<(), String> {
+        let size = format!("{:?}", self.monitor).len();
+        if size > SIZE_MAX.0 * (self.database.rows.len() + self.profile.streamers) + SIZE_MAX.1 {
+            return Err(format!("the machine has grown to {size} bytes"));
+        }
+        let told = self.monitor.report(self.now()).streamers;
+        if told.online + told.offline + told.unknown != told.total {
+            return Err("the report has lost count of the streamers".to_owned());
+        }
+        Ok(())
     }
 
     /// After the calm, nothing excuses anything.

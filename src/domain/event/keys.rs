@@ -71,7 +71,7 @@ impl Event {
             E::SweepImplausible { endpoint, covered, changes } => keys!(own endpoint, plain covered, plain changes),
             E::DbUnavailable { reason, pending } => keys!(outside reason, plain pending),
             E::DbRecovered { pending } => keys!(plain pending),
-            E::StateFile { file, reason } => keys!(own file, outside reason),
+            E::StateFile { file, reason } | E::StatusFile { file, reason } => keys!(own file, outside reason),
             E::ThreadRestarted { thread, reason } => keys!(own thread, outside reason),
             E::Fatal { reason } => keys!(outside reason),
             E::Heartbeat { streamers, online, subscribed, connections, pending, token_expires_in, last_event_ago } => {

@@ -65,6 +65,7 @@ impl Event {
             Event::DbRecovered { .. } => "db_recovered",
             Event::WriteRefused { .. } => "write_refused",
             Event::StateFile { .. } => "state_file",
+            Event::StatusFile { .. } => "status_file",
             Event::ThreadRestarted { .. } => "thread_restarted",
             Event::Fatal { .. } => "fatal",
             Event::Heartbeat { .. } => "heartbeat",
@@ -97,7 +98,8 @@ impl Event {
             | Event::ApiRateLimited { .. }
             | Event::SweepBehind { .. }
             | Event::SweepImplausible { .. }
-            | Event::StateFile { .. } => Severity::Warn,
+            | Event::StateFile { .. }
+            | Event::StatusFile { .. } => Severity::Warn,
             Event::StatusChanged { .. } => Severity::Notice,
             Event::Started { .. }
             | Event::Ready { .. }
@@ -123,7 +125,9 @@ impl Event {
             Event::Stopping { .. } => "kick-monitor stops",
             Event::Stopped { unwritten: 0, .. } => "kick-monitor has stopped",
             Event::Stopped { .. } => "kick-monitor has stopped before every change was written",
-            Event::ConfigError { .. } => "the configuration cannot be used",
+            Event::ConfigError { .. } => {
+                "the configuration cannot be used; correct it, look with 'kick-monitor check', then restart"
+            }
             Event::ReloadRefused { .. } => "the new configuration cannot be used; the old one stays in force",
             Event::RosterLoaded { .. } => "the roster was read",
             Event::StreamerUnusable { .. } => "a row is left alone: its username cannot be a Kick name; correct it",
@@ -160,6 +164,7 @@ impl Event {
             Event::DbRecovered { .. } => "the database can be used again",
             Event::WriteRefused { .. } => "PostgreSQL refuses a row, which is tried again later; see the reason",
             Event::StateFile { .. } => "the file of learned ids cannot be used; check STATE_DIR and its owner",
+            Event::StatusFile { .. } => "a status file cannot be written; check RUN_DIR, METRICS_FILE and their owner",
             Event::ThreadRestarted { .. } => "a part of kick-monitor failed and is started again; please report this",
             Event::Fatal { .. } => "kick-monitor cannot go on and ends",
             Event::Heartbeat { .. } => "kick-monitor lives",

@@ -33,6 +33,7 @@ fn the_life_of_the_process() {
             Event::ReloadRefused { file: file.to_owned(), key: key.to_owned(), reason: reason.to_owned() },
             Event::ThreadRestarted { thread: "link-0".to_owned(), reason: "panicked: no way".to_owned() },
             Event::Fatal { reason: "hub died".to_owned() },
+            Event::StatusFile { file: "/run/x/status.json".to_owned(), reason: "disk full".to_owned() },
             Event::StateFile { file: "/var/lib/x/learned.json".to_owned(), reason: "disk full".to_owned() },
             Event::Heartbeat {
                 streamers: 9,
@@ -52,11 +53,12 @@ fn the_life_of_the_process() {
             Info: kick-monitor stops event=stopping seconds=3600.0 reason=SIGTERM
             Info: kick-monitor has stopped event=stopped seconds=0.2 unwritten=0
             Info: kick-monitor has stopped before every change was written event=stopped seconds=10.0 unwritten=5
-            Error: the configuration cannot be used event=config_error file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
-            Error: the configuration cannot be used event=config_error file=/etc/kick-monitor/kick-monitor.env key=- reason="permission denied"
+            Error: the configuration cannot be used; correct it, look with 'kick-monitor check', then restart event=config_error file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
+            Error: the configuration cannot be used; correct it, look with 'kick-monitor check', then restart event=config_error file=/etc/kick-monitor/kick-monitor.env key=- reason="permission denied"
             Error: the new configuration cannot be used; the old one stays in force event=reload_refused file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
             Error: a part of kick-monitor failed and is started again; please report this event=thread_restarted thread=link-0 reason="panicked: no way"
             Error: kick-monitor cannot go on and ends event=fatal reason="hub died"
+            Warn: a status file cannot be written; check RUN_DIR, METRICS_FILE and their owner event=status_file file=/run/x/status.json reason="disk full"
             Warn: the file of learned ids cannot be used; check STATE_DIR and its owner event=state_file file=/var/lib/x/learned.json reason="disk full"
             Info: kick-monitor lives event=heartbeat streamers=9 online=2 subscribed=8 connections=1 pending=0 token_expires_in=3599 last_event_ago=-
             Debug: detail event=detail what=pusher_frame text="a b"

@@ -46,7 +46,10 @@ SELECT current_user::text,
     ),
     current_setting('server_version')";
 
-/// Nothing, for the listening connection to show that it is alive.
+/// Whether this session listens on the channel `$1`.
+pub(super) const LISTENS: &str = "SELECT $1 IN (SELECT pg_listening_channels())";
+
+/// Begins to listen.
 pub(super) fn listen(channel: &str) -> String {
     format!("LISTEN {}", identifier(channel))
 }

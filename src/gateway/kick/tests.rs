@@ -260,7 +260,9 @@ fn only_kicks_own_words_refuse_the_credentials() {
         let error = kick.token().expect_err("no token");
         assert!(!format!("{error:?} {error}").contains("hunter2"), "{error:?}");
         match word {
-            Some(word) => assert_eq!(error, TokenError::Refused(word.to_owned()), "{script:?}"),
+            Some(word) => {
+                assert_eq!(error, TokenError::Refused { status: script.status(), word: word.to_owned() }, "{script:?}")
+            }
             None => assert!(matches!(error, TokenError::Unavailable { .. }), "{script:?}: {error:?}"),
         }
     }

@@ -13,7 +13,7 @@ use kick::Kick;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
-use words::{at, entry, failure, learned, number, push, result, row, said};
+use words::{at, entry, failure, learned, number, push, report, result, row, said};
 
 /// The machine, the world around it as far as a script says, and what came out.
 pub(super) struct Story {
@@ -142,6 +142,11 @@ impl Story {
             }
             "locked-until" => self.find_locked(at(words[0].parse().expect("seconds"))),
             "sweep" => self.input(Input::SweepNow),
+            "report" => self.report(),
+            "tell" => self.tell(words[0]),
+            "token-refused" => self.token_failed(Some(401), true),
+            "token-failed" => self.token_failed(Some(503), false),
+            "listening" => self.input(Input::Listening((!rest.is_empty()).then(|| rest.to_owned()))),
             "token" => self.input(Input::Token(self.now.steady + Duration::from_secs(3600))),
             "database" => self.input(Input::Database(match words[0] {
                 "up" => DatabaseEvent::Up,
@@ -219,6 +224,24 @@ impl Story {
         false
     }
 
+    /// The whole, without its histogram.
+    fn report(&mut self) {
+        let said = report(&self.monitor.report(self.now));
+        said.lines().for_each(|line| self.write_down(line));
+    }
+
+    /// `tell ROW`: what is told of a streamer.
+    fn tell(&mut self, row: &str) {
+        let page = self.monitor.page(self.now, None, usize::MAX);
+        let streamer = page.iter().find(|streamer| streamer.id == row).expect("a streamer");
+        self.write_down(&serde_json::to_string(streamer).expect("it is JSON"));
+    }
+
+    fn token_failed(&mut self, status: Option<u16>, refused: bool) {
+        let reason = if refused { "invalid_client" } else { "status 503: the server failed" };
+        self.input(Input::TokenFailed { status, reason: reason.to_owned(), refused });
+    }
+
     /// `kick WHO=WHAT …` for all endpoints, `kick-at ENDPOINT WHO=WHAT …` for one; `=missing` for nothing.
     fn show(&mut self, endpoint: &str, words: &[&str]) {
         for word in words {
@@ -258,12 +281,14 @@ impl Story {
     /// `link LINK EVENT [CHANNEL …]`
     fn link(&mut self, words: &[&str]) {
         let link = LinkId(words[0].parse().expect("a link"));
-        for word in words.get(2..).filter(|more| !more.is_empty()).unwrap_or(&["0"]) {
+        let reason = words[1] == "refused";
+        for word in words.get(2..).filter(|_| !reason).filter(|more| !more.is_empty()).unwrap_or(&["0"]) {
             let channel = ChannelId(number(word));
             let event = match words[1] {
                 "started" => LinkEvent::Started,
                 "connected" => LinkEvent::Connected(Transport::Pusher),
                 "centrifugo" => LinkEvent::Connected(Transport::Centrifugo),
+                "refused" => LinkEvent::Refused(words[2..].join(" ")),
                 "subscribed" => LinkEvent::Subscribed(channel),
                 "failed" => LinkEvent::SubscriptionFailed(channel),
                 "unreadable" => LinkEvent::Unreadable,

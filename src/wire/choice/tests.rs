@@ -274,18 +274,20 @@ fn one_transport_alone_is_taken_where_the_configuration_says_so() {
         0 way 0: ws-us2.pusher.com/app/configured
     "#]],
     );
-    let centrifugo = "way 0; blocked; way 0; answer pusher:old; way 0; answer pusher:old centrifugo:a; way 0";
+    let centrifugo =
+        "way 0; blocked; way 0; @5; way 0; answer pusher:old; way 0; answer pusher:old centrifugo:a; way 0";
     check_with(
         only(Transport::Centrifugo),
         None,
         centrifugo,
         &expect![[r#"
 
-        0 way 0: should ask; nowhere
-        0 way 0: nowhere
-        0 way 0: nowhere
-        0 way 0: a.kick.com/connection
-    "#]],
+            0 way 0: should ask; nowhere
+            0 way 0: nowhere
+            5 way 0: should ask; nowhere
+            5 way 0: nowhere
+            5 way 0: a.kick.com/connection
+        "#]],
     );
     check_with(
         only(Transport::Centrifugo),

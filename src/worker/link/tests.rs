@@ -97,8 +97,14 @@ impl Running {
         self.order(Order::Follow(vec![ChannelId(id)]));
     }
 
+    /// The next input that is not for the report alone.
     fn input(&self) -> Input {
-        self.inputs.recv_timeout(PATIENCE).expect("an input")
+        loop {
+            match self.inputs.recv_timeout(PATIENCE).expect("an input") {
+                Input::Link(_, LinkEvent::Refused(_)) => {}
+                input => return input,
+            }
+        }
     }
 
     /// The next inputs are these of the link's life.

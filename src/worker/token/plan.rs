@@ -75,8 +75,8 @@ impl Plan {
     /// No token came. What to say, if anything.
     pub(super) fn failed(&mut self, now: Steady, error: TokenError) -> Option<Event> {
         let (pause, reason, refused) = match error {
-            TokenError::Refused(reason) => (self.refused.next(&mut self.rng), reason, true),
-            TokenError::Unavailable { reason, retry_after } => {
+            TokenError::Refused { word, .. } => (self.refused.next(&mut self.rng), word, true),
+            TokenError::Unavailable { reason, retry_after, .. } => {
                 let pause = self.unavailable.next(&mut self.rng);
                 (retry_after.map_or(pause, |wanted| wanted.max(pause)), reason, false)
             }
@@ -125,7 +125,8 @@ mod tests {
     }
 
     fn unavailable(retry_after: Option<u64>) -> TokenError {
-        TokenError::Unavailable { reason: "storm".to_owned(), retry_after: retry_after.map(Duration::from_secs) }
+        let retry_after = retry_after.map(Duration::from_secs);
+        TokenError::Unavailable { reason: "storm".to_owned(), retry_after, status: None }
     }
 
     /// A plan that asked at zero.
@@ -180,7 +181,7 @@ mod tests {
     #[test]
     fn refused_credentials_are_tried_rarely_and_said_once() {
         let mut plan = asking();
-        let refused = || TokenError::Refused("invalid_client".to_owned());
+        let refused = || TokenError::Refused { status: 401, word: "invalid_client".to_owned() };
         let event = plan.failed(at(0.0), refused());
         assert!(matches!(event, Some(Event::TokenRefused { reason, .. }) if reason == "invalid_client"));
         assert!(plan.due() >= at(4.0) && plan.due() <= at(5.0));

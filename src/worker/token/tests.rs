@@ -127,6 +127,8 @@ fn the_old_token_stays_while_renewal_fails_and_goes_at_its_end() {
     let tokens = Tokens::start(&server);
     let ends = tokens.next();
     assert_eq!(tokens.inputs.recv_timeout(PATIENCE), Ok(Input::Spent));
+    let failed = tokens.inputs.recv_timeout(PATIENCE);
+    assert!(matches!(failed, Ok(Input::TokenFailed { status: Some(503), refused: false, .. })), "{failed:?}");
     assert!(tokens.clock.steady() < ends);
     assert_eq!(current(&tokens.cell).as_deref(), Some("token-1"), "renewal has only been tried");
     // The end of a token is only to be seen by looking.

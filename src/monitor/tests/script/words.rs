@@ -4,6 +4,7 @@
 use crate::domain::ask::{Failure, FailureKind, Learned, Liveness, Query, Seen, SeenChannel};
 use crate::domain::event::Event;
 use crate::domain::push::{Push, PushKind};
+use crate::domain::report::Report;
 use crate::domain::row::{Row, Shown, WriteResult};
 use crate::domain::time::Timestamp;
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Status, Steady, UserId};
@@ -88,7 +89,6 @@ pub(super) fn said(output: &Output) -> Option<String> {
         Output::TrialBegun(link) => format!("trial {}", link.0),
         Output::TrialOver { proved } => format!("trial over: {}", if *proved { "proved" } else { "deaf" }),
         Output::ReadRoster => "read the roster".to_owned(),
-        Output::Ready => return None,
     })
 }
 
@@ -160,4 +160,22 @@ pub(super) fn result(word: &str) -> WriteResult {
 
 fn or_dash(id: Option<impl ToString>) -> String {
     id.map_or_else(|| "-".to_owned(), |id| id.to_string())
+}
+
+/// The whole, one line a part.
+pub(super) fn report(told: &Report) -> String {
+    let mut said = format!("health {}\n", told.health.word());
+    for problem in &told.problems {
+        said += &format!("{} since {}: {}\n", problem.code, problem.since, problem.text);
+    }
+    let json = |part: serde_json::Value| format!("{part}\n");
+    let mut counters = serde_json::to_value(&told.counters).expect("it is JSON");
+    counters.as_object_mut().expect("an object").retain(|key, count| key != "change_latency" && *count != 0);
+    said += &json(serde_json::json!({ "streamers": told.streamers, "realtime": told.realtime }));
+    said += &json(serde_json::json!({ "api": told.api, "database": told.database, "latency_ms": told.latency_ms }));
+    said += &json(counters);
+    for change in &told.recent {
+        said += &json(serde_json::json!(change));
+    }
+    said
 }

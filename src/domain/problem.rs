@@ -1,0 +1,236 @@
+//! Every problem that the daemon can have, in one table: its stable code, what it means, what helps,
+//! and what it does to the health. The manual has a paragraph for each.
+//!
+//! Nothing here decides whether there is a problem; the core does.
+
+use serde::{Deserialize, Serialize};
+
+/// How the daemon fares as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// The statuses are right, and changes come at once.
+    #[default]
+    Ok,
+    /// The statuses are right, but later than they should be, or not for every row.
+    Degraded,
+    /// Statuses may be out of date.
+    Failing,
+}
+
+impl Health {
+    /// The word for the status file: `ok`, `degraded` or `failing`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Health::Ok => "ok",
+            Health::Degraded => "degraded",
+            Health::Failing => "failing",
+        }
+    }
+}
+
+/// A kind of problem. The worst come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the table below says what each is")]
+pub enum Code {
+    DatabaseUnavailable,
+    TokenRefused,
+    KickUnreachable,
+    Starting,
+    PushRefused,
+    PushDown,
+    PushIncomplete,
+    PushSilent,
+    SubscriptionFailed,
+    TokenUnavailable,
+    ApiBlocked,
+    ApiRateLimited,
+    ApiError,
+    SweepBehind,
+    WriteRefused,
+    RosterListener,
+    StreamerUnusable,
+    StreamerUnknown,
+    StreamerRenamed,
+    ChannelIdMismatch,
+}
+
+/// All of them.
+pub const CODES: [Code; 20] = [
+    Code::DatabaseUnavailable,
+    Code::TokenRefused,
+    Code::KickUnreachable,
+    Code::Starting,
+    Code::PushRefused,
+    Code::PushDown,
+    Code::PushIncomplete,
+    Code::PushSilent,
+    Code::SubscriptionFailed,
+    Code::TokenUnavailable,
+    Code::ApiBlocked,
+    Code::ApiRateLimited,
+    Code::ApiError,
+    Code::SweepBehind,
+    Code::WriteRefused,
+    Code::RosterListener,
+    Code::StreamerUnusable,
+    Code::StreamerUnknown,
+    Code::StreamerRenamed,
+    Code::ChannelIdMismatch,
+];
+
+/// What is known of a kind of problem.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// The stable name.
+    pub code: &'static str,
+    /// What it makes of the health, at the least.
+    pub health: Health,
+    /// What is wrong.
+    pub text: &'static str,
+    /// What helps.
+    pub remedy: &'static str,
+}
+
+impl Code {
+    /// The table.
+    pub fn facts(self) -> Facts {
+        use Health::{Degraded, Failing, Ok};
+        let (code, health, text, remedy) = match self {
+            Code::DatabaseUnavailable => {
+                ("db_unavailable", Failing, "the database cannot be used, so changes wait", "run: kick-monitor check")
+            }
+            Code::TokenRefused => (
+                "token_refused",
+                Failing,
+                "Kick refuses the credentials, so nothing is compared with the API",
+                "correct KICK_CLIENT_ID and KICK_CLIENT_SECRET, then reload",
+            ),
+            Code::KickUnreachable => (
+                "kick_unreachable",
+                Failing,
+                "neither push nor the API has worked for longer than SWEEP_SECS",
+                "look at this machine's way to Kick with: kick-monitor check",
+            ),
+            Code::Starting => (
+                "starting",
+                Degraded,
+                "not every streamer has been compared with Kick yet",
+                "wait; a large table takes minutes",
+            ),
+            Code::PushRefused => (
+                "push_refused",
+                Degraded,
+                "the push server refuses us, so changes are found by the sweep",
+                "correct REALTIME, PUSHER_URL or PUSHER_APP_KEY, then reload",
+            ),
+            Code::PushDown => (
+                "push_down",
+                Degraded,
+                "no push connection stands, so changes are found by the sweep",
+                "it is tried again; if it lasts, run: kick-monitor check",
+            ),
+            Code::PushIncomplete => (
+                "push_incomplete",
+                Degraded,
+                "some push connections do not stand, so changes on them are found by the sweep",
+                "it is tried again; if it lasts, run: kick-monitor check",
+            ),
+            Code::PushSilent => (
+                "push_silent",
+                Degraded,
+                "push is connected and tells nothing; the sweep finds the changes",
+                "look at CHANNEL_NAMES, REALTIME, PUSHER_URL and PUSHER_APP_KEY",
+            ),
+            Code::SubscriptionFailed => (
+                "subscription_failed",
+                Degraded,
+                "push channels cannot be subscribed to; the sweep finds those streamers' changes",
+                "it is tried again; if it lasts, look at CHANNEL_NAMES and the channel ids of the table",
+            ),
+            Code::TokenUnavailable => (
+                "token_unavailable",
+                Degraded,
+                "no new token can be had",
+                "it is tried again; if it lasts, look at KICK_OAUTH_URL with: kick-monitor check",
+            ),
+            Code::ApiBlocked => (
+                "api_blocked",
+                Degraded,
+                "a firewall answers in Kick's place",
+                "if it lasts, use another address of this machine",
+            ),
+            Code::ApiRateLimited => (
+                "api_rate_limited",
+                Degraded,
+                "Kick asks for fewer requests",
+                "if it lasts, lower API_REQUESTS_PER_MINUTE",
+            ),
+            Code::ApiError => (
+                "api_error",
+                Degraded,
+                "requests to Kick fail",
+                "it is tried again; if it lasts, run: kick-monitor check",
+            ),
+            Code::SweepBehind => (
+                "sweep_behind",
+                Degraded,
+                "the budget of requests is too small to compare everybody every SWEEP_SECS",
+                "raise SWEEP_SECS or API_REQUESTS_PER_MINUTE",
+            ),
+            Code::WriteRefused => (
+                "write_refused",
+                Degraded,
+                "rows are not written",
+                "look at these rows, and at the table's triggers, policies and locks",
+            ),
+            Code::RosterListener => (
+                "roster_listener",
+                Degraded,
+                "nobody listens on ROSTER_NOTIFY_CHANNEL, so new rows are noticed every ROSTER_POLL_SECS",
+                "connect to PostgreSQL directly, not through a pooler; run: kick-monitor check",
+            ),
+            Code::StreamerUnusable => (
+                "streamer_unusable",
+                Degraded,
+                "rows are left alone whose username cannot be a Kick name",
+                "correct the usernames",
+            ),
+            Code::StreamerUnknown => (
+                "streamer_unknown",
+                Degraded,
+                "Kick does not know some usernames",
+                "correct the usernames; they are asked about again every 10 minutes",
+            ),
+            Code::StreamerRenamed => (
+                "streamer_renamed",
+                Ok,
+                "streamers have another name now and are followed by their id",
+                "write the new names into the table",
+            ),
+            Code::ChannelIdMismatch => (
+                "channel_id_mismatch",
+                Ok,
+                "channel ids in the table are wrong; Kick's are used",
+                "correct the column that DB_CHANNEL_ID_COLUMN names",
+            ),
+        };
+        Facts { code, health, text, remedy }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CODES;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_table_is_complete_and_speaks_of_each_once() {
+        let names: BTreeSet<&str> = CODES.iter().map(|code| code.facts().code).collect();
+        assert_eq!(names.len(), CODES.len());
+        assert!(CODES.is_sorted() && CODES.len() == CODES[CODES.len() - 1] as usize + 1, "a code is missing in CODES");
+        for facts in CODES.map(super::Code::facts) {
+            assert!(!facts.text.ends_with('.') && !facts.remedy.is_empty(), "{}", facts.code);
+        }
+    }
+}

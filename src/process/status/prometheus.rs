@@ -1,0 +1,138 @@
+//! The metrics, in Prometheus' text exposition format, of a snapshot. Pure.
+//!
+//! Every number has one series for each value of its labels, from the first day on where the values
+//! are known, so that a rate never begins with a gap.
+
+use super::Snapshot;
+use crate::domain::ask::Endpoint;
+use crate::domain::problem::{CODES, Health};
+use crate::domain::report::Histogram;
+use crate::domain::time::Timestamp;
+use std::fmt::{Display, Write};
+
+/// What there is to tell of a daemon that does not run.
+pub(super) const DOWN: &str = "\
+# HELP kick_monitor_up Whether the daemon runs.
+# TYPE kick_monitor_up gauge
+kick_monitor_up 0
+";
+
+/// All of it.
+pub(super) fn render(snapshot: &Snapshot) -> String {
+    let report = &snapshot.report;
+    let (streamers, counters) = (&report.streamers, &report.counters);
+    let mut page = Page::default();
+    page.gauge("up", "Whether the daemon runs.", 1);
+    page.begin("build_info", "gauge", "The version of the program.");
+    page.series("build_info", &[("version", &snapshot.version)], 1);
+    page.time("start_timestamp_seconds", "When the daemon began.", Some(snapshot.started_at));
+    page.time("status_timestamp_seconds", "When this was told.", Some(snapshot.written_at));
+    page.begin("health", "gauge", "How the daemon fares: 1 for the one that holds.");
+    for health in [Health::Ok, Health::Degraded, Health::Failing] {
+        page.series("health", &[("health", health.word())], u8::from(health == report.health));
+    }
+    page.begin("problem", "gauge", "Whether there is this problem.");
+    for code in CODES.map(|code| code.facts().code) {
+        let there = report.problems.iter().any(|problem| problem.code == code);
+        page.series("problem", &[("code", code)], u8::from(there));
+    }
+    page.gauge("streamers", "Streamers that are watched.", streamers.total);
+    page.gauge("streamers_online", "Streamers believed Online.", streamers.online);
+    page.gauge("streamers_offline", "Streamers believed Offline.", streamers.offline);
+    page.gauge("streamers_unknown", "Streamers of whom nothing is known yet.", streamers.unknown);
+    page.gauge("streamers_unusable", "Rows that are left alone for their username.", streamers.unusable);
+    page.gauge("subscriptions", "Push subscriptions that are confirmed.", streamers.subscribed);
+    page.gauge("realtime_connections", "Push connections that stand.", report.realtime.connected);
+    page.gauge("realtime_connections_wanted", "Push connections that should stand.", report.realtime.connections);
+    page.counter("realtime_reconnects", "Push connections made again.", counters.realtime_reconnects);
+    page.time("last_event_timestamp_seconds", "When the last push event came.", report.realtime.last_event_at);
+    page.begin("status_changes_total", "counter", "Changes written, by who told of them.");
+    page.series("status_changes_total", &[("source", "push")], counters.status_changes_push);
+    page.series("status_changes_total", &[("source", "sweep")], counters.status_changes_sweep);
+    page.counter("push_missed", "Changes that the sweep found and push should have told.", counters.push_missed);
+    page.counter("push_discarded", "Push events that could not be used.", counters.push_discarded);
+    page.counter(
+        "subscription_failures",
+        "Push subscriptions refused or not acknowledged.",
+        counters.subscription_failures,
+    );
+    page.requests(snapshot);
+    page.gauge("db_up", "Whether the database can be read and written.", u8::from(report.database.ok));
+    page.gauge("db_pending_writes", "Streamers whose change is not written yet.", report.database.pending_writes);
+    page.counter("db_write_errors", "Rows refused and statements failed.", counters.db_write_errors);
+    page.time("last_write_timestamp_seconds", "When the last change was committed.", report.database.last_write_at);
+    page.time("last_sweep_timestamp_seconds", "When everybody was last compared.", report.api.last_sweep_at);
+    if let Some(seconds) = report.api.last_sweep_seconds {
+        page.gauge("last_sweep_duration_seconds", "How long that took.", seconds);
+    }
+    page.time("token_expiry_timestamp_seconds", "When the token in use ends.", report.api.token_expires_at);
+    page.histogram("change_latency_seconds", "From the push frame to the commit.", &counters.change_latency);
+    page.0
+}
+
+/// The text so far.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    /// `name` is without `kick_monitor_`.
+    fn begin(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(self.0, "# HELP kick_monitor_{name} {help}\n# TYPE kick_monitor_{name} {kind}");
+    }
+
+    fn series(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let labels: Vec<String> =
+            labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(self.0, "kick_monitor_{name}{labels} {value}");
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+        self.begin(name, "gauge", help);
+        self.series(name, &[], value);
+    }
+
+    /// `name` is without `_total`.
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        let name = format!("{name}_total");
+        self.begin(&name, "counter", help);
+        self.series(&name, &[], value);
+    }
+
+    /// A time that has not come yet is 0, as in Unix.
+    fn time(&mut self, name: &str, help: &str, at: Option<Timestamp>) {
+        let seconds = at.map_or(0.0, |at| at.as_millisecond() as f64 / 1000.0);
+        self.gauge(name, help, seconds);
+    }
+
+    fn requests(&mut self, snapshot: &Snapshot) {
+        self.begin("api_requests_total", "counter", "Requests to Kick, by endpoint and HTTP status; none: no answer.");
+        let counted = &snapshot.report.counters.api_requests;
+        let api = [Endpoint::Channels, Endpoint::Livestreams, Endpoint::UsersLivestreams, Endpoint::Website];
+        for endpoint in api.map(Endpoint::word).into_iter().chain(["token"]) {
+            let codes = counted.get(endpoint);
+            if codes.is_none_or(|codes| !codes.contains_key("200")) {
+                self.series("api_requests_total", &[("endpoint", endpoint), ("code", "200")], 0);
+            }
+            for (code, count) in codes.into_iter().flatten() {
+                self.series("api_requests_total", &[("endpoint", endpoint), ("code", code)], count);
+            }
+        }
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
+        self.begin(name, "histogram", help);
+        let bucket = format!("{name}_bucket");
+        for (bound, count) in &histogram.buckets {
+            self.series(&bucket, &[("le", &bound.to_string())], count);
+        }
+        self.series(&bucket, &[("le", "+Inf")], histogram.count);
+        self.series(&format!("{name}_sum"), &[], histogram.sum);
+        self.series(&format!("{name}_count"), &[], histogram.count);
+    }
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

@@ -1,0 +1,200 @@
+//! A snapshot, or one streamer of it, for people. Pure; what comes from outside is escaped.
+
+use super::Snapshot;
+use crate::domain::problem::Health;
+use crate::domain::report::{Problem, Report, Streamer, Told};
+use crate::domain::text::shown;
+use crate::domain::time::Timestamp;
+use crate::process::paint::Paint;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// One screen of the whole.
+pub(super) fn whole(snapshot: &Snapshot, now: Timestamp, paint: Paint) -> String {
+    let report = &snapshot.report;
+    let health = match report.health {
+        Health::Ok => paint.good("ok"),
+        Health::Degraded => paint.poor("degraded"),
+        Health::Failing => paint.bad("failing"),
+    };
+    let mut page = format!(
+        "kick-monitor {}: {health} (process {}, up {})\n",
+        snapshot.version,
+        snapshot.pid,
+        span(since(snapshot.started_at, now))
+    );
+    if !report.problems.is_empty() {
+        line(&mut page, format_args!("\n{}", paint.strong("Problems")));
+    }
+    for problem in &report.problems {
+        page.push_str(&told_problem(problem, now, paint));
+    }
+    page.push('\n');
+    for (name, text) in parts(report, now) {
+        line(&mut page, format_args!("{} {text}", paint.strong(&format!("{name:<10}"))));
+    }
+    if !report.recent.is_empty() {
+        line(&mut page, format_args!("\n{}", paint.strong("Last changes")));
+    }
+    for change in &report.recent {
+        let (username, source) = (shown(&change.username), &change.source);
+        let lag = span(Duration::from_secs_f64(change.lag_ms.max(0.0) / 1000.0));
+        let status = format!("{:<7}", change.status);
+        line(&mut page, format_args!("  {}  {status}  {username}, by {source}, {lag} after it came", clock(change.at)));
+    }
+    page
+}
+
+/// One streamer, and why.
+pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String {
+    let status = match told.status.as_deref() {
+        Some("Online") => paint.good("Online"),
+        Some(status) => paint.strong(status),
+        None => paint.poor("not known"),
+    };
+    let why = match told.source.as_str() {
+        "push" => "push told so",
+        "sweep" => "the API told so",
+        _ => "the table shows that, and Kick has not confirmed it yet",
+    };
+    let mut page = format!(
+        "{} (row {}) is {status} since {}: {why}\n",
+        paint.strong(&shown(&told.username)),
+        shown(&told.id),
+        when(told.since, now)
+    );
+    let mut part = |name: &str, texts: Vec<String>| {
+        if !texts.is_empty() {
+            line(&mut page, format_args!("  {name:<8} {}", texts.join(", ")));
+        }
+    };
+    let known = |name: &str, id: Option<i64>| id.map_or(format!("no {name} yet"), |id| format!("{name} {id}"));
+    let trust = told.channel_trust.as_ref().map(|trust| format!(" ({trust})")).unwrap_or_default();
+    let mut kick = vec![known("user id", told.user_id), known("channel id", told.channel_id) + &trust];
+    kick.extend(told.slug.as_ref().map(|slug| format!("known there as {}", shown(slug))));
+    kick.extend(told.unknown_to_kick.then(|| "Kick does not know the name".to_owned()));
+    kick.extend(told.livestream_id.map(|id| format!("livestream {id}")));
+    kick.extend(told.started_at.map(|at| format!("live since {}", when(at, now))));
+    part("Kick", kick);
+    let mut push = vec![match (told.connection, told.subscribed_at) {
+        (Some(link), Some(at)) => format!("subscribed on connection {link} since {}", when(at, now)),
+        (Some(link), None) => format!("not subscribed yet on connection {link}"),
+        (None, _) => "not followed, for the channel id is not known; the sweep finds changes".to_owned(),
+    }];
+    push.extend(told.last_push.as_ref().map(|last| format!("last event {}", what(last, now))));
+    part("Push", push);
+    let mut api: Vec<String> =
+        told.last_found.iter().map(|found| format!("first to tell of {}", what(found, now))).collect();
+    api.extend(told.doubt.as_ref().map(|doubt| format!("a second look is due at {}", what(doubt, now))));
+    part("API", api);
+    let mut table = vec![format!("shows {}", told.shown.as_deref().unwrap_or("neither status"))];
+    table.extend(told.last_write.as_ref().map(|write| format!("last written {}", what(write, now))));
+    table.extend(told.pending.as_ref().map(|why| format!("to be written: {why}")));
+    part("Table", table);
+    page
+}
+
+fn told_problem(problem: &Problem, now: Timestamp, paint: Paint) -> String {
+    let code = paint.poor(&problem.code);
+    // Escaped where it was told.
+    format!("  {code} since {}\n      {}\n      {}\n", when(problem.since, now), problem.text, problem.remedy)
+}
+
+fn parts(report: &Report, now: Timestamp) -> Vec<(&'static str, String)> {
+    let Report { streamers, realtime, api, database, counters, .. } = report;
+    let ago = |name: &str, at: Option<Timestamp>| match at {
+        Some(at) => format!("{name} {} ago", span(since(at, now))),
+        None => format!("no {name} yet"),
+    };
+    let unusable =
+        if streamers.unusable == 0 { String::new() } else { format!("; {} rows unusable", streamers.unusable) };
+    let sweep =
+        api.last_sweep_seconds.map(|seconds| format!(", took {}", span(Duration::from_secs_f64(seconds.max(0.0)))));
+    let token = match api.token_expires_at {
+        Some(at) if at > now => format!("token ends in {}", span(since(now, at))),
+        Some(_) => "the token has ended".to_owned(),
+        None => "no token yet".to_owned(),
+    };
+    let latency = match (report.latency_ms.p50, report.latency_ms.p99) {
+        (Some(p50), Some(p99)) => format!("half within {p50} ms, 99 % within {p99} ms, from push to commit"),
+        _ => "no change by push yet".to_owned(),
+    };
+    vec![
+        (
+            "Streamers",
+            format!(
+                "{}: {} online, {} offline, {} not known; {} subscribed{unusable}",
+                streamers.total, streamers.online, streamers.offline, streamers.unknown, streamers.subscribed
+            ),
+        ),
+        (
+            "Push",
+            format!(
+                "{}, {} of {} connections; {}",
+                realtime.transport.as_deref().unwrap_or("no transport yet"),
+                realtime.connected,
+                realtime.connections,
+                ago("last event", realtime.last_event_at)
+            ),
+        ),
+        ("API", format!("{}{}; {token}", ago("last sweep", api.last_sweep_at), sweep.unwrap_or_default())),
+        (
+            "Database",
+            format!(
+                "{}; {} writes pending; {}",
+                if database.ok { "ok" } else { "not usable" },
+                database.pending_writes,
+                ago("last write", database.last_write_at)
+            ),
+        ),
+        ("Latency", latency),
+        (
+            "So far",
+            format!(
+                "{} changes by push, {} by sweep; {} missed by push, {} reconnects, {} write errors",
+                counters.status_changes_push,
+                counters.status_changes_sweep,
+                counters.push_missed,
+                counters.realtime_reconnects,
+                counters.db_write_errors
+            ),
+        ),
+    ]
+}
+
+fn what(told: &Told, now: Timestamp) -> String {
+    let by = told.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    format!("{}{by} at {}", told.status, when(told.at, now))
+}
+
+fn when(at: Timestamp, now: Timestamp) -> String {
+    format!("{} ({} ago)", clock(at), span(since(at, now)))
+}
+
+/// To the second, in UTC: the machine's zone may not be the reader's.
+fn clock(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+fn since(then: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(then)).unwrap_or_default()
+}
+
+/// A span in its two largest units.
+pub(super) fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match () {
+        () if days > 0 => format!("{days} d {hours} h"),
+        () if seconds >= 3600 => format!("{hours} h {minutes} min"),
+        () if seconds >= 60 => format!("{minutes} min {} s", seconds % 60),
+        () if seconds >= 10 => format!("{seconds} s"),
+        () if seconds >= 1 => format!("{:.1} s", span.as_secs_f64()),
+        () => format!("{} ms", span.as_millis()),
+    }
+}
+
+fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(page, "{text}");
+}

@@ -1,0 +1,136 @@
+//! When the hub tells of itself: the whole every two seconds and when a problem comes or goes, and each
+//! streamer in rounds, so many at a time that no push event waits for it.
+//!
+//! It never waits for whoever keeps the files: what that one has no time for is told the next time.
+
+use crate::domain::report::{Bulletin, Page};
+use crate::domain::{Now, RowId, Steady};
+use crate::monitor::Monitor;
+use crossbeam_channel::{Sender, TrySendError};
+use std::time::Duration;
+
+/// How often the whole is told (CONTRACT §5: at least every 2 s, so a little more often).
+const EVERY: Duration = Duration::from_millis(1900);
+/// Problems that come and go faster are not each told.
+const APART: Duration = Duration::from_millis(100);
+/// Streamers in one page: a millisecond's work.
+const PAGE: usize = 2000;
+
+/// What was told, and when.
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    last: Option<Steady>,
+    /// Behind which row the round goes on; none when no round is under way.
+    round: Option<Option<RowId>>,
+    /// As of which revision the last round began.
+    told: Option<u64>,
+}
+
+impl Reports {
+    /// When the next report is due.
+    pub(super) fn due(&self, monitor: &Monitor) -> Steady {
+        let pause = if monitor.has_news() { APART } else { EVERY };
+        self.last.map_or(Steady::default(), |last| last + pause)
+    }
+
+    /// Tells, if it is time.
+    pub(super) fn tell(&mut self, now: Now, monitor: &mut Monitor, bulletins: &Sender<Bulletin>) {
+        if self.due(monitor) > now.steady {
+            return;
+        }
+        self.last = Some(now.steady);
+        if bulletins.is_full() {
+            return;
+        }
+        if self.round.is_none() && self.told != Some(monitor.revision()) {
+            self.round = Some(None);
+            self.told = Some(monitor.revision());
+        }
+        let page = self.round.as_ref().map(|after| {
+            let streamers = monitor.page(now, after.as_ref(), PAGE);
+            Page { first: after.is_none(), last: streamers.len() < PAGE, streamers }
+        });
+        let next = page.as_ref().filter(|page| !page.last).and_then(|page| page.streamers.last());
+        let next = next.map(|streamer| Some(RowId::new(&streamer.id)));
+        match bulletins.try_send(Bulletin { report: monitor.report(now), page }) {
+            Ok(()) => self.round = next,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PAGE, Reports};
+    use crate::clock::Clock;
+    use crate::domain::row::{RosterRead, Row, Shown};
+    use crate::domain::{Now, RowId};
+    use crate::monitor::{Input, Monitor, Settings};
+    use crossbeam_channel::bounded;
+    use std::time::Duration;
+
+    fn monitor(now: Now, streamers: usize) -> Monitor {
+        let settings = Settings {
+            sweep: Duration::from_secs(60),
+            hold: Duration::from_secs(90),
+            batch: 25,
+            requests_per_minute: 60,
+            heartbeat: None,
+            streamers_per_link: 100,
+        };
+        let mut monitor = Monitor::new(now, settings, 1);
+        let row = |n: usize| Row {
+            id: RowId::new(&n.to_string()),
+            username: format!("name{n}"),
+            shown: Shown::Unknown,
+            channel: None,
+            user: None,
+        };
+        monitor.handle(now, Input::Roster(RosterRead { started: now.steady, rows: (0..streamers).map(row).collect() }));
+        monitor
+    }
+
+    #[test]
+    fn a_round_tells_everybody_once_page_by_page_and_a_full_desk_loses_nobody() {
+        let mut now = Clock::start().now();
+        let mut monitor = monitor(now, PAGE + 7);
+        let (sender, desk) = bounded(1);
+        let mut reports = Reports::default();
+        let mut told = Vec::new();
+        for turn in 0..8 {
+            now.steady = now.steady + Duration::from_secs(2);
+            reports.tell(now, &mut monitor, &sender);
+            // Every other time nobody takes it away.
+            if turn % 2 == 0 {
+                continue;
+            }
+            let page = desk.try_recv().expect("a bulletin").page;
+            told.extend(page.map(|page| (page.first, page.last, page.streamers)));
+        }
+        let ends: Vec<_> = told.iter().map(|(first, last, streamers)| (*first, *last, streamers.len())).collect();
+        assert_eq!(ends, [(true, false, PAGE), (false, true, 7)], "one round, for nothing has changed");
+        let mut ids: Vec<String> = told.into_iter().flat_map(|(_, _, page)| page).map(|one| one.id).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), PAGE + 7);
+    }
+
+    #[test]
+    fn a_report_is_due_every_two_seconds_and_soon_after_a_problem() {
+        let mut now = Clock::start().now();
+        let mut monitor = monitor(now, 1);
+        let (sender, desk) = bounded(1);
+        let mut reports = Reports::default();
+        let mut told_after = |millis: u64, monitor: &mut Monitor| {
+            now.steady = now.steady + Duration::from_millis(millis);
+            reports.tell(now, monitor, &sender);
+            desk.try_recv().is_ok()
+        };
+        assert!(told_after(0, &mut monitor), "at once");
+        assert!(!told_after(1000, &mut monitor));
+        assert!(told_after(1000, &mut monitor));
+        let now = Clock::start().now();
+        monitor.handle(now, Input::Listening(Some("a pooler".to_owned())));
+        assert!(!told_after(50, &mut monitor) && told_after(50, &mut monitor));
+    }
+}
