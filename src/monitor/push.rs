@@ -50,7 +50,12 @@ impl Monitor {
         let questionable = streamer.ids.suspect && !streamer.ids.confirmed;
         match verdict {
             Verdict::Nothing => {}
-            Verdict::Ask => self.ask_twice(now, key),
+            Verdict::Ask => {
+                if let (PushKind::Live { livestream, created_at }, false) = (&push.what, questionable) {
+                    streamer.broadcast.heard_of(*livestream, *created_at);
+                }
+                self.ask_twice(now, key);
+            }
             Verdict::Believe if questionable => {
                 streamer.questioned = Some(push.clone());
                 self.ask_twice(now, key);

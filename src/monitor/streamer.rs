@@ -387,6 +387,6 @@ pub(super) fn later_by(a: Timestamp, b: Timestamp) -> Duration {
     Duration::try_from(a.duration_since(b)).unwrap_or(Duration::ZERO)
 }
 
-fn apart(a: Timestamp, b: Timestamp) -> Duration {
+pub(super) fn apart(a: Timestamp, b: Timestamp) -> Duration {
     later_by(a, b).max(later_by(b, a))
 }

@@ -94,6 +94,22 @@ impl Profile {
         }
     }
 
+    /// A day on which nothing goes wrong by itself.
+    pub(super) fn good(agenda: &mut Agenda) -> Profile {
+        let mut profile = Profile::draw(agenda);
+        profile.calm();
+        let settings = Settings {
+            sweep: Duration::from_secs(60),
+            hold: Duration::from_secs(90),
+            batch: 25,
+            requests_per_minute: 60,
+            heartbeat: None,
+            streamers_per_link: 100,
+        };
+        let lag = Duration::from_secs(5);
+        Profile { streamers: 12, lag, bans: false, wrong_hints: false, listless: false, settings, ..profile }
+    }
+
     /// The same world on a good day: what the rows must come right in.
     pub(super) fn calm(&mut self) {
         *self = Profile {
@@ -124,8 +140,8 @@ impl Profile {
     /// with push, also a hold, and up to ten minutes where late push and a restart meet (RULES R7).
     /// Where many rows share a small budget, the sweep takes its time (RULES R22).
     pub(super) fn bound(&self, rows: usize) -> Duration {
-        // A blank answer can make a name unknown, which is asked about again after ten minutes.
-        let looks = match (self.blanks > 0.0, self.lies + self.omits > 0.0) {
+        // A blank answer, or a ban, can make a name unknown, which is asked about again after ten minutes.
+        let looks = match (self.blanks > 0.0 || self.bans, self.lies + self.omits > 0.0) {
             (true, _) => 1_500,
             (false, true) => 300,
             (false, false) => 45,

@@ -291,3 +291,22 @@ fn r1_a_live_event_that_is_only_a_question_is_asked_again_after_30_s() {
         "#]],
     );
 }
+
+#[test]
+fn r2_a_late_stop_of_an_older_id_ends_no_broadcast_whose_live_event_was_only_a_question() {
+    check_watched(
+        "
+        1 auto
+        50 kick xqc/676/668=live@10
+        70 live 668 155 created@12
+        80 stop 668 136
+        100 until
+        110 stop 668 155
+        ",
+        &expect![[r#"
+
+            60.0   write 1 Online by sweep
+            110.0  write 1 Offline by push
+        "#]],
+    );
+}
