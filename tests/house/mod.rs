@@ -3,6 +3,7 @@
 
 mod dependencies;
 mod floors;
+mod operator;
 mod source;
 mod words;
 
