@@ -12,7 +12,9 @@ build: needs
 	$(CARGO) build --release --locked --package kick-monitor --package lab --bins
 
 test: needs
-	$(CARGO) test --workspace --locked
+	@rm -rf target/events-seen && mkdir -p target/events-seen
+	EVENTS_SEEN=$(CURDIR)/target/events-seen $(CARGO) test --workspace --locked
+	@tests/events-seen.sh target/events-seen
 
 # What CI runs besides the tests.
 check: needs
@@ -27,6 +29,7 @@ simulate: needs
 install:
 	install -D -m 755 target/release/kick-monitor $(DESTDIR)$(PREFIX)/bin/kick-monitor
 	install -D -m 644 etc/kick-monitor.env $(DESTDIR)$(PREFIX)/share/kick-monitor/kick-monitor.env
+	install -D -m 644 etc/kick-monitor.rules.yml $(DESTDIR)$(PREFIX)/share/kick-monitor/kick-monitor.rules.yml
 	install -D -m 644 debian/kick-monitor.service $(DESTDIR)$(PREFIX)/lib/systemd/system/kick-monitor.service
 	sed -i 's|/usr/bin/kick-monitor|$(PREFIX)/bin/kick-monitor|' \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/kick-monitor.service

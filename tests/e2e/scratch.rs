@@ -99,5 +99,7 @@ pub(crate) fn finish(command: &mut Command) -> Ended {
     }
     let output = child.wait_with_output().expect("its output can be read");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
-    Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    let ended = Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+    ended.stderr.lines().for_each(|line| lab::witness(&lab::Line::parse(line)));
+    ended
 }

@@ -217,3 +217,42 @@ fn without_a_configuration_it_looks_in_the_default_place() {
         );
     }
 }
+
+#[test]
+fn files_that_cannot_be_written_are_said_and_nothing_else_suffers() {
+    let stage = Stage::with(&["ana"]);
+    let builder = stage.builder().set("STATE_DIR", "/dev/null/state").set("METRICS_FILE", "/dev/null/kick.prom");
+    let daemon = stage.start(builder.set("RUN_DIR", "/dev/null/run"));
+    for (event, file) in [("state_file", "/dev/null/state"), ("status_file", "/dev/null/run/status.json")] {
+        let named = |line: &lab::Line| line.event == event && line.key("file").starts_with(file);
+        daemon.wait_line(PATIENCE, named);
+    }
+    daemon.wait_line(PATIENCE, |line| line.event == "status_file" && line.key("file") == "/dev/null/kick.prom");
+    stage.wait_followed(&["ana"]);
+    stage.kick.go_live("ana");
+    stage.wait_status("ana", "Online");
+    assert_eq!(status(&daemon, &[]).code, Some(3));
+}
+
+#[test]
+fn a_budget_that_is_too_small_and_a_push_that_is_silent_are_problems() {
+    let stage = Stage::with(&["ana"]);
+    let daemon = stage.builder().set("SWEEP_SECS", "1").set("API_REQUESTS_PER_MINUTE", "1").start();
+    daemon.wait_event("sweep_behind", PATIENCE);
+    wait_snapshot(&daemon, "a sweep behind", |seen| codes(seen).contains(&"sweep_behind"));
+
+    let names = ["s0", "s1", "s2", "s3", "s4"];
+    let stage = Stage::with(&names);
+    let daemon = stage.start(stage.builder().set("SWEEP_SECS", "1").set("PUSH_HOLD_SECS", "0"));
+    stage.wait_followed(&names);
+    for name in names {
+        stage.wait_status(name, "Offline");
+    }
+    // The API tells of each; push does not.
+    for name in names {
+        stage.kick.go_live_silently(name);
+        stage.wait_status(name, "Online");
+    }
+    daemon.wait_event("push_silent", PATIENCE);
+    wait_snapshot(&daemon, "a silent push", |seen| codes(seen).contains(&"push_silent"));
+}

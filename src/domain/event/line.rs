@@ -160,7 +160,9 @@ impl Event {
                 return format!("the budget is too small for SWEEP_SECS; what would fit is {fitting} s or more");
             }
             Event::SweepImplausible { .. } => "an answer of the API would change implausibly many; it is asked again",
-            Event::DbUnavailable { .. } => "the database cannot be used; changes wait until it can be",
+            Event::DbUnavailable { .. } => {
+                "the database cannot be used; changes wait until it can be; try 'kick-monitor check'"
+            }
             Event::DbRecovered { .. } => "the database can be used again",
             Event::WriteRefused { .. } => "PostgreSQL refuses a row, which is tried again later; see the reason",
             Event::StateFile { .. } => "the file of learned ids cannot be used; check STATE_DIR and its owner",

@@ -14,10 +14,8 @@ Usage:
 Commands:
   run       be the daemon
   check     try everything that the daemon needs, and say what is missing
-            (in this version with --offline alone: the configuration file)
-  status    say what the running daemon knows (not in this version yet)
+  status    say what the running daemon knows
   schema    print a sample table, a role with its grants, and a trigger
-            (not in this version yet)
   help      print this, or more about a command
 
 Options:

@@ -89,7 +89,9 @@ fn find(run_dir: &Path, now: Timestamp) -> anyhow::Result<Result<(Snapshot, Stri
     let path = run_dir.join(WHOLE);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(format!("there is no {}", path.display()))),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Err(format!("there is no {}", path.display())));
+        }
         Err(error) => return Err(error).with_context(|| format!("failed to read {}", path.display())),
     };
     let snapshot: Snapshot =

@@ -15,7 +15,7 @@ pub use authority::{Authority, Certificate};
 pub use cluster::{Cluster, Shutdown};
 pub use daemon::{Builder, Daemon};
 pub use database::Database;
-pub use log::Line;
+pub use log::{Line, witness};
 pub use rustix::process::Signal;
 pub use spawner::{Who, spawn};
 pub use wait::wait_for;

@@ -1,7 +1,9 @@
 //! The daemon's log, line by line as it comes, and what a line says.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One line of the log.
@@ -34,6 +36,16 @@ impl Line {
     /// The value of a key; empty when the line has no such key.
     pub fn key(&self, name: &str) -> &str {
         self.keys.get(name).map_or("", String::as_str)
+    }
+}
+
+/// Leaves a file called after the line's event in the directory that `EVENTS_SEEN` names, if it does:
+/// `make test` compares what the whole suite provoked with what is documented.
+pub fn witness(line: &Line) {
+    let Some(directory) = std::env::var_os("EVENTS_SEEN").filter(|_| !line.event.is_empty()) else { return };
+    let path = Path::new(&directory).join(&line.event);
+    if !path.exists() {
+        let _ = fs::write(path, &line.text);
     }
 }
 
@@ -70,7 +82,9 @@ impl Log {
             .spawn(move || {
                 for line in BufReader::new(source).split(b'\n') {
                     let Ok(line) = line else { break };
-                    log.state().lines.push(Line::parse(&String::from_utf8_lossy(&line)));
+                    let line = Line::parse(&String::from_utf8_lossy(&line));
+                    witness(&line);
+                    log.state().lines.push(line);
                 }
                 log.state().readers -= 1;
             })

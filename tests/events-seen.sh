@@ -1,0 +1,22 @@
+#!/bin/sh
+# Compares the events that the test suite provoked (a file each in the directory $1) with README's table:
+# none undocumented, none documented but never seen.
+set -eu
+
+cd "$(dirname "$0")/.."
+documented=$(sed -n '/^## The log$/,/^## Not yet$/s/^| \(`.*`\) | \(error\|warn\|notice\|info\|debug\) |.*/\1/p' README.md |
+    cut -d '|' -f 1 | tr -d '` ' | tr ',' '\n' | sort)
+seen=$(ls "$1" | sort)
+# Bugs of ours, which nobody can provoke from outside; unit tests of the supervisor see them.
+bugs="fatal
+thread_restarted"
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+echo "$documented" >"$temporary/documented"
+{ echo "$seen"; echo "$bugs"; } | sort -u >"$temporary/seen"
+[ -n "$seen" ] || { echo "no event was seen at all" >&2; exit 1; }
+if ! diff "$temporary/documented" "$temporary/seen" >"$temporary/difference"; then
+    sed -n 's/^< /documented and never seen: /p; s/^> /seen and not documented: /p' "$temporary/difference" >&2
+    exit 1
+fi
+echo "the suite provoked every documented event, and no other"
