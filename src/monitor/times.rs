@@ -60,8 +60,9 @@ pub(crate) const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(1
 pub(crate) const API_RETRY: (Duration, Duration) = (secs(1), secs(30));
 /// The API is not asked for this long when there is no token, unless one comes.
 pub(crate) const TOKEN_WAIT: Duration = secs(1);
-/// An endpoint that Kick has no more is tried again after this.
-pub(crate) const GONE_PAUSE: Duration = secs(3600);
+/// An endpoint that Kick has no more is done without for good; but a daemon lives for months, and a 404 may
+/// be a mishap, so it is tried once a day.
+pub(crate) const GONE_PAUSE: Duration = secs(24 * 3600);
 /// The website is left alone for this long after it blocked us (KICK.md §6.3).
 pub(crate) const WEBSITE_PAUSE: Duration = secs(3600);
 /// A name that Kick does not know is asked about again after this, doubling; it may be that Kick left

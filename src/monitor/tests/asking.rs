@@ -242,7 +242,7 @@ fn an_endpoint_that_stays_broken_keeps_nobody_from_being_asked_about_elsewhere()
 }
 
 #[test]
-fn an_endpoint_that_is_no_more_is_done_without_and_tried_again_an_hour_later() {
+fn an_endpoint_that_is_no_more_is_done_without_and_tried_again_a_day_later() {
     check_watched(
         "
         1 auto asks
@@ -251,9 +251,11 @@ fn an_endpoint_that_is_no_more_is_done_without_and_tried_again_an_hour_later() {
         100 until
         .. kick xqc/676/668=live@100
         130 auto
-        3500 up users_livestreams
-        3601 auto asks
-        3700 until
+        .. quiet
+        86300 up users_livestreams
+        86405 loud
+        .. auto asks
+        86500 until
         ",
         &expect![[r#"
 
@@ -268,8 +270,8 @@ fn an_endpoint_that_is_no_more_is_done_without_and_tried_again_an_hour_later() {
             120.0  write 1 Online by sweep
             130.0  log push_missed username=xqc status=Online
             130.0  ask website: xqc
-            3660.0 ask users_livestreams: 676
-            3660.0 log api_recovered endpoint=users_livestreams
+            86460.0 ask users_livestreams: 676
+            86460.0 log api_recovered endpoint=users_livestreams
         "#]],
     );
 }
