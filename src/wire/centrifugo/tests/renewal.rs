@@ -187,7 +187,8 @@ fn what_is_printed_for_debugging_does_not_hold_the_token() {
     let mut stage = stage(&["channel.{id}"]);
     stage.play(Steady::default(), "open");
     stage.play(Steady::default(), "token hunter2");
-    let input = SessionInput::Token(&Secret::new("hunter2"));
+    let token = Secret::new("hunter2");
+    let input = SessionInput::Token(&token);
     assert!(!format!("{:?} {input:?}", stage.session).contains("hunter2"));
     let said: Vec<String> = acts(&mut stage.session, Steady::default(), input).iter().map(shown).collect();
     assert_eq!(said, Vec::<String>::new(), "one token is enough");
