@@ -161,6 +161,10 @@ impl Choice {
         *in_vain = 0;
         self.ailing.remove(way);
         let way = way.clone();
+        // What is merely listened to has not worked, and must not displace what has.
+        if self.is_silent(&way) {
+            return None;
+        }
         let offer = self.offers().iter().find(|&offer| self.way(offer).as_ref() == Some(&way))?.clone();
         if self.worked.as_ref() == Some(&offer) {
             return None;
