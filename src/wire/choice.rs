@@ -6,7 +6,8 @@
 //! ```text
 //!            refused for good, or in vain three times: until its pause is over
 //!   well ◄────────────────────────────────────────────────────────────────► ailing
-//!             silent: until a trial beside the one in use brought an event
+//!    ▲        silent: until a trial beside the one in use brought an event
+//!    └────────────────────────────────────────────────────────────────────► silent, and perhaps ailing
 //! ```
 
 use crate::domain::Steady;
@@ -57,7 +58,11 @@ pub struct Choice {
     doubted: Option<Steady>,
     /// The last of Kick's offers that led to a connection.
     worked: Option<Offer>,
+    /// Ways that refused us or could not be reached.
     ailing: BTreeMap<Way, Ailing>,
+    /// Ways that went silent, apart from the others: that one is refused or out of reach for a while
+    /// does not make it deliver.
+    silent: BTreeMap<Way, Ailing>,
     /// The way that each link was sent, and how often in vain.
     sent: BTreeMap<LinkId, (Way, u32)>,
     trial: Option<Trial>,
@@ -79,7 +84,7 @@ struct Ailing {
     until: Steady,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ailment {
     /// It was silent, and proved itself; a relapse counts as a repetition.
     Recovered,
@@ -110,8 +115,8 @@ impl Ailment {
 impl Choice {
     /// Nothing is known but what worked last in an earlier life.
     pub fn new(terms: Terms, worked: Option<Offer>) -> Choice {
-        let (ailing, sent) = (BTreeMap::new(), BTreeMap::new());
-        Choice { terms, answer: None, doubted: None, worked, ailing, sent, trial: None }
+        let (ailing, silent, sent) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Choice { terms, answer: None, doubted: None, worked, ailing, silent, sent, trial: None }
     }
 
     /// Which transports to tell Kick that we speak.
@@ -154,10 +159,12 @@ impl Choice {
     pub fn connected(&mut self, link: LinkId) -> Option<&Offer> {
         let (way, in_vain) = self.sent.get_mut(&link)?;
         *in_vain = 0;
-        if self.ailing.get(way).is_some_and(|ailing| [Ailment::Unreachable, Ailment::Refused].contains(&ailing.how)) {
-            self.ailing.remove(way);
-        }
+        self.ailing.remove(way);
         let way = way.clone();
+        // What is merely listened to has not worked, and must not displace what has.
+        if self.is_silent(&way) {
+            return None;
+        }
         let offer = self.offers().iter().find(|&offer| self.way(offer).as_ref() == Some(&way))?.clone();
         if self.worked.as_ref() == Some(&offer) {
             return None;
@@ -240,7 +247,7 @@ impl Choice {
         }
         if !proved {
             self.ails(now, trial.way, Ailment::Silent);
-        } else if let Some(ailing) = self.ailing.get_mut(&trial.way) {
+        } else if let Some(ailing) = self.silent.get_mut(&trial.way) {
             ailing.how = Ailment::Recovered;
         }
     }
@@ -253,28 +260,27 @@ impl Choice {
         let better = self.candidates().into_iter().take_while(|way| !in_use(way) || self.is_silent(way));
         let silent = better.filter(|way| !in_use(way) && self.is_silent(way));
         silent
-            .filter_map(|way| self.ailing.get(&way).map(|ailing| (way.clone(), ailing.until)))
+            .filter_map(|way| self.silent.get(&way).map(|ailing| (way.clone(), ailing.until)))
             .min_by_key(|(_, due)| *due)
     }
 
     fn best(&self, now: Steady) -> Option<Way> {
         let candidates = self.candidates();
         // Where all ail, the one that has done so for the longest has had most time to recover.
-        let least = |way: &&Way| self.ailing.get(*way).map(|ailing| ailing.until);
+        let least = |way: &&Way| {
+            let silent = self.silent.get(*way).filter(|ailing| ailing.how == Ailment::Silent);
+            silent.into_iter().chain(self.ailing.get(*way)).map(|ailing| ailing.until).max()
+        };
         let well = candidates.iter().find(|way| self.is_well(now, way));
         well.or_else(|| candidates.iter().min_by_key(least)).cloned()
     }
 
     fn is_well(&self, now: Steady, way: &Way) -> bool {
-        self.ailing.get(way).is_none_or(|ailing| match ailing.how {
-            Ailment::Recovered => true,
-            Ailment::Silent => false,
-            Ailment::Unreachable | Ailment::Refused => ailing.until <= now,
-        })
+        !self.is_silent(way) && self.ailing.get(way).is_none_or(|ailing| ailing.until <= now)
     }
 
     fn is_silent(&self, way: &Way) -> bool {
-        self.ailing.get(way).is_some_and(|ailing| ailing.how == Ailment::Silent)
+        self.silent.get(way).is_some_and(|ailing| ailing.how == Ailment::Silent)
     }
 
     /// What may be taken, best first.
@@ -283,7 +289,7 @@ impl Choice {
         ways.sort_by_key(|way| Transport::ALL.iter().position(|known| *known == way.transport));
         if self.terms.only == Some(Transport::Pusher) {
             ways.insert(0, self.configured());
-        } else if ways.iter().all(|way| self.ailing.get(way).is_some_and(|ailing| ailing.how > Ailment::Silent)) {
+        } else if ways.iter().all(|way| self.ailing.contains_key(way)) {
             // Kick offers nothing, or nothing that can then be had.
             ways.push(self.configured());
             ways.extend(self.worked.as_ref().and_then(|offer| self.way(offer)));
@@ -322,12 +328,13 @@ impl Choice {
     /// a hundred times.
     fn ails(&mut self, now: Steady, way: Way, how: Ailment) {
         let (first, most) = how.pauses();
-        let pause = match self.ailing.get(&way) {
+        let ailing = if how == Ailment::Silent { &mut self.silent } else { &mut self.ailing };
+        let pause = match ailing.get(&way) {
             Some(before) if before.how == how && now < before.until => before.pause,
             Some(before) if before.repeats(now, how) => (before.pause * 2).min(most),
             _ => first,
         };
-        self.ailing.insert(way, Ailing { how, pause, until: now + pause });
+        ailing.insert(way, Ailing { how, pause, until: now + pause });
     }
 }
 

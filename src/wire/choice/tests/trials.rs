@@ -175,3 +175,64 @@ fn a_silent_transport_that_is_not_wanted_is_not_tried() {
         "#]],
     );
 }
+
+#[test]
+fn what_is_merely_on_trial_is_not_what_worked_last() {
+    check(
+        "
+        answer pusher:old centrifugo:a; way 0; connected 0; @100; silent pusher; closed 0; way 1; connected 1
+        @700; trial 9; way 9; connected 9; @800; deaf; @900; blocked; way 1
+        refused 1; way 1
+        ",
+        &expect![[r#"
+
+            0 way 0: ws-us2.pusher.com/app/old
+            0 remember Pusher { app_key: "old", cluster: "us2" }
+            100 silent pusher: ask true, move true
+            100 way 1: should ask; a.kick.com/connection
+            100 remember Centrifugo { url: "wss://a.kick.com/connection" }
+            700 trial 9: due 700, begun true
+            700 way 9: should ask; ws-us2.pusher.com/app/old
+            900 way 1: ws-us2.pusher.com/app/configured
+            900 way 1: a.kick.com/connection
+        "#]],
+    );
+}
+
+#[test]
+fn an_outage_does_not_make_a_silent_transport_well() {
+    check(
+        "
+        answer pusher:old centrifugo:a; way 0; connected 0; @100; silent pusher; closed 0; way 1; connected 1
+        @200; lost 1; way 1; in-vain 1; way 1; in-vain 1; way 1; in-vain 1
+        @201; way 1; in-vain 1; way 1; in-vain 1; way 1; in-vain 1; way 1
+        @300; answer pusher:old centrifugo:a; way 1; connected 1; way 2
+        @700; answer pusher:old centrifugo:a; trial 9; way 9; in-vain 9; way 9; in-vain 9; way 9; in-vain 9
+        @800; answer pusher:old centrifugo:a; way 9; connected 9; way 2; proved; way 3
+        ",
+        &expect![[r#"
+
+            0 way 0: ws-us2.pusher.com/app/old
+            0 remember Pusher { app_key: "old", cluster: "us2" }
+            100 silent pusher: ask true, move true
+            100 way 1: should ask; a.kick.com/connection
+            100 remember Centrifugo { url: "wss://a.kick.com/connection" }
+            200 way 1: should ask; a.kick.com/connection
+            200 way 1: should ask; a.kick.com/connection
+            200 way 1: should ask; a.kick.com/connection
+            201 way 1: should ask; a.kick.com/connection
+            201 way 1: should ask; a.kick.com/connection
+            201 way 1: should ask; a.kick.com/connection
+            201 way 1: should ask; a.kick.com/connection
+            300 way 1: a.kick.com/connection
+            300 way 2: a.kick.com/connection
+            700 trial 9: due 700, begun true
+            700 way 9: ws-us2.pusher.com/app/old
+            700 way 9: ws-us2.pusher.com/app/old
+            700 way 9: ws-us2.pusher.com/app/old
+            800 way 9: ws-us2.pusher.com/app/old
+            800 way 2: a.kick.com/connection
+            800 way 3: ws-us2.pusher.com/app/old
+        "#]],
+    );
+}
