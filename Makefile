@@ -3,7 +3,7 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 SEEDS ?= 1000
 
-.PHONY: run build test check simulate install clean needs
+.PHONY: run build test check simulate install deb package-test clean needs
 
 run: build
 	@$(CARGO) run --quiet --release --locked --package lab --bin demo -- $(if $(SECONDS),--seconds $(SECONDS))
@@ -24,12 +24,31 @@ check: needs
 
 # Any number of simulated worlds; a failure prints its seed.
 simulate: needs
-	SIMULATE_SEEDS=$(SEEDS) $(CARGO) test --locked --test tests simulate -- --nocapture
+	SIMULATE_SEEDS=$(SEEDS) $(CARGO) test --locked --profile simulate --test tests simulate -- --nocapture
 
 install:
 	install -D -m 755 target/release/kick-monitor $(DESTDIR)$(PREFIX)/bin/kick-monitor
 	install -D -m 644 etc/kick-monitor.env $(DESTDIR)$(PREFIX)/share/kick-monitor/kick-monitor.env
 	install -D -m 644 etc/kick-monitor.rules.yml $(DESTDIR)$(PREFIX)/share/kick-monitor/kick-monitor.rules.yml
+	install -D -m 644 debian/kick-monitor.service $(DESTDIR)$(PREFIX)/lib/systemd/system/kick-monitor.service
+	sed -i 's|/usr/bin/kick-monitor|$(PREFIX)/bin/kick-monitor|' \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/kick-monitor.service
+
+# The Debian package, in target/deb, of a copy of the tree: nothing is left beside the sources. The
+# profile says that cargo is not a Debian package's.
+deb:
+	@tests/needs.sh deb
+	rm -rf target/deb
+	mkdir -p target/deb/kick-monitor
+	tar -c --exclude=./target --exclude=./.git --exclude=./.env . | tar -x -C target/deb/kick-monitor
+	cd target/deb/kick-monitor && CARGO_TARGET_DIR=$(CURDIR)/target/deb-build dpkg-buildpackage -b -us -uc \
+		$$(dpkg -S "$$(command -v $(CARGO))" >/dev/null 2>&1 || echo -Ppkg.kick-monitor.rustup)
+	@ls target/deb/*.deb
+
+# What the package does on real machines, as root. All of it takes long: make package-test STAGES="lsb lint"
+package-test:
+	@tests/needs.sh package-test
+	tests/package/run $(STAGES)
 
 clean:
 	$(CARGO) clean

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what building and testing need and this Debian lacks. Says what before it does it, asks
-# nothing, and is quick when all is there. Without the right to install, it prints the command.
+# Installs what building and testing need and this Debian lacks; with "deb" what making the package
+# needs, too, with "package-lint" and "package-test" what looking at it and testing it do. Says what before it does it, asks nothing,
+# and is quick when all is there. Without the right to install, it prints the command.
 set -eu
 
 fail() {
@@ -29,12 +30,21 @@ has pkg-config || packages="$packages pkg-config"
 has setpriv || packages="$packages util-linux"
 postgres_is_there || packages="$packages postgresql"
 has pgbouncer || [ -x /usr/sbin/pgbouncer ] || packages="$packages pgbouncer"
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+want() { for package; do installed "$package" || packages="$packages $package"; done; }
+
+# By package, as dpkg-buildpackage asks for them.
+case ${1-} in
+deb) want build-essential debhelper go-md2man libssl-dev ;;
+package-lint) want devscripts lintian man-db procps shellcheck systemd ;;
+package-test) want devscripts lintian man-db mmdebstrap piuparts procps shellcheck systemd-container ;;
+esac
 [ -n "$packages" ] || exit 0
 
 install="apt-get install -y --no-install-recommends$packages"
 has apt-get || fail "These Debian packages, or what your system has in their place, are missing:$packages"
 if [ "$(id -u)" -eq 0 ]; then
-    as_root=env
+    as_root="env"
 elif has sudo && sudo -n true 2>/dev/null; then
     as_root="sudo -n"
 else

@@ -21,6 +21,7 @@ pub use parse::parse;
 pub use problem::Problem;
 pub use values::{FileKind, Sources};
 
+use crate::domain::push::Transport;
 use crate::domain::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -140,22 +141,11 @@ pub struct RosterConfig {
     pub notify_channel: Option<String>,
 }
 
-/// `REALTIME`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Realtime {
-    /// Ask Kick, fall back on the Pusher settings.
-    Auto,
-    /// Only Pusher.
-    Pusher,
-    /// Only Centrifugo.
-    Centrifugo,
-}
-
 /// How push is followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushConfig {
-    /// `REALTIME`
-    pub realtime: Realtime,
+    /// `REALTIME`: the one transport to use; `None` for `auto`.
+    pub only: Option<Transport>,
     /// `PUSHER_URL`
     pub pusher_url: WebUrl,
     /// `PUSHER_APP_KEY`

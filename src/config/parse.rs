@@ -4,9 +4,10 @@
 use super::problem::shown;
 use super::values::{FileKind, Sources, Values};
 use super::{
-    Config, DatabaseConfig, FilesConfig, KickConfig, LogConfig, LogTarget, Problem, PushConfig, Realtime, RosterConfig,
+    Config, DatabaseConfig, FilesConfig, KickConfig, LogConfig, LogTarget, Problem, PushConfig, RosterConfig,
     RulesConfig, SslMode, channel_names, database_url, table_name,
 };
+use crate::domain::push::Transport;
 use crate::domain::secret::Secret;
 use database_url::DatabaseUrl;
 use std::path::Path;
@@ -111,11 +112,7 @@ fn roster(values: &mut Values<'_>) -> RosterConfig {
 
 fn push(values: &mut Values<'_>, tls_ca: Option<String>) -> PushConfig {
     let config = PushConfig {
-        realtime: match values.word("REALTIME") {
-            "pusher" => Realtime::Pusher,
-            "centrifugo" => Realtime::Centrifugo,
-            _ => Realtime::Auto,
-        },
+        only: Transport::from_word(values.word("REALTIME")),
         pusher_url: values.url("PUSHER_URL"),
         pusher_app_key: values.preset("PUSHER_APP_KEY", app_key),
         realtime_url: values.url("KICK_REALTIME_URL"),

@@ -72,7 +72,7 @@ pub enum Event {
     /// The sweep found what push should have told.
     PushMissed { username: String, status: Status },
     /// Push looks dead although connected.
-    PushSilent { missed: u32 },
+    PushSilent { transport: &'static str, missed: u32 },
     /// A subscription was refused or not acknowledged in time.
     SubscriptionFailed { username: String, channel: String },
     /// A new token.

@@ -7,6 +7,33 @@ use crate::domain::{ChannelId, LivestreamId, Steady, time::Timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
+/// A way in which Kick delivers push events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// Pusher Channels (KICK.md §2).
+    Pusher,
+    /// Centrifugo (KICK.md §1.4).
+    Centrifugo,
+}
+
+impl Transport {
+    /// All of them, the preferred one first.
+    pub const ALL: [Transport; 2] = [Transport::Pusher, Transport::Centrifugo];
+
+    /// The transport of that word.
+    pub fn from_word(word: &str) -> Option<Transport> {
+        Self::ALL.into_iter().find(|transport| transport.word() == word)
+    }
+
+    /// The word for logs, metrics and configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Transport::Pusher => "pusher",
+            Transport::Centrifugo => "centrifugo",
+        }
+    }
+}
+
 /// One of the two events that are evidence, as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Push {
@@ -44,10 +71,8 @@ pub enum PushKind {
 pub enum LinkEvent {
     /// The thread began, without any channel.
     Started,
-    /// This transport is spoken from now on; comes before `Connected`.
-    Speaks(&'static str),
-    /// The server greeted us; subscriptions go out.
-    Connected,
+    /// The server greeted us, over this transport; subscriptions go out.
+    Connected(Transport),
     /// The server refuses our parameters, and why: needs an operator, or Kick.
     Refused(String),
     /// Every push channel of this streamer's is acknowledged.

@@ -65,8 +65,10 @@ pub enum WriteResult {
     AlreadySo,
     /// There is no such row.
     Gone,
-    /// The row is there, shows another status, and was not written, without an error: locked by
-    /// another client, or suppressed by a trigger or a policy.
+    /// Another client holds the row's lock, or came in between.
+    Locked,
+    /// The row is there, shows another status, is not known to be locked, and was not written, without
+    /// an error: suppressed by a trigger or a policy.
     SetAside,
     /// PostgreSQL refused this row: SQLSTATE and message.
     Refused(String),

@@ -6,9 +6,12 @@
 
 mod entries;
 mod http;
+mod realtime;
 mod roots;
 #[cfg(test)]
 pub(crate) mod tests;
+
+pub use realtime::{Realtime, new_client};
 
 use crate::config::KickConfig;
 use crate::domain::ask::{Endpoint, Failure, FailureKind, Query, Seen};

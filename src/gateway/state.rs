@@ -1,12 +1,14 @@
-//! The file of learned ids, `STATE_DIR/learned.json`: kept over restarts so that a start need not
-//! ask Kick for what it knew yesterday.
+//! The file of what was learned, `STATE_DIR/learned.json`: streamers' ids, and the transport that Kick
+//! offered last. Kept over restarts so that a start need not ask Kick for what it knew yesterday.
 //!
 //! It holds nothing that Kick would not tell again, so a file that cannot be used is set aside, never
 //! fatal, and never written over in place: who reads it sees the old one or the new one, whole.
 
 use crate::domain::ask::Learned;
+use crate::wire::offer::Offer;
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -31,9 +33,29 @@ const FILE_MAX: u64 = 64 << 20;
 const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
-struct Content<T> {
+struct Content<T, O> {
     version: u32,
+    #[serde(default = "Default::default", skip_serializing_if = "Option::is_none")]
+    realtime: Option<O>,
     streamers: T,
+}
+
+/// What was learned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// The last of Kick's offers that led to a connection.
+    pub realtime: Option<Offer>,
+    /// Ids; the oldest comes first.
+    pub streamers: Vec<Learned>,
+}
+
+/// Something to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// A streamer's ids.
+    Streamer(Learned),
+    /// The last of Kick's offers that led to a connection.
+    Realtime(Offer),
 }
 
 /// Why there is nothing to be remembered; `Display` says it in a few words.
@@ -50,12 +72,12 @@ pub enum StateError {
     Stuck(String, #[source] io::Error),
 }
 
-/// What was learned before; nothing when there is no file. The oldest comes first.
-pub fn load(dir: &Path) -> Result<Vec<Learned>, StateError> {
+/// What was learned before; nothing when there is no file.
+pub fn load(dir: &Path) -> Result<Remembered, StateError> {
     let mut text = Vec::new();
     match File::open(dir.join(FILE)).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut text)) {
         Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Remembered::default()),
         Err(error) => return Err(StateError::Unreadable(error)),
     }
     parse(&text).map_err(|why| match fs::rename(dir.join(FILE), dir.join(BROKEN)) {
@@ -65,7 +87,7 @@ pub fn load(dir: &Path) -> Result<Vec<Learned>, StateError> {
 }
 
 /// Writes the file anew, the last `STREAMERS_MAX` of `streamers`; creates the directory if need be.
-pub fn save(dir: &Path, streamers: &[&Learned]) -> io::Result<()> {
+pub fn save(dir: &Path, realtime: Option<&Offer>, streamers: &[&Learned]) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o750).create(dir)?;
     let unfinished = dir.join(UNFINISHED);
     // One may be left from a crash, with whatever mode it had.
@@ -77,7 +99,7 @@ pub fn save(dir: &Path, streamers: &[&Learned]) -> io::Result<()> {
     let file = File::from(rustix::fs::open(&unfinished, flags, Mode::from_raw_mode(0o640))?);
     let newest = &streamers[streamers.len().saturating_sub(STREAMERS_MAX)..];
     let mut out = BufWriter::new(file);
-    serde_json::to_writer(&mut out, &Content { version: VERSION, streamers: newest })?;
+    serde_json::to_writer(&mut out, &Content { version: VERSION, realtime, streamers: newest })?;
     out.write_all(b"\n")?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
     fs::rename(&unfinished, dir.join(FILE))?;
@@ -86,16 +108,19 @@ pub fn save(dir: &Path, streamers: &[&Learned]) -> io::Result<()> {
 }
 
 /// Reads a file's content, the version first: what else another version has is not known.
-fn parse(text: &[u8]) -> Result<Vec<Learned>, String> {
+fn parse(text: &[u8]) -> Result<Remembered, String> {
     if text.len() as u64 > FILE_MAX {
         return Err(format!("it is longer than {FILE_MAX} bytes"));
     }
-    let content: Content<serde_json::Value> =
+    let content: Content<Value, Value> =
         serde_json::from_slice(text).map_err(|error| format!("it is broken: {error}"))?;
     if content.version != VERSION {
         return Err(format!("its version is {}, not {VERSION}", content.version));
     }
-    serde_json::from_value(content.streamers).map_err(|error| format!("it is broken: {error}"))
+    let streamers = Vec::deserialize(content.streamers).map_err(|error| format!("it is broken: {error}"))?;
+    // Kick will say it again; the ids are dearer.
+    let realtime = content.realtime.and_then(|offer| Offer::deserialize(offer).ok());
+    Ok(Remembered { realtime, streamers })
 }
 
 #[cfg(test)]

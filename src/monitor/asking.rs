@@ -2,6 +2,7 @@
 //! all from one budget.
 
 use super::budget::{Budget, Class};
+use super::poison::Poison;
 use super::times::SMALL_BATCH;
 use super::weather::Weather;
 use super::{Asker, Key, Monitor, Output};
@@ -19,6 +20,7 @@ pub(super) struct Asking {
     flights: BTreeMap<Asker, Flight>,
     next: u64,
     pub(super) weather: Weather,
+    pub(super) poison: Poison,
     /// Whom the website was asked about last, so that one name it fails on holds up no other.
     website_last: Option<Key>,
     /// When something that waits may be asked.
@@ -102,6 +104,7 @@ impl Asking {
             flights: BTreeMap::new(),
             next: 0,
             weather: Weather::new(),
+            poison: Poison::default(),
             website_last: None,
             wake: None,
         }
@@ -127,6 +130,7 @@ impl Asking {
         for queued in self.queues.values_mut() {
             queued.remove(&key);
         }
+        self.poison.forget(key);
     }
 
     pub(super) fn no_second_look(&mut self, key: Key) {
@@ -168,10 +172,24 @@ impl Asking {
         if flight.batch < 2 {
             return None;
         }
+        self.poison.failed_together();
         let keys: Vec<Key> = flight.keys.iter().map(|(key, _)| *key).collect();
         let (left, right) = keys.split_at(keys.len() / 2);
         self.pieces.extend([left, right].map(|half| (flight.queue, flight.kind, half.to_vec())));
         Some(())
+    }
+
+    /// Nobody's name was at fault: the parts of the requests are asked for together again.
+    pub(super) fn gather(&mut self) {
+        for (queue, _, keys) in std::mem::take(&mut self.pieces) {
+            self.queues.entry(queue).or_default().extend(keys);
+        }
+    }
+
+    /// An answer came to this request.
+    pub(super) fn answered(&mut self, flight: &Flight) {
+        let keys: Vec<Key> = flight.keys.iter().map(|(key, _)| *key).collect();
+        self.poison.answered(flight.endpoint, &keys, !self.pieces.is_empty());
     }
 
     fn wake_at(&mut self, at: Steady) {
@@ -223,7 +241,7 @@ impl Monitor {
         if let Some(flight) = self.asking.flights.remove(&asker) {
             self.asking.put_back(&flight);
         }
-        self.asking.weather = Weather::new();
+        self.asking.weather.forget(asker);
     }
 
     /// Sends what may be sent. Called at the end of every turn.
@@ -292,16 +310,27 @@ impl Monitor {
     /// Who in a queue is to be asked about next, how, and who else can be asked about with them.
     fn next_batch(&self, queue: Queue, clear: &BTreeSet<Endpoint>) -> Option<(Kind, Vec<Key>)> {
         let queued = self.asking.queues.get(&queue)?;
-        let kinds = queued.iter().map(|key| self.kind_for(queue, *key));
-        let kind = kinds.into_iter().find(|kind| clear.contains(&self.endpoint(*kind)))?;
+        let alone = |key: &Key| self.asking.poison.is_alone(*key);
+        let can = |key: &&Key| clear.contains(&self.endpoint(self.kind_for(queue, **key)));
+        let Some(first) = queued.iter().filter(can).find(|key| !alone(key)) else {
+            let key = *queued.iter().find(can)?;
+            return Some((self.kind_for(queue, key), vec![key]));
+        };
+        let kind = self.kind_for(queue, *first);
         let limit = self.batch_limit(queue, kind);
-        let alike = |key: &&Key| self.kind_for(queue, **key) == kind;
-        let mut keys: Vec<Key> = queued.iter().filter(alike).take(limit).copied().collect();
+        let alike = |key: &&Key| !alone(key) && self.kind_for(queue, **key) == kind;
+        // Rows that name one streamer are one question (R16).
+        let mut about = BTreeSet::new();
+        let mut fits = |key: &&Key| {
+            let who = self.asked_by(kind, **key);
+            about.contains(&who) || about.len() < limit && about.insert(who)
+        };
+        let mut keys: Vec<Key> = queued.iter().filter(alike).filter(&mut fits).copied().collect();
         if queue == Queue::Fresh {
             // What room is left costs nothing.
             let routine = self.asking.queues.get(&Queue::Routine);
             let more = routine.into_iter().flatten().filter(|key| alike(key) && !queued.contains(key));
-            keys.extend(more.take(limit - keys.len()));
+            keys.extend(more.filter(fits));
         }
         Some((kind, keys))
     }

@@ -1,6 +1,6 @@
 //! The broadcasts of one streamer, as far as push and the API tell of them: which runs, which have ended.
 
-use super::streamer::later_by;
+use super::streamer::{apart, later_by};
 use super::times::SAME_BROADCAST;
 use crate::domain::{LivestreamId, Steady, time::Timestamp};
 
@@ -29,6 +29,16 @@ impl Broadcasts {
         self.current = Some(livestream);
         self.highest = self.highest.max(Some(livestream));
         self.start = start;
+    }
+
+    /// A live event that is only a question has an id all the same: a stop of an older one ends nothing,
+    /// and if it began when the running one did, by the API, it is that one.
+    pub(crate) fn heard_of(&mut self, livestream: LivestreamId, start: Option<Timestamp>) {
+        self.highest = self.highest.max(Some(livestream));
+        let same = start.zip(self.start).is_some_and(|(a, b)| apart(a, b) <= SAME_BROADCAST);
+        if same && self.current.is_none() && self.highest == Some(livestream) {
+            self.current = Some(livestream);
+        }
     }
 
     /// A stop ended this one.

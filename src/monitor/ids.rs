@@ -4,7 +4,7 @@
 use super::asking::{Kind, Queue};
 use super::broadcasts::Broadcasts;
 use super::streamer::Ids;
-use super::times::{OLD_NAME_PAUSE, UNKNOWN_NAME_RETRY};
+use super::times::{NAMES_PAUSE, OLD_NAME_PAUSE, UNKNOWN_NAME_RETRY};
 use super::{Key, Monitor, Output, Timer};
 use crate::domain::ask::{Learned, Seen, SeenChannel};
 use crate::domain::event::Event;
@@ -43,6 +43,7 @@ impl Monitor {
         streamer.ids.confirmed = confirmed;
         if before != Some(channel) {
             streamer.ids.suspect = false;
+            streamer.questioned = None;
             if let Some(before) = before {
                 // What came through the other id was about somebody else.
                 streamer.broadcast = Broadcasts::default();
@@ -145,14 +146,22 @@ impl Monitor {
         if let Some(slug) = renamed {
             self.follow_rename(now, key, slug);
         }
-        let channelless = self.streamers.get(&key).is_some_and(|streamer| streamer.ids.channel.is_none());
-        match seen.channel {
-            Some(SeenChannel::Stated(channel)) => self.confirm_for_all(now, key, channel),
-            Some(SeenChannel::Banner(channel)) if channelless => self.switch_channel(key, channel, false),
-            Some(SeenChannel::Banner(_)) | None => {}
+        let Some(ids) = self.streamers.get(&key).map(|streamer| &streamer.ids) else { return false };
+        let (channelless, confirmed) = (ids.channel.is_none(), ids.confirmed);
+        match (seen.channel, self.stated_before(key)) {
+            (Some(SeenChannel::Stated(channel)), _) => self.confirm_for_all(now, key, channel),
+            (_, Some(stated)) if !confirmed => self.confirm_channel(now, key, stated),
+            (Some(SeenChannel::Banner(channel)), _) if channelless => self.switch_channel(key, channel, false),
+            (Some(SeenChannel::Banner(_)) | None, _) => {}
         }
         self.learn(key);
         true
+    }
+
+    /// The channel id that Kick stated for this user under this name, to whichever row.
+    fn stated_before(&self, key: Key) -> Option<ChannelId> {
+        let streamer = self.streamers.get(&key)?;
+        self.learned.get(&streamer.name).filter(|known| known.user == streamer.ids.user)?.channel
     }
 
     fn known_again(&mut self, key: Key) {
@@ -184,6 +193,7 @@ impl Monitor {
             if let Some(heard) = &mut streamer.heard {
                 heard.held = true;
             }
+            self.replay_questioned(now, key);
         } else {
             self.switch_channel(key, channel, true);
         }
@@ -196,6 +206,10 @@ impl Monitor {
         let ids = &mut streamer.ids;
         if let Some(slug) = ids.doubtful.take() {
             self.follow_rename(now, key, slug);
+            return self.ask_about(key);
+        }
+        if ids.user.is_some() {
+            // Somebody else answered meanwhile, or Kick left the name out: the user id is good.
             return self.ask_about(key);
         }
         let other_spelling = kind != Kind::Hint && !ids.dashed && streamer.name.dashed().is_some();
@@ -227,11 +241,20 @@ impl Monitor {
         }
     }
 
+    /// Asks whose the names are of all who are followed by an id.
+    pub(super) fn check_names(&mut self, now: Now) {
+        self.at(now.steady + NAMES_PAUSE, Timer::Names);
+        let followed = self.streamers.iter_mut().filter(|(_, streamer)| streamer.ids.user.is_some());
+        for (key, streamer) in followed {
+            streamer.ids.doubtful = streamer.ids.slug.clone().filter(|slug| streamer.spells_otherwise(slug));
+            self.asking.put(Queue::Names, *key);
+        }
+    }
+
     pub(super) fn ask_unknown_name(&mut self, key: Key) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         if streamer.ids.user.is_some() {
-            let another = |slug: &&Slug| **slug != streamer.name && Some(*slug) != streamer.name.dashed().as_ref();
-            let Some(slug) = streamer.ids.slug.as_ref().filter(another).cloned() else { return };
+            let Some(slug) = streamer.ids.slug.clone().filter(|slug| streamer.spells_otherwise(slug)) else { return };
             streamer.ids.doubtful = Some(slug);
         }
         self.asking.put(Queue::Names, key);
@@ -259,6 +282,7 @@ impl Monitor {
         streamer.ids.configured_channel = ids.configured_channel;
         streamer.ids.configured_user = ids.configured_user;
         streamer.heard = None;
+        streamer.questioned = None;
         streamer.broadcast = Broadcasts::default();
         streamer.found_offline = None;
         streamer.vanished = None;
@@ -282,11 +306,13 @@ impl Monitor {
             return;
         };
         let Some(name) = self.streamers.get(&key).map(|streamer| streamer.name.clone()) else { return };
+        // Another row may name the same streamer, and Kick have stated the channel for that one.
+        let stated = self.stated_before(key);
         let learned = Learned {
             name: name.clone(),
             slug: slug.clone(),
             user: Some(*user),
-            channel: channel.filter(|_| *confirmed),
+            channel: channel.filter(|_| *confirmed).or(stated),
         };
         if self.learned.get(&name) != Some(&learned) {
             self.learned.insert(name, learned.clone());

@@ -2,7 +2,7 @@
 
 use crate::domain::ask::{Answer, Learned, Request};
 use crate::domain::event::Event;
-use crate::domain::push::{LinkEvent, LinkId, Push};
+use crate::domain::push::{LinkEvent, LinkId, Push, Transport};
 use crate::domain::row::{DatabaseEvent, RosterRead, Write, Written};
 use crate::domain::{ChannelId, Steady};
 use std::time::Duration;
@@ -12,8 +12,13 @@ use std::time::Duration;
 pub enum Input {
     /// The numbers of the rules, at start and after each reload.
     Settings(Settings),
-    /// The push settings changed: every connection is to be made anew.
+    /// The push settings changed, or another transport is to be taken: every connection is to be made
+    /// anew.
     Relink,
+    /// A transport that went silent is to be tried beside the one in use (RULES R11).
+    Trial,
+    /// The transport on trial refuses us.
+    TrialFailed,
     /// What an earlier process learned and kept; comes before the first roster.
     Learned(Vec<Learned>),
     /// The roster was read.
@@ -50,8 +55,15 @@ pub enum Input {
     },
     /// Somebody listens on `ROSTER_NOTIFY_CHANNEL` from now on, or need not; or why nobody does.
     Listening(Option<String>),
-    /// Somebody else (tokens) asked Kick over HTTP: counts against the budget, never waits for it.
+    /// Somebody else (tokens, the broker) asked Kick over HTTP: counts against the budget, never waits for it.
     Spent,
+    /// Kick's broker answered, or did not: for the counters.
+    Brokered {
+        /// The word for what was asked.
+        endpoint: &'static str,
+        /// The HTTP status.
+        status: Option<u16>,
+    },
     /// The operator wants everything compared at once (USR1).
     SweepNow,
     /// A thread that asks Kick began anew and may have lost the request it had.
@@ -85,6 +97,15 @@ pub enum Output {
     Subscribe(LinkId, Vec<ChannelId>),
     /// Do not follow them any more.
     Unsubscribe(LinkId, Vec<ChannelId>),
+    /// RULES R11: what goes over this transport does not arrive. Said anew as long as that lasts.
+    Silent(Transport),
+    /// The next connection that is started, this one, makes the trial.
+    TrialBegun(LinkId),
+    /// What came of the trial; its connection ends.
+    TrialOver {
+        /// It brought an event.
+        proved: bool,
+    },
     /// Read the roster now.
     ReadRoster,
     /// Keep this over restarts. The core says it again whenever something of it changes.

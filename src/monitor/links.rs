@@ -2,11 +2,11 @@
 //!
 //! What a link is told is declared here; a link that begins anew is told everything again.
 
-use super::times::RESUBSCRIBED_AGAIN;
+use super::times::ASKED_AGAIN;
 use super::{Key, Monitor, Output, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
-use crate::domain::push::{LinkEvent, LinkId};
+use crate::domain::push::{LinkEvent, LinkId, Transport};
 use crate::domain::{ChannelId, Now, Steady};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,8 @@ struct Link {
     channels: BTreeSet<ChannelId>,
     /// The thread runs and takes orders.
     started: bool,
-    connected: bool,
+    /// The transport of its connection, while it stands.
+    connected: Option<Transport>,
     /// It was connected before.
     was_connected: bool,
 }
@@ -83,7 +84,34 @@ impl Links {
     }
 
     pub(super) fn connected(&self) -> usize {
-        self.links.values().filter(|link| link.connected).count()
+        self.links.values().filter(|link| link.connected.is_some()).count()
+    }
+
+    /// The transport of a link that stands.
+    pub(super) fn transport(&self, link: LinkId) -> Option<Transport> {
+        self.links.get(&link).and_then(|link| link.connected)
+    }
+
+    /// The transport that carries a channel.
+    pub(super) fn carrier(&self, channel: ChannelId) -> Option<Transport> {
+        self.homes.get(&channel).and_then(|home| self.transport(home.link))
+    }
+
+    /// A link beside the others that follows what one of them follows.
+    pub(super) fn open_trial(&mut self) -> Option<(LinkId, Vec<ChannelId>)> {
+        let follows = self.links.values().next()?.channels.iter().copied().collect();
+        Some((self.open(), follows))
+    }
+
+    pub(super) fn close_trial(&mut self, link: LinkId) {
+        self.closed.push(link);
+    }
+
+    fn open(&mut self) -> LinkId {
+        let id = LinkId(self.next);
+        self.next += 1;
+        self.opened.push(id);
+        id
     }
 
     /// Carries a channel from now on, on the first link that has room, so that few are open.
@@ -92,10 +120,8 @@ impl Links {
             return;
         }
         let id = self.roomy.first().copied().unwrap_or_else(|| {
-            let id = LinkId(self.next);
-            self.next += 1;
+            let id = self.open();
             self.roomy.insert(id);
-            self.opened.push(id);
             id
         });
         let link = self.links.entry(id).or_default();
@@ -145,6 +171,9 @@ impl Links {
 
 impl Monitor {
     pub(super) fn take_link(&mut self, now: Now, id: LinkId, event: LinkEvent) {
+        if self.take_trial_link(id, &event) {
+            return;
+        }
         let Some(link) = self.links.links.get_mut(&id) else { return };
         match event {
             LinkEvent::Started => {
@@ -154,11 +183,11 @@ impl Monitor {
                 self.links.unfollow.remove(&id);
                 self.lost_link(id);
             }
-            LinkEvent::Speaks(transport) => self.ledger.transport = Some(transport),
-            LinkEvent::Connected => {
-                link.connected = true;
+            LinkEvent::Connected(transport) => {
+                link.connected = Some(transport);
                 self.ledger.counters.realtime_reconnects += u64::from(link.was_connected);
                 link.was_connected = true;
+                self.ledger.transport = Some(transport.word());
                 self.ledger.problems.settle(Code::PushRefused, "");
                 self.ledger.problems.changed = true;
             }
@@ -173,7 +202,7 @@ impl Monitor {
     /// R18: a lost connection changes no status; only what is confirmed is no longer.
     fn lost_link(&mut self, id: LinkId) {
         let Some(link) = self.links.links.get_mut(&id) else { return };
-        link.connected = false;
+        link.connected = None;
         self.ledger.problems.changed = true;
         for channel in &link.channels {
             if let Some(home) = self.links.homes.get_mut(channel) {
@@ -193,7 +222,7 @@ impl Monitor {
         self.ledger.problems.settle(Code::SubscriptionFailed, &channel.to_string());
         for key in self.by_channel.get(&channel).cloned().unwrap_or_default() {
             self.ask_about(key);
-            self.at(now.steady + RESUBSCRIBED_AGAIN, Timer::Ask(key));
+            self.at(now.steady + ASKED_AGAIN, Timer::Ask(key));
             self.at(now.steady + self.settings.hold, Timer::Ask(key));
         }
     }
@@ -233,9 +262,13 @@ impl Monitor {
         }
     }
 
-    /// The push settings changed: all connections are made anew, under new numbers, so that nothing
+    /// The push settings or the transport changed: all connections are made anew, under new numbers, so that nothing
     /// late from the old ones is taken for theirs.
     pub(super) fn relink(&mut self) {
+        self.end_trial(false);
+        // R11: the new connections are judged by what they miss themselves.
+        self.missed.clear();
+        self.routine.awaited_push.clear();
         let old = std::mem::take(&mut self.links.links);
         self.ledger.problems.settle(Code::PushRefused, "");
         self.links.homes.clear();

@@ -3,7 +3,7 @@
 //! `Monitor` never reads a clock, a socket or a random number, never blocks and never fails. Threads
 //! bring it inputs and carry out its outputs; the transcripts in its tests are its specification.
 //!
-//! Each file holds the rules of one kind of evidence: `push` R1–R4 and R11, `sweep` R5–R10, `ids` R12,
+//! Each file holds the rules of one kind of evidence: `push` R1–R4 and R11 (its trials in `trial`), `sweep` R5–R10, `ids` R12,
 //! `roster` R13–R16, `links` R17–R18, `writes` R19–R21 and R15's undone writes, `asking` R22. The
 //! judgement of a single observation, R1, R2, R7 and R9, is in `streamer`.
 
@@ -14,10 +14,12 @@ mod ids;
 pub mod io;
 mod latency;
 mod links;
+mod poison;
 mod problems;
 mod push;
 mod questions;
-mod report;
+mod refusals;
+pub mod report;
 mod roster;
 mod routine;
 mod streamer;
@@ -25,6 +27,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod times;
+mod trial;
 mod weather;
 mod writes;
 
@@ -33,6 +36,7 @@ pub use io::{Asker, Input, Output, Settings};
 use crate::domain::ask::Learned;
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
+use crate::domain::push::Transport;
 use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady};
 use crate::repeats::Repeats;
 use asking::Asking;
@@ -41,6 +45,7 @@ use report::Ledger;
 use routine::Routine;
 use std::collections::{BTreeMap, BTreeSet};
 use streamer::Streamer;
+use trial::Trial;
 use writes::Writes;
 
 /// Names a streamer inside the core; never used again for another row.
@@ -54,6 +59,8 @@ enum Timer {
     Ask(Key),
     /// Take the second look at a streamer.
     SecondLook(Key),
+    /// Ask whose the names are that are followed by an id.
+    Names,
     /// Ask again about a name that Kick did not know.
     UnknownName(Key),
     /// Look a channel id up at the website again.
@@ -103,7 +110,9 @@ pub struct Monitor {
     emptied: bool,
     /// What Kick's clock showed when our steady time began. Our own wall clock may jump.
     kick_start: Option<jiff::Timestamp>,
-    missed_in_a_row: u32,
+    /// R11: changes in a row that push did not tell of.
+    missed: BTreeMap<Transport, u32>,
+    trial: Option<Trial>,
     last_push: Option<Steady>,
     token_expires: Option<Steady>,
     discarded: u64,
@@ -132,7 +141,8 @@ impl Monitor {
             loaded: false,
             emptied: false,
             kick_start: None,
-            missed_in_a_row: 0,
+            missed: BTreeMap::new(),
+            trial: None,
             last_push: None,
             token_expires: None,
             discarded: 0,
@@ -149,6 +159,8 @@ impl Monitor {
         match input {
             Input::Settings(settings) => self.take_settings(now, settings),
             Input::Relink => self.relink(),
+            Input::Trial => self.begin_trial(),
+            Input::TrialFailed => self.end_trial(false),
             Input::Learned(learned) => {
                 self.learned.extend(learned.into_iter().map(|known| (known.name.clone(), known)));
             }
@@ -162,6 +174,7 @@ impl Monitor {
             Input::Token(expires) => self.take_token(expires),
             Input::TokenFailed { status, reason, refused } => self.token_failed(now, status, &reason, refused),
             Input::Listening(why_not) => self.ledger.problems.set(now.wall, Code::RosterListener, why_not),
+            Input::Brokered { endpoint, status } => self.ledger.count_request(endpoint, status),
             Input::Spent => self.asking.budget.spend(now.steady, 1),
             Input::SweepNow => {
                 self.out.push(Output::ReadRoster);
@@ -197,6 +210,7 @@ impl Monitor {
             match timer {
                 Timer::Ask(key) => self.ask_about(key),
                 Timer::SecondLook(key) => self.look_again(key),
+                Timer::Names => self.check_names(now),
                 Timer::UnknownName(key) => self.ask_unknown_name(key),
                 Timer::WebsiteAgain(key) => self.look_up(key),
                 Timer::PushGrace(key) => self.push_did_not_come(now, key),
@@ -269,6 +283,7 @@ impl Timer {
         match self {
             Timer::Ask(_) => "ask",
             Timer::SecondLook(_) => "second look",
+            Timer::Names => "names",
             Timer::UnknownName(_) => "unknown name",
             Timer::WebsiteAgain(_) => "look-up",
             Timer::PushGrace(_) => "push grace",

@@ -1,16 +1,16 @@
 //! Push evidence: R1 to R4, and R11, which measures push by what the sweep finds.
 
 use super::streamer::{Heard, Verdict};
-use super::times::{MISSED_MAX, PUSH_GRACE};
-use super::{Key, Monitor, Timer};
+use super::times::{ASKED_AGAIN, MISSED_MAX, PUSH_GRACE};
+use super::{Key, Monitor, Output, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
-use crate::domain::push::{LinkId, Push, PushKind};
+use crate::domain::push::{LinkId, Push, PushKind, Transport};
 use crate::domain::{Now, Source, Status};
 
 impl Monitor {
     pub(super) fn take_push(&mut self, now: Now, link: LinkId, push: &Push) {
-        if !self.links.carries(link, push.named) {
+        if !self.take_trial_push(link, push.named) && !self.links.carries(link, push.named) {
             return self.discard("push_stranger", format!("channel {} is not followed on link {}", push.named, link.0));
         }
         // R4.
@@ -19,7 +19,9 @@ impl Monitor {
         }
         self.last_push = Some(push.received);
         // R11: whatever it says, push is alive.
-        self.missed_in_a_row = 0;
+        if let Some(transport) = self.links.transport(link) {
+            self.missed.remove(&transport);
+        }
         self.repeats.works("push_silent");
         self.ledger.problems.settle(Code::PushSilent, "");
         for key in self.by_channel.get(&push.named).cloned().unwrap_or_default() {
@@ -34,7 +36,9 @@ impl Monitor {
     }
 
     fn take_push_for(&mut self, now: Now, key: Key, push: &Push) {
-        let kick_at = self.kick_time(now);
+        let age = now.steady.since(push.received);
+        let kick_now = self.kick_time(now);
+        let kick_at = kick_now.checked_sub(age).unwrap_or(kick_now);
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         let (verdict, status) = match push.what {
             PushKind::Live { livestream, created_at } => (streamer.judge_live(livestream, created_at), Status::Online),
@@ -46,8 +50,16 @@ impl Monitor {
         let questionable = streamer.ids.suspect && !streamer.ids.confirmed;
         match verdict {
             Verdict::Nothing => {}
-            Verdict::Ask => self.ask_about(key),
-            Verdict::Believe if questionable => self.ask_about(key),
+            Verdict::Ask => {
+                if let (PushKind::Live { livestream, created_at }, false) = (&push.what, questionable) {
+                    streamer.broadcast.heard_of(*livestream, *created_at);
+                }
+                self.ask_twice(now, key);
+            }
+            Verdict::Believe if questionable => {
+                streamer.questioned = Some(push.clone());
+                self.ask_twice(now, key);
+            }
             Verdict::Believe => {
                 match push.what {
                     PushKind::Live { livestream, created_at } => streamer.broadcast.begin(livestream, created_at),
@@ -58,6 +70,23 @@ impl Monitor {
                 self.believe_push(now, key, status, push);
             }
         }
+    }
+
+    /// R12: Kick has confirmed the id that a push event came through, which was only a question till then.
+    pub(super) fn replay_questioned(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        if let Some(push) = streamer.questioned.take() {
+            if now.steady.since(push.received) < self.settings.hold {
+                self.take_push_for(now, key, &push);
+            }
+            self.ask_about(key);
+        }
+    }
+
+    /// A push event that is only a question. The API, which trails, may not know the answer yet.
+    fn ask_twice(&mut self, now: Now, key: Key) {
+        self.ask_about(key);
+        self.at(now.steady + ASKED_AGAIN, Timer::Ask(key));
     }
 
     /// A push event that only repeats what the sweep found first is no change, and is not logged as one.
@@ -84,6 +113,23 @@ impl Monitor {
         }
     }
 
+    /// R11: so many misses in a row mean that the transport is dead, however well it looks.
+    fn missed_by(&mut self, now: Now, transport: Transport) {
+        let missed = self.missed.entry(transport).or_default();
+        *missed += 1;
+        let missed = *missed;
+        if missed >= MISSED_MAX {
+            let words = format!("{missed} changes in a row, over {}", transport.word());
+            self.ledger.problems.raise(now.wall, Code::PushSilent, "", words);
+        }
+        if missed % MISSED_MAX == 0 {
+            self.out.push(Output::Silent(transport));
+        }
+        if missed >= MISSED_MAX && self.repeats.fails(now.steady, "push_silent", transport.word()) {
+            self.log(Event::PushSilent { transport: transport.word(), missed });
+        }
+    }
+
     pub(super) fn push_did_not_come(&mut self, now: Now, key: Key) {
         for status in [Status::Online, Status::Offline] {
             let due = self.routine.awaited_push.get(&(key, status)).is_some_and(|due| *due <= now.steady);
@@ -93,16 +139,12 @@ impl Monitor {
             self.routine.awaited_push.remove(&(key, status));
             let Some(streamer) = self.streamers.get(&key) else { continue };
             let username = streamer.username.clone();
+            let carrier = streamer.ids.channel.and_then(|channel| self.links.carrier(channel));
             self.log(Event::PushMissed { username, status });
             self.ledger.counters.push_missed += 1;
-            self.missed_in_a_row += 1;
             self.suspect(key);
-            if self.missed_in_a_row >= MISSED_MAX {
-                let words = format!("{} changes in a row", self.missed_in_a_row);
-                self.ledger.problems.raise(now.wall, Code::PushSilent, "", words);
-            }
-            if self.missed_in_a_row >= MISSED_MAX && self.repeats.fails(now.steady, "push_silent", "") {
-                self.log(Event::PushSilent { missed: self.missed_in_a_row });
+            if let Some(transport) = carrier {
+                self.missed_by(now, transport);
             }
         }
     }

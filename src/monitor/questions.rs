@@ -28,6 +28,9 @@ impl Monitor {
         if ids.user.is_none() || ids.doubtful.is_some() {
             return Kind::Name;
         }
+        if queue != Queue::Reveal && self.asking.poison.goes_around(key) {
+            return Kind::Channels;
+        }
         match queue {
             Queue::Reveal => Kind::Reveal,
             Queue::Second => match streamer.doubt.map(|doubt| doubt.first.endpoint) {
@@ -39,12 +42,20 @@ impl Monitor {
     }
 
     pub(super) fn batch_limit(&self, queue: Queue, kind: Kind) -> usize {
-        let most = match (queue, kind) {
-            (Queue::Second, _) => return SMALL_BATCH.min(self.settings.batch),
+        match (queue, kind) {
+            (Queue::Second, _) => SMALL_BATCH.min(self.settings.batch),
             (_, Kind::LiveList) if self.live_list() == Some(Endpoint::UsersLivestreams) => USERS_BATCH,
             _ => self.settings.batch,
-        };
-        (most / self.asking.weather.divisor(self.endpoint(kind))).max(SMALL_BATCH.min(most))
+        }
+    }
+
+    /// What a streamer is asked about by.
+    pub(super) fn asked_by(&self, kind: Kind, key: Key) -> (Option<UserId>, Option<Slug>) {
+        let Some(streamer) = self.streamers.get(&key) else { return (None, None) };
+        match kind {
+            Kind::Name | Kind::Website => (None, Some(streamer.asked_slug())),
+            _ => (streamer.ids.user.or(streamer.ids.configured_user), None),
+        }
     }
 
     /// The endpoint that lists who is live, as far as Kick still has one.

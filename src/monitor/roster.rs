@@ -2,10 +2,10 @@
 
 use super::broadcasts::Broadcasts;
 use super::ids::{mismatch, renamed, unknown};
+use super::refusals::refusal;
 use super::streamer::{Belief, Ids, Streamer, Table};
-use super::times::OVERRULED_MAX;
-use super::writes::refusal;
-use super::{Key, Monitor};
+use super::times::{OLD_NAME_PAUSE, OVERRULED_MAX};
+use super::{Key, Monitor, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::row::{RosterRead, Row, Shown};
@@ -54,6 +54,7 @@ impl Monitor {
         }
         if first {
             self.schedule_sweep(now);
+            self.at(now.steady + OLD_NAME_PAUSE, Timer::Names);
         }
         self.check_ready(now);
     }
@@ -122,6 +123,7 @@ impl Monitor {
             ids: Ids { configured_user: row.user, configured_channel: row.channel, ..Ids::default() },
             belief: unknown,
             heard: None,
+            questioned: None,
             broadcast: Broadcasts::default(),
             found_offline: None,
             found: None,

@@ -3,6 +3,7 @@
 //! Nothing here knows other streamers, queues or connections.
 
 use crate::domain::ask::Endpoint;
+use crate::domain::push::Push;
 use crate::domain::row::Shown;
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Source, Status, Steady, UserId, time::Timestamp};
 use crate::monitor::broadcasts::Broadcasts;
@@ -25,6 +26,8 @@ pub(crate) struct Streamer {
     pub belief: Belief,
     /// The last push event that was believed.
     pub heard: Option<Heard>,
+    /// The last one that was only a question because of the id that it came through (RULES R12).
+    pub questioned: Option<Push>,
     pub broadcast: Broadcasts,
     /// When the request that last found the streamer Offline started, in Kick's time.
     pub found_offline: Option<Timestamp>,
@@ -119,6 +122,8 @@ pub(crate) struct Table {
     pub settled: Option<(Shown, Shown)>,
     /// Times set aside or refused in a row.
     pub set_aside: u32,
+    /// Times found locked in a row.
+    pub locked: u32,
     /// Not to be written before.
     pub not_before: Steady,
 }
@@ -323,6 +328,11 @@ impl Streamer {
         self.doubt = None;
     }
 
+    /// Whether a slug is another name than the table's.
+    pub(crate) fn spells_otherwise(&self, slug: &Slug) -> bool {
+        *slug != self.name && Some(slug) != self.name.dashed().as_ref()
+    }
+
     /// The slug to ask Kick by.
     pub(crate) fn asked_slug(&self) -> Slug {
         if self.ids.doubtful.is_none() {
@@ -354,6 +364,7 @@ impl Table {
             overruled: 0,
             settled: None,
             set_aside: 0,
+            locked: 0,
             not_before: Steady::default(),
         }
     }
@@ -366,6 +377,7 @@ impl Table {
     /// The row is not locked any more, or can be written after all.
     pub(crate) fn is_free(&mut self) {
         self.set_aside = 0;
+        self.locked = 0;
         self.not_before = Steady::default();
     }
 }
@@ -375,6 +387,6 @@ pub(super) fn later_by(a: Timestamp, b: Timestamp) -> Duration {
     Duration::try_from(a.duration_since(b)).unwrap_or(Duration::ZERO)
 }
 
-fn apart(a: Timestamp, b: Timestamp) -> Duration {
+pub(super) fn apart(a: Timestamp, b: Timestamp) -> Duration {
     later_by(a, b).max(later_by(b, a))
 }

@@ -27,6 +27,7 @@ impl Monitor {
         match &answer.result {
             Ok(seen) => {
                 self.kick_works(flight.endpoint);
+                self.asking.answered(&flight);
                 self.take_seen(now, &answer, &flight, seen);
             }
             Err(failure) => self.take_failure(now, &flight, failure),
@@ -67,13 +68,38 @@ impl Monitor {
             }
             _ => {}
         }
-        self.asking.put_back(flight);
+        match failure.kind {
+            FailureKind::Server(_) | FailureKind::Garbage | FailureKind::Network if asker == Asker::Api => {
+                self.narrow_down(now, flight);
+            }
+            _ => self.asking.put_back(flight),
+        }
         if matches!(failure.kind, FailureKind::RateLimited(_)) {
             self.asking.budget.refused(now.steady);
         }
-        let weather = &mut self.asking.weather;
-        let pause = weather.fails(now.steady, flight.endpoint, failure.kind, flight.batch, &mut self.rng);
+        let pause = self.asking.weather.fails(now.steady, flight.endpoint, failure.kind, &mut self.rng);
         self.say_failure(now, flight.endpoint, failure, pause);
+    }
+
+    /// The request may have failed for one of those it asks about: halves are asked for, until it is alone.
+    fn narrow_down(&mut self, now: Now, flight: &Flight) {
+        if self.asking.halve(flight).is_some() {
+            return;
+        }
+        let keys: Vec<Key> = flight.keys.iter().map(|(key, _)| *key).collect();
+        if keys.iter().any(|key| self.asking.poison.was_found(*key)) {
+            // It has had its turn; the next sweep asks again.
+            for key in keys {
+                self.asking.poison.failed_again(key);
+                self.compared(now, key);
+                self.look_again_later(now, key);
+            }
+            return;
+        }
+        self.asking.put_back(flight);
+        if self.asking.poison.failed_alone(flight.endpoint, &keys) {
+            self.asking.gather();
+        }
     }
 
     /// 400: one of the names or ids is not to Kick's liking; the others must not suffer (KICK.md §5.1).
@@ -265,7 +291,11 @@ impl Monitor {
                 self.note(key, seen);
             }
             Weight::Changes if braked && streamer.belief.status.is_some() => {
-                self.doubt(now, key, seen, false);
+                // A first look that waits for its second one already goes on waiting for it, or frequent
+                // sweeps would put that off for ever.
+                if streamer.doubt.is_none_or(|doubt| doubt.first.status != seen.status) {
+                    self.doubt(now, key, seen, false);
+                }
             }
             Weight::Changes => self.change(now, key, seen),
             Weight::Doubts { elsewhere } => self.doubt(now, key, seen, elsewhere),

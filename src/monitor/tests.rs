@@ -3,15 +3,20 @@
 
 mod asking;
 mod edits;
+mod healing;
 mod hold;
 mod ids;
+mod implausible;
 mod links;
+mod poison;
 mod push;
+mod refusals;
 mod report;
 mod roster;
 mod routine;
 mod script;
 mod sweep;
+mod transports;
 mod writes;
 
 use expect_test::Expect;

@@ -38,12 +38,16 @@ pub(crate) const ENDPOINT_LAG: Duration = secs(60);
 pub(crate) const PUSH_GRACE: Duration = secs(10);
 /// R11: so many missed in a row mean that push is dead.
 pub(crate) const MISSED_MAX: u32 = 5;
+/// R11: a transport on trial that misses so many events which another one brings is deaf.
+pub(crate) const TRIAL_DEAF: u32 = 3;
 /// R15: what was committed this long before the database broke may be undone by a crash.
 pub(crate) const UNDOABLE: Duration = secs(30);
-/// R17: the second question after a subscription.
-pub(crate) const RESUBSCRIBED_AGAIN: Duration = secs(30);
+/// R1, R17: the second question about what push raised, or may have missed.
+pub(crate) const ASKED_AGAIN: Duration = secs(30);
 /// R21: so many times set aside without an explanation is a refusal.
 pub(crate) const SET_ASIDE_MAX: u32 = 5;
+/// R21: so many tries, five minutes, is long for a lock.
+pub(crate) const LOCKED_MAX: u32 = 64;
 /// R21: how often a refused row is tried.
 pub(crate) const REFUSED_PAUSE: Duration = secs(300);
 /// R21: after so many confirmed writes a row that shows something else is taken as written.
@@ -56,8 +60,6 @@ pub(crate) const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(1
 pub(crate) const API_RETRY: (Duration, Duration) = (secs(1), secs(30));
 /// The API is not asked for this long when there is no token, unless one comes.
 pub(crate) const TOKEN_WAIT: Duration = secs(1);
-/// Batches are divided by so much at the most after errors.
-pub(crate) const DIVISOR_MAX: usize = 16;
 /// An endpoint that Kick has no more is tried again after this.
 pub(crate) const GONE_PAUSE: Duration = secs(3600);
 /// The website is left alone for this long after it blocked us (KICK.md §6.3).
@@ -67,6 +69,8 @@ pub(crate) const WEBSITE_PAUSE: Duration = secs(3600);
 pub(crate) const UNKNOWN_NAME_RETRY: (Duration, Duration) = (secs(30), secs(600));
 /// The name of a streamer who goes by another one now is asked about this often: who has it then?
 pub(crate) const OLD_NAME_PAUSE: Duration = secs(600);
+/// Whose the names are that are followed by an id is asked this often: somebody else may have taken one.
+pub(crate) const NAMES_PAUSE: Duration = secs(3600);
 /// `/users/livestreams` takes this many ids (KICK.md §5.3).
 pub(crate) const USERS_BATCH: usize = 100;
 /// The longest pause that `Retry-After` is believed for.

@@ -1,10 +1,11 @@
-//! How Kick answers at present: what is not to be asked before when, how large a batch may be, and
-//! which endpoints there are no more (RULES, "Times"). Knows no streamers.
+//! How Kick answers at present: what is not to be asked before when, and which endpoints
+//! there are no more (RULES, "Times"). Knows no streamers.
 //!
 //! An endpoint that fails pauses by itself for longer than the API as a whole does, so that one that
 //! stays broken keeps nobody from being asked about at another.
 
-use super::times::{API_RETRY, DIVISOR_MAX, GONE_PAUSE, RETRY_AFTER_MAX, WEBSITE_PAUSE};
+use super::Asker;
+use super::times::{API_RETRY, GONE_PAUSE, RETRY_AFTER_MAX, WEBSITE_PAUSE};
 use crate::backoff::Backoff;
 use crate::domain::Steady;
 use crate::domain::ask::{Endpoint, FailureKind};
@@ -28,19 +29,29 @@ pub(super) struct Weather {
 struct Pause {
     backoff: Backoff,
     until: Steady,
-    /// Batches are divided by this after errors (some of Kick's only large requests fail).
-    divisor: usize,
 }
 
 impl Pause {
     fn new() -> Pause {
-        Pause { backoff: Backoff::new(API_RETRY.0, API_RETRY.1), until: Steady::default(), divisor: 1 }
+        Pause { backoff: Backoff::new(API_RETRY.0, API_RETRY.1), until: Steady::default() }
     }
 }
 
 impl Weather {
     pub(super) fn new() -> Weather {
         Weather { api: Pause::new(), endpoints: BTreeMap::new(), gone: BTreeMap::new(), waits_for_token: false }
+    }
+
+    /// The thread that asks there began anew, perhaps with other settings: what it was told counts no more.
+    pub(super) fn forget(&mut self, asker: Asker) {
+        match asker {
+            Asker::Website => drop(self.endpoints.remove(&Endpoint::Website)),
+            Asker::Api => {
+                let website = self.endpoints.remove(&Endpoint::Website);
+                *self = Weather::new();
+                self.endpoints.extend(website.map(|pause| (Endpoint::Website, pause)));
+            }
+        }
     }
 
     /// An answer came.
@@ -51,13 +62,12 @@ impl Weather {
         }
     }
 
-    /// No answer came to a question about so many: how long the endpoint is left alone.
+    /// No answer came: how long the endpoint is left alone.
     pub(super) fn fails(
         &mut self,
         now: Steady,
         endpoint: Endpoint,
         kind: FailureKind,
-        batch: usize,
         rng: &mut fastrand::Rng,
     ) -> Duration {
         let after = match kind {
@@ -74,9 +84,6 @@ impl Weather {
         } else {
             self.waits_for_token = false;
             self.api.until = now + self.api.backoff.next(rng).max(after);
-            if batch > 1 {
-                own.divisor = (own.divisor * 2).min(DIVISOR_MAX);
-            }
         }
         own.until = now + pause;
         if endpoint != Endpoint::Website {
@@ -107,10 +114,6 @@ impl Weather {
     pub(super) fn clears_at(&self, endpoint: Endpoint) -> Steady {
         let own = self.endpoints.get(&endpoint).map_or(Steady::default(), |pause| pause.until);
         if endpoint == Endpoint::Website { own } else { own.max(self.api.until) }
-    }
-
-    pub(super) fn divisor(&self, endpoint: Endpoint) -> usize {
-        self.endpoints.get(&endpoint).map_or(1, |pause| pause.divisor)
     }
 
     /// Kick has no such endpoint; it is tried again much later, in case that was a mistake of Kick's.

@@ -1,7 +1,8 @@
-//! What goes to the table, and what became of it: R19 to R21, and the writes that a crash of the
-//! database may have undone (R15).
+//! What goes to the table, and what became of it: R19, and the writes that a crash of the database may
+//! have undone (R15).
 
-use super::times::{DATABASE_RETRY, REFUSED_PAUSE, ROW_RETRY, SET_ASIDE_MAX, UNDOABLE};
+use super::refusals::refusal;
+use super::times::{DATABASE_RETRY, ROW_RETRY, UNDOABLE};
 use super::{Key, Monitor, Output, Timer};
 use crate::backoff::Backoff;
 use crate::domain::event::Event;
@@ -10,7 +11,6 @@ use crate::domain::report::Change;
 use crate::domain::row::{DatabaseEvent, Shown, Write, WriteId, WriteResult, Written};
 use crate::domain::{Now, RowId, Source, Status, Steady};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 /// Who reads and who writes may fail in two ways at a time: each is spoken of by itself.
 const READING: &str = "database read";
@@ -24,7 +24,7 @@ pub(super) struct Writes {
     /// The rows of those.
     busy: BTreeSet<RowId>,
     /// Streamers whose row must be written and cannot be just now.
-    waiting: BTreeSet<Key>,
+    pub(super) waiting: BTreeSet<Key>,
     next: u64,
     /// Why writing does not work at present.
     unwritable: Option<Backoff>,
@@ -163,13 +163,11 @@ impl Monitor {
                 self.out.push(Output::ReadRoster);
                 self.try_row_later(now, key, ROW_RETRY.1);
             }
+            WriteResult::Locked => self.locked(now, key),
             WriteResult::SetAside => self.set_aside(now, key),
             WriteResult::Refused(reason) => {
                 self.ledger.counters.db_write_errors += 1;
-                self.raise_refused(now, &flight.username, &flight.row, &reason);
-                if self.repeats.fails(now.steady, &refusal(&flight.row), &reason) {
-                    self.log(Event::WriteRefused { username: flight.username, id: flight.row.clone(), reason });
-                }
+                self.refused(now, key, &reason);
                 self.set_aside_again(now, key);
             }
             WriteResult::Unavailable(_) => {
@@ -194,11 +192,6 @@ impl Monitor {
             lag_ms: at.steady.since(flight.received).as_secs_f64() * 1000.0,
         };
         self.ledger.written(now, at, change, flight.source);
-    }
-
-    fn raise_refused(&mut self, now: Now, username: &str, row: &RowId, reason: &str) {
-        let words = format!("{username} (id {row}): {reason}");
-        self.ledger.problems.raise(now.wall, Code::WriteRefused, row.as_str(), words);
     }
 
     fn wants_write(&self, key: Key) -> bool {
@@ -232,40 +225,6 @@ impl Monitor {
         }
     }
 
-    /// R21: locked, or suppressed without a word.
-    fn set_aside(&mut self, now: Now, key: Key) {
-        let Some(streamer) = self.streamers.get(&key) else { return };
-        if streamer.table.set_aside + 1 < SET_ASIDE_MAX {
-            return self.set_aside_again(now, key);
-        }
-        let (username, id) = (streamer.username.clone(), streamer.row.clone());
-        let reason = format!(
-            "not written {SET_ASIDE_MAX} times in a row, without an error: another client holds the row's lock, \
-             or a trigger or policy suppresses the update"
-        );
-        self.raise_refused(now, &username, &id, &reason);
-        if self.repeats.fails(now.steady, &refusal(&id), &reason) {
-            self.log(Event::WriteRefused { username, id, reason });
-        }
-        self.try_row_later(now, key, REFUSED_PAUSE);
-    }
-
-    /// R20: the row is tried by itself after a growing pause.
-    fn set_aside_again(&mut self, now: Now, key: Key) {
-        let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        let doubled = ROW_RETRY.0.saturating_mul(1 << streamer.table.set_aside.min(10));
-        streamer.table.set_aside = streamer.table.set_aside.saturating_add(1);
-        self.try_row_later(now, key, doubled.min(ROW_RETRY.1));
-    }
-
-    fn try_row_later(&mut self, now: Now, key: Key, pause: Duration) {
-        let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        let due = now.steady + pause;
-        streamer.table.not_before = due;
-        self.writes.waiting.insert(key);
-        self.at(due, Timer::Rewrite(key));
-    }
-
     /// A writer began: what it had is given out once more. What was written all the same costs nothing
     /// to write again.
     pub(super) fn send_lost_writes(&mut self, now: Now, lane: usize, lanes: usize) {
@@ -280,6 +239,8 @@ impl Monitor {
                 self.write(now, heir);
             }
         }
+        // The one row that was to show whether the database is back is lost too.
+        self.probe_database();
     }
 
     pub(super) fn take_database(&mut self, now: Now, event: DatabaseEvent) {
@@ -392,8 +353,4 @@ impl Monitor {
             self.log(Event::DbRecovered { pending });
         }
     }
-}
-
-pub(super) fn refusal(row: &RowId) -> String {
-    format!("write {row}")
 }

@@ -109,6 +109,11 @@ impl Report {
         Report { out, json, paint, terminal, findings: Vec::new(), failed: false, broken: Ok(()) }
     }
 
+    /// Findings that are not printed.
+    fn unseen() -> Report {
+        Report::new(Box::new(io::sink()), true, Paint(false), false)
+    }
+
     /// Shows what takes its time.
     fn trying(&mut self, what: &str) {
         if self.terminal {

@@ -5,17 +5,23 @@
 //! not, for a thread learns by hanging up that it shall end.
 
 use crate::clock::Clock;
-use crate::config::{Config, PushConfig};
-use crate::domain::ask::{self, Learned};
+use crate::config::{Config, PushConfig, WebUrl};
+use crate::domain::ask;
 use crate::domain::push::LinkId;
 use crate::domain::report::Bulletin;
 use crate::domain::row::Write;
 use crate::gateway::database::{Database, DbError};
-use crate::gateway::kick::{Kick, REQUEST_LIMIT};
+use crate::gateway::kick::{Kick, REQUEST_LIMIT, Realtime};
+use crate::gateway::state::{Keep, Remembered};
 use crate::monitor::{Asker, Input, Monitor, Settings};
 use crate::process::status::Scribe;
 use crate::process::supervisor::{Body, Fatal, Spec, Stage, Supervisor};
+use crate::wire::choice::{Choice, Terms};
+use crate::wire::offer::{Offer, Place};
+use crate::wire::sessions;
 use crate::worker::asker::AskerWorker;
+use crate::worker::broker::Broker;
+use crate::worker::errand::Errand;
 use crate::worker::hub::{Hub, Outlets, ToMain};
 use crate::worker::keeper::{Keeper, recall};
 use crate::worker::link::{Link, Orders};
@@ -43,6 +49,11 @@ pub(super) struct Crew {
     clock: Clock,
     rng: fastrand::Rng,
     push: PushConfig,
+    realtime: Arc<Realtime>,
+    /// What worked last in an earlier life.
+    offer: Option<Offer>,
+    errands: (Sender<Errand>, Receiver<Errand>),
+    keeper: Sender<Keep>,
     kick: Arc<Kick>,
     tokens: Arc<TokenCell>,
     database: Arc<Database>,
@@ -86,10 +97,16 @@ impl Crew {
         // The latest is all that counts.
         let (bulletins, bulletins_out) = bounded(1);
         let known = recall(&config.files.state_dir);
+        let realtime = Arc::new(Realtime::new(&config.push));
         let mut crew = Crew {
             clock,
             rng: fastrand::Rng::new(),
             push: config.push.clone(),
+            realtime,
+            offer: known.realtime.clone(),
+            // Control: a few for each connection.
+            errands: unbounded(),
+            keeper: keeper.clone(),
             kick: Arc::new(Kick::new(&config.kick, REQUEST_LIMIT)),
             tokens: Arc::new(TokenCell::default()),
             database: Arc::new(database),
@@ -101,11 +118,13 @@ impl Crew {
             // One nudge that is not yet heard means as much as two.
             nudge: bounded(1),
         };
-        let outlets = Outlets { askers, lanes, roster: crew.nudge.0.clone(), keeper, bulletins, main };
-        crew.add_hub(config, supervisor, outlets, inputs_out, relaned, &known)?;
+        let (roster, broker) = (crew.nudge.0.clone(), crew.errands.0.clone());
+        let outlets = Outlets { askers, lanes, roster, broker, keeper, bulletins, main };
+        crew.add_hub(config, supervisor, outlets, inputs_out, relaned, &known.streamers)?;
         supervisor.add(clock.steady(), keeper_spec(config, clock, known, learned))?;
         crew.add_writers(supervisor)?;
         crew.add_askers(supervisor)?;
+        crew.add_broker(supervisor)?;
         crew.add_roster(config, supervisor)?;
         Ok(crew)
     }
@@ -118,9 +137,20 @@ impl Crew {
 
     /// Starts the thread of a connection.
     pub(super) fn open_link(&mut self, supervisor: &mut Supervisor, id: LinkId, orders: Orders) -> Result<(), Fatal> {
-        let (push, inputs, clock, mut rng) = (self.push.clone(), self.inputs.clone(), self.clock, self.rng.fork());
+        let (channel_names, tls_ca) = (self.push.channel_names.clone(), self.push.tls_ca.clone());
+        let (errands, inputs) = (self.errands.0.clone(), self.inputs.clone());
+        let (clock, mut rng) = (self.clock, self.rng.fork());
         let make = move || -> Body {
-            let link = Link::new(id, &push, orders.clone(), inputs.clone(), clock, rng.u64(..));
+            let link = Link {
+                id,
+                speak: sessions(&channel_names),
+                tls_ca: tls_ca.clone(),
+                orders: orders.clone(),
+                errands: errands.clone(),
+                inputs: inputs.clone(),
+                clock,
+                seed: rng.u64(..),
+            };
             Box::new(move |pulse, stop| link.run(pulse, stop))
         };
         self.add(supervisor, &format!("link-{}", id.0), SERVANTS, make)
@@ -134,10 +164,14 @@ impl Crew {
         self.add_askers(supervisor)
     }
 
-    /// Other push settings: every connection is made anew.
-    pub(super) fn replace_push(&mut self, config: &Config) {
+    /// Other push settings: every connection is made anew, and the way chosen anew.
+    pub(super) fn replace_push(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
+        self.realtime.hang_up();
         self.push = config.push.clone();
+        self.realtime = Arc::new(Realtime::new(&config.push));
+        self.add_broker(supervisor)?;
         self.tell(Input::Relink);
+        Ok(())
     }
 
     /// Another database or table: whoever reads or writes there begins anew.
@@ -203,7 +237,7 @@ impl Crew {
         outlets: Outlets,
         inputs: Receiver<Input>,
         relaned: Receiver<Vec<Sender<Write>>>,
-        known: &[Learned],
+        known: &[ask::Learned],
     ) -> Result<(), Fatal> {
         let now = self.clock.now();
         let mut monitor = Monitor::new(now, settings(config), self.rng.u64(..));
@@ -272,6 +306,25 @@ impl Crew {
         Ok(())
     }
 
+    fn add_broker(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {
+        let (terms, offer, clock, mut rng) = (terms(&self.push), self.offer.clone(), self.clock, self.rng.fork());
+        let (realtime, errands) = (Arc::clone(&self.realtime), self.errands.1.clone());
+        let (inputs, keeper) = (self.inputs.clone(), self.keeper.clone());
+        let make = move || -> Body {
+            let broker = Broker {
+                realtime: Arc::clone(&realtime),
+                choice: Choice::new(terms.clone(), offer.clone()),
+                errands: errands.clone(),
+                inputs: inputs.clone(),
+                keeper: keeper.clone(),
+                clock,
+                rng: rng.fork(),
+            };
+            Box::new(move |pulse, stop| broker.run(pulse, &stop))
+        };
+        self.add(supervisor, "broker", SOURCES, make)
+    }
+
     fn add(
         &self,
         supervisor: &mut Supervisor,
@@ -286,6 +339,7 @@ impl Crew {
     /// Ends what workers may be waiting for at Kick. Drops the way to the hub.
     pub(super) fn leave(self) {
         self.kick.hang_up();
+        self.realtime.hang_up();
     }
 }
 
@@ -294,7 +348,18 @@ pub(super) fn database(config: &Config, clock: Clock) -> Result<Database, DbErro
     Database::new(config.database.clone(), clock)
 }
 
-fn keeper_spec(config: &Config, clock: Clock, known: Vec<Learned>, learned: Receiver<Learned>) -> Spec {
+/// What the choice of a transport is to know of the configuration.
+pub(super) fn terms(push: &PushConfig) -> Terms {
+    let WebUrl { tls, host, port, path, .. } = push.pusher_url.clone();
+    Terms {
+        only: push.only,
+        pusher: Place { tls, host, port, path_and_query: path },
+        app_key: push.pusher_app_key.clone(),
+        broker_is_loopback: push.realtime_url.is_loopback(),
+    }
+}
+
+fn keeper_spec(config: &Config, clock: Clock, known: Remembered, learned: Receiver<Keep>) -> Spec {
     let dir = config.files.state_dir.clone();
     let make = move || -> Body {
         let (dir, known, learned) = (dir.clone(), known.clone(), learned.clone());

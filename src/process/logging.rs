@@ -72,6 +72,11 @@ impl Logger {
         Logger { clock, path, prefixed, state: Mutex::new(state) }
     }
 
+    /// Whether what is written to standard error is in the log, too.
+    pub fn is_the_journals(&self) -> bool {
+        self.prefixed
+    }
+
     /// Logs as `config` says, but to `target`: a daemonized process has nothing but syslog, and a
     /// reload does not change the target (CONTRACT §1, §2).
     pub fn configure(&self, config: &LogConfig, target: LogTarget) {

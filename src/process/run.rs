@@ -48,7 +48,7 @@ pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> any
                 };
                 logger.configure(&default, LogTarget::Syslog);
             }
-            return Ok(refuse(&problems));
+            return Ok(refuse(&problems, logger));
         }
     };
     let mut pid_file = pid_file.map(PidFile::claim).transpose()?;
@@ -199,7 +199,7 @@ impl Daemon {
         self.logger.configure(&new.log, self.target);
         self.crew.tell(Input::Settings(crew::settings(new)));
         if old.push != new.push {
-            self.crew.replace_push(new);
+            self.crew.replace_push(new, &mut self.supervisor)?;
         }
         if old.files != new.files {
             self.crew.add_status(new, &mut self.supervisor)?;
@@ -242,11 +242,13 @@ impl Daemon {
     }
 }
 
-/// Says every problem of a configuration, on standard error and in the log.
-fn refuse(problems: &[Problem]) -> Code {
+/// Says every problem of a configuration, on standard error and in the log; once where the two are one.
+fn refuse(problems: &[Problem], logger: &Logger) -> Code {
     for problem in problems {
-        // The line begins with the file, as CONTRACT §2 has it. Without a standard error, the log tells.
-        let _ = writeln!(io::stderr(), "{problem}");
+        if !logger.is_the_journals() {
+            // The line begins with the file, as CONTRACT §2 has it. Without a standard error, the log tells.
+            let _ = writeln!(io::stderr(), "{problem}");
+        }
         let file = place(problem);
         Event::ConfigError { file, key: problem.key.clone(), reason: problem.text.clone() }.say();
     }

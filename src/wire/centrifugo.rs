@@ -17,7 +17,7 @@ use self::commands::Commands;
 use self::frame::{Admission, Message, Publication, Pushed, Refusal};
 use self::lease::Lease;
 use crate::domain::Steady;
-use crate::domain::push::{LinkEvent, Push};
+use crate::domain::push::{LinkEvent, Push, Transport};
 use crate::domain::secret::Secret;
 use crate::wire::event;
 use crate::wire::silence::{Silence, Verdict};
@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What the websocket request states as `Origin`: Kick refuses most others (KICK.md §1.4).
-pub const ORIGIN: &str = "https://kick.com";
+pub(super) const ORIGIN: &str = "https://kick.com";
 
 /// How long the first token may take: longer than one HTTP request, shorter than the 25 s after
 /// which Centrifugo closes a connection that has not introduced itself.
@@ -179,7 +179,7 @@ impl Centrifugo {
                 self.phase = Phase::Open;
                 self.lease = Lease::new(now, admission.lasts());
                 self.silence.set_longest(admission.ping().unwrap_or(PING).saturating_add(LATE));
-                acts.push(Act::Say(LinkEvent::Connected));
+                acts.push(Act::Say(LinkEvent::Connected(Transport::Centrifugo)));
             }
             _ => {}
         }

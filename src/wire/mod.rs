@@ -1,10 +1,12 @@
 //! What a push protocol says, without a socket: [`Session`] is one connection's life from the open
 //! websocket to its end. It is told what arrived and what time it is, and says what to send.
 //!
-//! Nothing outside `pusher.rs` knows Pusher's words, nothing outside `centrifugo.rs` Centrifugo's, and
-//! `offer.rs` says which of them Kick wants spoken. Nothing here reads a clock or a random number, or blocks.
+//! Nothing outside `pusher.rs` knows Pusher's words, nothing outside `centrifugo.rs` Centrifugo's.
+//! `offer.rs` reads which of them Kick wants spoken, and `choice.rs` chooses. Nothing here reads a clock
+//! or a random number, or blocks.
 
 pub mod centrifugo;
+pub mod choice;
 pub mod close;
 pub mod event;
 pub mod offer;
@@ -15,10 +17,12 @@ mod subscriptions;
 #[cfg(test)]
 mod transcript;
 
-use crate::domain::push::{LinkEvent, Push};
+use crate::domain::push::{LinkEvent, Push, Transport};
 use crate::domain::secret::Secret;
 use crate::domain::{ChannelId, Steady};
-use std::time::Duration;
+use centrifugo::Centrifugo;
+use pusher::Pusher;
+use std::sync::Arc;
 
 /// One connection's life, whatever the protocol.
 pub trait Session: Send {
@@ -31,6 +35,26 @@ pub trait Session: Send {
     /// What it means that the server closed the websocket with this code and reason; no code when
     /// the connection broke or the close frame held none.
     fn end_of(&self, code: Option<u16>, reason: &str) -> End;
+}
+
+/// Makes the session of a connection over this transport that is about to open.
+pub type Speak = Box<dyn Fn(Steady, Transport) -> Box<dyn Session> + Send>;
+
+/// The sessions of Kick's transports, for these `CHANNEL_NAMES`.
+pub fn sessions(channel_names: &[String]) -> Speak {
+    let templates: Arc<[String]> = channel_names.into();
+    Box::new(move |now, transport| match transport {
+        Transport::Pusher => Box::new(Pusher::new(now, templates.clone())),
+        Transport::Centrifugo => Box::new(Centrifugo::new(now, templates.clone())),
+    })
+}
+
+/// What the websocket request states as its `Origin`, if anything.
+pub fn origin(transport: Transport) -> Option<&'static str> {
+    match transport {
+        Transport::Pusher => None,
+        Transport::Centrifugo => Some(centrifugo::ORIGIN),
+    }
 }
 
 /// What happens to a connection.
@@ -91,13 +115,4 @@ pub enum EndKind {
     Later,
     /// 40xx or terminal: these parameters are refused.
     Refused,
-}
-
-/// How long to wait before the next connection, and whether to ask anew where to connect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pause {
-    /// How long.
-    pub wait: Duration,
-    /// Whether the parameters are in doubt.
-    pub rediscover: bool,
 }

@@ -1,13 +1,14 @@
 //! Kick's answer to "which transport?" (KICK.md §1.3), and what of it may be used (CONTRACT §2). It
 //! never chooses, and never asks.
 
+use crate::domain::push::Transport;
 use http::Uri;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A transport that Kick offers, and where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Offer {
     /// Pusher Channels.
     Pusher {
@@ -23,8 +24,18 @@ pub enum Offer {
     },
 }
 
+impl Offer {
+    /// What is offered.
+    pub fn transport(&self) -> Transport {
+        match self {
+            Offer::Pusher { .. } => Transport::Pusher,
+            Offer::Centrifugo { .. } => Transport::Centrifugo,
+        }
+    }
+}
+
 /// Where a websocket goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Whether TLS is spoken.
     pub tls: bool,

@@ -12,7 +12,7 @@ mod frame;
 
 use self::frame::{Frame, Name};
 use crate::domain::Steady;
-use crate::domain::push::{LinkEvent, Push};
+use crate::domain::push::{LinkEvent, Push, Transport};
 use crate::wire::event::{self, Evidence};
 use crate::wire::silence::{Silence, Verdict};
 use crate::wire::subscriptions::{Step, Subscriptions};
@@ -112,7 +112,7 @@ impl Pusher {
             (Phase::Greeting { .. }, Name::Established) => {
                 self.silence.set_longest(activity_timeout(frame.data));
                 self.phase = Phase::Open;
-                acts.push(Act::Say(LinkEvent::Connected));
+                acts.push(Act::Say(LinkEvent::Connected(Transport::Pusher)));
             }
             (_, Name::Error) => self.error(now, &frame, acts),
             (Phase::Open, Name::Ping) => acts.push(Act::Send(frame::PONG.to_owned())),

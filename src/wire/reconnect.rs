@@ -5,7 +5,7 @@
 
 use crate::backoff::Backoff;
 use crate::domain::Steady;
-use crate::wire::{EndKind, Pause};
+use crate::wire::EndKind;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -49,17 +49,16 @@ impl Reconnect {
     }
 
     /// The connection is over, or none came about ([`EndKind::Lost`]). The pause before the next.
-    pub fn ended(&mut self, now: Steady, kind: EndKind) -> Pause {
+    pub fn ended(&mut self, now: Steady, kind: EndKind) -> Duration {
         if self.connected.take().is_some_and(|since| now.since(since) >= STABLE) {
             self.memory = Memory::new();
         }
-        let wait = match kind {
+        match kind {
             EndKind::ComeBack if self.memory.may_come_back(now) => Duration::ZERO,
             EndKind::ComeBack | EndKind::Lost => self.memory.loss(&mut self.rng),
             EndKind::Later => self.memory.later.next(&mut self.rng),
             EndKind::Refused => self.memory.refusal(&mut self.rng),
-        };
-        Pause { wait, rediscover: kind == EndKind::Refused }
+        }
     }
 }
 

@@ -7,14 +7,16 @@
 
 mod reports;
 
+use super::errand::Errand;
 use super::link::{Order, OrderSender, Orders, orders};
 use crate::clock::{Clock, Pulse};
 use crate::domain::Now;
-use crate::domain::ask::{self, Learned};
+use crate::domain::ask;
 use crate::domain::event::Event;
 use crate::domain::push::LinkId;
 use crate::domain::report::Bulletin;
 use crate::domain::row::Write;
+use crate::gateway::state::Keep;
 use crate::monitor::{Asker, Input, Monitor, Output};
 use crate::stop::Stop;
 use crossbeam_channel::{Receiver, Sender, never, select};
@@ -51,8 +53,10 @@ pub struct Outlets {
     pub lanes: Vec<Sender<Write>>,
     /// Makes the roster read now. Holds one: two nudges mean the same as one.
     pub roster: Sender<()>,
+    /// Who chooses the transport.
+    pub broker: Sender<Errand>,
     /// What is to be remembered over restarts.
-    pub keeper: Sender<Learned>,
+    pub keeper: Sender<Keep>,
     /// Whoever writes the status files. Holds one: who is behind is told the next time.
     pub bulletins: Sender<Bulletin>,
     /// The main thread.
@@ -158,9 +162,12 @@ impl Hub {
             Output::CloseLink(id) => drop(links.remove(&id)),
             Output::Subscribe(id, channels) => tell(links, id, Order::Follow(channels)),
             Output::Unsubscribe(id, channels) => tell(links, id, Order::Unfollow(channels)),
+            Output::Silent(transport) => drop(outlets.broker.send(Errand::Silent(transport))),
+            Output::TrialBegun(id) => drop(outlets.broker.send(Errand::TrialBegun(id))),
+            Output::TrialOver { proved } => drop(outlets.broker.send(Errand::TrialOver { proved })),
             // Full: it will read anyway.
             Output::ReadRoster => drop(outlets.roster.try_send(())),
-            Output::Learn(learned) => drop(outlets.keeper.send(learned)),
+            Output::Learn(learned) => drop(outlets.keeper.send(Keep::Streamer(learned))),
             Output::Log(event) => Event::say(&event),
         }
         Ok(())

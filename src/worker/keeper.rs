@@ -1,5 +1,5 @@
-//! Keeps what the core learned over restarts: takes each piece as it comes and writes the file of
-//! learned ids, not more often than needed.
+//! Keeps what was learned over restarts: takes each piece as it comes and writes the file, not more
+//! often than needed.
 //!
 //! A file that cannot be written is said and tried again; it never ends the thread, for the daemon
 //! works without it.
@@ -8,8 +8,9 @@ use crate::clock::{Clock, Pulse};
 use crate::domain::ask::Learned;
 use crate::domain::event::Event;
 use crate::domain::{Slug, Steady};
-use crate::gateway::state;
+use crate::gateway::state::{self, Keep, Remembered};
 use crate::repeats::Repeats;
+use crate::wire::offer::Offer;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,9 +31,9 @@ pub struct Keeper {
     /// `STATE_DIR`
     pub dir: PathBuf,
     /// What [`recall`] gave.
-    pub known: Vec<Learned>,
-    /// What the core learns. Unbounded: the core says a streamer's ids once, and when they change.
-    pub learned: Receiver<Learned>,
+    pub known: Remembered,
+    /// What is learned. Unbounded: everything is said once, and when it changes.
+    pub learned: Receiver<Keep>,
     /// The time.
     pub clock: Clock,
     /// The sign of life.
@@ -40,18 +41,18 @@ pub struct Keeper {
 }
 
 /// What was learned before. A file that cannot be used is said in the log, and nothing is known.
-pub fn recall(dir: &Path) -> Vec<Learned> {
+pub fn recall(dir: &Path) -> Remembered {
     state::load(dir).unwrap_or_else(|error| {
         say(dir, error.to_string());
-        Vec::new()
+        Remembered::default()
     })
 }
 
 impl Keeper {
     /// Keeps until the core hangs up, then writes what is not yet written.
     pub fn run(&self) -> anyhow::Result<()> {
-        let mut memory = Memory::default();
-        for learned in &self.known {
+        let mut memory = Memory { realtime: self.known.realtime.clone(), ..Memory::default() };
+        for learned in &self.known.streamers {
             memory.learn(learned.clone());
         }
         let mut repeats = Repeats::default();
@@ -62,7 +63,7 @@ impl Keeper {
             self.pulse.promise(wait + IDLE);
             match self.learned.recv_timeout(wait) {
                 Ok(learned) => {
-                    let changed = memory.learn(learned);
+                    let changed = memory.keep(learned);
                     if changed && due.is_none() {
                         due = Some(self.clock.steady() + GATHER);
                     }
@@ -84,7 +85,7 @@ impl Keeper {
 
     /// Writes the file; whether that went well.
     fn write(&self, memory: &Memory, repeats: &mut Repeats) -> bool {
-        match state::save(&self.dir, &memory.oldest_first()) {
+        match state::save(&self.dir, memory.realtime.as_ref(), &memory.oldest_first()) {
             Ok(()) => {
                 if repeats.works(state::FILE) {
                     say(&self.dir, "written again".to_owned());
@@ -106,12 +107,20 @@ impl Keeper {
 /// when coming back; the file's own limit lets the oldest go.
 #[derive(Debug, Default)]
 struct Memory {
+    realtime: Option<Offer>,
     streamers: BTreeMap<Slug, (u64, Learned)>,
     count: u64,
 }
 
 impl Memory {
     /// Whether this is new.
+    fn keep(&mut self, keep: Keep) -> bool {
+        match keep {
+            Keep::Streamer(learned) => self.learn(learned),
+            Keep::Realtime(offer) => self.realtime.replace(offer.clone()) != Some(offer),
+        }
+    }
+
     fn learn(&mut self, learned: Learned) -> bool {
         if self.streamers.get(&learned.name).is_some_and(|(_, known)| *known == learned) {
             return false;

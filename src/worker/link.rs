@@ -1,13 +1,13 @@
 //! `link-<n>`: one push connection, kept up for ever. It connects, lets the [`Session`] speak, brings
 //! the core what the session says, and connects again when the connection is over.
 //!
-//! It decides nothing: what to say and when to give up is the session's, how long to wait is
-//! [`Reconnect`]'s, what to follow is the core's. Nothing but orders, frames and deadlines wakes it.
+//! It decides nothing: where to go is the broker's, what to say and when to give up is the session's,
+//! how long to wait is [`Reconnect`]'s, what to follow is the core's. Nothing but orders, frames and deadlines wakes it.
 //!
 //! ```text
-//!  ┌─► connect ── open ──► converse ── end ──► pause ─┐      orders are taken in all of them;
-//!  │       └──────────── failed ─────────────────┘    │      hanging them up ends the link
-//!  └──────────────────────────────────────────────────┘
+//!  ┌─► ask the way ──► connect ── open ──► converse ── end ──► pause ─┐      orders are taken in all
+//!  │         └─────────────┴────────── failed ───────────────────┘    │      of them; hanging them up
+//!  └──────────────────────────────────────────────────────────────────┘      ends the link
 //! ```
 
 mod orders;
@@ -16,25 +16,27 @@ mod tests;
 
 pub use orders::{Order, OrderSender, Orders, orders};
 
+use super::errand::{Errand, Reply};
 use crate::clock::{Clock, Pulse};
-use crate::config::PushConfig;
 use crate::domain::event::Event;
-use crate::domain::push::{LinkEvent, LinkId};
+use crate::domain::push::{LinkEvent, LinkId, Transport};
+use crate::domain::secret::Secret;
 use crate::domain::{ChannelId, Steady};
 use crate::gateway::socket::{Address, ConnectError, Effort, Frame, Socket};
 use crate::monitor::io::Input;
 use crate::repeats::Repeats;
 use crate::stop::Stop;
-use crate::wire::pusher::{self, Pusher};
+use crate::wire::choice::Way;
 use crate::wire::reconnect::Reconnect;
-use crate::wire::{Act, End, EndKind, Session, SessionInput};
+use crate::wire::{Act, End, EndKind, Session, SessionInput, Speak};
 use anyhow::Context;
-use crossbeam_channel::{SendTimeoutError, Sender};
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, bounded};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
+/// How long the broker may take to say where to go: it may be asking Kick for others, too.
+const WAY_MOST: Duration = Duration::from_secs(30);
 /// TCP, TLS and upgrade together (RULES, "Times").
 const CONNECTING_MOST: Duration = Duration::from_secs(10);
 /// What the pulse allows for an attempt to connect: a resolver may take long, and knows no limit.
@@ -50,40 +52,25 @@ const FRAMES_A_TURN: usize = 256;
 
 /// What a link is made of; [`Link::run`] is its thread.
 pub struct Link {
-    id: LinkId,
-    route: Route,
-    tls_ca: Option<String>,
-    orders: Orders,
-    inputs: Sender<Input>,
-    clock: Clock,
-    seed: u64,
-}
-
-/// Says, before each connection, where it goes and who speaks there.
-type Route = Box<dyn FnMut(Steady) -> Target + Send>;
-
-/// Where one connection goes.
-struct Target {
-    /// For the log: `pusher`.
-    transport: &'static str,
-    address: Address,
-    session: Box<dyn Session>,
+    /// Its number.
+    pub id: LinkId,
+    /// Makes the session of each connection.
+    pub speak: Speak,
+    /// `TLS_CA_FILE`
+    pub tls_ca: Option<String>,
+    /// Whom to follow.
+    pub orders: Orders,
+    /// The way to the broker.
+    pub errands: Sender<Errand>,
+    /// The way to the core.
+    pub inputs: Sender<Input>,
+    /// The time.
+    pub clock: Clock,
+    /// Decides the jitter of its pauses; links should differ in it.
+    pub seed: u64,
 }
 
 impl Link {
-    /// A link that follows nobody yet. `seed` decides the jitter of its pauses; links should differ
-    /// in it.
-    pub fn new(
-        id: LinkId,
-        config: &PushConfig,
-        orders: Orders,
-        inputs: Sender<Input>,
-        clock: Clock,
-        seed: u64,
-    ) -> Link {
-        Link { id, route: pusher_route(config), tls_ca: config.tls_ca.clone(), orders, inputs, clock, seed }
-    }
-
     /// Lives until the orders are hung up or the stop token is (after which somebody must wake it:
     /// [`Orders::waker`]); the connection is then closed with 1000. An error is a bug or a process
     /// without file descriptors.
@@ -97,29 +84,13 @@ impl Link {
             followed: BTreeSet::new(),
             untold: Vec::new(),
         };
-        match thread.link_loop() {
+        let end = thread.link_loop();
+        thread.send_errand(Errand::Closed(thread.link.id));
+        match end {
             Err(Leave::Told) => Ok(()),
             Err(Leave::Failed(e)) => Err(e),
         }
     }
-}
-
-/// Pusher, as configured.
-fn pusher_route(config: &PushConfig) -> Route {
-    let url = &config.pusher_url;
-    let address = Address {
-        tls: url.tls,
-        host: url.host.clone(),
-        port: url.port,
-        path_and_query: pusher::path(&url.path, &config.pusher_app_key),
-        origin: None,
-    };
-    let templates: Arc<[String]> = config.channel_names.clone().into();
-    Box::new(move |now| Target {
-        transport: "pusher",
-        address: address.clone(),
-        session: Box::new(Pusher::new(now, templates.clone())),
-    })
 }
 
 /// Why the link ends.
@@ -156,9 +127,11 @@ struct Thread<'a> {
 
 /// An open connection.
 struct Talk {
-    transport: &'static str,
+    transport: Transport,
     socket: Socket,
     session: Box<dyn Session>,
+    /// Where the guest token comes that the session asked for.
+    token: Option<Receiver<Secret>>,
     /// The server greeted us, and the core knows.
     greeted: bool,
 }
@@ -167,30 +140,57 @@ impl Thread<'_> {
     fn link_loop(&mut self) -> Result<Infallible, Leave> {
         self.tell(Input::Link(self.link.id, LinkEvent::Started))?;
         loop {
-            let target = self.next_target();
-            let transport = target.transport;
-            let end = self.connection(target)?;
+            let (transport, end) = match self.next_way()? {
+                Ok(way) => (way.transport.word(), self.connection(way)?),
+                Err(reason) => ("none", End { kind: EndKind::Lost, code: None, reason: reason.to_owned() }),
+            };
             let now = self.link.clock.steady();
-            let pause = self.reconnect.ended(now, end.kind).wait;
-            self.say_end(now, transport, &end, pause);
-            if end.kind == EndKind::Refused {
-                let why = end.code.map_or(end.reason.clone(), |code| format!("{code} {}", end.reason));
-                self.tell(Input::Link(self.link.id, LinkEvent::Refused(why)))?;
-            }
+            let pause = self.reconnect.ended(now, end.kind);
+            self.tell_refusal(&end)?;
+            self.say_end(now, transport, end, pause);
             self.pause(pause)?;
         }
     }
 
-    /// Where the next connection goes.
-    fn next_target(&mut self) -> Target {
-        (self.link.route)(self.link.clock.steady())
+    fn tell_refusal(&mut self, end: &End) -> Result<(), Leave> {
+        if end.kind != EndKind::Refused {
+            return Ok(());
+        }
+        let why = end.code.map_or(end.reason.clone(), |code| format!("{code} {}", end.reason));
+        self.tell(Input::Link(self.link.id, LinkEvent::Refused(why)))
+    }
+
+    /// Where the next connection goes, or why nobody can say.
+    fn next_way(&mut self) -> Result<Result<Way, &'static str>, Leave> {
+        // One question, one answer.
+        let (reply, answer) = bounded(1);
+        self.send_errand(Errand::Way(self.link.id, Reply::new(reply, self.link.orders.waker())));
+        let until = self.link.clock.steady() + WAY_MOST;
+        loop {
+            match answer.try_recv() {
+                Ok(Some(way)) => return Ok(Ok(way)),
+                Ok(None) => return Ok(Err("Kick offers no transport that REALTIME allows")),
+                Err(TryRecvError::Disconnected) => return Ok(Err("nobody says where to connect")),
+                Err(TryRecvError::Empty) => {}
+            }
+            if !self.sleep(until)? {
+                return Ok(Err("it takes too long to learn where to connect"));
+            }
+        }
     }
 
     /// One connection, from the attempt to its end.
-    fn connection(&mut self, target: Target) -> Result<End, Leave> {
-        let Target { transport, address, session } = target;
+    fn connection(&mut self, way: Way) -> Result<End, Leave> {
+        let (end, greeted) = self.attempt(&way)?;
+        self.send_errand(Errand::Ended { link: self.link.id, kind: end.kind, greeted });
+        Ok(end)
+    }
+
+    /// Connects and converses; how that ended, and whether the server ever greeted us.
+    fn attempt(&mut self, way: &Way) -> Result<(End, bool), Leave> {
         self.take_orders()?;
         self.pulse.promise(CONNECTING_PULSE);
+        let address = Address::from(way);
         let (tls_ca, wake) = (self.link.tls_ca.clone(), self.link.orders.wake.clone());
         let effort = Effort {
             clock: self.link.clock,
@@ -201,16 +201,17 @@ impl Thread<'_> {
         let socket = match Socket::connect(&address, tls_ca.as_deref(), effort) {
             Ok(socket) => socket,
             Err(ConnectError::GivenUp) => return Err(Leave::Told),
-            Err(e) => return Ok(End { kind: EndKind::Lost, code: None, reason: e.to_string() }),
+            Err(e) => return Ok((End { kind: EndKind::Lost, code: None, reason: e.to_string() }, false)),
         };
-        let mut talk = Talk { transport, socket, session, greeted: false };
+        let session = (self.link.speak)(self.link.clock.steady(), way.transport);
+        let mut talk = Talk { transport: way.transport, socket, session, token: None, greeted: false };
         let over = self.converse(&mut talk);
         if talk.greeted && matches!(over, Err(Over::Connection(_))) {
             self.tell(Input::Link(self.link.id, LinkEvent::Disconnected))?;
         }
         talk.socket.close();
         match over {
-            Err(Over::Connection(end)) => Ok(end),
+            Err(Over::Connection(end)) => Ok((end, talk.greeted)),
             Err(Over::Link(leave)) => Err(leave),
         }
     }
@@ -230,6 +231,9 @@ impl Thread<'_> {
                     Order::Follow(ids) => self.hear(talk, now, SessionInput::Follow(&ids))?,
                     Order::Unfollow(ids) => self.hear(talk, now, SessionInput::Unfollow(&ids))?,
                 }
+            }
+            if let Some(token) = talk.token.as_ref().and_then(|token| token.try_recv().ok()) {
+                self.hear(talk, now, SessionInput::Token(&token))?;
             }
             if now >= talk.session.next_wake() {
                 self.hear(talk, now, SessionInput::Tick)?;
@@ -263,16 +267,19 @@ impl Thread<'_> {
             match act {
                 Act::Send(text) => talk.socket.send(text),
                 Act::Say(event) => {
-                    if event == LinkEvent::Connected {
+                    if let LinkEvent::Connected(_) = event {
                         talk.greeted = true;
                         self.reconnect.connected(now);
-                        self.tell(Input::Link(self.link.id, LinkEvent::Speaks(talk.transport)))?;
+                        self.send_errand(Errand::Connected(self.link.id));
                         self.say_connected(talk.transport);
                     }
                     self.tell(Input::Link(self.link.id, event))?;
                 }
-                // Pusher wants none; a session that gets none ends by itself.
-                Act::WantToken => {}
+                Act::WantToken => {
+                    let (reply, token) = bounded(1);
+                    talk.token = Some(token);
+                    self.send_errand(Errand::Token(self.link.id, Reply::new(reply, self.link.orders.waker())));
+                }
                 Act::Push(push) => self.tell(Input::Push(self.link.id, push))?,
                 Act::End(end) => return Err(Over::Connection(end)),
             }
@@ -283,16 +290,21 @@ impl Thread<'_> {
     /// Waits before the next connection.
     fn pause(&mut self, pause: Duration) -> Result<(), Leave> {
         let until = self.link.clock.steady() + pause;
-        loop {
-            self.take_orders()?;
-            self.pulse.promise(TURN_PULSE);
-            let left = self.link.clock.until(until).min(WAIT_MOST);
-            if left.is_zero() {
-                return Ok(());
-            }
-            let waited = self.link.orders.wake.wait(left);
-            waited.context("failed to wait for the next connection").map_err(Leave::Failed)?;
+        while self.sleep(until)? {}
+        Ok(())
+    }
+
+    /// Sleeps until woken, but not for long and not beyond `until`; false when that has come. Takes orders.
+    fn sleep(&mut self, until: Steady) -> Result<bool, Leave> {
+        self.take_orders()?;
+        self.pulse.promise(TURN_PULSE);
+        let left = self.link.clock.until(until).min(WAIT_MOST);
+        if left.is_zero() {
+            return Ok(false);
         }
+        let waited = self.link.orders.wake.wait(left);
+        waited.context("failed to wait between connections").map_err(Leave::Failed)?;
+        Ok(true)
     }
 
     /// Takes the orders that are there. Fails when the link shall end.
@@ -327,15 +339,20 @@ impl Thread<'_> {
         }
     }
 
-    fn say_connected(&mut self, transport: &'static str) {
+    /// The broker never keeps us waiting. While it is being remade the errand waits for the next one.
+    fn send_errand(&self, errand: Errand) {
+        let _ = self.link.errands.send(errand);
+    }
+
+    fn say_connected(&mut self, transport: Transport) {
         self.repeats.works("connection");
-        Event::RealtimeConnected { transport, connection: self.link.id }.say();
+        Event::RealtimeConnected { transport: transport.word(), connection: self.link.id }.say();
     }
 
     /// Every end is said with the time of the next try; a refusal also as what it is.
-    fn say_end(&mut self, now: Steady, transport: &'static str, end: &End, retry_in: Duration) {
-        let End { kind, code, reason } = end.clone();
-        if !self.repeats.fails(now, "connection", &format!("{code:?} {reason}")) {
+    fn say_end(&mut self, now: Steady, transport: &'static str, end: End, retry_in: Duration) {
+        let End { kind, code, reason } = end;
+        if !self.repeats.fails(now, "connection", &format!("{transport} {code:?} {reason}")) {
             return;
         }
         if kind == EndKind::Refused {

@@ -3,7 +3,7 @@
 
 use super::scratch::{Ended, Scratch, finish, with_config};
 use super::stage::Stage;
-use kick_sim::{Certificate, Kick};
+use kick_sim::{Certificate, Face, Fault, Kick, Offer};
 use serde_json::Value;
 
 /// A set-up that is right, but for what a test changes.
@@ -67,6 +67,7 @@ fn a_good_set_up_is_all_ok() {
         "API",
         "clock",
         "website",
+        "push broker",
         "push name",
         "push TCP",
         "push websocket",
@@ -81,6 +82,24 @@ fn a_good_set_up_is_all_ok() {
     assert_eq!((ended.code, &said["ok"]), (Some(0), &Value::Bool(true)));
     assert!(said["findings"].as_array().is_some_and(|findings| findings.len() > 15), "{said}");
     assert!(set_up.stage.status("ana").is_none() && !set_up.scratch.path("state").exists(), "it changes nothing");
+}
+
+#[test]
+fn what_kick_offers_is_tried_and_what_is_configured_too() {
+    let set_up = SetUp::new();
+    set_up.stage.kick.offer(&[Offer::Centrifugo]);
+    let ended = set_up.check(&[], &[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    for line in ["push broker: ", "push token: ", "push greeting: centrifugo", "push subscription: ", "push fallback: "]
+    {
+        assert!(ended.stdout.contains(&format!("ok   {line}")), "{line} is not in\n{}", ended.stdout);
+    }
+    set_up.stage.kick.fault(Face::Broker, Fault::challenge());
+    let ended = set_up.check(&[], &[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    assert!(ended.stdout.contains("warn push broker: "), "{}", ended.stdout);
+    assert!(ended.stdout.contains("ok   push greeting: pusher"), "{}", ended.stdout);
+    set_up.fails(&[("REALTIME", "centrifugo")], &["push broker", "firewall"]);
 }
 
 #[test]
@@ -124,7 +143,9 @@ fn a_value_that_does_not_fit_and_a_privilege_that_is_missing_are_named() {
 fn a_kick_that_cannot_be_used_is_named() {
     let set_up = SetUp::new();
     set_up.fails(&[("KICK_CLIENT_SECRET", "wrong")], &["token", "refuses", "KICK_CLIENT_SECRET"]);
-    set_up.fails(&[("PUSHER_APP_KEY", "wrong")], &["push greeting", "4001", "PUSHER_APP_KEY"]);
+    set_up.fails(&[("PUSHER_APP_KEY", "wrong")], &["push fallback", "4001", "PUSHER_APP_KEY"]);
+    set_up.fails(&[("PUSHER_APP_KEY", "wrong"), ("REALTIME", "pusher")], &["push greeting", "4001", "PUSHER_APP_KEY"]);
+    set_up.fails(&[("REALTIME", "centrifugo")], &["push", "REALTIME=auto"]);
     let nobody = "http://127.0.0.1:1/public/v1";
     set_up.fails(&[("KICK_API_URL", nobody)], &["API", nobody, "firewall"]);
     set_up.fails(&[("PUSHER_URL", "ws://127.0.0.1:1")], &["push TCP", "port 1", "firewall"]);

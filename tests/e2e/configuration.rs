@@ -4,7 +4,9 @@
 use super::scratch::{REQUIRED, Scratch, finish, program, to_a_common_group, with_config};
 use lab::Line;
 use rustix::process::getuid;
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -40,6 +42,26 @@ fn refusal(text: &str) -> Vec<String> {
     let scratch = Scratch::new();
     let config = scratch.config(format!("{REQUIRED}{text}"));
     refusal_of(&mut with_config("run", &config, &["--foreground"]), &config)
+}
+
+/// systemd's convention: `JOURNAL_STREAM` names the device and inode of a standard error that is the
+/// journal's. There, the same thing is not to be read twice.
+#[test]
+fn where_standard_error_is_the_log_each_mistake_is_said_once() {
+    let scratch = Scratch::new();
+    let config = scratch.config(format!("{REQUIRED}SWEEP_SCS=1\n"));
+    let journal = scratch.file("journal", "", 0o600);
+    let metadata = fs::metadata(&journal).expect("it is there");
+    let ended = with_config("run", &config, &["--foreground"])
+        .env("JOURNAL_STREAM", format!("{}:{}", metadata.dev(), metadata.ino()))
+        .stderr(fs::File::create(&journal).expect("it can be written"))
+        .status()
+        .expect("the program can be started");
+    assert_eq!(ended.code(), Some(78));
+    let said = fs::read_to_string(&journal).expect("it can be read");
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(matches!(lines[..], [line] if line.starts_with("<3>") && line.contains("key=SWEEP_SCS")), "{said}");
+    assert!(said.contains("kick-monitor check"), "it does not say what to do: {said}");
 }
 
 /// Each line begins so.

@@ -14,6 +14,14 @@ mod roster;
 mod sweep;
 // Push connections that break, refuse, or go silent.
 mod sockets;
+// Where push goes, by what Kick says and what is configured.
+mod discovery;
+// Another transport is taken when the one in use is refused or goes silent.
+mod transports;
+// Push over Centrifugo, and what goes wrong with it.
+mod centrifugo;
+// Ids that Kick tells better than the table.
+mod ids;
 // Tokens that end early or cannot be had, and secrets that stay secret.
 mod token;
 // TLS to Kick.

@@ -9,7 +9,7 @@ use std::fs;
 
 /// Rewrites the configuration, reloads, and waits until it is in force.
 #[track_caller]
-fn reload(daemon: &Daemon, changes: &[(&str, &str)]) {
+pub(super) fn reload(daemon: &Daemon, changes: &[(&str, &str)]) {
     daemon.rewrite_config(changes.iter().copied());
     let position = daemon.position();
     daemon.signal(Signal::HUP);

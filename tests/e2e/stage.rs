@@ -1,7 +1,7 @@
 //! What every test stands on: a Kick and a database of its own, and the default table, in which
 //! every UPDATE leaves a trace.
 
-use kick_sim::Kick;
+use kick_sim::{Kick, Transport};
 use lab::{Builder, Cluster, Daemon, Database, Line, wait_for};
 use std::time::Duration;
 
@@ -91,6 +91,39 @@ impl Stage {
         for username in usernames {
             assert!(self.kick.wait_subscribed(&self.channel(username), PATIENCE), "nobody follows {username}");
         }
+    }
+
+    /// Waits, not longer than this, until push follows these streamers over this transport.
+    #[track_caller]
+    pub(crate) fn wait_followed_over(&self, transport: Transport, usernames: &[&str], limit: Duration) {
+        for username in usernames {
+            let followed = self.kick.wait_subscribed_on(transport, &self.channel(username), limit);
+            assert!(followed, "nobody follows {username} over {transport:?}");
+        }
+    }
+
+    /// Starts the program and waits until everybody is followed over this transport and Offline, with
+    /// an API that learns of nothing until it is told to catch up.
+    #[track_caller]
+    pub(crate) fn watch_over(&self, transport: Transport, builder: Builder, usernames: &[&str]) -> Daemon {
+        self.kick.set_api_lag(None);
+        let daemon = self.start(builder);
+        self.wait_followed_over(transport, usernames, PATIENCE);
+        usernames.iter().for_each(|username| self.wait_status(username, "Offline"));
+        daemon
+    }
+
+    /// Whoever is live stops, and whoever is not goes live: push tells, the API learning of nothing.
+    #[track_caller]
+    pub(crate) fn assert_push_tells(&self, daemon: &Daemon, username: &str) {
+        let said = changes(daemon, username).len();
+        self.kick.set_api_lag(None);
+        let status = if self.kick.stop(username).is_some() { "Offline" } else { "Online" };
+        if status == "Online" {
+            self.kick.go_live(username);
+        }
+        let line = wait_change(daemon, username, said + 1);
+        assert_eq!((line.key("status"), line.key("source")), (status, "push"), "{}", line.text);
     }
 
     // The table.

@@ -2,7 +2,7 @@
 //! certificate is wrong.
 
 use super::stage::{PATIENCE, Stage, wait_change};
-use kick_sim::{Certificate, Kick};
+use kick_sim::{Certificate, Kick, Offer, Transport};
 use lab::Builder;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,6 +38,16 @@ fn the_authority_of_the_file_is_trusted() {
     stage.kick.set_api_lag(None);
     stage.kick.go_live("ana");
     assert_eq!(wait_change(&daemon, "ana", 2).key("source"), "push");
+    fs::remove_file(file).expect("the file is there");
+}
+
+#[test]
+fn the_broker_and_centrifugo_are_trusted_by_it_too() {
+    let (stage, file) = stage(Certificate::Right);
+    stage.kick.offer(&[Offer::Centrifugo]);
+    let builder = stage.builder().set("TLS_CA_FILE", file.display().to_string()).set("REALTIME", "centrifugo");
+    let daemon = stage.watch_over(Transport::Centrifugo, builder, &["ana"]);
+    stage.assert_push_tells(&daemon, "ana");
     fs::remove_file(file).expect("the file is there");
 }
 

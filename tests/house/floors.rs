@@ -22,7 +22,10 @@ const FLOORS: [(&str, u8); 11] = [
 const ROOMS: [&str; 2] = ["gateway", "worker"];
 
 /// What may be known all the same, and why.
-const EXCEPTIONS: [(&str, &str, &str); 3] = [
+const EXCEPTIONS: [(&str, &str, &str); 6] = [
+    ("worker/hub", "worker/errand", "errands are what the three share; they are no worker"),
+    ("worker/link", "worker/errand", "errands are what the three share; they are no worker"),
+    ("worker/broker", "worker/errand", "errands are what the three share; they are no worker"),
     ("worker/hub", "worker/link", "the hub's outlets are the links' inboxes"),
     ("worker/asker", "worker/token_cell", "the cell is what the two workers share; it is no worker"),
     ("worker/token", "worker/token_cell", "the cell is what the two workers share; it is no worker"),

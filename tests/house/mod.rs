@@ -3,6 +3,7 @@
 
 mod dependencies;
 mod floors;
+mod manual;
 mod operator;
 mod source;
 mod words;

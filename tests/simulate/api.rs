@@ -69,7 +69,6 @@ impl Api {
 
     pub(super) fn kill_process(&mut self) {
         self.out.clear();
-        self.gone.clear();
     }
 
     /// The thread that asks dies and is begun anew; its request is lost.
@@ -144,7 +143,8 @@ impl Api {
         }
         let lists = endpoint != Endpoint::Channels;
         let mixed_up = !lists && batch > SMALL_BATCH && agenda.odds(profile.lies);
-        let reversed = mixed_up && agenda.odds(0.3);
+        let off = asked.iter().filter(|n| kick.streamers[**n].now() == Moment::Off).count();
+        let reversed = mixed_up && profile.blanks == 0.0 && 2 * off > batch && agenda.odds(0.3);
         let mut seen = Vec::new();
         for n in asked {
             let moment = self.view(endpoint, n, kick, profile, agenda);
@@ -154,7 +154,7 @@ impl Api {
                 continue;
             }
             let told = match moment {
-                // So many at once are implausible (RULES R10).
+                // So many at once are implausible; a few would be believed (RULES R8, R10).
                 Moment::Off if reversed => Moment::Live(kick.streamers[n].last()),
                 Moment::Live(_) if mixed_up && !reversed && agenda.odds(0.5) => Moment::Off,
                 honest => honest,

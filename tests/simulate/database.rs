@@ -149,7 +149,7 @@ impl Database {
             (write.id, result)
         });
         self.statement = Some(results.collect());
-        let takes = if agenda.odds(0.02) { agenda.millis(100, 3_000) } else { agenda.millis(1, 20) };
+        let takes = if agenda.odds(0.2) { agenda.millis(100, 5_000) } else { agenda.millis(1, 20) };
         agenda.after(takes, Happening::Database(Step::Confirm(self.writer_life, now)));
     }
 

@@ -36,10 +36,13 @@ pub(super) enum Fault {
     SettingsChanged,
     SweepOrdered,
     TokenAsked,
+    TransportDeaf,
+    TransportRefused,
+    OffersChanged,
 }
 
 impl Fault {
-    pub(super) const ALL: [Fault; 24] = [
+    pub(super) const ALL: [Fault; 27] = [
         Fault::ApiTrouble,
         Fault::EndpointGone,
         Fault::LinkLost,
@@ -64,6 +67,9 @@ impl Fault {
         Fault::SettingsChanged,
         Fault::SweepOrdered,
         Fault::TokenAsked,
+        Fault::TransportDeaf,
+        Fault::TransportRefused,
+        Fault::OffersChanged,
     ];
 }
 
@@ -132,8 +138,12 @@ impl Day {
             Fault::SettingsChanged => {
                 let settings = Profile::settings(agenda);
                 self.profile.settings = settings.clone();
+                self.excused = agenda.now;
                 return vec![Input::Settings(settings)];
             }
+            Fault::TransportDeaf => self.realtime.transports.deafen(agenda),
+            Fault::TransportRefused => self.realtime.transports.refuse(agenda),
+            Fault::OffersChanged => self.realtime.transports.change_offers(agenda),
             Fault::SweepOrdered => return vec![Input::SweepNow],
             Fault::TokenAsked => {
                 return vec![Input::Spent, Input::Token(Steady(agenda.now + Duration::from_secs(3_600)))];

@@ -12,11 +12,14 @@ mod judge;
 mod profile;
 mod push;
 mod run;
+mod transports;
 mod words;
 mod world;
 
+use kick_monitor::domain::push::Transport;
 use kick_monitor::domain::time::Timestamp;
-use run::live_through;
+use run::{live_through, live_with_a_deaf_transport};
+use std::time::Duration;
 
 /// 2026-10-01T00:00:00Z, when every simulated day begins by our clock.
 const MIDNIGHT: Timestamp = Timestamp::constant(1_790_812_800, 0);
@@ -48,6 +51,26 @@ fn whatever_happens_the_table_is_not_wrong_and_comes_right() {
     }
     let writes: usize = days.iter().map(|(_, _, writes)| writes).sum();
     assert!(writes as u64 >= seeds * 20, "only {writes} writes in {seeds} days: too quiet a world to prove anything");
+}
+
+/// RULES R11: the connections do not swing, and the statuses come by the sweep in between.
+#[test]
+fn a_transport_that_is_deaf_all_day_is_left_once() {
+    for seed in 1..=4 {
+        let day = live_with_a_deaf_transport(seed, Duration::from_secs(24 * 3_600));
+        assert!(day.wrong.is_none(), "{}", story(seed, &day));
+        assert_eq!((day.transport, day.changes), (Some(Transport::Centrifugo), 1), "seed {seed}");
+    }
+}
+
+/// RULES R11: the preferred transport is taken again when it has proved itself.
+#[test]
+fn a_transport_that_was_deaf_for_hours_is_taken_again() {
+    for seed in 1..=4 {
+        let day = live_with_a_deaf_transport(seed, Duration::from_secs(5 * 3_600));
+        assert!(day.wrong.is_none(), "{}", story(seed, &day));
+        assert_eq!((day.transport, day.changes), (Some(Transport::Pusher), 2), "seed {seed}");
+    }
 }
 
 /// A seed, what went wrong in its day, if anything, and how much was written.

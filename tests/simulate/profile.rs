@@ -16,6 +16,8 @@ pub(super) struct Profile {
     /// How often a large answer of `/channels` is wrong about half of those live, or about all who are
     /// not (KICK.md §5.1, KDD#321).
     pub lies: f64,
+    /// Kick has no list of those live any more, so that `/channels` is asked about everybody.
+    pub listless: bool,
     /// How often a list of those live leaves somebody out.
     pub omits: f64,
     /// How often `/channels` leaves somebody out, or says nothing usable of them.
@@ -61,6 +63,7 @@ impl Profile {
             streamers: agenda.pick(&[1, 2, 3, 4, 5, 6, 12, 24]).unwrap_or(1),
             lag: agenda.pick(&[0, 5, 20, 60]).map(Duration::from_secs).unwrap_or_default(),
             lies: if lie == 0 { 0.5 } else { 0.0 },
+            listless: agenda.odds(if lie == 0 { 0.6 } else { 0.1 }),
             omits: if lie == 1 { 0.1 } else { 0.0 },
             blanks: half(agenda, 0.2),
             slow: half(agenda, 0.2),
@@ -89,6 +92,22 @@ impl Profile {
             heartbeat: agenda.odds(0.5).then_some(Duration::from_secs(300)),
             streamers_per_link: agenda.pick(&[1, 3, 100]).unwrap_or(100),
         }
+    }
+
+    /// A day on which nothing goes wrong by itself.
+    pub(super) fn good(agenda: &mut Agenda) -> Profile {
+        let mut profile = Profile::draw(agenda);
+        profile.calm();
+        let settings = Settings {
+            sweep: Duration::from_secs(60),
+            hold: Duration::from_secs(90),
+            batch: 25,
+            requests_per_minute: 60,
+            heartbeat: None,
+            streamers_per_link: 100,
+        };
+        let lag = Duration::from_secs(5);
+        Profile { streamers: 12, lag, bans: false, wrong_hints: false, listless: false, settings, ..profile }
     }
 
     /// The same world on a good day: what the rows must come right in.
@@ -121,8 +140,8 @@ impl Profile {
     /// with push, also a hold, and up to ten minutes where late push and a restart meet (RULES R7).
     /// Where many rows share a small budget, the sweep takes its time (RULES R22).
     pub(super) fn bound(&self, rows: usize) -> Duration {
-        // A blank answer can make a name unknown, which is asked about again after ten minutes.
-        let looks = match (self.blanks > 0.0, self.lies + self.omits > 0.0) {
+        // A blank answer, or a ban, can make a name unknown, which is asked about again after ten minutes.
+        let looks = match (self.blanks > 0.0 || self.bans, self.lies + self.omits > 0.0) {
             (true, _) => 1_500,
             (false, true) => 300,
             (false, false) => 45,
@@ -133,8 +152,8 @@ impl Profile {
         if self.deaf { sweep } else { sweep + self.settings.hold + Duration::from_secs(600) }
     }
 
-    /// No evidence is false; some is late, lost or repeated.
+    /// No evidence is false, and its times can be compared; some is late, lost or repeated.
     pub(super) fn honest(&self) -> bool {
-        self.lies == 0.0 && self.omits == 0.0 && !self.wrong_hints
+        self.lies == 0.0 && self.omits == 0.0 && !self.wrong_hints && !self.dateless
     }
 }

@@ -3,16 +3,20 @@
 
 use super::agenda::{Agenda, Happening};
 use super::profile::Profile;
+use super::transports::{Attempt, Transports};
 use super::world::{Kick, Moment};
-use kick_monitor::domain::push::{LinkEvent, LinkId, Push, PushKind};
+use kick_monitor::domain::push::{LinkEvent, LinkId, Push, PushKind, Transport};
 use kick_monitor::domain::{ChannelId, Steady};
 use kick_monitor::monitor::Input;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// How often the broker looks for something to do.
+const LOOK: Duration = Duration::from_secs(30);
+
 /// The links' threads and the server at their other end.
-#[derive(Default)]
 pub(super) struct Realtime {
+    pub transports: Transports,
     links: BTreeMap<LinkId, Link>,
     next_life: u32,
     /// Nothing can connect before.
@@ -26,7 +30,7 @@ struct Link {
     /// Which connection this is; what was under way in another one never arrives.
     life: u32,
     started: bool,
-    connected: bool,
+    connected: Option<Transport>,
     wanted: BTreeSet<ChannelId>,
     acknowledged: BTreeSet<ChannelId>,
 }
@@ -37,9 +41,23 @@ pub(super) enum Step {
     Connect(LinkId, u32),
     Acknowledge(LinkId, u32, ChannelId),
     Deliver(LinkId, u32, ChannelId, PushKind),
+    /// The broker looks whether a silent transport deserves a trial.
+    Look,
+    Relink,
 }
 
 impl Realtime {
+    pub(super) fn new(agenda: &mut Agenda) -> Realtime {
+        agenda.after(LOOK, Happening::Push(Step::Look));
+        Realtime {
+            transports: Transports::new(),
+            links: BTreeMap::new(),
+            next_life: 0,
+            refused_until: Duration::ZERO,
+            silent_until: Duration::ZERO,
+        }
+    }
+
     pub(super) fn open(&mut self, id: LinkId, agenda: &mut Agenda) {
         self.links.insert(id, Link::default());
         let pause = agenda.millis(0, 500);
@@ -48,16 +66,19 @@ impl Realtime {
 
     pub(super) fn close(&mut self, id: LinkId) {
         self.links.remove(&id);
+        self.transports.closed(id);
     }
 
     /// The process is gone, and its connections with it.
     pub(super) fn kill_process(&mut self) {
         self.links.clear();
+        self.transports.kill_process();
     }
 
     pub(super) fn calm(&mut self, now: Duration) {
         self.refused_until = self.refused_until.min(now);
         self.silent_until = self.silent_until.min(now);
+        self.transports.calm();
     }
 
     pub(super) fn links(&self) -> Vec<LinkId> {
@@ -67,7 +88,7 @@ impl Realtime {
     pub(super) fn subscribe(&mut self, id: LinkId, channels: &[ChannelId], agenda: &mut Agenda) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.wanted.extend(channels);
-        if link.connected {
+        if link.connected.is_some() {
             acknowledge_later(id, link.life, channels, agenda);
         }
     }
@@ -91,10 +112,16 @@ impl Realtime {
                     agenda.after(pause, Happening::Push(Step::Connect(id, life)));
                     return None;
                 }
-                link.connected = true;
+                let attempt = self.transports.connect(agenda.now, id);
+                let Some(Attempt::Connected(transport)) = attempt else {
+                    let pause = agenda.secs(5, 120);
+                    agenda.after(pause, Happening::Push(Step::Connect(id, life)));
+                    return matches!(attempt, Some(Attempt::Refused { trial: true })).then_some(Input::TrialFailed);
+                };
+                link.connected = Some(transport);
                 let wanted: Vec<ChannelId> = link.wanted.iter().copied().collect();
                 acknowledge_later(id, life, &wanted, agenda);
-                Some(Input::Link(id, LinkEvent::Connected))
+                Some(Input::Link(id, LinkEvent::Connected(transport)))
             }
             Step::Acknowledge(id, life, channel) => {
                 let link =
@@ -113,6 +140,11 @@ impl Realtime {
                 let push = Push { received: Steady(agenda.now), named: channel, inside, what };
                 (link.is_some() && self.silent_until <= agenda.now).then_some(Input::Push(id, push))
             }
+            Step::Look => {
+                agenda.after(LOOK, Happening::Push(Step::Look));
+                self.transports.look(agenda.now).then_some(Input::Trial)
+            }
+            Step::Relink => Some(Input::Relink),
         }
     }
 
@@ -127,12 +159,13 @@ impl Realtime {
 
     /// The connection breaks.
     pub(super) fn lose(&mut self, id: LinkId, agenda: &mut Agenda) -> Option<Input> {
-        let link = self.links.get_mut(&id).filter(|link| link.started && link.connected)?;
+        let link = self.links.get_mut(&id).filter(|link| link.started && link.connected.is_some())?;
         self.next_life += 1;
         link.life = self.next_life;
-        link.connected = false;
+        link.connected = None;
         link.acknowledged.clear();
         connect_later(id, self.next_life, agenda);
+        self.transports.lost(agenda.now, id);
         Some(Input::Link(id, LinkEvent::Disconnected))
     }
 
@@ -148,7 +181,8 @@ impl Realtime {
             _ => return,
         };
         for (id, link) in &self.links {
-            if !link.acknowledged.contains(&channel) || profile.deaf || agenda.odds(profile.loss) {
+            let deaf = link.connected.is_none_or(|transport| self.transports.is_deaf(agenda.now, transport));
+            if !link.acknowledged.contains(&channel) || profile.deaf || deaf || agenda.odds(profile.loss) {
                 continue;
             }
             let times = if agenda.odds(profile.repeats) { 2 } else { 1 };
@@ -160,6 +194,11 @@ impl Realtime {
             }
         }
     }
+}
+
+/// The broker's thread would have the connections made anew.
+pub(super) fn relink_soon(agenda: &mut Agenda) {
+    agenda.after(Duration::from_millis(5), Happening::Push(Step::Relink));
 }
 
 fn connect_later(id: LinkId, life: u32, agenda: &mut Agenda) {

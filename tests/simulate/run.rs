@@ -6,10 +6,11 @@ use super::database::{Database, Step};
 use super::faults::{Fault, plan};
 use super::judge::Judge;
 use super::profile::Profile;
-use super::push::Realtime;
+use super::push::{Realtime, relink_soon};
 use super::words;
 use super::world::Kick;
-use kick_monitor::domain::ask::Learned;
+use kick_monitor::domain::ask::{Endpoint, Learned};
+use kick_monitor::domain::push::Transport;
 use kick_monitor::domain::row::{DatabaseEvent, Row};
 use kick_monitor::domain::{Now, Slug, Steady};
 use kick_monitor::monitor::{Input, Monitor, Output};
@@ -39,11 +40,12 @@ pub(super) struct Day {
     /// What an earlier process left on the disk.
     learned: BTreeMap<Slug, Learned>,
     /// When the world last was to blame for a wrong row, whichever.
-    excused: Duration,
+    pub excused: Duration,
     /// Days that are told on take all that is said.
     transcript: Option<Vec<String>>,
     said_roster: Vec<Row>,
     woken: (u64, u32),
+    transport: (Option<Transport>, u32),
 }
 
 /// What a day came to.
@@ -51,23 +53,38 @@ pub(super) struct Outcome {
     pub wrong: Option<String>,
     pub writes: usize,
     pub transcript: Vec<String>,
+    /// The transport in use when the calm began, and how often it had changed.
+    pub transport: Option<Transport>,
+    pub changes: u32,
 }
 
 /// Lives through the day that a seed makes.
 pub(super) fn live_through(seed: u64, told: bool) -> Outcome {
-    let mut day = Day::new(seed, told);
+    let mut agenda = Agenda::new(seed);
+    let profile = Profile::draw(&mut agenda);
+    live(Day::new(seed, agenda, profile, told))
+}
+
+/// Lives through a good day but for Pusher, which accepts, acknowledges and delivers nothing until then.
+pub(super) fn live_with_a_deaf_transport(seed: u64, until: Duration) -> Outcome {
+    let mut agenda = Agenda::new(seed);
+    let mut day = Day::new(seed, Agenda::new(seed), Profile::good(&mut agenda), false);
+    day.realtime.transports.deaf_until.insert(Transport::Pusher, until);
+    live(day)
+}
+
+fn live(mut day: Day) -> Outcome {
     let wrong = day.pass().err().map(|wrong| format!("{:.3} s: {wrong}", day.agenda.now.as_secs_f64()));
     let mut transcript = day.transcript.unwrap_or_default();
-    if told {
+    if !transcript.is_empty() {
         transcript.insert(0, format!("{:#?}", day.profile));
     }
-    Outcome { wrong, writes: day.judge.writes, transcript }
+    let (transport, changes) = day.transport;
+    Outcome { wrong, writes: day.judge.writes, transcript, transport, changes }
 }
 
 impl Day {
-    fn new(seed: u64, told: bool) -> Day {
-        let mut agenda = Agenda::new(seed);
-        let profile = Profile::draw(&mut agenda);
+    fn new(seed: u64, mut agenda: Agenda, profile: Profile, told: bool) -> Day {
         let skew = jiff::SignedDuration::from_millis(agenda.chance.i64(-60_000..60_000));
         let kick = Kick::new(profile.streamers, skew, &mut agenda);
         let now = Now { steady: Steady(Duration::ZERO), wall: super::MIDNIGHT };
@@ -75,7 +92,8 @@ impl Day {
             monitor: Monitor::new(now, profile.settings.clone(), seed),
             judge: Judge::new(profile.settings.requests_per_minute),
             kick,
-            realtime: Realtime::default(),
+            realtime: Realtime::new(&mut agenda),
+            transport: (None, 0),
             api: Api::default(),
             database: Database::default(),
             wall: jiff::SignedDuration::ZERO,
@@ -89,6 +107,9 @@ impl Day {
         };
         for _ in 0..day.profile.streamers {
             day.add_row();
+        }
+        if day.profile.listless {
+            day.api.gone.extend([Endpoint::Livestreams, Endpoint::UsersLivestreams]);
         }
         for (fault, apart) in day.profile.faults.clone() {
             plan(fault, apart, &mut day.agenda);
@@ -139,6 +160,7 @@ impl Day {
     }
 
     fn calm(&mut self) {
+        self.transport = (self.realtime.transports.in_use(), self.realtime.transports.changes);
         self.profile.calm();
         self.kick.frozen = true;
         self.api.calm();
@@ -206,6 +228,18 @@ impl Day {
             Output::Learn(known) => {
                 self.learned.insert(known.name.clone(), known);
             }
+            Output::Silent(transport) => {
+                if self.realtime.transports.silent(self.agenda.now, transport) {
+                    relink_soon(&mut self.agenda);
+                }
+            }
+            Output::TrialBegun(link) => self.realtime.transports.trial_begun(link),
+            Output::TrialOver { proved } => {
+                self.realtime.transports.trial_over(self.agenda.now, proved);
+                if proved {
+                    relink_soon(&mut self.agenda);
+                }
+            }
             Output::Log(_) => {}
         }
         Ok(())
@@ -231,7 +265,19 @@ impl Day {
         if let Some(limited) = self.api.limited {
             self.excused = self.excused.max(limited + Duration::from_secs(25 * 60));
         }
-        let size = if now.as_secs() % 3_600 < 60 { format!("{:?}", self.monitor).len() } else { 0 };
+        if now.as_secs() % 3_600 < 60 {
+            self.inspect_machine()?;
+        }
+        if self.profile.wrong_hints {
+            // Push through a wrong channel may say anything until Kick states the right one (R12).
+            return Ok(());
+        }
+        Judge::inspect(now, &self.kick, &self.database, self.profile.bound(self.database.rows.len()), self.excused)
+    }
+
+    /// The machine itself, every hour or so, for looking at all of it takes long.
+    fn inspect_machine(&mut self) -> Result<(), String> {
+        let size = format!("{:?}", self.monitor).len();
         if size > SIZE_MAX.0 * (self.database.rows.len() + self.profile.streamers) + SIZE_MAX.1 {
             return Err(format!("the machine has grown to {size} bytes"));
         }
@@ -239,7 +285,7 @@ impl Day {
         if told.online + told.offline + told.unknown != told.total {
             return Err("the report has lost count of the streamers".to_owned());
         }
-        Judge::inspect(now, &self.kick, &self.database, self.profile.bound(self.database.rows.len()), self.excused)
+        Ok(())
     }
 
     /// After the calm, nothing excuses anything.

@@ -154,6 +154,12 @@ impl Streamer {
         same.last().map_or(Duration::ZERO, |(at, _)| *at)
     }
 
+    /// When it last began to be so.
+    pub(super) fn last_began(&self, status: Status) -> Duration {
+        let began = self.moments.iter().rev().skip_while(|(_, moment)| moment.status() != status);
+        began.take_while(|(_, moment)| moment.status() == status).last().map_or(Duration::ZERO, |(at, _)| *at)
+    }
+
     /// Whether the status was this at any time from then on.
     pub(super) fn has_been(&self, status: Status, from: Duration) -> bool {
         let since = self.moments.iter().rev().take_while(|(at, _)| *at > from);

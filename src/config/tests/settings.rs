@@ -64,7 +64,7 @@ fn defaults() {
                 notify_channel: None,
             },
             push: PushConfig {
-                realtime: Auto,
+                only: None,
                 pusher_url: WebUrl {
                     tls: true,
                     host: "ws-us2.pusher.com",

@@ -54,7 +54,7 @@ impl Event {
             }
             E::RealtimeRefused { transport, code, reason } => keys!(own transport, known code, outside reason),
             E::PushMissed { username, status } => keys!(outside username, status_word status),
-            E::PushSilent { missed } => keys!(plain missed),
+            E::PushSilent { transport, missed } => keys!(own transport, plain missed),
             E::SubscriptionFailed { username, channel } => keys!(outside username, outside channel),
             E::TokenRefreshed { expires_in } => keys!(whole expires_in),
             E::TokenRefused { reason, retry_in } | E::TokenUnavailable { reason, retry_in } => {

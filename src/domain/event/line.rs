@@ -125,7 +125,9 @@ impl Event {
             Event::Stopping { .. } => "kick-monitor stops",
             Event::Stopped { unwritten: 0, .. } => "kick-monitor has stopped",
             Event::Stopped { .. } => "kick-monitor has stopped before every change was written",
-            Event::ConfigError { .. } => "the configuration cannot be used",
+            Event::ConfigError { .. } => {
+                "the configuration cannot be used; correct it, look with 'kick-monitor check', then restart"
+            }
             Event::ReloadRefused { .. } => "the new configuration cannot be used; the old one stays in force",
             Event::RosterLoaded { .. } => "the roster was read",
             Event::StreamerUnusable { .. } => "a row is left alone: its username cannot be a Kick name; correct it",
@@ -142,7 +144,9 @@ impl Event {
             Event::RealtimeDisconnected { .. } => "a push connection is gone and will be made again",
             Event::RealtimeRefused { .. } => "the push server refuses us; check REALTIME, PUSHER_URL, PUSHER_APP_KEY",
             Event::PushMissed { .. } => "the sweep found what push should have told",
-            Event::PushSilent { .. } => "push looks dead although connected; check CHANNEL_NAMES and REALTIME",
+            Event::PushSilent { .. } => {
+                "push looks dead although connected; another transport is taken if Kick offers one"
+            }
             Event::SubscriptionFailed { .. } => "a push channel could not be subscribed to and will be tried again",
             Event::TokenRefreshed { .. } => "a new token is in use",
             Event::TokenRefused { .. } => "Kick refuses us; check KICK_CLIENT_ID and KICK_CLIENT_SECRET, then reload",

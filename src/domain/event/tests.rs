@@ -53,11 +53,12 @@ fn the_life_of_the_process() {
             Info: kick-monitor stops event=stopping seconds=3600.0 reason=SIGTERM
             Info: kick-monitor has stopped event=stopped seconds=0.2 unwritten=0
             Info: kick-monitor has stopped before every change was written event=stopped seconds=10.0 unwritten=5
-            Error: the configuration cannot be used event=config_error file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
-            Error: the configuration cannot be used event=config_error file=/etc/kick-monitor/kick-monitor.env key=- reason="permission denied"
+            Error: the configuration cannot be used; correct it, look with 'kick-monitor check', then restart event=config_error file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
+            Error: the configuration cannot be used; correct it, look with 'kick-monitor check', then restart event=config_error file=/etc/kick-monitor/kick-monitor.env key=- reason="permission denied"
             Error: the new configuration cannot be used; the old one stays in force event=reload_refused file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
             Error: a part of kick-monitor failed and is started again; please report this event=thread_restarted thread=link-0 reason="panicked: no way"
             Error: kick-monitor cannot go on and ends event=fatal reason="hub died"
+            Warn: a status file cannot be written; check RUN_DIR, METRICS_FILE and their owner event=status_file file=/run/x/status.json reason="disk full"
             Warn: the file of learned ids cannot be used; check STATE_DIR and its owner event=state_file file=/var/lib/x/learned.json reason="disk full"
             Info: kick-monitor lives event=heartbeat streamers=9 online=2 subscribed=8 connections=1 pending=0 token_expires_in=3599 last_event_ago=-
             Debug: detail event=detail what=pusher_frame text="a b"
@@ -133,7 +134,7 @@ fn the_life_outside() {
                 retry_in: RETRY,
             },
             Event::RealtimeRefused { transport: "pusher", code: Some(4001), reason: "no such app".to_owned() },
-            Event::PushSilent { missed: 3 },
+            Event::PushSilent { transport: "pusher", missed: 5 },
             Event::TokenRefreshed { expires_in: Duration::from_secs(5_000) },
             Event::TokenRefused { reason: "invalid_client".to_owned(), retry_in: RETRY },
             Event::TokenUnavailable { reason: reason(), retry_in: RETRY },
@@ -152,7 +153,7 @@ fn the_life_outside() {
             Warn: a push connection is gone and will be made again event=realtime_disconnected transport=pusher connection=0 code=4200 reason="please reconnect" retry_in=1.2
             Warn: a push connection is gone and will be made again event=realtime_disconnected transport=centrifugo connection=1 code=- reason="" retry_in=1.2
             Error: the push server refuses us; check REALTIME, PUSHER_URL, PUSHER_APP_KEY event=realtime_refused transport=pusher code=4001 reason="no such app"
-            Error: push looks dead although connected; check CHANNEL_NAMES and REALTIME event=push_silent missed=3
+            Error: push looks dead although connected; another transport is taken if Kick offers one event=push_silent transport=pusher missed=5
             Info: a new token is in use event=token_refreshed expires_in=5000
             Error: Kick refuses us; check KICK_CLIENT_ID and KICK_CLIENT_SECRET, then reload event=token_refused reason=invalid_client retry_in=1.2
             Warn: no token could be had; it will be tried again event=token_unavailable reason="timed out" retry_in=1.2

@@ -130,20 +130,36 @@ RETURNING l.n::bigint{told}"
     )
 }
 
-/// Why rows were not written: `$1` ids, `$2` statuses. Gives for each position (from 1) `gone`, `set
-/// aside` or `already so`.
+/// Why rows were not written: `$1` ids, `$2` statuses. Gives for each position (from 1) `gone`, `already
+/// so`, `locked` or `set aside`.
+///
+/// A row that cannot be locked without waiting is locked by somebody else; unless row security is on for
+/// us, which hides a row from the lock as well as from the update.
 pub(super) fn unwritten(config: &DatabaseConfig, id_type: &str, status_type: &str) -> String {
     let (id, status) = (identifier(&config.id_column), identifier(&config.status_column));
+    let table = &config.table;
     format!(
-        "SELECT w.n::bigint, CASE
+        "WITH km_free AS MATERIALIZED (
+    SELECT w.n FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(id, status, n)
+    JOIN {table} AS t ON t.{id} = w.id::{id_type}
+    WHERE t.{status}::{status_type} IS DISTINCT FROM w.status::{status_type}
+    FOR NO KEY UPDATE OF t SKIP LOCKED
+)
+SELECT w.n::bigint, CASE
     WHEN bool_and(t.{id} IS NULL) THEN 'gone'
-    WHEN bool_or(t.{status}::{status_type} IS DISTINCT FROM w.status::{status_type}) THEN 'set aside'
-    ELSE 'already so' END
+    WHEN bool_and(t.{status}::{status_type} IS NOT DISTINCT FROM w.status::{status_type}) THEN 'already so'
+    WHEN row_security_active({literal}) OR w.n IN (SELECT n FROM km_free) THEN 'set aside'
+    ELSE 'locked' END
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(id, status, n)
 LEFT JOIN {table} AS t ON t.{id} = w.id::{id_type}
 GROUP BY w.n",
-        table = config.table
+        literal = literal(table)
     )
+}
+
+/// Text as SQL quotes it.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// A name as SQL quotes it.

@@ -26,7 +26,7 @@ pub(super) fn write_batch(
     let mut todo = vec![writes];
     while let Some(part) = todo.pop() {
         if statements == STATEMENTS_MAX || conflicts == CONFLICTS_MAX {
-            results.extend(part.iter().map(|write| (write.id, WriteResult::SetAside)));
+            results.extend(part.iter().map(|write| (write.id, WriteResult::Locked)));
             continue;
         }
         statements += 1;
@@ -51,7 +51,7 @@ pub(super) fn write_batch(
                 continue;
             }
             Blame::Row(reason) => WriteResult::Refused(reason),
-            Blame::Conflict => WriteResult::SetAside,
+            Blame::Conflict => WriteResult::Locked,
             Blame::Statement(error) => {
                 let verdict = WriteResult::Unavailable(error.to_string());
                 results.extend(todo.drain(..).flatten().map(|write| (write.id, verdict.clone())));
@@ -119,6 +119,7 @@ fn explain(work: &mut Work<'_>, writes: &[Write], which: &[usize]) -> Result<Vec
         let reason = match word {
             "already so" => WriteResult::AlreadySo,
             "gone" => WriteResult::Gone,
+            "locked" => WriteResult::Locked,
             _ => WriteResult::SetAside,
         };
         let position = usize::try_from(nth - 1).ok().and_then(|nth| which.get(nth));

@@ -4,8 +4,8 @@
 pub(crate) mod server;
 mod tls;
 
-use super::{Kick, REQUEST_LIMIT, Token, TokenError};
-use crate::config::{KickConfig, WebUrl};
+use super::{Kick, REQUEST_LIMIT, Realtime, Token, TokenError};
+use crate::config::{KickConfig, PushConfig, WebUrl};
 use crate::domain::ask::{Failure, FailureKind, Query};
 use crate::domain::secret::Secret;
 use crate::domain::{Slug, UserId};
@@ -29,6 +29,20 @@ pub(crate) fn config(base: &str) -> KickConfig {
         web_url: url(""),
         tls_ca: None,
     }
+}
+
+/// The way to the broker at `base`.
+pub(crate) fn broker(base: &str) -> Realtime {
+    let url = |path: &str| WebUrl { path: path.to_owned(), text: format!("{base}{path}"), ..config(base).web_url };
+    Realtime::new(&PushConfig {
+        only: None,
+        pusher_url: url(""),
+        pusher_app_key: "key".to_owned(),
+        realtime_url: url("/api/v1/realtime"),
+        channels_per_connection: 100,
+        channel_names: Vec::new(),
+        tls_ca: None,
+    })
 }
 
 /// Kick that gives this one answer to everything, and how to reach it.

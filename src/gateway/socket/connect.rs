@@ -7,6 +7,9 @@ use super::stream::Stream;
 use super::wake::Wake;
 use crate::clock::Clock;
 use crate::domain::Steady;
+use crate::wire::choice::Way;
+use crate::wire::offer::Place;
+use crate::wire::origin;
 use native_tls::{Certificate, TlsConnector};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -43,6 +46,13 @@ pub struct Address {
     pub path_and_query: String,
     /// What to state as `Origin`, if anything.
     pub origin: Option<&'static str>,
+}
+
+impl From<&Way> for Address {
+    fn from(way: &Way) -> Address {
+        let Place { tls, host, port, path_and_query } = way.place.clone();
+        Address { tls, host, port, path_and_query, origin: origin(way.transport) }
+    }
 }
 
 /// How long connecting may take, and what ends it early.

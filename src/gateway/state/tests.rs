@@ -1,8 +1,9 @@
 //! The file of learned ids on a real disk: what is written is read again, and nothing breaks the start.
 
-use super::{STREAMERS_MAX, StateError, load, save};
+use super::{FILE, Remembered, STREAMERS_MAX, StateError, load, save};
 use crate::domain::ask::Learned;
 use crate::domain::{ChannelId, Slug, UserId};
+use crate::wire::offer::Offer;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -46,7 +47,7 @@ pub(crate) fn learned(name: &str, user: i64) -> Learned {
 }
 
 fn save_all(dir: &Path, all: &[Learned]) -> std::io::Result<()> {
-    save(dir, &all.iter().collect::<Vec<_>>())
+    save(dir, None, &all.iter().collect::<Vec<_>>())
 }
 
 #[test]
@@ -56,7 +57,7 @@ fn what_is_saved_is_loaded_in_its_order() {
     let all = [full, learned("b", 2), Learned { user: None, ..learned("a", 1) }];
     save_all(&scratch.0, &all[..1]).expect("saved");
     save_all(&scratch.0, &all).expect("saved over the first");
-    assert_eq!(load(&scratch.0).expect("loaded"), all);
+    assert_eq!(load(&scratch.0).expect("loaded").streamers, all);
     assert_eq!(scratch.names(), ["learned.json"]);
     let text = fs::read_to_string(scratch.0.join("learned.json")).expect("text");
     assert!(text.starts_with(
@@ -77,11 +78,11 @@ fn others_than_the_group_cannot_read_it_whatever_a_crash_left_behind() {
 #[test]
 fn no_file_and_no_directory_are_nothing_learned() {
     let scratch = Scratch::new();
-    assert_eq!(load(&scratch.0).expect("empty"), []);
+    assert_eq!(load(&scratch.0).expect("empty").streamers, []);
     let missing = scratch.0.join("a/b");
-    assert_eq!(load(&missing).expect("empty"), []);
+    assert_eq!(load(&missing).expect("empty").streamers, []);
     save_all(&missing, &[learned("a", 1)]).expect("the directory is made");
-    assert_eq!(load(&missing).expect("loaded"), [learned("a", 1)]);
+    assert_eq!(load(&missing).expect("loaded").streamers, [learned("a", 1)]);
 }
 
 #[test]
@@ -100,7 +101,7 @@ fn a_file_that_is_not_ours_is_set_aside() {
         let error = load(&scratch.0).expect_err("not ours");
         assert!(matches!(error, StateError::SetAside(_)), "{text:?}: {error}");
         assert_eq!(scratch.names(), ["learned.json.broken"], "{text:?}");
-        assert_eq!(load(&scratch.0).expect("empty"), []);
+        assert_eq!(load(&scratch.0).expect("empty").streamers, []);
     }
 }
 
@@ -115,7 +116,7 @@ fn a_disk_that_does_not_do_as_told_is_an_error_and_harms_no_file() {
     save_all(&scratch.0, &[learned("a", 1)]).expect("saved");
     fs::create_dir_all(scratch.0.join("learned.json.new/in the way")).expect("a directory");
     save_all(&scratch.0, &[learned("b", 2)]).expect_err("the new file cannot be made");
-    assert_eq!(load(&scratch.0).expect("the old one"), [learned("a", 1)]);
+    assert_eq!(load(&scratch.0).expect("the old one").streamers, [learned("a", 1)]);
 
     fs::remove_file(scratch.0.join("learned.json")).expect("removed");
     fs::create_dir(scratch.0.join("learned.json")).expect("a directory");
@@ -136,7 +137,7 @@ fn a_reader_sees_the_old_file_or_the_new_one_whole() {
             }
         });
         while !writing.is_finished() {
-            let seen = load(&scratch.0).expect("whole").len();
+            let seen = load(&scratch.0).expect("whole").streamers.len();
             assert!(seen == 1 || seen == many.len(), "{seen}");
         }
     });
@@ -147,6 +148,20 @@ fn the_file_is_bounded_and_the_latest_stay() {
     let scratch = Scratch::new();
     let all: Vec<_> = (1..=STREAMERS_MAX as i64 + 3).map(|user| learned(&format!("n{user}"), user)).collect();
     save_all(&scratch.0, &all).expect("saved");
-    let kept = load(&scratch.0).expect("loaded");
+    let kept = load(&scratch.0).expect("loaded").streamers;
     assert!(kept == all[3..], "{} kept", kept.len());
+}
+
+#[test]
+fn the_transport_that_worked_is_kept_and_never_costs_the_ids() {
+    let scratch = Scratch::new();
+    let offer = Offer::Centrifugo { url: "wss://realtime.kick.com/connection/websocket".to_owned() };
+    save(&scratch.0, Some(&offer), &[&learned("a", 1)]).expect("saved");
+    let kept = load(&scratch.0).expect("loaded");
+    assert_eq!((kept.realtime, kept.streamers), (Some(offer), vec![learned("a", 1)]));
+    for realtime in [r#""realtime":{"smoke":"signals"},"#, r#""realtime":null,"#, ""] {
+        let text = format!(r#"{{"version":1,{realtime}"streamers":[]}}"#);
+        std::fs::write(scratch.0.join(FILE), text).expect("written");
+        assert_eq!(load(&scratch.0).expect("loaded"), Remembered::default(), "{realtime}");
+    }
 }

@@ -191,7 +191,9 @@ fn retry_after_is_obeyed_but_not_for_ever() {
         49 until
         51 fail 429 86400
         640 until
-        655 answer users_livestreams
+        655 answer channels xqc/676=offline
+        690 until
+        .. answer users_livestreams
         ",
         &expect![[r#"
 
@@ -199,9 +201,11 @@ fn retry_after_is_obeyed_but_not_for_ever() {
             30.0   log api_error status=503 endpoint=users_livestreams retry_in=20.0 reason=503
             50.0   ask users_livestreams: 676
             51.0   log api_rate_limited status=429 endpoint=users_livestreams retry_in=600.0
-            651.0  ask users_livestreams: 676
-            655.0  log api_recovered endpoint=users_livestreams
+            651.0  ask channels: xqc
             655.0  log sweep_done streamers=1 seconds=55.0 corrected=0
+            655.0  ask users_livestreams: 676
+            690.0  log api_recovered endpoint=users_livestreams
+            690.0  log sweep_done streamers=1 seconds=30.0 corrected=0
         "#]],
     );
 }
@@ -289,6 +293,7 @@ fn the_website_is_left_alone_for_an_hour_after_it_blocked_us() {
             0.0    ask website: a
             0.0    log ready version=0.1.0 seconds=0.0 streamers=2
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
+            600.0  ask channels: a b
             3600.0 ask website: b
             3600.0 log api_recovered endpoint=website
             3600.0 ask website: a

@@ -255,3 +255,25 @@ fn r15_after_every_reconnection_recent_writes_are_sent_again() {
         "#]],
     );
 }
+
+#[test]
+fn r19_a_probe_that_was_lost_with_its_writer_is_sent_again() {
+    check_watched(
+        "
+        1 live 668 10
+        .. unavailable
+        1.2 until
+        1.3 writer-died
+        .. written
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    log db_unavailable reason="connection refused" pending=1
+            1.1    write 1 Online by push
+            1.3    write 1 Online by push
+            1.3    log status_changed username=xqc id=1 status=Online source=push lag_ms=300
+            1.3    log db_recovered pending=0
+        "#]],
+    );
+}

@@ -276,7 +276,7 @@ fn ids_a_name_is_asked_about_in_both_spellings_and_then_now_and_then() {
             60.0   counted: channels 4, wakes 2, website 1
             3600.0 counted: channels 16, wakes 67, website 1
             7200.0 counted: channels 12, wakes 66, website 1
-            9000.0 counted: channels 2, users_livestreams 25, wakes 31
+            9000.0 counted: channels 3, users_livestreams 25, wakes 31
         "#]],
     );
 }
@@ -314,7 +314,7 @@ fn ids_a_renamed_streamer_is_followed_by_id_and_it_is_said_once() {
 
             30.0   write 1 Online by sweep
             30.0   log streamer_renamed username=xqc actual=felix id=1
-            700.0  counted: channels 2, users_livestreams 17, wakes 14
+            700.0  counted: channels 4, users_livestreams 17, wakes 14
             3600.0 counted: channels 4, users_livestreams 53, wakes 53
         "#]],
     );
@@ -333,9 +333,9 @@ fn ids_a_name_that_somebody_else_has_taken_is_theirs() {
 
             30.0   write 1 Online by sweep
             30.0   log streamer_renamed username=xqc actual=felix id=1
-            630.0  close 0
-            630.0  open 1
-            633.0  write 1 Offline by sweep
+            600.0  close 0
+            600.0  open 1
+            603.0  write 1 Offline by sweep
         "#]],
     );
 }

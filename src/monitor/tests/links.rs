@@ -72,16 +72,26 @@ fn r18_losing_the_connection_changes_no_status_however_long() {
             1.0    write 1 Online by push
             30.0   log api_error status=- endpoint=users_livestreams retry_in=0.9 reason=network
             338.9  log api_error status=- endpoint=users_livestreams retry_in=27.1 reason=network
-            655.2  log api_error status=- endpoint=users_livestreams retry_in=29.7 reason=network
-            965.8  log api_error status=- endpoint=users_livestreams retry_in=28.3 reason=network
-            1270.0 log api_error status=- endpoint=users_livestreams retry_in=28.9 reason=network
-            1587.3 log api_error status=- endpoint=users_livestreams retry_in=26.6 reason=network
-            1895.7 log api_error status=- endpoint=users_livestreams retry_in=27.6 reason=network
-            2200.4 log api_error status=- endpoint=users_livestreams retry_in=26.8 reason=network
-            2507.0 log api_error status=- endpoint=users_livestreams retry_in=28.1 reason=network
-            2817.2 log api_error status=- endpoint=users_livestreams retry_in=29.9 reason=network
-            3129.9 log api_error status=- endpoint=users_livestreams retry_in=30.0 reason=network
-            3439.2 log api_error status=- endpoint=users_livestreams retry_in=29.9 reason=network
+            627.4  log api_error status=- endpoint=channels retry_in=25.4 reason=network
+            652.7  log api_error status=- endpoint=users_livestreams retry_in=29.7 reason=network
+            948.8  log api_error status=- endpoint=channels retry_in=28.3 reason=network
+            974.3  log api_error status=- endpoint=users_livestreams retry_in=26.9 reason=network
+            1263.5 log api_error status=- endpoint=channels retry_in=26.6 reason=network
+            1290.2 log api_error status=- endpoint=users_livestreams retry_in=29.8 reason=network
+            1599.7 log api_error status=- endpoint=channels retry_in=28.4 reason=network
+            1628.1 log api_error status=- endpoint=users_livestreams retry_in=26.8 reason=network
+            1929.1 log api_error status=- endpoint=channels retry_in=24.8 reason=network
+            1953.2 log api_error status=- endpoint=users_livestreams retry_in=29.7 reason=network
+            2248.8 log api_error status=- endpoint=channels retry_in=29.0 reason=network
+            2272.8 log api_error status=- endpoint=users_livestreams retry_in=30.0 reason=network
+            2564.7 log api_error status=- endpoint=channels retry_in=29.2 reason=network
+            2593.3 log api_error status=- endpoint=users_livestreams retry_in=25.9 reason=network
+            2899.1 log api_error status=- endpoint=channels retry_in=25.8 reason=network
+            2924.8 log api_error status=- endpoint=users_livestreams retry_in=29.8 reason=network
+            3227.8 log api_error status=- endpoint=channels retry_in=25.5 reason=network
+            3253.4 log api_error status=- endpoint=users_livestreams retry_in=25.8 reason=network
+            3557.5 log api_error status=- endpoint=channels retry_in=25.9 reason=network
+            3583.4 log api_error status=- endpoint=users_livestreams retry_in=28.4 reason=network
         "#]],
     );
 }

@@ -80,8 +80,8 @@ fn in_a_quiet_day_the_machine_wakes_for_its_sweeps_alone() {
         ",
         &expect![[r#"
 
-            3600.0 counted: users_livestreams 64, wakes 62
-            7200.0 counted: users_livestreams 60, wakes 60
+            3600.0 counted: channels 1, users_livestreams 64, wakes 62
+            7200.0 counted: channels 1, users_livestreams 60, wakes 60
         "#]],
     );
 }

@@ -5,7 +5,7 @@ mod words;
 
 use crate::domain::ask::{Answer, Failure, FailureKind, Request, Seen};
 use crate::domain::event::Event;
-use crate::domain::push::{LinkEvent, LinkId};
+use crate::domain::push::{LinkEvent, LinkId, Transport};
 use crate::domain::row::{DatabaseEvent, RosterRead, Write, Written};
 use crate::domain::{ChannelId, Now};
 use crate::monitor::{Asker, Input, Monitor, Output, Settings};
@@ -112,9 +112,13 @@ impl Story {
             "kick-at" => self.show(words[0], &words[1..]),
             "down" => self.kick.fail(words[0], Some(&words[1..].join(" "))),
             "up" => self.kick.fail(words[0], None),
+            "poison" => self.kick.poison(words[0], words[1], Some(words[2])),
+            "cure" => self.kick.poison(words[0], words[1], None),
             "kick-clock" => self.date = Some(jiff::SignedDuration::from_secs(number(words[0]))),
             "set" => self.set(&words),
             "relink" => self.input(Input::Relink),
+            "trial" => self.input(Input::Trial),
+            "trial-failed" => self.input(Input::TrialFailed),
             "learned" => self.input(Input::Learned(words.iter().map(|word| learned(word)).collect())),
             "roster" => self.roster(&words),
             "link" => self.link(&words),
@@ -128,13 +132,15 @@ impl Story {
             "fail" => self.fail(Asker::Api, &words),
             "website-fail" => self.fail(Asker::Website, &words),
             "asker-died" => {
-                self.asked.remove(&Asker::Api);
-                self.input(Input::AskerStarted(Asker::Api));
+                let asker = if words == ["website"] { Asker::Website } else { Asker::Api };
+                self.asked.remove(&asker);
+                self.input(Input::AskerStarted(asker));
             }
             "writer-died" => {
                 self.writes.clear();
                 self.input(Input::WriterStarted { lane: 0, lanes: 1 });
             }
+            "locked-until" => self.find_locked(at(words[0].parse().expect("seconds"))),
             "sweep" => self.input(Input::SweepNow),
             "report" => self.report(),
             "tell" => self.tell(words[0]),
@@ -280,8 +286,8 @@ impl Story {
             let channel = ChannelId(number(word));
             let event = match words[1] {
                 "started" => LinkEvent::Started,
-                "speaks" => LinkEvent::Speaks("pusher"),
-                "connected" => LinkEvent::Connected,
+                "connected" => LinkEvent::Connected(Transport::Pusher),
+                "centrifugo" => LinkEvent::Connected(Transport::Centrifugo),
                 "refused" => LinkEvent::Refused(words[2..].join(" ")),
                 "subscribed" => LinkEvent::Subscribed(channel),
                 "failed" => LinkEvent::SubscriptionFailed(channel),
@@ -320,6 +326,18 @@ impl Story {
         let date = self.date.filter(|_| answered).map(|ahead| self.now.wall + ahead);
         let answer = Answer { id: request.id, started, finished: self.now, server_date: date, spent: 1, result };
         self.input(Input::Answer(answer));
+    }
+
+    /// `locked-until SECONDS`: every write finds its row locked.
+    fn find_locked(&mut self, until: Now) {
+        loop {
+            if !self.writes.is_empty() {
+                self.written("locked", &[]);
+            }
+            let wake = self.monitor.next_wake().map(|wake| at(wake.at.0.as_secs_f64()));
+            let Some(wake) = wake.filter(|wake| wake.steady <= until.steady) else { return };
+            self.wait_until(wake);
+        }
     }
 
     /// `written|already|gone|aside|refused|unavailable [ROW …]`: what became of the outstanding writes.

@@ -95,7 +95,7 @@ fn website(config: &Config, kick: &Kick, known: &Known, report: &mut Report) {
 }
 
 /// What helps, by the words of the gateway.
-fn remedy_for(reason: &str, key: &str) -> &'static str {
+pub(super) fn remedy_for(reason: &str, key: &str) -> &'static str {
     match () {
         () if reason.contains("name is not known") || reason.contains("looking up the name") => {
             "look at /etc/resolv.conf and at the host in the URL"
@@ -108,6 +108,7 @@ fn remedy_for(reason: &str, key: &str) -> &'static str {
         }
         () if reason.contains("connect") => "open the firewall for the way out to this host and port",
         () if key == "KICK_OAUTH_URL" => "correct KICK_OAUTH_URL, or try again later",
+        () if key == "KICK_REALTIME_URL" => "correct KICK_REALTIME_URL, or try again later",
         () => "correct KICK_API_URL, or try again later",
     }
 }

@@ -1,14 +1,17 @@
-//! What the daemon needs of push, each step apart, so that a firewall and a refused key differ: name,
-//! TCP, TLS, websocket, greeting, and a subscription.
+//! What the daemon needs of push, each step apart, so that a firewall and a refused key differ: Kick's
+//! broker of transports, name, TCP, TLS, websocket, guest token, greeting, and a subscription.
 
-use super::{Known, Report};
+use super::kick::remedy_for;
+use super::{Finding, Known, Report, Verdict};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, keys};
 use crate::domain::ChannelId;
-use crate::domain::push::LinkEvent;
+use crate::domain::push::{LinkEvent, LinkId, Transport};
+use crate::gateway::kick::{Realtime, new_client};
 use crate::gateway::socket::{Address, ConnectError, Effort, Frame, Socket, Wake, wake_pair};
-use crate::wire::pusher::{self, Pusher};
-use crate::wire::{Act, End, EndKind, Session, SessionInput};
+use crate::process::crew::terms;
+use crate::wire::choice::{Choice, Way};
+use crate::wire::{Act, End, EndKind, SessionInput, sessions};
 use std::time::Duration;
 
 /// TCP, TLS and upgrade together.
@@ -18,132 +21,202 @@ const TALKING_MOST: Duration = Duration::from_secs(20);
 /// A channel of somebody who surely is at Kick, where the table knows none (KICK.md §3.2).
 const SOME_CHANNEL: ChannelId = ChannelId(668);
 
-/// A transport, and where it is spoken.
-struct Way {
-    transport: &'static str,
-    address: Address,
-    session: Box<dyn Session>,
-    /// The keys that say so.
-    keys: &'static str,
-}
-
-/// The ways that the configuration asks for, in the order in which they are tried.
-fn ways(config: &Config, clock: Clock) -> Vec<Way> {
-    let url = &config.push.pusher_url;
-    let address = Address {
-        tls: url.tls,
-        host: url.host.clone(),
-        port: url.port,
-        path_and_query: pusher::path(&url.path, &config.push.pusher_app_key),
-        origin: None,
-    };
-    let session = Box::new(Pusher::new(clock.steady(), config.push.channel_names.clone().into()));
-    vec![Way { transport: "pusher", address, session, keys: "PUSHER_URL and PUSHER_APP_KEY" }]
+/// What an attempt needs besides the way.
+struct Attempt<'a> {
+    config: &'a Config,
+    realtime: &'a Realtime,
+    /// The UUID under which Kick is asked.
+    client: &'a str,
+    channel: ChannelId,
+    clock: Clock,
+    wake: &'a Wake,
 }
 
 pub(super) fn check(config: &Config, known: &Known, clock: Clock, report: &mut Report) {
     let Ok((_waker, wake)) = wake_pair() else {
         return report.fail("push", "the process has no file descriptor left", Some("raise: ulimit -n"));
     };
-    for way in ways(config, clock) {
-        report.trying(&format!("connecting to {}", way.address.host));
-        if let Some(socket) = connect(config, &way, clock, &wake, report) {
-            let channel = known.channel.unwrap_or(SOME_CHANNEL);
-            talk(way, socket, channel, clock, &wake, report);
-        }
+    let realtime = &Realtime::new(&config.push);
+    let client = &new_client(&mut fastrand::Rng::new());
+    let channel = known.channel.unwrap_or(SOME_CHANNEL);
+    let attempt = Attempt { config, realtime, client, channel, clock, wake: &wake };
+    let mut choice = Choice::new(terms(&config.push), None);
+    if choice.must_ask(clock.steady()) {
+        attempt.ask_broker(&mut choice, report);
+    }
+    let Some(way) = choice.choose(clock.steady(), LinkId(0)) else {
+        return report.fail("push", "Kick offers no transport that REALTIME allows", Some("write: REALTIME=auto"));
+    };
+    attempt.make(&way, report);
+    let configured = Choice::new(terms(&config.push), None).choose(clock.steady(), LinkId(0));
+    if let Some(configured) = configured.filter(|configured| *configured != way) {
+        attempt.make_in_reserve(&configured, report);
     }
 }
 
-fn connect(config: &Config, way: &Way, clock: Clock, wake: &Wake, report: &mut Report) -> Option<Socket> {
-    let Address { host, port, tls, .. } = &way.address;
-    let effort = Effort { clock, limit: CONNECTING_MOST, wake, given_up: &mut || false };
-    let connected = Socket::connect(&way.address, config.push.tls_ca.as_deref(), effort);
-    let (failed, remedy) = match &connected {
-        Ok(_) => (5, String::new()),
-        Err(ConnectError::Name { .. }) => (0, "look at /etc/resolv.conf, and at the host in PUSHER_URL".to_owned()),
-        Err(ConnectError::Tcp { .. }) => (1, format!("open the firewall for the way out to {host} port {port}")),
-        Err(ConnectError::Tls { .. }) => {
-            (2, "name the authority to trust in TLS_CA_FILE, or look for a proxy that breaks TLS open".to_owned())
-        }
-        Err(_) => (3, format!("correct {}", way.keys)),
-    };
-    let steps = [
-        ("push name", format!("{host} has an address")),
-        ("push TCP", format!("{host} port {port} takes connections")),
-        ("push TLS", format!("{host} has a certificate that is trusted")),
-        ("push websocket", format!("{host} speaks websocket")),
-    ];
-    for (n, (check, fine)) in steps.into_iter().enumerate() {
-        match &connected {
-            Err(error) if n == failed => {
-                report.fail(check, error.to_string(), Some(&remedy));
-                return None;
+impl Attempt<'_> {
+    /// Asks Kick what it offers, as the daemon does before it connects.
+    fn ask_broker(&self, choice: &mut Choice, report: &mut Report) {
+        report.trying("asking Kick for its transports");
+        let url = &self.config.push.realtime_url.text;
+        let asked = self.realtime.offers(self.client, &choice.speaks());
+        let (text, remedy) = match &asked {
+            Ok(offers) if !offers.is_empty() => {
+                let words: Vec<&str> = offers.iter().map(|offer| offer.transport().word()).collect();
+                report.ok("push broker", format!("{url} offers {}", words.join(", ")));
+                return choice.take_answer(self.clock.steady(), asked.ok());
             }
-            _ if n == 2 && !tls => {}
-            _ => report.ok(check, fine),
+            Ok(_) => (format!("{url} offers no transport that is wanted"), "look for a newer version"),
+            Err(failure) => (format!("{url}: {}", failure.text), remedy_for(&failure.text, "KICK_REALTIME_URL")),
+        };
+        match self.config.push.only {
+            Some(_) => report.fail("push broker", text, Some(remedy)),
+            None => report.warn("push broker", format!("{text}, so PUSHER_URL is taken"), remedy),
+        }
+        choice.take_answer(self.clock.steady(), None);
+    }
+
+    /// Connects and subscribes, and reports each step.
+    fn make(&self, way: &Way, report: &mut Report) {
+        report.trying(&format!("connecting to {}", way.place.host));
+        if let Some(socket) = self.connect(way, report) {
+            self.talk(way, socket, report);
         }
     }
-    connected.ok()
-}
 
-fn talk(way: Way, mut socket: Socket, channel: ChannelId, clock: Clock, wake: &Wake, report: &mut Report) {
-    let Way { transport, mut session, keys, .. } = way;
-    report.trying("waiting for the greeting");
-    let until = clock.steady() + TALKING_MOST;
-    let mut acts = Vec::new();
-    session.handle(clock.steady(), SessionInput::Opened, &mut acts);
-    session.handle(clock.steady(), SessionInput::Follow(&[channel]), &mut acts);
-    let mut greeted = false;
-    let end = loop {
-        for act in std::mem::take(&mut acts) {
-            match act {
-                Act::Send(text) => socket.send(text),
-                Act::Say(LinkEvent::Connected) => {
-                    greeted = true;
-                    report.ok("push greeting", format!("{transport} takes us"));
-                    report.trying("waiting for a subscription");
+    /// What is configured is needed only when Kick's broker is away. A default that Kick has retired is
+    /// nobody's fault; what somebody wrote should work.
+    fn make_in_reserve(&self, way: &Way, report: &mut Report) {
+        let mut apart = Report::unseen();
+        self.make(way, &mut apart);
+        let push = &self.config.push;
+        let default = |key: &str, value: &str| keys::find(key).and_then(|key| key.default) == Some(value);
+        let is_default =
+            default("PUSHER_URL", &push.pusher_url.text) && default("PUSHER_APP_KEY", &push.pusher_app_key);
+        let check = "push fallback";
+        match apart.findings.into_iter().find(|finding| finding.verdict == Verdict::Fail) {
+            None => report.ok(check, "PUSHER_URL and PUSHER_APP_KEY work, too"),
+            Some(Finding { text, remedy, .. }) if is_default => {
+                report.warn(check, text, remedy.as_deref().unwrap_or_default());
+            }
+            Some(Finding { text, remedy, .. }) => report.fail(check, text, remedy.as_deref()),
+        }
+    }
+
+    fn connect(&self, way: &Way, report: &mut Report) -> Option<Socket> {
+        let address = Address::from(way);
+        let Address { host, port, tls, .. } = &address;
+        let effort = Effort { clock: self.clock, limit: CONNECTING_MOST, wake: self.wake, given_up: &mut || false };
+        let connected = Socket::connect(&address, self.config.push.tls_ca.as_deref(), effort);
+        let keys = keys_of(way.transport);
+        let (failed, remedy) = match &connected {
+            Ok(_) => (5, String::new()),
+            Err(ConnectError::Name { .. }) => (0, format!("look at /etc/resolv.conf, and at the host in {keys}")),
+            Err(ConnectError::Tcp { .. }) => (1, format!("open the firewall for the way out to {host} port {port}")),
+            Err(ConnectError::Tls { .. }) => {
+                (2, "name the authority to trust in TLS_CA_FILE, or look for a proxy that breaks TLS open".to_owned())
+            }
+            Err(_) => (3, format!("correct {keys}")),
+        };
+        let steps = [
+            ("push name", format!("{host} has an address")),
+            ("push TCP", format!("{host} port {port} takes connections")),
+            ("push TLS", format!("{host} has a certificate that is trusted")),
+            ("push websocket", format!("{host} speaks websocket")),
+        ];
+        for (n, (check, fine)) in steps.into_iter().enumerate() {
+            match &connected {
+                Err(error) if n == failed => {
+                    report.fail(check, error.to_string(), Some(&remedy));
+                    return None;
                 }
-                Act::Say(LinkEvent::Subscribed(_)) => {
-                    report.ok("push subscription", format!("channel id {channel} is subscribed to"));
-                    return socket.close();
-                }
-                Act::Say(LinkEvent::SubscriptionFailed(_)) => {
-                    let text = format!("the server refuses channel id {channel}, or does not answer");
-                    report.fail("push subscription", text, Some("correct CHANNEL_NAMES"));
-                    return socket.close();
-                }
-                Act::End(end) => {
-                    socket.close();
-                    return ended(&end, greeted, keys, report);
-                }
-                Act::Say(_) | Act::WantToken | Act::Push(_) => {}
+                _ if n == 2 && !tls => {}
+                _ => report.ok(check, fine),
             }
         }
-        let now = clock.steady();
-        if now >= until {
-            break End { kind: EndKind::Lost, code: None, reason: "no answer came in time".to_owned() };
-        }
-        if now >= session.next_wake() {
-            session.handle(now, SessionInput::Tick, &mut acts);
-        }
-        match socket.read() {
-            Ok(Some(Frame::Text(text))) => session.handle(now, SessionInput::Text(&text), &mut acts),
-            Ok(Some(Frame::Alive)) => session.handle(now, SessionInput::Alive, &mut acts),
-            Ok(None) => {
-                let next = session.next_wake().min(until);
-                socket.wait(wake, clock.until(next));
+        connected.ok()
+    }
+
+    fn talk(&self, way: &Way, mut socket: Socket, report: &mut Report) {
+        report.trying("waiting for the greeting");
+        let (clock, channel) = (self.clock, self.channel);
+        let until = clock.steady() + TALKING_MOST;
+        let mut session = sessions(&self.config.push.channel_names)(clock.steady(), way.transport);
+        let mut acts = Vec::new();
+        session.handle(clock.steady(), SessionInput::Opened, &mut acts);
+        session.handle(clock.steady(), SessionInput::Follow(&[channel]), &mut acts);
+        let mut greeted = false;
+        let end = loop {
+            for act in std::mem::take(&mut acts) {
+                match act {
+                    Act::Send(text) => socket.send(text),
+                    Act::WantToken => match self.realtime.guest_token(self.client) {
+                        Ok(token) => {
+                            report.ok("push token", "Kick gives guests a token");
+                            session.handle(clock.steady(), SessionInput::Token(&token), &mut acts);
+                        }
+                        Err(failure) => {
+                            let remedy = remedy_for(&failure.text, "KICK_REALTIME_URL");
+                            report.fail("push token", failure.text, Some(remedy));
+                            return socket.close();
+                        }
+                    },
+                    Act::Say(LinkEvent::Connected(transport)) => {
+                        greeted = true;
+                        report.ok("push greeting", format!("{} takes us", transport.word()));
+                        report.trying("waiting for a subscription");
+                    }
+                    Act::Say(LinkEvent::Subscribed(_)) => {
+                        report.ok("push subscription", format!("channel id {channel} is subscribed to"));
+                        return socket.close();
+                    }
+                    Act::Say(LinkEvent::SubscriptionFailed(_)) => {
+                        let text = format!("the server refuses channel id {channel}, or does not answer");
+                        report.fail("push subscription", text, Some("correct CHANNEL_NAMES"));
+                        return socket.close();
+                    }
+                    Act::End(end) => {
+                        socket.close();
+                        return ended(&end, greeted, way.transport, report);
+                    }
+                    Act::Say(_) | Act::Push(_) => {}
+                }
             }
-            Err(over) => break session.end_of(over.code, &over.reason),
-        }
-    };
-    ended(&end, greeted, keys, report);
+            let now = clock.steady();
+            if now >= until {
+                break End { kind: EndKind::Lost, code: None, reason: "no answer came in time".to_owned() };
+            }
+            if now >= session.next_wake() {
+                session.handle(now, SessionInput::Tick, &mut acts);
+            }
+            match socket.read() {
+                Ok(Some(Frame::Text(text))) => session.handle(now, SessionInput::Text(&text), &mut acts),
+                Ok(Some(Frame::Alive)) => session.handle(now, SessionInput::Alive, &mut acts),
+                Ok(None) if acts.is_empty() => {
+                    let next = session.next_wake().min(until);
+                    socket.wait(self.wake, clock.until(next));
+                }
+                Ok(None) => {}
+                Err(over) => break session.end_of(over.code, &over.reason),
+            }
+        };
+        ended(&end, greeted, way.transport, report);
+    }
 }
 
-fn ended(end: &End, greeted: bool, keys: &str, report: &mut Report) {
+/// The keys that say where a transport is.
+fn keys_of(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Pusher => "PUSHER_URL and PUSHER_APP_KEY",
+        Transport::Centrifugo => "KICK_REALTIME_URL",
+    }
+}
+
+fn ended(end: &End, greeted: bool, transport: Transport, report: &mut Report) {
     let check = if greeted { "push subscription" } else { "push greeting" };
     let code = end.code.map(|code| format!("{code} ")).unwrap_or_default();
     let (what, remedy) = match end.kind {
-        EndKind::Refused => ("the server refuses us", format!("correct {keys}")),
+        EndKind::Refused => ("the server refuses us", format!("correct {}", keys_of(transport))),
         _ => ("the connection ended", "try again; it may be the server's".to_owned()),
     };
     report.fail(check, format!("{what}: {code}{}", end.reason), Some(&remedy));

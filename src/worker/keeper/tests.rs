@@ -5,15 +5,15 @@ use crate::clock::{Clock, Pulse};
 use crate::domain::ask::Learned;
 use crate::domain::{ChannelId, Steady};
 use crate::gateway::kick::tests::server::{PATIENCE, spawn};
-use crate::gateway::state;
 use crate::gateway::state::tests::{Scratch, learned};
+use crate::gateway::state::{self, Keep};
 use crate::stop::Stop;
 use crossbeam_channel::{Sender, unbounded};
 use std::path::Path;
 use std::time::Duration;
 
 /// A keeper, and the way to it.
-fn keeper(dir: &Path) -> (Keeper, Sender<Learned>) {
+fn keeper(dir: &Path) -> (Keeper, Sender<Keep>) {
     let (sender, inbox) = unbounded();
     let clock = Clock::start();
     let pulse = Pulse::new(clock, Duration::from_secs(60));
@@ -25,11 +25,11 @@ fn what_was_learned_is_on_the_disk_at_the_end() {
     let scratch = Scratch::new();
     for (name, user) in [("a", 1), ("b", 2), ("a", 3)] {
         let (keeper, sender) = keeper(&scratch.0);
-        sender.send(learned(name, user)).expect("the keeper listens");
+        sender.send(Keep::Streamer(learned(name, user))).expect("the keeper listens");
         drop(sender);
         keeper.run().expect("it never fails");
     }
-    assert_eq!(recall(&scratch.0), [learned("b", 2), learned("a", 3)]);
+    assert_eq!(recall(&scratch.0).streamers, [learned("b", 2), learned("a", 3)]);
 }
 
 #[test]
@@ -39,14 +39,14 @@ fn what_was_learned_is_on_the_disk_before_the_end_and_not_at_once() {
     let clock = keeper.clock;
     let running = spawn(move || keeper.run());
     for user in 1..=3 {
-        sender.send(learned("a", user)).expect("the keeper listens");
+        sender.send(Keep::Streamer(learned("a", user))).expect("the keeper listens");
     }
     while scratch.names() != [state::FILE] {
         assert!(clock.steady() < Steady(PATIENCE), "nothing is written");
         Stop::never().wait(Duration::from_millis(25));
     }
     assert!(clock.steady() >= Steady(Duration::from_secs(5)), "written at once");
-    assert_eq!(recall(&scratch.0), [learned("a", 3)]);
+    assert_eq!(recall(&scratch.0).streamers, [learned("a", 3)]);
     drop(sender);
     running.join().expect("no panic").expect("it never fails");
 }
@@ -54,10 +54,10 @@ fn what_was_learned_is_on_the_disk_before_the_end_and_not_at_once() {
 #[test]
 fn nothing_new_is_not_written() {
     let scratch = Scratch::new();
-    state::save(&scratch.0, &[&learned("a", 1)]).expect("saved");
+    state::save(&scratch.0, None, &[&learned("a", 1)]).expect("saved");
     let (keeper, sender) = keeper(&scratch.0);
     std::fs::remove_file(scratch.0.join(state::FILE)).expect("removed");
-    sender.send(learned("a", 1)).expect("the keeper listens");
+    sender.send(Keep::Streamer(learned("a", 1))).expect("the keeper listens");
     drop(sender);
     keeper.run().expect("it never fails");
     assert_eq!(scratch.names(), Vec::<String>::new());
@@ -68,8 +68,8 @@ fn a_broken_file_is_nothing_known_and_is_replaced() {
     let scratch = Scratch::new();
     scratch.write(state::FILE, "broken");
     let (keeper, sender) = keeper(&scratch.0);
-    assert_eq!(keeper.known, []);
-    sender.send(learned("a", 1)).expect("the keeper listens");
+    assert_eq!(keeper.known.streamers, []);
+    sender.send(Keep::Streamer(learned("a", 1))).expect("the keeper listens");
     drop(sender);
     keeper.run().expect("it never fails");
     assert_eq!(scratch.names(), ["learned.json", "learned.json.broken"]);
@@ -80,7 +80,7 @@ fn a_disk_that_cannot_be_written_ends_nothing() {
     let scratch = Scratch::new();
     scratch.write("file", "");
     let (keeper, sender) = keeper(&scratch.0.join("file"));
-    sender.send(learned("a", 1)).expect("the keeper listens");
+    sender.send(Keep::Streamer(learned("a", 1))).expect("the keeper listens");
     drop(sender);
     keeper.run().expect("it never fails");
 }

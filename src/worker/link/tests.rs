@@ -1,10 +1,9 @@
 //! A link against scripted servers on 127.0.0.1: with Pusher's session where the words matter, with a
 //! session of our own where its limits must be short.
 
-use super::{Link, Order, OrderSender, Target, orders};
+use super::{Link, Order, OrderSender, orders};
 use crate::clock::{Clock, Pulse};
-use crate::config::{PushConfig, Realtime, WebUrl};
-use crate::domain::push::{LinkEvent, LinkId, Push, PushKind};
+use crate::domain::push::{LinkEvent, LinkId, Push, PushKind, Transport};
 use crate::domain::{ChannelId, LivestreamId, Steady};
 use crate::gateway::socket::scripted::{
     PATIENCE, accept, accept_websocket, close, close_code, reset, send, serve, text,
@@ -12,8 +11,12 @@ use crate::gateway::socket::scripted::{
 use crate::gateway::socket::{Address, Waker};
 use crate::monitor::io::Input;
 use crate::stop::{Stop, StopSource, stop_pair};
-use crate::wire::{Act, End, EndKind, Session, SessionInput};
-use crossbeam_channel::{Receiver, bounded};
+use crate::wire::choice::Way;
+use crate::wire::offer::Place;
+use crate::wire::pusher;
+use crate::wire::{Act, End, EndKind, Session, SessionInput, sessions};
+use crate::worker::errand::Errand;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::process::Pid;
 use rustix::thread::gettid;
 use std::io::Read;
@@ -43,7 +46,16 @@ fn start(address: &Address, capacity: usize, adjust: impl FnOnce(&mut Link)) -> 
     let (sender, inputs) = bounded(capacity);
     let (source, stop) = stop_pair();
     let waker = taking.waker();
-    let mut link = Link::new(LINK, &config(address), taking, sender, clock, 1);
+    let mut link = Link {
+        id: LINK,
+        speak: sessions(&["channel.{id}".to_owned()]),
+        tls_ca: None,
+        orders: taking,
+        errands: guide(address),
+        inputs: sender,
+        clock,
+        seed: 1,
+    };
     adjust(&mut link);
     let pulse = Pulse::new(clock, PATIENCE);
     let (say_tid, tid) = bounded(1);
@@ -60,18 +72,20 @@ fn start_pusher(address: &Address) -> Running {
     start(address, 100, |_| ())
 }
 
-fn config(address: &Address) -> PushConfig {
+/// A broker that sends everybody to this Pusher server.
+fn guide(address: &Address) -> Sender<Errand> {
     let Address { tls, host, port, .. } = address.clone();
-    let url = WebUrl { tls, host, port, path: String::new(), text: String::new() };
-    PushConfig {
-        realtime: Realtime::Pusher,
-        pusher_url: url.clone(),
-        pusher_app_key: "key".to_owned(),
-        realtime_url: url,
-        channels_per_connection: 100,
-        channel_names: vec!["channel.{id}".to_owned()],
-        tls_ca: None,
-    }
+    let place = Place { tls, host, port, path_and_query: pusher::path("", "key") };
+    let (errands, taken) = unbounded();
+    let answer = move || {
+        for errand in taken {
+            if let Errand::Way(_, reply) = errand {
+                reply.send(Some(Way { transport: Transport::Pusher, place: place.clone() }));
+            }
+        }
+    };
+    std::thread::Builder::new().spawn(answer).expect("a thread");
+    errands
 }
 
 impl Running {
@@ -87,7 +101,7 @@ impl Running {
     fn input(&self) -> Input {
         loop {
             match self.inputs.recv_timeout(PATIENCE).expect("an input") {
-                Input::Link(_, LinkEvent::Speaks(_) | LinkEvent::Refused(_)) => {}
+                Input::Link(_, LinkEvent::Refused(_)) => {}
                 input => return input,
             }
         }
@@ -142,7 +156,7 @@ fn what_the_server_says_reaches_the_core() {
     });
     let link = start_pusher(&server.address);
     link.follow(668);
-    link.lives(&[LinkEvent::Started, LinkEvent::Connected, LinkEvent::Subscribed(ChannelId(668))]);
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected(Transport::Pusher), LinkEvent::Subscribed(ChannelId(668))]);
     let Input::Push(LINK, push) = link.input() else { panic!("no push") };
     assert!(push.received <= link.clock.steady());
     let expected = Push {
@@ -179,12 +193,12 @@ fn after_each_loss_all_are_followed_again() {
     });
     let link = start_pusher(&server.address);
     link.follow(1);
-    link.lives(&[LinkEvent::Started, LinkEvent::Connected, LinkEvent::Disconnected]);
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected(Transport::Pusher), LinkEvent::Disconnected]);
     link.follow(2);
-    link.lives(&[LinkEvent::Connected, LinkEvent::Disconnected]);
+    link.lives(&[LinkEvent::Connected(Transport::Pusher), LinkEvent::Disconnected]);
     link.order(Order::Unfollow(vec![ChannelId(1)]));
     given.send(()).expect("the server waits");
-    link.lives(&[LinkEvent::Connected]);
+    link.lives(&[LinkEvent::Connected(Transport::Pusher)]);
     link.hang_up();
     assert_eq!(server.join(), Some(1000));
 }
@@ -200,7 +214,7 @@ fn an_order_is_carried_out_while_nothing_comes_from_the_server() {
         close_code(&mut peer)
     });
     let link = start_pusher(&server.address);
-    link.lives(&[LinkEvent::Started, LinkEvent::Connected]);
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected(Transport::Pusher)]);
     link.follow(5);
     assert_eq!(hear.recv_timeout(PATIENCE).as_deref(), Ok("channel.5"));
     // An acknowledgement would be missed after 10 s, and a ping is due after 30: the order is first.
@@ -246,7 +260,7 @@ fn a_stop_and_a_wake_end_a_link() {
         close_code(&mut peer)
     });
     let mut link = start_pusher(&server.address);
-    link.lives(&[LinkEvent::Started, LinkEvent::Connected]);
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected(Transport::Pusher)]);
     drop(link.stop.take());
     link.waker.wake();
     link.ends();
@@ -267,7 +281,7 @@ impl Session for Impatient {
             }
             SessionInput::Text(_) => {
                 self.heard = now;
-                acts.push(Act::Say(LinkEvent::Connected));
+                acts.push(Act::Say(LinkEvent::Connected(Transport::Pusher)));
             }
             SessionInput::Opened => self.heard = now,
             _ => {}
@@ -285,14 +299,7 @@ impl Session for Impatient {
 
 /// A link whose sessions give up after `patience`.
 fn start_impatient(address: &Address, patience: Duration) -> Running {
-    let address = address.clone();
-    start(&address.clone(), 100, move |link| {
-        link.route = Box::new(move |now| Target {
-            transport: "test",
-            address: address.clone(),
-            session: Box::new(Impatient { patience, heard: now }),
-        });
-    })
+    start(address, 100, |link| link.speak = Box::new(move |now, _| Box::new(Impatient { patience, heard: now })))
 }
 
 #[test]
@@ -305,7 +312,7 @@ fn a_server_that_falls_silent_is_left() {
         (code, close_code(&mut accept_websocket(listener)))
     });
     let link = start_impatient(&server.address, Duration::from_millis(300));
-    link.lives(&[LinkEvent::Started, LinkEvent::Connected, LinkEvent::Disconnected]);
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected(Transport::Pusher), LinkEvent::Disconnected]);
     assert_eq!(server.join(), (Some(1000), Some(1000)), "it closes, connects anew, and closes again");
     link.hang_up();
 }
@@ -318,7 +325,7 @@ fn an_idle_link_does_not_wake_up() {
         close_code(&mut peer)
     });
     let link = start_impatient(&server.address, PATIENCE);
-    link.lives(&[LinkEvent::Started, LinkEvent::Connected]);
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected(Transport::Pusher)]);
     let before = link.sleeps();
     Stop::never().wait(Duration::from_millis(500));
     assert!(link.sleeps() - before <= 1, "after it has fallen asleep it sleeps on");

@@ -2,6 +2,7 @@
 //! runs. What only push can do wrong is in [`crate::PushScript`].
 
 use crate::http::Answer;
+use crate::push::Transport;
 use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -20,38 +21,50 @@ pub enum Face {
     UsersLivestreams,
     /// `GET /api/v2/channels/<slug>`
     Website,
-    /// `/api/v1/realtime/…`
-    Realtime,
-    /// The push websocket.
+    /// `POST /api/v1/realtime/…/connection`: which transport to use.
+    Broker,
+    /// `POST /api/v1/realtime/auth/connection`
+    GuestToken,
+    /// Pusher's websocket.
     Push,
+    /// Centrifugo's websocket.
+    Centrifugo,
     /// Anything else: 404.
     Elsewhere,
 }
 
 impl Face {
     /// Every face.
-    pub const ALL: [Face; 8] = [
+    pub const ALL: [Face; 10] = [
         Face::OAuth,
         Face::Channels,
         Face::Livestreams,
         Face::UsersLivestreams,
         Face::Website,
-        Face::Realtime,
+        Face::Broker,
+        Face::GuestToken,
         Face::Push,
+        Face::Centrifugo,
         Face::Elsewhere,
     ];
     /// The official API.
     pub const API: [Face; 3] = [Face::Channels, Face::Livestreams, Face::UsersLivestreams];
-    /// What is asked over HTTP: all but push.
-    pub const HTTP: [Face; 7] = [
+    /// What is asked over HTTP: all but the websockets.
+    pub const HTTP: [Face; 8] = [
         Face::OAuth,
         Face::Channels,
         Face::Livestreams,
         Face::UsersLivestreams,
         Face::Website,
-        Face::Realtime,
+        Face::Broker,
+        Face::GuestToken,
         Face::Elsewhere,
     ];
+
+    /// The transport whose websocket this is.
+    pub(crate) fn transport(self) -> Option<Transport> {
+        [Transport::Pusher, Transport::Centrifugo].into_iter().find(|transport| transport.face() == self)
+    }
 
     /// The face that answers for a path.
     pub(crate) fn of(path: &str) -> Face {
@@ -61,7 +74,9 @@ impl Face {
             "/public/v1/livestreams" => Face::Livestreams,
             "/public/v1/users/livestreams" => Face::UsersLivestreams,
             _ if path.starts_with("/api/v2/channels/") => Face::Website,
-            _ if path.starts_with("/api/v1/realtime/") => Face::Realtime,
+            "/connection/websocket" => Face::Centrifugo,
+            _ if path.starts_with("/api/v1/realtime/auth/") => Face::GuestToken,
+            _ if path.starts_with("/api/v1/realtime/") => Face::Broker,
             _ if path.starts_with("/app/") => Face::Push,
             _ => Face::Elsewhere,
         }
@@ -78,7 +93,7 @@ impl IntoIterator for Face {
     }
 }
 
-/// What is wrong. On the push face a fault befalls the websocket's handshake; where it says so, open
+/// What is wrong. On the faces of push a fault befalls the websocket's handshake; where it says so, open
 /// connections too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {

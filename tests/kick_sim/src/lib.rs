@@ -1,5 +1,5 @@
-//! A loopback Kick: the token endpoint, the official API, the website and the push websocket, with
-//! streamers and faults that a test scripts while it runs.
+//! A loopback Kick: the token endpoint, the official API, the website, the broker of transports and
+//! the push websockets, with streamers and faults that a test scripts while it runs.
 //!
 //! ```
 //! use kick_sim::{Face, Fault, Kick};
@@ -22,6 +22,7 @@ mod fault;
 mod http;
 mod journal;
 mod push;
+mod realtime;
 mod script;
 mod server;
 mod stop;
@@ -34,7 +35,8 @@ pub use fault::{Face, Fault};
 pub use http::Answer;
 pub use jiff::{SignedDuration, Timestamp};
 pub use journal::Request;
-pub use push::{DataForm, PushEnd, PushScript};
+pub use push::{DataForm, PushEnd, PushScript, Transport};
+pub use realtime::{Guest, Offer, OfferForm};
 pub use tls::Certificate;
 pub use world::{Broadcast, ExpiresIn, Ids, Lie, UnknownSlug};
 
@@ -90,9 +92,14 @@ impl Kick {
         format!("ws{}://127.0.0.1:{}", self.s(), self.push_port)
     }
 
-    /// `PUSHER_APP_KEY`
+    /// `PUSHER_APP_KEY`: the key in force at the beginning.
     pub fn app_key(&self) -> &str {
-        &self.shared.app.pusher_key
+        realtime::APP_KEY
+    }
+
+    /// What [`Offer::Centrifugo`] names; no setting has it.
+    pub fn centrifugo_url(&self) -> &str {
+        &self.shared.app.centrifugo_url
     }
 
     /// `KICK_CLIENT_ID`
@@ -142,6 +149,7 @@ pub struct Builder {
     tls: Option<Certificate>,
     http_port: u16,
     push_port: u16,
+    centrifugo_port: u16,
 }
 
 impl Builder {
@@ -159,10 +167,17 @@ impl Builder {
         self
     }
 
-    /// The port of the push websocket; 0, the default, is a free one.
+    /// The port of Pusher's websocket; 0, the default, is a free one.
     #[must_use]
     pub fn push_port(mut self, port: u16) -> Builder {
         self.push_port = port;
+        self
+    }
+
+    /// The port of Centrifugo's websocket; 0, the default, is a free one.
+    #[must_use]
+    pub fn centrifugo_port(mut self, port: u16) -> Builder {
+        self.centrifugo_port = port;
         self
     }
 
@@ -172,11 +187,15 @@ impl Builder {
     /// When a port is taken, or the machine has no descriptor or thread left.
     pub fn start(self) -> io::Result<Kick> {
         let (tls, ca_pem) = self.tls.map(tls::acceptor).transpose()?.unzip();
+        let (http, http_port) = bind(self.http_port)?;
+        let (pusher, push_port) = bind(self.push_port)?;
+        let (centrifugo, centrifugo_port) = bind(self.centrifugo_port)?;
         let (bell, faults) = (Arc::default(), Arc::default());
+        let s = if ca_pem.is_some() { "s" } else { "" };
         let app = faces::App {
             client_id: "01KICKSIMCLIENTID".to_owned(),
             client_secret: "kick-sim-client-secret".to_owned(),
-            pusher_key: "32cbd69e4b950bf97679".to_owned(),
+            centrifugo_url: format!("ws{s}://127.0.0.1:{centrifugo_port}/connection/websocket"),
         };
         let shared = Arc::new(Shared {
             app,
@@ -190,20 +209,24 @@ impl Builder {
             world: Mutex::new(world::World::new()),
         });
         // From here on, dropping it stops what has been started.
-        let mut kick = Kick { shared, http_port: 0, push_port: 0, ca_pem };
-        kick.http_port = kick.listen("kick-http", self.http_port, &Face::HTTP)?;
-        kick.push_port = kick.listen("kick-push", self.push_port, &[Face::Push])?;
+        let kick = Kick { shared, http_port, push_port, ca_pem };
+        kick.listen("kick-http", http, &Face::HTTP)?;
+        kick.listen("kick-pusher", pusher, &[Face::Push])?;
+        kick.listen("kick-centrifugo", centrifugo, &[Face::Centrifugo])?;
         Ok(kick)
     }
 }
 
 impl Kick {
-    fn listen(&self, thread: &str, port: u16, faces: &'static [Face]) -> io::Result<u16> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-        listener.set_nonblocking(true)?;
-        let port = listener.local_addr()?.port();
+    fn listen(&self, thread: &str, listener: TcpListener, faces: &'static [Face]) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
-        self.shared.crew.start(thread, move || server::listen(&shared, &listener, faces))?;
-        Ok(port)
+        self.shared.crew.start(thread, move || server::listen(&shared, &listener, faces))
     }
+}
+
+fn bind(port: u16) -> io::Result<(TcpListener, u16)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    listener.set_nonblocking(true)?;
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
 }

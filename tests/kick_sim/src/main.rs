@@ -16,7 +16,7 @@ Listens on 127.0.0.1 as Kick would, and prints its URLs as KEY=value lines.
 
 Options:
   --http-port PORT  of the token endpoint, the API and the website (default: a free one)
-  --push-port PORT  of the push websocket (default: a free one)
+  --push-port PORT  of Pusher's websocket (default: a free one)
   --demo            make streamers go live and stop at random, and say so
   --seed N          of that chance (default: 1)
   --seconds N       end after so long (default: never)

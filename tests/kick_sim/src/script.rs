@@ -2,7 +2,8 @@
 
 use crate::clock;
 use crate::fault::{Face, Fault};
-use crate::push::{PushScript, STOP_STREAM_BROADCAST, STREAMER_IS_LIVE, live_data, stop_data};
+use crate::push::{PushScript, STOP_STREAM_BROADCAST, STREAMER_IS_LIVE, Transport, live_data, no_such_app, stop_data};
+use crate::realtime::{Offer, OfferForm};
 use crate::world::{Broadcast, ExpiresIn, Ids, Lie, UnknownSlug};
 use crate::{Kick, SignedDuration, Timestamp};
 use std::time::Duration;
@@ -120,17 +121,71 @@ impl Kick {
 
     /// Closes every open push connection, behind the events so far.
     pub fn close_push(&self, code: u16, reason: &str) {
-        self.shared.push.close_all(code, reason);
+        self.shared.push.close(None, code, reason);
+    }
+
+    /// The same on one transport.
+    pub fn close_push_on(&self, transport: Transport, code: u16, reason: &str) {
+        self.shared.push.close(Some(transport), code, reason);
     }
 
     /// Closes the next `count` push connections instead of greeting them.
     pub fn close_next_push(&self, count: usize, code: u16, reason: &str) {
-        self.shared.push.close_next(count, code, reason);
+        self.shared.push.close_next(None, count, code, reason);
     }
 
-    /// Changes what push does, and does wrong: `kick.script_push(|push| push.swallow = true)`.
+    /// The same on one transport.
+    pub fn close_next_push_on(&self, transport: Transport, count: usize, code: u16, reason: &str) {
+        self.shared.push.close_next(Some(transport), count, code, reason);
+    }
+
+    /// Ends every subscription to the channel on Centrifugo, which says so (KICK.md §1.4). On Pusher
+    /// there is no such thing.
+    pub fn end_subscriptions(&self, channel: &str, code: u32, reason: &str) {
+        self.shared.push.end_subscriptions(channel, code, reason);
+    }
+
+    /// Whether a transport connects, acknowledges and answers pings, and delivers no event.
+    pub fn deafen(&self, transport: Transport, deaf: bool) {
+        self.shared.push.script(|script| match deaf {
+            true => script.deaf.insert(transport),
+            false => script.deaf.remove(&transport),
+        });
+    }
+
+    /// Changes what push does, and does wrong: `kick.script_push(|push| push.copies = 2)`.
     pub fn script_push(&self, change: impl FnOnce(&mut PushScript)) {
         self.shared.push.script(change);
+    }
+}
+
+/// Which transports there are (KICK.md §1.3). Pusher alone at the beginning.
+impl Kick {
+    /// What the broker offers, best first, to who accepts it.
+    pub fn offer(&self, offers: &[Offer]) {
+        self.shared.world().realtime.offers = offers.to_vec();
+    }
+
+    /// How the broker writes it.
+    pub fn set_offer_form(&self, form: OfferForm) {
+        self.shared.world().realtime.form = form;
+    }
+
+    /// From now on Pusher takes this app key alone; who is connected stays so.
+    pub fn set_app_key(&self, key: &str) {
+        self.shared.world().realtime.set_key(key);
+    }
+
+    /// From now on Pusher takes no app key, and closes every connection with 4001.
+    pub fn retire_key(&self) {
+        let mut world = self.shared.world();
+        let reason = no_such_app(world.realtime.retire_key());
+        self.shared.push.close(Some(Transport::Pusher), 4001, &reason);
+    }
+
+    /// How long guest tokens live from now on; 2700 s at the beginning.
+    pub fn set_guest_lifetime(&self, lifetime: Duration) {
+        self.shared.world().realtime.guest_lifetime = lifetime;
     }
 }
 
@@ -209,8 +264,8 @@ impl Kick {
 
     fn set_fault(&self, face: Face, fault: Option<&Fault>) {
         self.shared.faults.set(face, fault.cloned());
-        if face == Face::Push {
-            self.shared.push.feel(fault);
+        if let Some(transport) = face.transport() {
+            self.shared.push.feel(transport, fault);
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::faces::{self, App};
 use crate::fault::{Face, Fault, Faults, Met};
 use crate::http::{Answer, Incoming, Reader, Request};
 use crate::journal::{self, Bell, Journal};
-use crate::push::{self, Push};
+use crate::push::{self, Push, Transport};
 use crate::stop::{self, Stop};
 use crate::stream::{self, Stream};
 use crate::world::World;
@@ -95,7 +95,7 @@ fn converse(shared: &Shared, mut stream: Stream) -> io::Result<()> {
         };
         match exchange(shared, &mut stream, &request)? {
             Next::Request => {}
-            Next::Push => return push::converse(shared, stream, &request),
+            Next::Push(transport) => return push::converse(shared, transport, stream, &request),
             Next::Close => {
                 stream.close();
                 return Ok(());
@@ -111,7 +111,7 @@ fn converse(shared: &Shared, mut stream: Stream) -> io::Result<()> {
 /// What follows on an answer.
 enum Next {
     Request,
-    Push,
+    Push(Transport),
     Close,
     Reset,
 }
@@ -139,8 +139,10 @@ fn exchange(shared: &Shared, stream: &mut Stream, request: &Request) -> io::Resu
             let answer = match fault {
                 Some(Fault::Answer(answer)) => answer.clone(),
                 Some(Fault::Oversize(size)) => oversize(*size),
-                _ if face == Face::Push => push::answer(request),
-                _ => faces::answer(face, &mut world, &shared.app, request, now),
+                _ => match face.transport() {
+                    Some(transport) => push::answer(transport, request),
+                    None => faces::answer(face, &mut world, &shared.app, request, now),
+                },
             };
             let bytes = answer.bytes(world.kick_time(now));
             (Some(answer.status), bytes)
@@ -150,9 +152,9 @@ fn exchange(shared: &Shared, stream: &mut Stream, request: &Request) -> io::Resu
         record(shared, at, face, request, answer);
     }
     deliver(shared, stream, &met, &bytes)?;
-    Ok(match (&met.fault, answer) {
-        (Some(Fault::Cut | Fault::Garbage), _) => Next::Close,
-        (_, Some(101)) if face == Face::Push => Next::Push,
+    Ok(match (&met.fault, answer, face.transport()) {
+        (Some(Fault::Cut | Fault::Garbage), ..) => Next::Close,
+        (_, Some(101), Some(transport)) => Next::Push(transport),
         _ => Next::Request,
     })
 }

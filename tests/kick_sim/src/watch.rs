@@ -3,7 +3,8 @@
 use crate::Kick;
 use crate::fault::Face;
 use crate::journal::Request;
-use crate::push::PushEnd;
+use crate::push::{PushEnd, Transport};
+use crate::realtime::Guest;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -30,9 +31,19 @@ impl Kick {
         world.streamers().filter(|streamer| streamer.live.is_some()).map(|streamer| streamer.slug.clone()).collect()
     }
 
+    /// Everybody who was given a guest token, one entry a token, the oldest first.
+    pub fn guests(&self) -> Vec<Guest> {
+        self.shared.world().realtime.guests().cloned().collect()
+    }
+
     /// Push connections that were greeted and are open.
     pub fn connections(&self) -> usize {
-        self.shared.push.connections()
+        self.shared.push.subscriptions(None).len()
+    }
+
+    /// The same of one transport.
+    pub fn connections_on(&self, transport: Transport) -> usize {
+        self.shared.push.subscriptions(Some(transport)).len()
     }
 
     /// Push connections that were ever greeted.
@@ -52,13 +63,24 @@ impl Kick {
 
     /// The push channels of each open connection, the oldest connection first.
     pub fn subscriptions_by_connection(&self) -> Vec<BTreeSet<String>> {
-        self.shared.push.subscriptions()
+        self.shared.push.subscriptions(None)
+    }
+
+    /// The push channels that somebody is subscribed to on one transport.
+    pub fn subscriptions_on(&self, transport: Transport) -> BTreeSet<String> {
+        self.shared.push.subscriptions(Some(transport)).into_iter().flatten().collect()
     }
 
     /// Whether somebody is subscribed to the push channel within `limit`.
     #[must_use]
     pub fn wait_subscribed(&self, channel: &str, limit: Duration) -> bool {
-        self.shared.bell.wait_for(limit, || self.shared.push.is_subscribed(channel))
+        self.shared.bell.wait_for(limit, || self.shared.push.is_subscribed(None, channel))
+    }
+
+    /// The same on one transport.
+    #[must_use]
+    pub fn wait_subscribed_on(&self, transport: Transport, channel: &str, limit: Duration) -> bool {
+        self.shared.bell.wait_for(limit, || self.shared.push.is_subscribed(Some(transport), channel))
     }
 
     /// Whether `there` becomes true within `limit`. It is asked again after every request,

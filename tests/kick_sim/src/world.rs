@@ -3,6 +3,7 @@
 
 use crate::clock::Moment;
 use crate::fault::Face;
+use crate::realtime::Realtime;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -144,6 +145,7 @@ pub(crate) struct World {
     pub(crate) wrong_above: Option<usize>,
     pub(crate) expires_in: ExpiresIn,
     pub(crate) clock_offset: SignedDuration,
+    pub(crate) realtime: Realtime,
     streamers: BTreeMap<i64, Streamer>,
     by_slug: BTreeMap<String, i64>,
     tokens: BTreeMap<String, Option<Instant>>,
@@ -160,6 +162,7 @@ impl World {
             wrong_above: None,
             expires_in: ExpiresIn::Seconds(5_184_000),
             clock_offset: SignedDuration::ZERO,
+            realtime: Realtime::new(),
             streamers: BTreeMap::new(),
             by_slug: BTreeMap::new(),
             tokens: BTreeMap::new(),

@@ -56,11 +56,21 @@ impl Http {
         self.reply()
     }
 
+    /// Posts a form.
     pub(crate) fn post(&mut self, target: &str, form: &str) -> io::Result<Reply> {
-        let length = form.len();
+        self.post_as(target, "application/x-www-form-urlencoded", form)
+    }
+
+    /// Posts JSON.
+    pub(crate) fn post_json(&mut self, target: &str, body: &Value) -> io::Result<Reply> {
+        self.post_as(target, "application/json", &body.to_string())
+    }
+
+    fn post_as(&mut self, target: &str, content_type: &str, body: &str) -> io::Result<Reply> {
+        let length = body.len();
         let request = format!(
-            "POST {target} HTTP/1.1\r\nHost: kick\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-             Content-Length: {length}\r\n\r\n{form}"
+            "POST {target} HTTP/1.1\r\nHost: kick\r\nContent-Type: {content_type}\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
         );
         self.0.write_all(request.as_bytes())?;
         self.reply()

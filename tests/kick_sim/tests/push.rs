@@ -1,7 +1,7 @@
 //! The push websocket, against KICK.md §2 and §3.
 
 use crate::client::{LONG, Listener, SHORT, now};
-use kick_sim::{DataForm, Face, Fault, Ids, Kick, PushEnd};
+use kick_sim::{DataForm, Face, Fault, Ids, Kick, PushEnd, Transport};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -52,7 +52,7 @@ fn subscriptions_are_counted_and_undone() {
     listener.socket.close(None).expect("a close frame");
     assert!(kick.wait_for(LONG, |kick| kick.connections() == 0));
     assert_eq!(kick.subscriptions(), BTreeSet::new());
-    assert_eq!(kick.push_ends(), [PushEnd { connection: 1, client_code: Some(1005) }]);
+    assert_eq!(kick.push_ends(), [PushEnd { transport: Transport::Pusher, connection: 1, client_code: Some(1005) }]);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn push_misbehaves_as_it_is_told() {
     let livestream = kick.go_live("xqc");
     (0..3).for_each(|_| assert_eq!(listener.event_and_data().1["livestream"]["id"], livestream));
     assert!(listener.is_quiet());
-    kick.script_push(|push| push.swallow = true);
+    kick.deafen(Transport::Pusher, true);
     kick.stop("xqc");
     assert!(listener.is_quiet());
     kick.clear_faults();

@@ -2,13 +2,17 @@
 
 // The program.
 mod bin;
+// Which transport, and guest tokens.
+mod broker;
+// Centrifugo's websocket.
+mod centrifugo;
 // A client that shares no code with the server.
 mod client;
 // What can go wrong on the HTTP faces.
 mod faults;
 // The shapes and limits of the HTTP faces.
 mod http;
-// The push websocket.
+// Pusher's websocket.
 mod push;
 // Certificates.
 mod tls;

@@ -12,6 +12,8 @@ pub(super) struct Kick {
     /// By endpoint (empty: all that say nothing else) and slug. None: not there.
     entries: BTreeMap<(String, Slug), Option<Seen>>,
     down: BTreeMap<String, String>,
+    /// User ids, or slugs, that an endpoint fails on, whoever else is asked about with them.
+    poisoned: BTreeMap<(String, String), String>,
 }
 
 impl Kick {
@@ -28,10 +30,31 @@ impl Kick {
         };
     }
 
+    /// From now on the endpoint fails in this way on whatever asks by this user id or slug, or works.
+    pub(super) fn poison(&mut self, endpoint: &str, who: &str, how: Option<&str>) {
+        let what = (endpoint.to_owned(), who.to_owned());
+        match how {
+            Some(how) => self.poisoned.insert(what, how.to_owned()),
+            None => self.poisoned.remove(&what),
+        };
+    }
+
     pub(super) fn answer(&self, query: &Query) -> Result<Vec<Seen>, Failure> {
         let endpoint = query.endpoint();
         if let Some(how) = self.down.get(endpoint.word()) {
             return Err(failure(&how.split(' ').collect::<Vec<_>>()));
+        }
+        let words: Vec<String> = match query {
+            Query::ChannelsBySlug(slugs) => slugs.iter().map(Slug::to_string).collect(),
+            Query::Website(slug) => vec![slug.to_string()],
+            Query::ChannelsByUser(users) | Query::Livestreams(users) | Query::UsersLivestreams(users) => {
+                users.iter().map(ToString::to_string).collect()
+            }
+        };
+        for word in words {
+            if let Some(how) = self.poisoned.get(&(endpoint.word().to_owned(), word)) {
+                return Err(failure(&[how]));
+            }
         }
         let asked = |seen: &Seen| match query {
             Query::ChannelsBySlug(slugs) => seen.slug.as_ref().is_some_and(|slug| slugs.contains(slug)),

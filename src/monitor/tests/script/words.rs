@@ -85,6 +85,9 @@ pub(super) fn said(output: &Output) -> Option<String> {
         Output::CloseLink(link) => format!("close {}", link.0),
         Output::Subscribe(link, channels) => format!("subscribe {} {}", link.0, list(channels)),
         Output::Unsubscribe(link, channels) => format!("unsubscribe {} {}", link.0, list(channels)),
+        Output::Silent(transport) => format!("silent {}", transport.word()),
+        Output::TrialBegun(link) => format!("trial {}", link.0),
+        Output::TrialOver { proved } => format!("trial over: {}", if *proved { "proved" } else { "deaf" }),
         Output::ReadRoster => "read the roster".to_owned(),
     })
 }
@@ -147,6 +150,7 @@ pub(super) fn result(word: &str) -> WriteResult {
         "written" => WriteResult::Written,
         "already" => WriteResult::AlreadySo,
         "gone" => WriteResult::Gone,
+        "locked" => WriteResult::Locked,
         "aside" => WriteResult::SetAside,
         "refused" => WriteResult::Refused("23514 too early".to_owned()),
         "unavailable" => WriteResult::Unavailable("connection refused".to_owned()),

@@ -110,7 +110,7 @@ fn a_channel_that_was_given_a_number_is_known_by_it() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 greet
-                0 say Connected
+                0 say Connected(Centrifugo)
             0 follow 668
                 0 send {"id":2,"subscribe":{"channel":"channel.668","flag":1}}
             1 push {"id":5,"pub":{"data":{"event":"App\\Events\\StopStreamBroadcast","data":{"livestream":{"id":6}}}}}

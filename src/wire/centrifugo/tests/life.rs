@@ -31,7 +31,7 @@ fn an_ordinary_conversation() {
             0.2 token eyJ.a"b\c
                 0.2 send {"id":1,"connect":{"token":"eyJ.a\"b\\c","name":"js"}}
             0.3 greet
-                0.3 say Connected
+                0.3 say Connected(Centrifugo)
                 0.3 send {"id":2,"subscribe":{"channel":"channel.668","flag":1}}
                 0.3 send {"id":3,"subscribe":{"channel":"channel.2587387","flag":1}}
             0.45 ack 2
@@ -135,7 +135,7 @@ fn a_token_that_nobody_asked_for_is_not_used() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 greet
-                0 say Connected
+                0 say Connected(Centrifugo)
             1 token another
         "#]],
     );
@@ -177,7 +177,7 @@ fn a_dead_socket_is_noticed_within_45_seconds() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             1 greet
-                1 say Connected
+                1 say Connected(Centrifugo)
                 31 send {"id":2,"ping":{}}
                 46 end Lost None "no answer to ping"
             60 tick
@@ -231,7 +231,7 @@ fn anything_received_proves_that_the_server_lives() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 greet
-                0 say Connected
+                0 say Connected(Centrifugo)
             29 alive
             58 text nonsense
                 58 say Unreadable
@@ -289,7 +289,7 @@ fn after_the_end_there_is_nothing() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 greet
-                0 say Connected
+                0 say Connected(Centrifugo)
                 0 send {"id":2,"subscribe":{"channel":"channel.668","flag":1}}
             1 push {"disconnect":{"code":3001,"reason":"shutdown"}}
                 1 end Lost Some(3001) "shutdown"

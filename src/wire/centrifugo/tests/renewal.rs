@@ -28,17 +28,17 @@ fn three_lifetimes_of_a_token_pass_on_one_connection() {
     }
     let told: Vec<&str> = stage.transcript.lines().map(str::trim).filter(|line| !line.ends_with("send {}")).collect();
     expect![[r#"
-            0 want token
-            0 send {"id":1,"connect":{"token":"t0","name":"js"}}
-            0 say Connected
-            2025 want token
-            2026 send {"id":2,"refresh":{"token":"t1"}}
-            4075 want token
-            4076 send {"id":3,"refresh":{"token":"t2"}}
-            6125 want token
-            6126 send {"id":4,"refresh":{"token":"t3"}}
-            8175 want token
-            8176 send {"id":5,"refresh":{"token":"t4"}}"#]]
+        0 want token
+        0 send {"id":1,"connect":{"token":"t0","name":"js"}}
+        0 say Connected(Centrifugo)
+        2025 want token
+        2026 send {"id":2,"refresh":{"token":"t1"}}
+        4075 want token
+        4076 send {"id":3,"refresh":{"token":"t2"}}
+        6125 want token
+        6126 send {"id":4,"refresh":{"token":"t3"}}
+        8175 want token
+        8176 send {"id":5,"refresh":{"token":"t4"}}"#]]
     .assert_eq(&told.join("\n"));
 }
 
@@ -90,7 +90,7 @@ fn without_a_new_token_the_connection_ends_with_the_old_one() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 greet {"expires":true,"ttl":20,"ping":25}
-                0 say Connected
+                0 say Connected(Centrifugo)
                 15 want token
                 20 end Lost None "the guest token expired"
             30 tick
@@ -116,7 +116,7 @@ fn a_renewal_without_a_reply_ends_with_the_old_token() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 greet {"expires":true,"ttl":20,"ping":25}
-                0 say Connected
+                0 say Connected(Centrifugo)
                 15 want token
             16 token t2
                 16 send {"id":2,"refresh":{"token":"t2"}}
@@ -144,7 +144,7 @@ fn a_refused_renewal_is_an_ordinary_loss() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 greet {"expires":true,"ttl":20,"ping":25}
-                0 say Connected
+                0 say Connected(Centrifugo)
                 15 want token
             16 token t2
                 16 send {"id":2,"refresh":{"token":"t2"}}
@@ -171,7 +171,7 @@ fn a_renewal_may_lift_the_limit() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 greet {"expires":true,"ttl":20,"ping":25}
-                0 say Connected
+                0 say Connected(Centrifugo)
                 15 want token
             16 token t2
                 16 send {"id":2,"refresh":{"token":"t2"}}

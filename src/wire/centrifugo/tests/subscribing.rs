@@ -31,7 +31,7 @@ fn a_streamer_is_subscribed_when_all_its_channels_are_acknowledged() {
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 follow 668
             0 greet
-                0 say Connected
+                0 say Connected(Centrifugo)
                 0 send {"id":2,"subscribe":{"channel":"channel.668","flag":1}}
                 0 send {"id":3,"subscribe":{"channel":"channel_668","flag":1}}
             0.2 ack 3
@@ -74,7 +74,7 @@ fn a_refused_subscription_is_said_once_and_tried_again_ever_more_slowly() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 greet
-                0 say Connected
+                0 say Connected(Centrifugo)
             0 follow 668
                 0 send {"id":2,"subscribe":{"channel":"channel.668","flag":1}}
             0.1 error 2 103 permission denied
@@ -117,7 +117,7 @@ fn a_subscription_without_an_answer_is_tried_again_and_a_late_answer_counts() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 greet
-                0 say Connected
+                0 say Connected(Centrifugo)
             0 follow 668
                 0 send {"id":2,"subscribe":{"channel":"channel.668","flag":1}}
                 10 say SubscriptionFailed(ChannelId(668))
@@ -152,7 +152,7 @@ fn already_subscribed_is_an_acknowledgement() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 greet
-                0 say Connected
+                0 say Connected(Centrifugo)
             0 follow 668
                 0 send {"id":2,"subscribe":{"channel":"channel.668","flag":1}}
                 10 say SubscriptionFailed(ChannelId(668))
@@ -188,7 +188,7 @@ fn a_subscription_that_the_server_ends_is_taken_up_again() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 greet
-                0 say Connected
+                0 say Connected(Centrifugo)
             0 follow 1 2
                 0 send {"id":2,"subscribe":{"channel":"channel.1","flag":1}}
                 0 send {"id":3,"subscribe":{"channel":"channel.2","flag":1}}
@@ -230,7 +230,7 @@ fn a_reply_to_what_was_asked_before_the_unfollowing_does_not_count_after_it() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 greet
-                0 say Connected
+                0 say Connected(Centrifugo)
             0 follow 668
                 0 send {"id":2,"subscribe":{"channel":"channel.668","flag":1}}
             0 unfollow 668
@@ -263,7 +263,7 @@ fn only_what_was_asked_for_is_given_up() {
             0 token t
                 0 send {"id":1,"connect":{"token":"t","name":"js"}}
             0 greet
-                0 say Connected
+                0 say Connected(Centrifugo)
                 0 send {"id":2,"subscribe":{"channel":"channel.2","flag":1}}
             0 unfollow 2 1
                 0 send {"id":3,"unsubscribe":{"channel":"channel.2"}}

@@ -52,7 +52,7 @@ fn only_the_two_events_on_followed_channels_are_evidence() {
         expect![[r#"
             0 open
             0 greet
-                0 say Connected
+                0 say Connected(Pusher)
             0 follow 668
                 0 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.668"}}
             0 ack channel.668
@@ -107,7 +107,7 @@ fn the_channel_id_inside_is_handed_on_as_it_is() {
         expect![[r#"
             0 open
             0 greet
-                0 say Connected
+                0 say Connected(Pusher)
             0 follow 668
                 0 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.668"}}
             0 ack channel.668

@@ -26,7 +26,7 @@ fn an_ordinary_conversation() {
             0 follow 668 2587387
             0.1 open
             0.2 greet
-                0.2 say Connected
+                0.2 say Connected(Pusher)
                 0.2 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.668"}}
                 0.2 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.2587387"}}
             0.45 ack channel.668
@@ -92,7 +92,7 @@ fn the_greeting_may_be_an_object_or_lack_the_timeout() {
         let mut stage = stage(&["channel.{id}"]);
         stage.play(Steady::default(), "open");
         stage.play(Steady::default(), &format!("greet {data}"));
-        assert_eq!(stage.transcript, "    0 say Connected\n", "{data}");
+        assert_eq!(stage.transcript, "    0 say Connected(Pusher)\n", "{data}");
         assert_eq!(stage.session.next_wake(), Steady(Duration::from_secs(30)), "our own ping, {data}");
     }
 }
@@ -108,7 +108,7 @@ fn a_dead_socket_is_noticed_within_45_seconds() {
         expect![[r#"
             0 open
             1 greet
-                1 say Connected
+                1 say Connected(Pusher)
                 31 send {"event":"pusher:ping","data":{}}
                 46 end Lost None "no answer to ping"
             60 tick
@@ -129,7 +129,7 @@ fn a_short_activity_timeout_is_obeyed_within_reason() {
         expect![[r#"
             0 open
             0 greet "{\"activity_timeout\":12}"
-                0 say Connected
+                0 say Connected(Pusher)
                 12 send {"event":"pusher:ping","data":{}}
             13 alive
             14 text {"event":"App\\Events\\ChatMessageEvent","data":"{}","channel":"chatrooms.668.v2"}
@@ -146,7 +146,7 @@ fn a_short_activity_timeout_is_obeyed_within_reason() {
         expect![[r#"
             0 open
             0 greet "{\"activity_timeout\":0}"
-                0 say Connected
+                0 say Connected(Pusher)
                 5 send {"event":"pusher:ping","data":{}}
             6 alive
         "#]],
@@ -167,7 +167,7 @@ fn anything_received_proves_that_the_server_lives() {
         expect![[r#"
             0 open
             0 greet
-                0 say Connected
+                0 say Connected(Pusher)
             29 alive
             58 text nonsense
                 58 say Unreadable
@@ -235,7 +235,7 @@ fn after_the_end_there_is_nothing() {
             0 follow 668
             0 open
             0 greet
-                0 say Connected
+                0 say Connected(Pusher)
                 0 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.668"}}
             1 text {"event":"pusher:error","data":{"message":"over capacity","code":4100}}
                 1 end Later Some(4100) "over capacity"

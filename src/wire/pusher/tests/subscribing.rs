@@ -28,7 +28,7 @@ fn a_streamer_is_subscribed_when_all_its_channels_are_acknowledged() {
             0 open
             0 follow 668
             0 greet
-                0 say Connected
+                0 say Connected(Pusher)
                 0 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.668"}}
                 0 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel_668"}}
             0.2 ack channel_668
@@ -73,7 +73,7 @@ fn a_subscription_without_an_answer_is_tried_again_for_ever() {
         expect![[r#"
             0 open
             0 greet
-                0 say Connected
+                0 say Connected(Pusher)
             0 follow 668
                 0 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.668"}}
             1 ack channel.1
@@ -131,7 +131,7 @@ fn a_refused_subscription_is_said_once_and_tried_again() {
         expect![[r#"
             0 open
             0 greet
-                0 say Connected
+                0 say Connected(Pusher)
             0 follow 1 2 3 4
                 0 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.1"}}
                 0 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.2"}}
@@ -181,7 +181,7 @@ fn an_existing_subscription_is_an_acknowledgement() {
         expect![[r#"
             0 open
             0 greet
-                0 say Connected
+                0 say Connected(Pusher)
             0 follow 668
                 0 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.668"}}
                 10 say SubscriptionFailed(ChannelId(668))
@@ -207,7 +207,7 @@ fn an_answer_that_comes_after_the_failure_counts() {
         expect![[r#"
             0 open
             0 greet
-                0 say Connected
+                0 say Connected(Pusher)
             0 follow 668
                 0 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.668"}}
                 10 say SubscriptionFailed(ChannelId(668))
@@ -233,7 +233,7 @@ fn only_what_was_asked_for_is_given_up() {
             0 unfollow 1
             0 open
             0 greet
-                0 say Connected
+                0 say Connected(Pusher)
                 0 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.2"}}
             0 unfollow 2 1
                 0 send {"event":"pusher:unsubscribe","data":{"channel":"channel.2"}}
@@ -254,7 +254,7 @@ fn templates_that_collide_make_one_channel() {
         expect![[r#"
             0 open
             0 greet
-                0 say Connected
+                0 say Connected(Pusher)
             0 follow 668
                 0 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.668"}}
             1 ack channel.668

@@ -1,6 +1,4 @@
 //! What each face of Kick answers: a request and the world in, an answer out. No socket, no fault.
-//!
-//! A further transport has its broker in `realtime.rs` and its websocket beside `crate::push`.
 
 mod api;
 mod oauth;
@@ -13,12 +11,13 @@ use crate::http::{Answer, Request};
 use crate::world::World;
 use serde_json::json;
 
-/// Who may ask.
+/// Who may ask, and where he is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
-    pub(crate) pusher_key: String,
+    /// Where this Kick's own Centrifugo is.
+    pub(crate) centrifugo_url: String,
 }
 
 /// The answer of every face but push, which answers by changing the protocol.
@@ -29,7 +28,8 @@ pub(crate) fn answer(face: Face, world: &mut World, app: &App, request: &Request
         (Face::Livestreams, "GET") => api::livestreams(world, request, now),
         (Face::UsersLivestreams, "GET") => api::users_livestreams(world, request, now),
         (Face::Website, "GET") => website::channel(world, request, now),
-        (Face::Realtime, "POST") => realtime::connection(),
+        (Face::Broker, "POST") => realtime::connection(world, app, request),
+        (Face::GuestToken, "POST") => realtime::guest(world, request, now),
         _ => not_found("Not found."),
     }
 }

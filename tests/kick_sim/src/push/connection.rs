@@ -1,12 +1,12 @@
 //! One push connection's thread, from the open websocket to its end. It alone reads and writes the
 //! socket; it waits for the client, its outbox, a timer and the stop, all at once.
 
-use super::Entry;
-use super::frames::{self, Said};
-use super::handshake::refusal;
+use super::Transport;
+use super::centrifugo::Centrifugo;
 use super::outbox::{End, Out, Outbox};
+use super::pusher::{self, Pusher};
 use crate::clock;
-use crate::fault::{Face, Fault};
+use crate::fault::Fault;
 use crate::http::Request;
 use crate::server::Shared;
 use crate::stop;
@@ -19,67 +19,90 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tungstenite::protocol::frame::CloseFrame;
 use tungstenite::protocol::{Role, WebSocketConfig};
-use tungstenite::{Error, Message, WebSocket};
+use tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
 /// How long a client may take to answer a close frame.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Frames that a client may still send after ours, before it is hung up on.
 const FAREWELL_FRAMES: usize = 10_000;
 
+/// What a transport makes of a conversation; the connection does the rest.
+pub(super) trait Speaker {
+    /// So many texts that are due together go in one frame, a line each.
+    const BUNDLE: usize;
+
+    /// Takes what the client sent.
+    fn hear(&mut self, message: &Message);
+
+    /// Adds what is due now, and says when to come back at the latest, or how to end.
+    fn turn(&mut self, now: Instant, unsent: &mut VecDeque<Out>) -> ControlFlow<End, Option<Instant>>;
+}
+
 /// Serves a client whose handshake was just answered, until either side ends it.
-pub(crate) fn converse(shared: &Shared, stream: Stream, request: &Request) -> io::Result<()> {
+pub(crate) fn converse(shared: &Shared, transport: Transport, stream: Stream, request: &Request) -> io::Result<()> {
     let config = WebSocketConfig::default()
         .read_buffer_size(8 * 1024)
         .max_message_size(Some(64 * 1024))
         .max_frame_size(Some(64 * 1024));
     let mut socket = WebSocket::from_raw_socket(stream, Role::Server, Some(config));
-    if let Some((code, reason)) = refusal(request, &shared.app.pusher_key) {
-        close(&mut socket, code, reason);
-        return Ok(());
-    }
-    let (id, outbox) = match shared.push.enter()? {
-        Entry::Greeted(id, outbox) => (id, outbox),
-        Entry::Refused(code, reason) => {
+    let entry = {
+        // Under the world's lock, so that a key that is retired meanwhile leaves nobody connected.
+        let world = shared.world();
+        let refusal = match transport {
+            Transport::Pusher => pusher::refusal(request, world.realtime.key_in_force()),
+            Transport::Centrifugo => None,
+        };
+        refusal.map_or_else(|| shared.push.enter(transport).map(Ok), |refusal| Ok(Err(refusal)))
+    };
+    let (id, outbox) = match entry? {
+        Ok(entered) => entered,
+        Err((code, reason)) => {
             close(&mut socket, code, reason);
             return Ok(());
         }
     };
     socket.get_mut().wire().set_patience(None);
-    let now = clock::steady();
-    let connection = Connection {
-        shared,
-        socket,
-        id,
-        outbox,
-        unsent: VecDeque::new(),
-        blocked: false,
-        heard_at: now,
-        pinged_at: None,
-        client_code: None,
-    };
-    connection.run();
+    match transport {
+        Transport::Pusher => {
+            let speaker = Pusher::new(shared, id, Arc::clone(&outbox));
+            Connection::new(shared, transport, speaker, socket, outbox).run(id);
+        }
+        Transport::Centrifugo => {
+            let speaker = Centrifugo::new(shared, id, Arc::clone(&outbox));
+            Connection::new(shared, transport, speaker, socket, outbox).run(id);
+        }
+    }
     Ok(())
 }
 
-struct Connection<'a> {
+struct Connection<'a, S> {
     shared: &'a Shared,
+    transport: Transport,
+    speaker: S,
     socket: WebSocket<Stream>,
-    id: u64,
     outbox: Arc<Outbox>,
     /// Taken from the outbox and not yet given to the socket.
     unsent: VecDeque<Out>,
     /// The client does not take our bytes at the moment.
     blocked: bool,
-    heard_at: Instant,
-    /// When our ping went out that nothing has answered yet.
-    pinged_at: Option<Instant>,
     client_code: Option<u16>,
 }
 
-impl Connection<'_> {
-    fn run(mut self) {
+impl<'a, S: Speaker> Connection<'a, S> {
+    fn new(
+        shared: &'a Shared,
+        transport: Transport,
+        speaker: S,
+        socket: WebSocket<Stream>,
+        outbox: Arc<Outbox>,
+    ) -> Connection<'a, S> {
+        let unsent = VecDeque::new();
+        Connection { shared, transport, speaker, socket, outbox, unsent, blocked: false, client_code: None }
+    }
+
+    fn run(mut self, id: u64) {
         let last = loop {
-            if self.shared.faults.lasting(Face::Push) == Some(Fault::Stall) {
+            if self.shared.faults.lasting(self.transport.face()) == Some(Fault::Stall) {
                 if self.wait(PollFlags::RDHUP, None) {
                     break End::Drop;
                 }
@@ -96,7 +119,7 @@ impl Connection<'_> {
                 break End::Drop;
             }
         };
-        self.shared.push.leave(self.id, self.client_code);
+        self.shared.push.leave(id, self.client_code);
         end(self.socket, last);
     }
 
@@ -104,61 +127,21 @@ impl Connection<'_> {
     fn turn(&mut self) -> ControlFlow<End, Option<Instant>> {
         loop {
             match self.socket.read() {
-                Ok(message) => self.hear(message),
+                Ok(message) => {
+                    if let Message::Close(frame) = &message {
+                        self.client_code = Some(frame.as_ref().map_or(1005, |frame| frame.code.into()));
+                    }
+                    self.speaker.hear(&message);
+                }
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => return Break(End::Drop),
             }
         }
-        let timer = self.check_pulse()?;
-        let due = self.outbox.take(clock::steady(), &mut self.unsent)?;
+        let now = clock::steady();
+        let timer = self.speaker.turn(now, &mut self.unsent)?;
+        let due = self.outbox.take(now, &mut self.unsent)?;
         self.send()?;
         Continue([timer, due].into_iter().flatten().min())
-    }
-
-    fn hear(&mut self, message: Message) {
-        self.heard_at = clock::steady();
-        self.pinged_at = None;
-        match message {
-            Message::Text(text) => match frames::said(&text) {
-                Said::Subscribe(channel) => self.shared.push.subscribe(self.id, &channel),
-                Said::Unsubscribe(channel) => self.shared.push.unsubscribe(self.id, &channel),
-                Said::Ping => self.pong(),
-                Said::Other => {}
-                Said::NotJson => self.say(frames::error("Invalid JSON received")),
-            },
-            Message::Close(frame) => self.client_code = Some(frame.map_or(1005, |frame| frame.code.into())),
-            Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
-        }
-    }
-
-    fn pong(&mut self) {
-        if !self.shared.push.script(|script| script.ignore_pings) {
-            self.say(frames::pong());
-        }
-    }
-
-    fn say(&mut self, text: String) {
-        self.outbox.put(clock::steady() + self.shared.push.latency(), Out::Text(text.into()));
-    }
-
-    /// Pings a silent client, and gives up one that did not answer.
-    fn check_pulse(&mut self) -> ControlFlow<End, Option<Instant>> {
-        let (after, timeout, by_websocket) =
-            self.shared.push.script(|script| (script.ping_after, script.pong_timeout, script.ping_by_websocket));
-        let now = clock::steady();
-        match (self.pinged_at, after) {
-            (Some(pinged_at), _) if now >= pinged_at + timeout => {
-                Break(End::Close(4201, "Pong reply not received in time".to_owned()))
-            }
-            (Some(pinged_at), _) => Continue(Some(pinged_at + timeout)),
-            (None, Some(after)) if now >= self.heard_at + after => {
-                self.unsent.push_back(if by_websocket { Out::Ping } else { Out::Text(frames::ping().into()) });
-                self.pinged_at = Some(now);
-                Continue(Some(now + timeout))
-            }
-            (None, Some(after)) => Continue(Some(self.heard_at + after)),
-            (None, None) => Continue(None),
-        }
     }
 
     /// Gives the socket what it takes, and flushes, which also sends the automatic pongs.
@@ -166,7 +149,7 @@ impl Connection<'_> {
         self.blocked = false;
         while let Some(out) = self.unsent.pop_front() {
             let message = match out {
-                Out::Text(text) => Message::Text(text),
+                Out::Text(text) => Message::Text(self.bundle(text)),
                 Out::Ping => Message::Ping(Vec::new().into()),
                 Out::Close(code, reason) => return Break(End::Close(code, reason)),
             };
@@ -188,6 +171,22 @@ impl Connection<'_> {
             }
             Err(_) => Break(End::Drop),
         }
+    }
+
+    /// A text with those behind it that go in the same frame.
+    fn bundle(&mut self, first: Utf8Bytes) -> Utf8Bytes {
+        let more = self.unsent.iter().take(S::BUNDLE - 1).take_while(|out| matches!(out, Out::Text(_))).count();
+        if more == 0 {
+            return first;
+        }
+        let mut lines = first.to_string();
+        for out in self.unsent.drain(..more) {
+            if let Out::Text(text) = out {
+                lines.push('\n');
+                lines.push_str(&text);
+            }
+        }
+        lines.into()
     }
 
     /// Waits for the client (`flags`), the outbox, `until`, and the stop; true when it is over.

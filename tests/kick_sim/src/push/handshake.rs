@@ -1,10 +1,17 @@
-//! The websocket handshake, and what Pusher refuses right after it (KICK.md §2.1, §2.4). Pure.
+//! The websocket handshake (KICK.md §1.4, §2.1). Pure.
 
+use super::Transport;
 use crate::http::{Answer, Request};
 use tungstenite::handshake::derive_accept_key;
 
+/// The only origin that Kick's own servers are sure to take.
+const ORIGIN: &str = "https://kick.com";
+
 /// The change of protocol, or why there is none.
-pub(crate) fn answer(request: &Request) -> Answer {
+pub(crate) fn answer(transport: Transport, request: &Request) -> Answer {
+    if transport == Transport::Centrifugo && request.header("origin") != Some(ORIGIN) {
+        return Answer::new(403, "text/plain", "Forbidden");
+    }
     let named = |name: &str, value: &str| {
         let has = |header: &str| header.split(',').any(|word| word.trim().eq_ignore_ascii_case(value));
         request.header(name).is_some_and(has)
@@ -18,22 +25,5 @@ pub(crate) fn answer(request: &Request) -> Answer {
             Answer { status: 101, headers, body: Vec::new() }
         }
         _ => Answer::new(400, "text/plain", "a websocket handshake was expected"),
-    }
-}
-
-/// Why Pusher closes a connection with these parameters.
-pub(super) fn refusal(request: &Request, app_key: &str) -> Option<(u16, String)> {
-    let key = request.path.strip_prefix("/app/").unwrap_or_default();
-    match request.all("protocol").next() {
-        None => Some((4008, "No protocol version supplied".to_owned())),
-        Some(version) if !matches!(version, "4" | "5" | "6" | "7") => {
-            Some((4007, "Unsupported protocol version".to_owned()))
-        }
-        Some(_) if key != app_key => {
-            let reason = format!("App key {key} not in this cluster. Did you forget to specify the cluster?");
-            // A close frame has room for 123 bytes.
-            Some((4001, reason.chars().filter(char::is_ascii).take(123).collect()))
-        }
-        Some(_) => None,
     }
 }

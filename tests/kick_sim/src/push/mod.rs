@@ -1,17 +1,22 @@
-//! Push as Pusher does it: who is connected, who subscribed to what, and what to do wrong.
+//! Push: who is connected, who subscribed to what, and what to do wrong, on every transport.
 //!
 //! Publishing only puts frames into the outboxes of those who subscribed; each connection's own thread
-//! sends them. A further transport brings its own frames and connection, and registers here too.
+//! sends them. A transport brings its own frames and its own [`connection::Speaker`], and registers here.
 
+mod centrifugo;
 mod connection;
-mod frames;
 mod handshake;
 mod outbox;
+mod payload;
+mod pusher;
+mod script;
 
 pub(crate) use connection::converse;
-pub use frames::DataForm;
-pub(crate) use frames::{STOP_STREAM_BROADCAST, STREAMER_IS_LIVE, live_data, stop_data};
 pub(crate) use handshake::answer;
+pub use payload::DataForm;
+pub(crate) use payload::{STOP_STREAM_BROADCAST, STREAMER_IS_LIVE, live_data, stop_data};
+pub(crate) use pusher::no_such_app;
+pub use script::PushScript;
 
 use crate::clock;
 use crate::fault::{Face, Fault, Faults};
@@ -22,50 +27,21 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// What push does, and does wrong, beside the faults that every face can have.
-#[derive(Clone, Debug)]
-pub struct PushScript {
-    /// Seconds, as the greeting says it. 120 unless changed.
-    pub activity_timeout: u64,
-    /// The server pings after so long a silence; never unless set.
-    pub ping_after: Option<Duration>,
-    /// The server's ping is a websocket ping, not `pusher:ping`.
-    pub ping_by_websocket: bool,
-    /// How long the server waits for any answer to its ping before it closes with 4201. 30 s unless changed.
-    pub pong_timeout: Duration,
-    /// `pusher:ping` is not answered.
-    pub ignore_pings: bool,
-    /// Subscriptions are made but not acknowledged.
-    pub drop_acks: bool,
-    /// Acknowledgements (and what comes behind them on the connection) come so much later.
-    pub ack_delay: Duration,
-    /// Subscriptions to these channels are refused.
-    pub refused: BTreeSet<String>,
-    /// The event that says so: `pusher_internal:subscription_error` unless changed.
-    pub refusal_event: String,
-    /// Connected, acknowledged, and no event is delivered.
-    pub swallow: bool,
-    /// How often each event comes. 1 unless changed.
-    pub copies: usize,
-    /// How the events' data is put into the frame.
-    pub data_form: DataForm,
+/// How push is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Transport {
+    /// Pusher Channels (KICK.md §2).
+    Pusher,
+    /// Centrifugo (KICK.md §1.4).
+    Centrifugo,
 }
 
-impl Default for PushScript {
-    fn default() -> PushScript {
-        PushScript {
-            activity_timeout: 120,
-            ping_after: None,
-            ping_by_websocket: false,
-            pong_timeout: Duration::from_secs(30),
-            ignore_pings: false,
-            drop_acks: false,
-            ack_delay: Duration::ZERO,
-            refused: BTreeSet::new(),
-            refusal_event: "pusher_internal:subscription_error".to_owned(),
-            swallow: false,
-            copies: 1,
-            data_form: DataForm::default(),
+impl Transport {
+    /// The face of its websocket.
+    pub(crate) fn face(self) -> Face {
+        match self {
+            Transport::Pusher => Face::Push,
+            Transport::Centrifugo => Face::Centrifugo,
         }
     }
 }
@@ -73,6 +49,8 @@ impl Default for PushScript {
 /// A push connection that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PushEnd {
+    /// How it was delivered.
+    pub transport: Transport,
     /// Connections are numbered from 1.
     pub connection: u64,
     /// The code of the client's close frame; `None` when it sent none.
@@ -91,68 +69,96 @@ pub(crate) struct Push {
 struct Inner {
     script: PushScript,
     /// For one connection each: closed in place of a greeting.
-    close_next: VecDeque<(u16, String)>,
+    close_next: VecDeque<(Option<Transport>, u16, String)>,
     connections: BTreeMap<u64, Subscriber>,
     by_channel: HashMap<String, BTreeSet<u64>>,
-    made: u64,
+    opened: u64,
+    greeted: u64,
     ends: Vec<PushEnd>,
-}
-
-/// What becomes of a new connection.
-enum Entry {
-    Greeted(u64, Arc<Outbox>),
-    Refused(u16, String),
 }
 
 #[derive(Debug)]
 struct Subscriber {
+    transport: Transport,
+    greeted: bool,
     outbox: Arc<Outbox>,
-    channels: BTreeSet<String>,
+    /// Some with a number by which pushes name them.
+    channels: BTreeMap<String, Option<u64>>,
+    numbers: u64,
 }
 
+/// What becomes of a subscription.
+enum Grant {
+    /// It is made; if there is a number, pushes name the channel by it.
+    Made(Option<u64>),
+    Existing,
+    Refused,
+}
+
+/// For scripts.
 impl Push {
     pub(crate) fn new(bell: Arc<Bell>, faults: Arc<Faults>) -> Push {
         Push { inner: Mutex::default(), bell, faults }
     }
 
-    // For scripts.
-
     /// Sends an event to everybody who subscribed to the channel.
     pub(crate) fn publish(&self, channel: &str, event: &str, data: &str) {
-        let due = clock::steady() + self.latency();
         let inner = self.lock();
-        let listeners = match inner.by_channel.get(channel) {
-            Some(listeners) if !inner.script.swallow => listeners,
-            _ => return,
-        };
-        let frame = Out::Text(frames::event(channel, event, data, inner.script.data_form).into());
-        for subscriber in listeners.iter().filter_map(|id| inner.connections.get(id)) {
+        let form = inner.script.data_form;
+        for subscriber in inner.by_channel.get(channel).into_iter().flatten().filter_map(|id| inner.connections.get(id))
+        {
+            if inner.script.deaf.contains(&subscriber.transport) {
+                continue;
+            }
+            let text = match (subscriber.transport, subscriber.channels.get(channel).copied().flatten()) {
+                (Transport::Pusher, _) => pusher::event(channel, event, data, form),
+                (Transport::Centrifugo, number) => centrifugo::event(channel, number, event, data, form),
+            };
+            let due = clock::steady() + self.latency(subscriber.transport);
+            let frame = Out::Text(text.into());
             (0..inner.script.copies).for_each(|_| subscriber.outbox.put(due, frame.clone()));
         }
     }
 
-    /// Sends a text frame to every connection, whatever it is.
-    pub(crate) fn send_to_all(&self, text: &str) {
-        let due = clock::steady() + self.latency();
-        let frame = Out::Text(text.into());
-        self.lock().connections.values().for_each(|subscriber| subscriber.outbox.put(due, frame.clone()));
+    /// Ends everybody's subscription to the channel on Centrifugo.
+    pub(crate) fn end_subscriptions(&self, channel: &str, code: u32, reason: &str) {
+        let mut inner = self.lock();
+        for id in inner.by_channel.get(channel).cloned().unwrap_or_default() {
+            let Some(subscriber) = inner.connections.get_mut(&id) else { continue };
+            if subscriber.transport == Transport::Centrifugo {
+                let number = subscriber.channels.remove(channel).flatten();
+                let due = clock::steady() + self.latency(subscriber.transport);
+                subscriber.outbox.put(due, Out::Text(centrifugo::unsubscribe(channel, number, code, reason).into()));
+                inner.forget(id, channel);
+            }
+        }
+        drop(inner);
+        self.bell.ring();
     }
 
-    /// Closes every connection that there is, behind all that was sent before.
-    pub(crate) fn close_all(&self, code: u16, reason: &str) {
-        let due = clock::steady() + self.latency();
+    /// Sends a text frame to every connection, whatever it is.
+    pub(crate) fn send_to_all(&self, text: &str) {
         for subscriber in self.lock().connections.values() {
+            let due = clock::steady() + self.latency(subscriber.transport);
+            subscriber.outbox.put(due, Out::Text(text.into()));
+        }
+    }
+
+    /// Closes every connection that there is, or those of one transport, behind all that was sent before.
+    pub(crate) fn close(&self, transport: Option<Transport>, code: u16, reason: &str) {
+        for subscriber in self.lock().connections.values().filter(|subscriber| subscriber.is(transport)) {
+            let due = clock::steady() + self.latency(subscriber.transport);
             subscriber.outbox.put(due, Out::Close(code, reason.to_owned()));
         }
     }
 
-    /// Closes the next connections instead of greeting them.
-    pub(crate) fn close_next(&self, count: usize, code: u16, reason: &str) {
-        self.lock().close_next.extend(std::iter::repeat_n((code, reason.to_owned()), count));
+    /// Closes the next connections, or those of one transport, instead of greeting them.
+    pub(crate) fn close_next(&self, transport: Option<Transport>, count: usize, code: u16, reason: &str) {
+        self.lock().close_next.extend(std::iter::repeat_n((transport, code, reason.to_owned()), count));
     }
 
     /// Lets open connections feel a fault that was just set or cleared.
-    pub(crate) fn feel(&self, fault: Option<&Fault>) {
+    pub(crate) fn feel(&self, transport: Transport, fault: Option<&Fault>) {
         let end = match fault {
             Some(Fault::Reset) => Some(End::Reset),
             Some(Fault::Close) => Some(End::Drop),
@@ -160,7 +166,7 @@ impl Push {
             Some(Fault::Garbage) => Some(End::Garbage),
             _ => None,
         };
-        for subscriber in self.lock().connections.values() {
+        for subscriber in self.lock().connections.values().filter(|subscriber| subscriber.is(Some(transport))) {
             match &end {
                 Some(end) => subscriber.outbox.end(end.clone()),
                 None => subscriber.outbox.ring(),
@@ -178,72 +184,103 @@ impl Push {
         inner.script = PushScript::default();
         inner.close_next.clear();
     }
+}
 
-    // For tests that look.
-
-    pub(crate) fn subscriptions(&self) -> Vec<BTreeSet<String>> {
-        self.lock().connections.values().map(|subscriber| subscriber.channels.clone()).collect()
+/// For tests that look.
+impl Push {
+    /// The channels of each open connection, or those of one transport, the oldest connection first.
+    pub(crate) fn subscriptions(&self, transport: Option<Transport>) -> Vec<BTreeSet<String>> {
+        let inner = self.lock();
+        let open = inner.connections.values().filter(|subscriber| subscriber.greeted && subscriber.is(transport));
+        open.map(|subscriber| subscriber.channels.keys().cloned().collect()).collect()
     }
 
-    pub(crate) fn is_subscribed(&self, channel: &str) -> bool {
-        self.lock().by_channel.contains_key(channel)
-    }
-
-    pub(crate) fn connections(&self) -> usize {
-        self.lock().connections.len()
+    pub(crate) fn is_subscribed(&self, transport: Option<Transport>, channel: &str) -> bool {
+        let inner = self.lock();
+        let mut listeners = inner.by_channel.get(channel).into_iter().flatten();
+        listeners.any(|id| inner.connections.get(id).is_some_and(|subscriber| subscriber.is(transport)))
     }
 
     pub(crate) fn made(&self) -> u64 {
-        self.lock().made
+        self.lock().greeted
     }
 
     pub(crate) fn ends(&self) -> Vec<PushEnd> {
         self.lock().ends.clone()
     }
+}
 
-    // For the connections' own threads.
-
-    /// Takes a new connection in and greets it, or says why it is to be closed instead.
-    fn enter(&self) -> io::Result<Entry> {
+/// For the connections' own threads.
+impl Push {
+    /// Takes a new connection in.
+    fn enter(&self, transport: Transport) -> io::Result<(u64, Arc<Outbox>)> {
         let outbox = Arc::new(Outbox::new()?);
         let mut inner = self.lock();
-        if let Some((code, reason)) = inner.close_next.pop_front() {
-            return Ok(Entry::Refused(code, reason));
+        inner.opened += 1;
+        let id = inner.opened;
+        let subscriber = Subscriber {
+            transport,
+            greeted: false,
+            outbox: Arc::clone(&outbox),
+            channels: BTreeMap::new(),
+            numbers: 0,
+        };
+        inner.connections.insert(id, subscriber);
+        Ok((id, outbox))
+    }
+
+    /// Greets a connection, or closes it instead, if that was scripted; whether it is greeted.
+    fn greet(&self, id: u64, greeting: impl FnOnce(&PushScript) -> String) -> bool {
+        let mut inner = self.lock();
+        let Inner { script, close_next, connections, greeted, .. } = &mut *inner;
+        let Some(subscriber) = connections.get_mut(&id) else { return false };
+        let due = clock::steady() + self.latency(subscriber.transport);
+        let refusal = close_next.iter().position(|(transport, ..)| subscriber.is(*transport));
+        if let Some((_, code, reason)) = refusal.and_then(|position| close_next.remove(position)) {
+            subscriber.outbox.put(due, Out::Close(code, reason));
+            return false;
         }
-        inner.made += 1;
-        let id = inner.made;
-        let greeting = frames::greeting(id, inner.script.activity_timeout);
-        outbox.put(clock::steady() + self.latency(), Out::Text(greeting.into()));
-        inner.connections.insert(id, Subscriber { outbox: Arc::clone(&outbox), channels: BTreeSet::new() });
+        subscriber.greeted = true;
+        *greeted += 1;
+        subscriber.outbox.put(due, Out::Text(greeting(script).into()));
         drop(inner);
         self.bell.ring();
-        Ok(Entry::Greeted(id, outbox))
+        true
     }
 
     fn leave(&self, id: u64, client_code: Option<u16>) {
         let mut inner = self.lock();
-        let channels = inner.connections.remove(&id).map(|subscriber| subscriber.channels).unwrap_or_default();
-        channels.iter().for_each(|channel| inner.forget(id, channel));
-        inner.ends.push(PushEnd { connection: id, client_code });
+        let Some(subscriber) = inner.connections.remove(&id) else { return };
+        subscriber.channels.keys().for_each(|channel| inner.forget(id, channel));
+        if subscriber.greeted {
+            inner.ends.push(PushEnd { transport: subscriber.transport, connection: id, client_code });
+        }
         drop(inner);
         self.bell.ring();
     }
 
-    fn subscribe(&self, id: u64, channel: &str) {
+    /// Subscribes, and replies with what the transport says to it. A channel gets a number if
+    /// `compact` is scripted too.
+    fn subscribe(&self, id: u64, channel: &str, compact: bool, reply: impl FnOnce(&PushScript, &Grant) -> String) {
         let mut inner = self.lock();
         let Inner { script, connections, by_channel, .. } = &mut *inner;
         let Some(subscriber) = connections.get_mut(&id) else { return };
-        let reply = if script.refused.contains(channel) {
-            Some(frames::subscription_error(&script.refusal_event, channel))
-        } else if !subscriber.channels.insert(channel.to_owned()) {
-            Some(frames::existing_subscription(channel))
+        let is_private = subscriber.transport == Transport::Centrifugo && channel.starts_with("private-");
+        let grant = if is_private || script.refused.contains(channel) {
+            Grant::Refused
+        } else if subscriber.channels.contains_key(channel) {
+            Grant::Existing
         } else {
+            subscriber.numbers += 1;
+            let number = (compact && script.compact).then_some(subscriber.numbers);
+            subscriber.channels.insert(channel.to_owned(), number);
             by_channel.entry(channel.to_owned()).or_default().insert(id);
-            (!script.drop_acks).then(|| frames::acknowledgement(channel))
+            Grant::Made(number)
         };
-        if let Some(reply) = reply {
+        if !(script.drop_acks && matches!(grant, Grant::Made(_))) {
+            let due = clock::steady() + script.ack_delay + self.latency(subscriber.transport);
             // Put in under the lock, so that no event of the channel overtakes its acknowledgement.
-            subscriber.outbox.put(clock::steady() + script.ack_delay + self.latency(), Out::Text(reply.into()));
+            subscriber.outbox.put(due, Out::Text(reply(script, &grant).into()));
         }
         drop(inner);
         self.bell.ring();
@@ -259,8 +296,8 @@ impl Push {
         self.bell.ring();
     }
 
-    fn latency(&self) -> Duration {
-        match self.faults.lasting(Face::Push) {
+    fn latency(&self, transport: Transport) -> Duration {
+        match self.faults.lasting(transport.face()) {
             Some(Fault::Latency(delay)) => delay,
             _ => Duration::ZERO,
         }
@@ -279,5 +316,12 @@ impl Inner {
                 self.by_channel.remove(channel);
             }
         }
+    }
+}
+
+impl Subscriber {
+    /// Whether it is of this transport; `None` is any.
+    fn is(&self, transport: Option<Transport>) -> bool {
+        transport.is_none_or(|transport| transport == self.transport)
     }
 }

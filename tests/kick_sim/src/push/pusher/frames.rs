@@ -1,29 +1,8 @@
-//! The texts of Pusher's protocol 7, server side (KICK.md §2, §3.3, §3.4). Pure.
+//! The texts of Pusher's protocol 7, server side (KICK.md §2). Pure.
 
-use crate::world::{Broadcast, Ids};
+use crate::push::payload::{DataForm, text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-
-/// The event of a broadcast's begin.
-pub(crate) const STREAMER_IS_LIVE: &str = "App\\Events\\StreamerIsLive";
-/// The event of a broadcast's end.
-pub(crate) const STOP_STREAM_BROADCAST: &str = "App\\Events\\StopStreamBroadcast";
-
-/// How the `data` of an event is put into its frame.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DataForm {
-    /// As JSON in a string, as Kick does.
-    #[default]
-    Text,
-    /// As an object, as lenient servers do.
-    Object,
-    /// `"[]"`, as some of Kick's other events have it.
-    EmptyList,
-    /// A string that is no JSON.
-    NotJson,
-    /// Not at all.
-    Absent,
-}
 
 /// What a client said.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,41 +71,8 @@ pub(super) fn pong() -> String {
 }
 
 /// An event, its data in whatever form.
-pub(super) fn event(channel: &str, event: &str, data: &str, form: DataForm) -> String {
-    let data = match form {
-        DataForm::Text => Some(json!(data)),
-        DataForm::Object => Some(serde_json::from_str(data).unwrap_or_else(|_| json!(data))),
-        DataForm::EmptyList => Some(json!("[]")),
-        DataForm::NotJson => Some(json!("not JSON {")),
-        DataForm::Absent => None,
-    };
-    text(&Frame { event, data, channel: Some(channel) })
-}
-
-/// The data of `StreamerIsLive`, as captured.
-pub(crate) fn live_data(ids: Ids, broadcast: &Broadcast, title: &str) -> String {
-    #[derive(Serialize)]
-    struct Data<'a> {
-        livestream: Livestream<'a>,
-    }
-    #[derive(Serialize)]
-    struct Livestream<'a> {
-        id: i64,
-        channel_id: i64,
-        session_title: &'a str,
-        source: Option<&'a str>,
-        created_at: String,
-    }
-    let created_at = broadcast.created_at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
-    let livestream =
-        Livestream { id: broadcast.id, channel_id: ids.channel, session_title: title, source: None, created_at };
-    text(&Data { livestream })
-}
-
-/// The data of `StopStreamBroadcast`, as captured.
-pub(crate) fn stop_data(ids: Ids, livestream: i64) -> String {
-    let channel = ids.channel;
-    format!(r#"{{"livestream":{{"id":{livestream},"channel":{{"id":{channel},"is_banned":false}}}}}}"#)
+pub(in crate::push) fn event(channel: &str, event: &str, data: &str, form: DataForm) -> String {
+    text(&Frame { event, data: form.of(data), channel: Some(channel) })
 }
 
 /// Fields in the order in which Kick sends them.
@@ -139,14 +85,10 @@ struct Frame<'a> {
     channel: Option<&'a str>,
 }
 
-fn text(frame: &impl Serialize) -> String {
-    // Strings, numbers and JSON values: nothing in a frame can fail to be written.
-    serde_json::to_string(frame).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{DataForm, STOP_STREAM_BROADCAST, STREAMER_IS_LIVE, event, greeting, live_data, stop_data};
+    use super::{event, greeting};
+    use crate::push::payload::{DataForm, STOP_STREAM_BROADCAST, STREAMER_IS_LIVE, live_data, stop_data};
     use crate::world::{Broadcast, Ids};
 
     #[test]

@@ -1,0 +1,95 @@
+//! Kick's broker over HTTP: which transport to use, and guest tokens (KICK.md §1.3, §1.4).
+//!
+//! Each call is one request and blocks for at most the limit. Nothing here chooses, retries or waits.
+
+use super::http;
+use super::{FIREWALL, PAGE, REDIRECT};
+use crate::config::PushConfig;
+use crate::domain::ask::{Failure, FailureKind};
+use crate::domain::push::Transport;
+use crate::domain::secret::Secret;
+use crate::wire::offer::{self, Offer};
+use serde_json::{Value, json};
+use std::time::Duration;
+use ureq::Agent;
+
+/// One request, everything included: less than other requests may take, since a connection waits for it.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// The way to the broker.
+#[derive(Debug)]
+pub struct Realtime {
+    agent: Agent,
+    url: String,
+}
+
+impl Realtime {
+    /// The way to the broker as `config` has it.
+    pub fn new(config: &PushConfig) -> Realtime {
+        Realtime { agent: http::agent(config.tls_ca.as_deref(), LIMIT), url: config.realtime_url.text.clone() }
+    }
+
+    /// Asks which transports Kick offers to a client that speaks these. `client` is a UUID.
+    pub fn offers(&self, client: &str, speaks: &[Transport]) -> Result<Vec<Offer>, Failure> {
+        let providers: Vec<Value> = speaks.iter().map(|spoken| json!({"provider": spoken.word()})).collect();
+        let question = json!({
+            "client": {"id": client, "type": "web"},
+            "capabilities": {"accepted_providers": providers},
+        });
+        self.ask("connection", &question, offer::read)
+    }
+
+    /// Asks for a token for this client, which names nobody.
+    pub fn guest_token(&self, client: &str) -> Result<Secret, Failure> {
+        self.ask("auth/connection", &json!({"client_id": client}), token_in)
+    }
+
+    /// Ends the request that another thread is in the midst of, and fails all later ones.
+    pub fn hang_up(&self) {
+        self.agent.clone().shutdown();
+    }
+
+    fn ask<T>(&self, path: &str, question: &Value, read: fn(&[u8]) -> Option<T>) -> Result<T, Failure> {
+        let request = self.agent.post(format!("{}/{path}", self.url)).content_type("application/json");
+        // What Kick's own page sends (KICK.md §1.3).
+        let request = request
+            .header("Origin", "https://kick.com")
+            .header("Referer", "https://kick.com/")
+            .header("x-app-platform", "web");
+        let reply = http::read(request.send(question.to_string())).map_err(|text| Failure {
+            kind: FailureKind::Network,
+            status: None,
+            text,
+        })?;
+        let failed = |kind, text: &str| Failure { kind, status: Some(reply.status), text: text.to_owned() };
+        Err(match reply.status {
+            429 => failed(FailureKind::RateLimited(reply.retry_after), "too many requests"),
+            403 | 423 => failed(FailureKind::Blocked, FIREWALL),
+            300..400 => failed(FailureKind::Server(None), REDIRECT),
+            _ if reply.html => failed(FailureKind::Blocked, PAGE),
+            200..300 => match reply.body.as_ref().ok().and_then(|body| read(body)) {
+                Some(answer) => return Ok(answer),
+                None => failed(FailureKind::Garbage, "the answer is not the JSON that Kick promises"),
+            },
+            404 | 410 => failed(FailureKind::NotFound, "not found"),
+            _ => failed(FailureKind::Server(reply.retry_after), "an unexpected status"),
+        })
+    }
+}
+
+/// A new name to ask under: a random UUID, version 4.
+pub fn new_client(rng: &mut fastrand::Rng) -> String {
+    let bits = rng.u128(..) & !(0xf << 76) & !(0b11 << 62) | 4 << 76 | 0b10 << 62;
+    let hex = format!("{bits:032x}");
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// The token in an answer; one that is not clean text is none.
+fn token_in(body: &[u8]) -> Option<Secret> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let token = answer.get("data").unwrap_or(&answer)["token"].as_str()?;
+    (!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Secret::new(token))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! Rows that cannot be written for a while: locked, refused, suppressed (R20, R21). Each is tried again by
+//! itself and delays no other.
+
+use super::times::{LOCKED_MAX, REFUSED_PAUSE, ROW_RETRY, SET_ASIDE_MAX};
+use super::{Key, Monitor, Timer};
+use crate::domain::event::Event;
+use crate::domain::problem::Code;
+use crate::domain::{Now, RowId};
+use std::time::Duration;
+
+impl Monitor {
+    /// R20: who holds the lock will let go of it, mostly soon.
+    pub(super) fn locked(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let table = &mut streamer.table;
+        table.locked = table.locked.saturating_add(1);
+        let (tries, before) = (table.locked, table.locked - 1);
+        if tries >= LOCKED_MAX {
+            self.refused(now, key, "another client has held the row's lock for minutes");
+        }
+        self.try_row_later(now, key, row_pause(before));
+    }
+
+    /// R21: suppressed without a word.
+    pub(super) fn set_aside(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.streamers.get(&key) else { return };
+        if streamer.table.set_aside + 1 < SET_ASIDE_MAX {
+            return self.set_aside_again(now, key);
+        }
+        let reason = format!(
+            "not written {SET_ASIDE_MAX} times in a row, without an error: a trigger or policy suppresses the update"
+        );
+        self.refused(now, key, &reason);
+        self.try_row_later(now, key, REFUSED_PAUSE);
+    }
+
+    /// R20: the row is tried by itself after a growing pause.
+    pub(super) fn set_aside_again(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let before = streamer.table.set_aside;
+        streamer.table.set_aside = before.saturating_add(1);
+        self.try_row_later(now, key, row_pause(before));
+    }
+
+    pub(super) fn refused(&mut self, now: Now, key: Key, reason: &str) {
+        let Some(streamer) = self.streamers.get(&key) else { return };
+        let (username, id) = (streamer.username.clone(), streamer.row.clone());
+        let words = format!("{username} (id {id}): {reason}");
+        self.ledger.problems.raise(now.wall, Code::WriteRefused, id.as_str(), words);
+        if self.repeats.fails(now.steady, &refusal(&id), reason) {
+            self.log(Event::WriteRefused { username, id, reason: reason.to_owned() });
+        }
+    }
+
+    pub(super) fn try_row_later(&mut self, now: Now, key: Key, pause: Duration) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let due = now.steady + pause;
+        streamer.table.not_before = due;
+        self.writes.waiting.insert(key);
+        self.at(due, Timer::Rewrite(key));
+    }
+}
+
+/// The pause before a row is tried again that was tried so often before.
+fn row_pause(before: u32) -> Duration {
+    ROW_RETRY.0.saturating_mul(1 << before.min(10)).min(ROW_RETRY.1)
+}
+
+pub(super) fn refusal(row: &RowId) -> String {
+    format!("write {row}")
+}

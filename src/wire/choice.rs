@@ -1,0 +1,343 @@
+//! Which transport a connection takes: from what Kick offers, what the configuration has, what worked
+//! last, and what has failed since (RULES R11 and "Times"; CONTRACT, `REALTIME`).
+//!
+//! It never asks Kick, never connects, and never reads a clock; it is told what came of both.
+//!
+//! ```text
+//!            refused for good, or in vain three times: until its pause is over
+//!   well ◄────────────────────────────────────────────────────────────────► ailing
+//!             silent: until a trial beside the one in use brought an event
+//! ```
+
+use crate::domain::Steady;
+use crate::domain::push::{LinkId, Transport};
+use crate::wire::offer::{self, Offer, Place};
+use crate::wire::{EndKind, pusher};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// An answer of discovery serves ordinary reconnects for so long.
+pub const KEPT: Duration = Duration::from_secs(60);
+/// What casts doubt on an answer has Kick asked anew, but not before it is this old.
+const KEPT_IN_DOUBT: Duration = Duration::from_secs(5);
+/// So many attempts in vain mean that this way is blocked, and that another deserves a try.
+const IN_VAIN: u32 = 3;
+
+/// An ailment that is over for so long is not remembered.
+const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
+
+/// What the choice is made from besides Kick's offers.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The one transport that is allowed, when not both are.
+    pub only: Option<Transport>,
+    /// Where the configured Pusher server is; its path goes before `/app/KEY`.
+    pub pusher: Place,
+    /// The configured app key.
+    pub app_key: String,
+    /// Whether Kick's broker is on this machine, and may then hand out URLs that are, too.
+    pub broker_is_loopback: bool,
+}
+
+/// A way to reach push.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Way {
+    /// What is spoken there.
+    pub transport: Transport,
+    /// Where it is.
+    pub place: Place,
+}
+
+/// The memory of all connections' fates.
+#[derive(Debug)]
+pub struct Choice {
+    terms: Terms,
+    answer: Option<Answer>,
+    /// Since when the answer is in doubt.
+    doubted: Option<Steady>,
+    /// The last of Kick's offers that led to a connection.
+    worked: Option<Offer>,
+    ailing: BTreeMap<Way, Ailing>,
+    /// The way that each link was sent, and how often in vain.
+    sent: BTreeMap<LinkId, (Way, u32)>,
+    trial: Option<Trial>,
+}
+
+/// What Kick said last.
+#[derive(Debug)]
+struct Answer {
+    at: Steady,
+    /// Nothing when it could not be had.
+    offers: Vec<Offer>,
+}
+
+/// Why a way is not taken while there is a better one.
+#[derive(Clone, Copy, Debug)]
+struct Ailing {
+    how: Ailment,
+    pause: Duration,
+    until: Steady,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Ailment {
+    /// It was silent, and proved itself; a relapse counts as a repetition.
+    Recovered,
+    Silent,
+    Unreachable,
+    Refused,
+}
+
+/// A silent way is tried beside the one in use.
+#[derive(Debug)]
+struct Trial {
+    way: Way,
+    /// The link that tries it, once there is one.
+    link: Option<LinkId>,
+}
+
+impl Ailment {
+    /// How long it lasts the first time, and at the most; it doubles.
+    fn pauses(self) -> (Duration, Duration) {
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        match self {
+            Ailment::Unreachable => (minutes(1), minutes(60)),
+            Ailment::Recovered | Ailment::Silent | Ailment::Refused => (minutes(10), minutes(360)),
+        }
+    }
+}
+
+impl Choice {
+    /// Nothing is known but what worked last in an earlier life.
+    pub fn new(terms: Terms, worked: Option<Offer>) -> Choice {
+        let (ailing, sent) = (BTreeMap::new(), BTreeMap::new());
+        Choice { terms, answer: None, doubted: None, worked, ailing, sent, trial: None }
+    }
+
+    /// Which transports to tell Kick that we speak.
+    pub fn speaks(&self) -> Vec<Transport> {
+        Transport::ALL.into_iter().filter(|spoken| self.terms.only.is_none_or(|only| only == *spoken)).collect()
+    }
+
+    /// Whether Kick is to be asked before the next connection. With Pusher alone, only the refusal of
+    /// what is configured makes other parameters wanted.
+    pub fn must_ask(&self, now: Steady) -> bool {
+        match &self.answer {
+            None => self.terms.only != Some(Transport::Pusher) || self.doubted.is_some(),
+            Some(answer) => {
+                let age = now.since(answer.at);
+                let in_doubt = self.doubted.is_some() || self.candidates().is_empty();
+                age >= KEPT || in_doubt && age >= KEPT_IN_DOUBT
+            }
+        }
+    }
+
+    /// Kick's answer; nothing when discovery is blocked, down, or talks nonsense.
+    pub fn take_answer(&mut self, now: Steady, offers: Option<Vec<Offer>>) {
+        self.answer = Some(Answer { at: now, offers: offers.unwrap_or_default() });
+        self.doubted = None;
+    }
+
+    /// The way for the next connection of a link. Nothing when only a transport is allowed that Kick
+    /// does not offer.
+    pub fn choose(&mut self, now: Steady, link: LinkId) -> Option<Way> {
+        let tried = self.trial.as_ref().filter(|trial| trial.link == Some(link)).map(|trial| trial.way.clone());
+        let way = tried.or_else(|| self.best(now))?;
+        match self.sent.get_mut(&link) {
+            Some((before, _)) if *before == way => {}
+            _ => drop(self.sent.insert(link, (way.clone(), 0))),
+        }
+        Some(way)
+    }
+
+    /// The server greeted the link. Gives the offer to remember, if it is another one than before.
+    pub fn connected(&mut self, link: LinkId) -> Option<&Offer> {
+        let (way, in_vain) = self.sent.get_mut(&link)?;
+        *in_vain = 0;
+        if self.ailing.get(way).is_some_and(|ailing| [Ailment::Unreachable, Ailment::Refused].contains(&ailing.how)) {
+            self.ailing.remove(way);
+        }
+        let way = way.clone();
+        let offer = self.offers().iter().find(|&offer| self.way(offer).as_ref() == Some(&way))?.clone();
+        if self.worked.as_ref() == Some(&offer) {
+            return None;
+        }
+        self.worked = Some(offer);
+        self.worked.as_ref()
+    }
+
+    /// A connection is over, or did not come about.
+    pub fn ended(&mut self, now: Steady, link: LinkId, kind: EndKind, greeted: bool) {
+        let Some((way, in_vain)) = self.sent.get_mut(&link) else { return };
+        if !greeted {
+            *in_vain += 1;
+        }
+        let (way, in_vain) = (way.clone(), *in_vain);
+        if kind == EndKind::Refused {
+            self.doubted = Some(now);
+            self.ails(now, way, Ailment::Refused);
+        } else if in_vain >= IN_VAIN {
+            self.ails(now, way, Ailment::Unreachable);
+        }
+    }
+
+    /// The link is no more.
+    pub fn closed(&mut self, link: LinkId) {
+        self.sent.remove(&link);
+    }
+
+    /// RULES R11: what goes over this transport does not arrive.
+    pub fn silent(&mut self, now: Steady, transport: Transport) {
+        self.doubted = Some(now);
+        let trying = self.trial.as_ref().and_then(|trial| trial.link);
+        let ways: Vec<Way> = self
+            .sent
+            .iter()
+            .filter(|(link, (way, _))| way.transport == transport && Some(**link) != trying)
+            .map(|(_, (way, _))| way.clone())
+            .collect();
+        for way in ways {
+            self.ails(now, way, Ailment::Silent);
+        }
+    }
+
+    /// Whether somebody is on a silent way although there is one that is well.
+    pub fn should_move(&self, now: Steady) -> bool {
+        let Some(best) = self.best(now) else { return false };
+        self.is_well(now, &best) && self.sent.values().any(|(way, _)| *way != best && self.is_silent(way))
+    }
+
+    /// When the next trial is due: of a way that went silent, is offered still, and would be better than
+    /// the one in use.
+    pub fn trial_due(&self) -> Option<Steady> {
+        self.next_trial().map(|(_, due)| due)
+    }
+
+    /// Begins the trial that is due; false when there is none after all.
+    pub fn begin_trial(&mut self, now: Steady) -> bool {
+        let due = self.next_trial().filter(|(_, due)| *due <= now);
+        self.trial = due.map(|(way, _)| Trial { way, link: None });
+        self.trial.is_some()
+    }
+
+    /// This link makes the trial that was begun.
+    pub fn try_with(&mut self, link: LinkId) {
+        if let Some(trial) = &mut self.trial {
+            trial.link = Some(link);
+        }
+    }
+
+    /// Whether this link makes a trial.
+    pub fn tries(&self, link: LinkId) -> bool {
+        self.trial.as_ref().is_some_and(|trial| trial.link == Some(link))
+    }
+
+    /// What came of the trial. A way that proved itself is well again.
+    pub fn end_trial(&mut self, now: Steady, proved: bool) {
+        let Some(trial) = self.trial.take() else { return };
+        if let Some(link) = trial.link {
+            self.sent.remove(&link);
+        }
+        if !proved {
+            self.ails(now, trial.way, Ailment::Silent);
+        } else if let Some(ailing) = self.ailing.get_mut(&trial.way) {
+            ailing.how = Ailment::Recovered;
+        }
+    }
+
+    fn next_trial(&self) -> Option<(Way, Steady)> {
+        if self.trial.is_some() {
+            return None;
+        }
+        let in_use = |way: &Way| self.sent.values().any(|(used, _)| used == way);
+        let better = self.candidates().into_iter().take_while(|way| !in_use(way) || self.is_silent(way));
+        let silent = better.filter(|way| !in_use(way) && self.is_silent(way));
+        silent
+            .filter_map(|way| self.ailing.get(&way).map(|ailing| (way.clone(), ailing.until)))
+            .min_by_key(|(_, due)| *due)
+    }
+
+    fn best(&self, now: Steady) -> Option<Way> {
+        let candidates = self.candidates();
+        // Where all ail, the one that has done so for the longest has had most time to recover.
+        let least = |way: &&Way| self.ailing.get(*way).map(|ailing| ailing.until);
+        let well = candidates.iter().find(|way| self.is_well(now, way));
+        well.or_else(|| candidates.iter().min_by_key(least)).cloned()
+    }
+
+    fn is_well(&self, now: Steady, way: &Way) -> bool {
+        self.ailing.get(way).is_none_or(|ailing| match ailing.how {
+            Ailment::Recovered => true,
+            Ailment::Silent => false,
+            Ailment::Unreachable | Ailment::Refused => ailing.until <= now,
+        })
+    }
+
+    fn is_silent(&self, way: &Way) -> bool {
+        self.ailing.get(way).is_some_and(|ailing| ailing.how == Ailment::Silent)
+    }
+
+    /// What may be taken, best first.
+    fn candidates(&self) -> Vec<Way> {
+        let mut ways: Vec<Way> = self.offers().iter().filter_map(|offer| self.way(offer)).collect();
+        ways.sort_by_key(|way| Transport::ALL.iter().position(|known| *known == way.transport));
+        if self.terms.only == Some(Transport::Pusher) {
+            ways.insert(0, self.configured());
+        } else if ways.iter().all(|way| self.ailing.get(way).is_some_and(|ailing| ailing.how > Ailment::Silent)) {
+            // Kick offers nothing, or nothing that can then be had.
+            ways.push(self.configured());
+            ways.extend(self.worked.as_ref().and_then(|offer| self.way(offer)));
+        }
+        ways.retain(|way| self.terms.only.is_none_or(|only| only == way.transport));
+        ways
+    }
+
+    fn offers(&self) -> &[Offer] {
+        self.answer.as_ref().map_or(&[], |answer| &answer.offers)
+    }
+
+    fn configured(&self) -> Way {
+        self.pusher(self.terms.pusher.host.clone(), &self.terms.app_key)
+    }
+
+    /// Where an offer leads, if it may be followed.
+    fn way(&self, offer: &Offer) -> Option<Way> {
+        match offer {
+            Offer::Pusher { app_key, cluster } => {
+                Some(self.pusher(offer::pusher_host(&self.terms.pusher.host, cluster)?, app_key))
+            }
+            Offer::Centrifugo { url } => {
+                let place = offer::acceptable(url, self.terms.broker_is_loopback)?;
+                Some(Way { transport: Transport::Centrifugo, place })
+            }
+        }
+    }
+
+    fn pusher(&self, host: String, app_key: &str) -> Way {
+        let path_and_query = pusher::path(&self.terms.pusher.path_and_query, app_key);
+        Way { transport: Transport::Pusher, place: Place { host, path_and_query, ..self.terms.pusher.clone() } }
+    }
+
+    /// Notes what a way suffers from, from now on. What a hundred links find at once does not count as
+    /// a hundred times.
+    fn ails(&mut self, now: Steady, way: Way, how: Ailment) {
+        let (first, most) = how.pauses();
+        let pause = match self.ailing.get(&way) {
+            Some(before) if before.how == how && now < before.until => before.pause,
+            Some(before) if before.repeats(now, how) => (before.pause * 2).min(most),
+            _ => first,
+        };
+        self.ailing.insert(way, Ailing { how, pause, until: now + pause });
+    }
+}
+
+impl Ailing {
+    /// Whether this ailment now is the same one again.
+    fn repeats(self, now: Steady, how: Ailment) -> bool {
+        let same = self.how == how || (self.how, how) == (Ailment::Recovered, Ailment::Silent);
+        same && now < self.until + FORGOTTEN
+    }
+}
+
+#[cfg(test)]
+mod tests;
