@@ -75,10 +75,7 @@ pub enum Input {
 impl Input {
     /// Whether it may change what there is to tell of a streamer.
     pub(super) fn is_news(&self) -> bool {
-        matches!(
-            self,
-            Input::Roster(_) | Input::Push(..) | Input::Link(..) | Input::Answer(_) | Input::Written(_) | Input::Relink
-        )
+        matches!(self, Input::Push(..) | Input::Link(..) | Input::Answer(_) | Input::Written(_) | Input::Relink)
     }
 }
 

@@ -88,6 +88,7 @@ impl Monitor {
         streamer.username = row.username;
         let hints_changed = streamer.ids.configured_channel != row.channel || streamer.ids.configured_user != row.user;
         if hints_changed {
+            self.ledger.revision += 1;
             streamer.ids.configured_channel = row.channel;
             streamer.ids.configured_user = row.user;
             self.take_hints(now, key);
@@ -133,6 +134,7 @@ impl Monitor {
         };
         streamer.believe_table(row.shown, now);
         self.ledger.tally.enters(streamer.belief.status);
+        self.ledger.revision += 1;
         self.streamers.insert(key, streamer);
         self.by_row.insert(row.id, key);
         self.routine.greet(key);
@@ -144,6 +146,7 @@ impl Monitor {
     fn forget(&mut self, key: Key) {
         let Some(streamer) = self.streamers.remove(&key) else { return };
         self.ledger.tally.leaves(streamer.belief.status);
+        self.ledger.revision += 1;
         if let Some(channel) = streamer.ids.channel {
             self.unfollow(key, channel);
         }
@@ -174,6 +177,7 @@ impl Monitor {
             table.overruled = 0;
             return;
         }
+        self.ledger.revision += 1;
         let before = std::mem::replace(&mut table.shown, shown);
         table.known_at = read_at;
         table.is_free();

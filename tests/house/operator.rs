@@ -55,6 +55,10 @@ fn every_problem_is_documented_and_no_other() {
     let code: BTreeSet<String> = table.split("Code::").skip(1).filter_map(first).collect();
     assert!(code.len() > 15, "the codes are read: {code:?}");
     none(&differences("problem", &code, &documented("### Problems")));
+    let manual = read("etc/man/kick-monitor.8.md");
+    let section = manual.split("\n# PROBLEMS\n").nth(1).and_then(|rest| rest.split("\n# ").next()).unwrap_or_default();
+    let told = section.lines().filter_map(|line| Some(line.strip_prefix('*')?.split_once("* (")?.0.to_owned()));
+    assert_eq!(told.collect::<BTreeSet<_>>(), code, "etc/man/kick-monitor.8.md:1: PROBLEMS");
 }
 
 /// Reads the shape of YAML that the file has: `key: value`, lists of such, two spaces a level.

@@ -164,7 +164,7 @@ fn the_life_outside() {
             Debug: every streamer was compared with the API event=sweep_done streamers=9 seconds=1.0 corrected=0
             Warn: the budget is too small for SWEEP_SECS; what would fit is 180 s or more event=sweep_behind streamers=9000 seconds=200.0 fitting=180
             Warn: an answer of the API would change implausibly many; it is asked again event=sweep_implausible endpoint=channels covered=25 changes=20
-            Error: the database cannot be used; changes wait until it can be event=db_unavailable reason="connection refused" pending=4
+            Error: the database cannot be used; changes wait until it can be; try 'kick-monitor check' event=db_unavailable reason="connection refused" pending=4
             Info: the database can be used again event=db_recovered pending=4
         "#]],
     );
