@@ -19,9 +19,10 @@ use crate::repeats::Repeats;
 use crate::stop::{Received, Stop};
 use crate::wire::EndKind;
 use crate::wire::choice::{Choice, KEPT};
+use crate::wire::offer::Offer;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The longest wait of one turn.
@@ -40,6 +41,10 @@ pub struct Broker {
     pub realtime: Arc<Realtime>,
     /// What is chosen.
     pub choice: Choice,
+    /// Takes the place of one that failed, and with it the memory of where each link was sent.
+    pub again: bool,
+    /// What worked last, for the broker that comes after this one.
+    pub worked: Arc<Mutex<Option<Offer>>>,
     /// What the others have to say. Unbounded: control, a few for each connection.
     pub errands: Receiver<Errand>,
     /// The way to the core.
@@ -92,7 +97,15 @@ impl Broker {
 
 impl Thread<'_> {
     fn serve(&mut self) -> Result<(), Gone> {
+        if self.broker.again {
+            // A silent transport could not be left, nor a trial ended, without knowing who is where.
+            self.tell(Input::Relink)?;
+        }
         loop {
+            // The errands that are there are then for whoever comes next, with other settings perhaps.
+            if self.stop.is_stopped() {
+                return Ok(());
+            }
             let now = self.broker.clock.steady();
             let token_due = (!self.wanting.is_empty()).then_some(self.token_due);
             let due = token_due.into_iter().chain(self.broker.choice.trial_due()).min();
@@ -121,6 +134,7 @@ impl Thread<'_> {
             Errand::Token(link, reply) => drop(self.wanting.insert(link, reply)),
             Errand::Connected(link) => {
                 if let Some(offer) = self.broker.choice.connected(link) {
+                    *self.broker.worked.lock().unwrap_or_else(PoisonError::into_inner) = Some(offer.clone());
                     // The keeper ends only with the process.
                     let _ = self.broker.keeper.send(Keep::Realtime(offer.clone()));
                 }
@@ -149,8 +163,8 @@ impl Thread<'_> {
             }
             Errand::TrialBegun(link) => self.broker.choice.try_with(link),
             Errand::TrialOver { proved } => {
-                self.broker.choice.end_trial(now, proved);
-                if proved {
+                // One that another broker began proves nothing of what this one would choose.
+                if self.broker.choice.end_trial(now, proved) && proved {
                     self.tell(Input::Relink)?;
                 }
             }
