@@ -21,7 +21,7 @@ use crate::wire::EndKind;
 use crate::wire::choice::{Choice, KEPT};
 use crate::wire::offer::Offer;
 use crossbeam_channel::{Receiver, Sender};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +29,8 @@ use std::time::Duration;
 const WAIT_MOST: Duration = Duration::from_secs(30);
 /// The longest turn: a wait and three requests.
 const TURN_MAX: Duration = Duration::from_secs(60);
-/// All who want a token within this get the same one: after a loss, a hundred links want one at once.
+/// All who want a token within this get the same one, each of them once: after a loss, a hundred links
+/// want one at once, and where one was refused the next connection must bring another.
 const SHARED: Duration = Duration::from_secs(2);
 /// Between two requests for a token of which the first failed.
 const TOKEN_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -65,6 +66,8 @@ struct Thread<'a> {
     /// The UUID under which we ask; another one after a refusal (KICK.md §1.4).
     client: String,
     token: Option<(Steady, Secret)>,
+    /// Who was given that token. Who comes again wants another.
+    given: BTreeSet<LinkId>,
     wanting: BTreeMap<LinkId, Reply<Secret>>,
     token_due: Steady,
     token_retry: Backoff,
@@ -84,6 +87,7 @@ impl Broker {
             stop,
             client,
             token: None,
+            given: BTreeSet::new(),
             wanting: BTreeMap::new(),
             token_due,
             token_retry: Backoff::new(TOKEN_RETRY.0, TOKEN_RETRY.1),
@@ -203,7 +207,9 @@ impl Thread<'_> {
         if self.wanting.is_empty() {
             return Ok(());
         }
-        let shared = self.token.as_ref().filter(|(got, _)| now.since(*got) < SHARED).map(|(_, token)| token.clone());
+        let again = self.wanting.keys().any(|link| self.given.contains(link));
+        let fresh = self.token.as_ref().filter(|(got, _)| now.since(*got) < SHARED && !again);
+        let shared = fresh.map(|(_, token)| token.clone());
         let token = match shared {
             Some(token) => token,
             None if now < self.token_due => return Ok(()),
@@ -212,7 +218,8 @@ impl Thread<'_> {
                 None => return Ok(()),
             },
         };
-        for (_, reply) in std::mem::take(&mut self.wanting) {
+        for (link, reply) in std::mem::take(&mut self.wanting) {
+            self.given.insert(link);
             reply.send(token.clone());
         }
         Ok(())
@@ -230,6 +237,7 @@ impl Thread<'_> {
         match &token {
             Some(token) => {
                 self.token = Some((now, token.clone()));
+                self.given.clear();
                 self.token_retry.reset();
             }
             None => self.token_due = now + pause,

@@ -162,6 +162,18 @@ fn after_a_refusal_it_asks_under_another_name() {
 }
 
 #[test]
+fn a_link_never_gets_the_same_token_twice() {
+    let broker = start(kick(&[CENTRIFUGO]));
+    broker.way(0);
+    let token = |link| broker.token(link).recv_timeout(PATIENCE).expect("a token").reveal().to_owned();
+    assert_eq!([token(0), token(1)], ["t1", "t1"]);
+    // Refused at once, perhaps for the token: the very next connection tries another.
+    broker.send(Errand::Ended { link: LinkId(0), kind: EndKind::Lost, greeted: false });
+    assert_eq!([token(0), token(1), token(2)], ["t2", "t2", "t2"]);
+    broker.end();
+}
+
+#[test]
 fn what_is_silent_is_left_if_kick_offers_another_and_kept_otherwise() {
     let broker = start(kick(&[PUSHER, CENTRIFUGO]));
     assert_eq!(broker.way(0).transport, Transport::Pusher);
