@@ -32,7 +32,7 @@ use crate::worker::token_cell::TokenCell;
 use crate::worker::writer::Writer;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The order of stopping. Sources end first, then the hub, which has the last writes done and tells
 /// the links; whoever serves the hub ends when it has.
@@ -50,8 +50,8 @@ pub(super) struct Crew {
     rng: fastrand::Rng,
     push: PushConfig,
     realtime: Arc<Realtime>,
-    /// What worked last in an earlier life.
-    offer: Option<Offer>,
+    /// Which of Kick's offers worked last, in this life or in an earlier one.
+    worked: Arc<Mutex<Option<Offer>>>,
     errands: (Sender<Errand>, Receiver<Errand>),
     keeper: Sender<Keep>,
     kick: Arc<Kick>,
@@ -103,7 +103,7 @@ impl Crew {
             rng: fastrand::Rng::new(),
             push: config.push.clone(),
             realtime,
-            offer: known.realtime.clone(),
+            worked: Arc::new(Mutex::new(known.realtime.clone())),
             // Control: a few for each connection.
             errands: unbounded(),
             keeper: keeper.clone(),
@@ -307,13 +307,17 @@ impl Crew {
     }
 
     fn add_broker(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {
-        let (terms, offer, clock, mut rng) = (terms(&self.push), self.offer.clone(), self.clock, self.rng.fork());
+        let (terms, worked, clock, mut rng) =
+            (terms(&self.push), Arc::clone(&self.worked), self.clock, self.rng.fork());
         let (realtime, errands) = (Arc::clone(&self.realtime), self.errands.1.clone());
-        let (inputs, keeper) = (self.inputs.clone(), self.keeper.clone());
+        let (inputs, keeper, mut again) = (self.inputs.clone(), self.keeper.clone(), false);
         let make = move || -> Body {
+            let last = worked.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let broker = Broker {
                 realtime: Arc::clone(&realtime),
-                choice: Choice::new(terms.clone(), offer.clone()),
+                choice: Choice::new(terms.clone(), last),
+                again: std::mem::replace(&mut again, true),
+                worked: Arc::clone(&worked),
                 errands: errands.clone(),
                 inputs: inputs.clone(),
                 keeper: keeper.clone(),

@@ -4,7 +4,7 @@
 //! ```text
 //!            WantToken            token, connect              reply
 //!  Opened ─────────────► Waiting ────────────────► Greeting ────────► Open ──┐
-//!                           │ 20 s                     │ 10 s, or a   │      │ renewals of the token
+//!                           │ 9 s                      │ 10 s, or a   │      │ renewals of the token
 //!                           ▼                          ▼ refusal      ▼ ◄────┘
 //!                          Over ◄─────────────────────────────── 45 s of silence, no new token
 //! ```
@@ -29,9 +29,9 @@ use std::time::Duration;
 /// What the websocket request states as `Origin`: Kick refuses most others (KICK.md §1.4).
 pub(super) const ORIGIN: &str = "https://kick.com";
 
-/// How long the first token may take: longer than one HTTP request, shorter than the 25 s after
-/// which Centrifugo closes a connection that has not introduced itself.
-const TOKEN: Duration = Duration::from_secs(20);
+/// How long the first token may take: longer than one HTTP request, shorter than the 10 s after
+/// which Centrifugo, unless told otherwise, closes a connection that has not introduced itself.
+const TOKEN: Duration = Duration::from_secs(9);
 /// How long the server may take to greet us once we have introduced ourselves.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How often the server pings if it does not say (KICK.md §1.4).
@@ -39,6 +39,9 @@ const PING: Duration = Duration::from_secs(25);
 /// A ping that is so late is not waited for.
 const LATE: Duration = Duration::from_secs(5);
 
+/// The code of disconnection for a connection that has not introduced itself in time. Its number is that
+/// of a refusal, but it says no more than that our token was late.
+const STALE: u16 = 3502;
 /// Codes of refused commands (KICK.md §1.4).
 const UNAUTHORIZED: u32 = 101;
 const ALREADY_SUBSCRIBED: u32 = 105;
@@ -303,6 +306,7 @@ impl Centrifugo {
 /// mean "reconnect" have ordinary pauses: a server that shuts down must not be stormed by everybody.
 fn kind(code: Option<u16>) -> EndKind {
     match code {
+        Some(STALE) => EndKind::Lost,
         Some(3500..=3999 | 4500..=4999) => EndKind::Refused,
         _ => EndKind::Lost,
     }

@@ -239,9 +239,9 @@ impl Choice {
         self.trial.as_ref().is_some_and(|trial| trial.link == Some(link))
     }
 
-    /// What came of the trial. A way that proved itself is well again.
-    pub fn end_trial(&mut self, now: Steady, proved: bool) {
-        let Some(trial) = self.trial.take() else { return };
+    /// What came of the trial, if there was one. A way that proved itself is well again.
+    pub fn end_trial(&mut self, now: Steady, proved: bool) -> bool {
+        let Some(trial) = self.trial.take() else { return false };
         if let Some(link) = trial.link {
             self.sent.remove(&link);
         }
@@ -250,6 +250,7 @@ impl Choice {
         } else if let Some(ailing) = self.silent.get_mut(&trial.way) {
             ailing.how = Ailment::Recovered;
         }
+        true
     }
 
     fn next_trial(&self) -> Option<(Way, Steady)> {

@@ -19,16 +19,18 @@ use crate::repeats::Repeats;
 use crate::stop::{Received, Stop};
 use crate::wire::EndKind;
 use crate::wire::choice::{Choice, KEPT};
+use crate::wire::offer::Offer;
 use crossbeam_channel::{Receiver, Sender};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The longest wait of one turn.
 const WAIT_MOST: Duration = Duration::from_secs(30);
 /// The longest turn: a wait and three requests.
 const TURN_MAX: Duration = Duration::from_secs(60);
-/// All who want a token within this get the same one: after a loss, a hundred links want one at once.
+/// All who want a token within this get the same one, each of them once: after a loss, a hundred links
+/// want one at once, and where one was refused the next connection must bring another.
 const SHARED: Duration = Duration::from_secs(2);
 /// Between two requests for a token of which the first failed.
 const TOKEN_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -40,6 +42,10 @@ pub struct Broker {
     pub realtime: Arc<Realtime>,
     /// What is chosen.
     pub choice: Choice,
+    /// Takes the place of one that failed, and with it the memory of where each link was sent.
+    pub again: bool,
+    /// What worked last, for the broker that comes after this one.
+    pub worked: Arc<Mutex<Option<Offer>>>,
     /// What the others have to say. Unbounded: control, a few for each connection.
     pub errands: Receiver<Errand>,
     /// The way to the core.
@@ -60,6 +66,8 @@ struct Thread<'a> {
     /// The UUID under which we ask; another one after a refusal (KICK.md §1.4).
     client: String,
     token: Option<(Steady, Secret)>,
+    /// Who was given that token. Who comes again wants another.
+    given: BTreeSet<LinkId>,
     wanting: BTreeMap<LinkId, Reply<Secret>>,
     token_due: Steady,
     token_retry: Backoff,
@@ -79,6 +87,7 @@ impl Broker {
             stop,
             client,
             token: None,
+            given: BTreeSet::new(),
             wanting: BTreeMap::new(),
             token_due,
             token_retry: Backoff::new(TOKEN_RETRY.0, TOKEN_RETRY.1),
@@ -92,7 +101,15 @@ impl Broker {
 
 impl Thread<'_> {
     fn serve(&mut self) -> Result<(), Gone> {
+        if self.broker.again {
+            // A silent transport could not be left, nor a trial ended, without knowing who is where.
+            self.tell(Input::Relink)?;
+        }
         loop {
+            // The errands that are there are then for whoever comes next, with other settings perhaps.
+            if self.stop.is_stopped() {
+                return Ok(());
+            }
             let now = self.broker.clock.steady();
             let token_due = (!self.wanting.is_empty()).then_some(self.token_due);
             let due = token_due.into_iter().chain(self.broker.choice.trial_due()).min();
@@ -121,6 +138,7 @@ impl Thread<'_> {
             Errand::Token(link, reply) => drop(self.wanting.insert(link, reply)),
             Errand::Connected(link) => {
                 if let Some(offer) = self.broker.choice.connected(link) {
+                    *self.broker.worked.lock().unwrap_or_else(PoisonError::into_inner) = Some(offer.clone());
                     // The keeper ends only with the process.
                     let _ = self.broker.keeper.send(Keep::Realtime(offer.clone()));
                 }
@@ -149,8 +167,8 @@ impl Thread<'_> {
             }
             Errand::TrialBegun(link) => self.broker.choice.try_with(link),
             Errand::TrialOver { proved } => {
-                self.broker.choice.end_trial(now, proved);
-                if proved {
+                // One that another broker began proves nothing of what this one would choose.
+                if self.broker.choice.end_trial(now, proved) && proved {
                     self.tell(Input::Relink)?;
                 }
             }
@@ -189,7 +207,9 @@ impl Thread<'_> {
         if self.wanting.is_empty() {
             return Ok(());
         }
-        let shared = self.token.as_ref().filter(|(got, _)| now.since(*got) < SHARED).map(|(_, token)| token.clone());
+        let again = self.wanting.keys().any(|link| self.given.contains(link));
+        let fresh = self.token.as_ref().filter(|(got, _)| now.since(*got) < SHARED && !again);
+        let shared = fresh.map(|(_, token)| token.clone());
         let token = match shared {
             Some(token) => token,
             None if now < self.token_due => return Ok(()),
@@ -198,7 +218,8 @@ impl Thread<'_> {
                 None => return Ok(()),
             },
         };
-        for (_, reply) in std::mem::take(&mut self.wanting) {
+        for (link, reply) in std::mem::take(&mut self.wanting) {
+            self.given.insert(link);
             reply.send(token.clone());
         }
         Ok(())
@@ -216,6 +237,7 @@ impl Thread<'_> {
         match &token {
             Some(token) => {
                 self.token = Some((now, token.clone()));
+                self.given.clear();
                 self.token_retry.reset();
             }
             None => self.token_due = now + pause,

@@ -36,6 +36,11 @@ struct Running {
 }
 
 fn start(server: Server) -> Running {
+    start_with(server, |_| ())
+}
+
+/// Starts a broker that `adjust` may change first.
+fn start_with(server: Server, adjust: impl FnOnce(&mut Broker)) -> Running {
     let (errands, inbox) = unbounded();
     let (sender, inputs) = unbounded();
     let (keeper, kept) = unbounded();
@@ -43,15 +48,18 @@ fn start(server: Server) -> Running {
     let clock = Clock::start();
     let pusher = Place { tls: false, host: "127.0.0.1".to_owned(), port: 7, path_and_query: String::new() };
     let terms = Terms { only: None, pusher, app_key: "configured".to_owned(), broker_is_loopback: true };
-    let broker = Broker {
+    let mut broker = Broker {
         realtime: Arc::new(broker(&server.base)),
         choice: Choice::new(terms, None),
+        again: false,
+        worked: Arc::default(),
         errands: inbox,
         inputs: sender,
         keeper,
         clock,
         rng: fastrand::Rng::with_seed(1),
     };
+    adjust(&mut broker);
     let pulse = Pulse::new(clock, PATIENCE);
     let thread = spawn(move || broker.run(&pulse, &stop));
     Running { server, errands, inputs, kept, stop: Some(source), thread }
@@ -156,6 +164,18 @@ fn after_a_refusal_it_asks_under_another_name() {
 }
 
 #[test]
+fn a_link_never_gets_the_same_token_twice() {
+    let broker = start(kick(&[CENTRIFUGO]));
+    broker.way(0);
+    let token = |link| broker.token(link).recv_timeout(PATIENCE).expect("a token").reveal().to_owned();
+    assert_eq!([token(0), token(1)], ["t1", "t1"]);
+    // Refused at once, perhaps for the token: the very next connection tries another.
+    broker.send(Errand::Ended { link: LinkId(0), kind: EndKind::Lost, greeted: false });
+    assert_eq!([token(0), token(1), token(2)], ["t2", "t2", "t2"]);
+    broker.end();
+}
+
+#[test]
 fn what_is_silent_is_left_if_kick_offers_another_and_kept_otherwise() {
     let broker = start(kick(&[PUSHER, CENTRIFUGO]));
     assert_eq!(broker.way(0).transport, Transport::Pusher);
@@ -171,4 +191,51 @@ fn what_is_silent_is_left_if_kick_offers_another_and_kept_otherwise() {
     assert_eq!(broker.way(1).transport, Transport::Pusher);
     assert!(!broker.inputs.try_iter().any(|input| input == Input::Relink));
     broker.end();
+}
+
+#[test]
+fn a_broker_that_takes_over_has_every_link_ask_anew() {
+    // Where the links are went with the one that failed: silence could not be left.
+    let broker = start_with(kick(&[PUSHER, CENTRIFUGO]), |broker| broker.again = true);
+    assert_eq!(broker.inputs.recv_timeout(PATIENCE), Ok(Input::Relink));
+    // So did its trial: that it is over is no reason to move again.
+    broker.send(Errand::TrialOver { proved: true });
+    assert_eq!(broker.way(1).transport, Transport::Pusher);
+    assert_eq!(broker.inputs.try_iter().collect::<Vec<_>>(), [Input::Spent, REALTIME]);
+    broker.end();
+}
+
+#[test]
+fn what_worked_is_there_for_the_next_broker() {
+    let worked = Arc::default();
+    let broker = start_with(kick(&[PUSHER]), |broker| broker.worked = Arc::clone(&worked));
+    broker.way(0);
+    broker.send(Errand::Connected(LinkId(0)));
+    broker.kept.recv_timeout(PATIENCE).expect("it is kept");
+    broker.end();
+    let offer = Offer::Pusher { app_key: "new".to_owned(), cluster: "us2".to_owned() };
+    assert_eq!(*worked.lock().expect("nobody panicked"), Some(offer));
+}
+
+#[test]
+fn a_broker_that_is_told_to_stop_leaves_the_errands_to_the_next_one() {
+    // Which of two things that are there is taken is chance, and depends on how many came before.
+    for before in 0..8 {
+        let (asked, is_asked) = bounded(0);
+        let (go, may_answer) = bounded::<()>(0);
+        let server = Server::start(move |_| {
+            asked.send(()).expect("the test listens");
+            let _ = may_answer.recv_timeout(PATIENCE);
+            response(404, "", "{}")
+        });
+        let mut left = None;
+        let mut broker = start_with(server, |broker| left = Some(broker.errands.clone()));
+        (0..before).for_each(|_| broker.send(Errand::Closed(LinkId(0))));
+        let _answer = broker.asks(|reply| Errand::Way(LinkId(0), reply));
+        is_asked.recv_timeout(PATIENCE).expect("it asks Kick");
+        broker.send(Errand::Closed(LinkId(0)));
+        drop((broker.stop.take(), go));
+        broker.end();
+        assert_eq!(left.map(|errands| errands.len()), Some(1), "after {before}");
+    }
 }

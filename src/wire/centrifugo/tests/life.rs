@@ -79,7 +79,7 @@ fn without_a_token_nothing_is_sent() {
             9 text hello
                 9 say Unreadable
             10 alive
-                25 end Lost None "no guest token"
+                14 end Lost None "no guest token"
             26 token late
             26 greet
             26 tick
@@ -92,28 +92,28 @@ fn before_the_greeting_nothing_else_is_sent_and_its_absence_is_the_end() {
     check(
         r#"
         5 open
-        15 token t
+        13 token t
         15 token again
         15 follow 668
         16 text {}
         17 text {"id":1}
         18 text {"id":7,"connect":{}}
-        24 alive
+        22 alive
         26 greet
         26 tick
         "#,
         expect![[r#"
             5 open
                 5 want token
-            15 token t
-                15 send {"id":1,"connect":{"token":"t","name":"js"}}
+            13 token t
+                13 send {"id":1,"connect":{"token":"t","name":"js"}}
             15 token again
             15 follow 668
             16 text {}
             17 text {"id":1}
             18 text {"id":7,"connect":{}}
-            24 alive
-                25 end Lost None "no reply to connect"
+            22 alive
+                23 end Lost None "no reply to connect"
             26 greet
             26 tick
         "#]],

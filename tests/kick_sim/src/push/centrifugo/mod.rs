@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use tungstenite::Message;
 
 /// A client that has not introduced itself within this is given up.
-const STALE: Duration = Duration::from_secs(25);
+const STALE: Duration = Duration::from_secs(10);
 
 /// One connection's server.
 pub(super) struct Centrifugo<'a> {
