@@ -257,6 +257,7 @@ impl Monitor {
         if keys.is_empty() {
             self.by_channel.remove(&channel);
             self.links.unfollow(channel);
+            self.unfollow_on_trial(channel);
             self.repeats.works(&subscription(channel));
             self.ledger.problems.settle(Code::SubscriptionFailed, &channel.to_string());
         }

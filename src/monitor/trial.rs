@@ -40,6 +40,20 @@ impl Monitor {
         }
     }
 
+    /// Nobody follows this channel any more; a trial that has nobody left to follow could never end.
+    pub(super) fn unfollow_on_trial(&mut self, channel: ChannelId) {
+        let Some(trial) = &mut self.trial else { return };
+        if !trial.follows.contains(&channel) {
+            return;
+        }
+        trial.follows.retain(|other| *other != channel);
+        trial.subscribed.remove(&channel);
+        if trial.follows.is_empty() {
+            return self.end_trial(false);
+        }
+        self.out.push(Output::Unsubscribe(trial.link, vec![channel]));
+    }
+
     /// Takes what the trial's link says of its life; false when it is another link.
     pub(super) fn take_trial_link(&mut self, id: LinkId, event: &LinkEvent) -> bool {
         let Some(trial) = self.trial.as_mut().filter(|trial| trial.link == id) else { return false };

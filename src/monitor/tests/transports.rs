@@ -163,3 +163,41 @@ fn r11_without_anybody_to_follow_there_is_no_trial() {
         "#]],
     );
 }
+
+#[test]
+fn r11_a_trial_listens_for_whom_is_still_followed_and_ends_with_the_last() {
+    check_watched(
+        "
+        1 auto
+        .. roster 1:xqc:Offline:668 2:train:Offline:669
+        10 trial
+        11 link 1 started
+        12 roster 2:train:Offline:669
+        13 roster
+        14 roster
+        15 roster 3:asmon:Offline:670
+        16 trial
+        ",
+        &expect![[r#"
+
+            1.0    log roster_loaded streamers=2 added=1 removed=0
+            1.0    subscribe 0 669
+            1.0    log streamer_unknown username=train id=2
+            10.0   trial 1
+            10.0   open 1
+            11.0   subscribe 1 668 669
+            12.0   unsubscribe 1 668
+            12.0   log roster_loaded streamers=1 added=0 removed=1
+            12.0   unsubscribe 0 668
+            14.0   trial over: deaf
+            14.0   log roster_loaded streamers=0 added=0 removed=1
+            14.0   close 0
+            14.0   close 1
+            15.0   log roster_loaded streamers=1 added=1 removed=0
+            15.0   open 2
+            15.0   log streamer_unknown username=asmon id=3
+            16.0   trial 3
+            16.0   open 3
+        "#]],
+    );
+}
