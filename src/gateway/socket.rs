@@ -13,7 +13,7 @@ mod tests;
 mod wake;
 
 pub use connect::{Address, ConnectError, Effort};
-pub use wake::{Wake, Waker, wake_pair};
+pub use wake::{Wake, Waker, WakesWhenDropped, wake_pair};
 
 use crate::clock::Clock;
 use rustix::event::{PollFd, PollFlags};

@@ -2,7 +2,7 @@
 
 use crate::domain::push::{LinkId, Transport};
 use crate::domain::secret::Secret;
-use crate::gateway::socket::Waker;
+use crate::gateway::socket::{Waker, WakesWhenDropped};
 use crate::wire::EndKind;
 use crate::wire::choice::Way;
 use crossbeam_channel::Sender;
@@ -38,22 +38,22 @@ pub enum Errand {
     },
 }
 
-/// The way back to a link, which sleeps on its socket.
+/// The way back to a link, which sleeps on its socket. Dropped without an answer it wakes the link, too; the
+/// order of the fields matters: the channel hangs up first, and then the link is woken to see it.
 #[derive(Debug)]
 pub struct Reply<T> {
     to: Sender<T>,
-    waker: Waker,
+    _waker: WakesWhenDropped,
 }
 
 impl<T> Reply<T> {
     /// Answers go to `to`; then `waker` wakes who waits for them.
     pub fn new(to: Sender<T>, waker: Waker) -> Reply<T> {
-        Reply { to, waker }
+        Reply { to, _waker: WakesWhenDropped(waker) }
     }
 
     /// Answers. Nobody may listen any more; then it is lost, as it should be.
     pub(super) fn send(self, answer: T) {
         let _ = self.to.send(answer);
-        self.waker.wake();
     }
 }

@@ -162,21 +162,27 @@ impl Thread<'_> {
 
     /// Where the next connection goes, or why nobody can say.
     fn next_way(&mut self) -> Result<Result<Way, &'static str>, Leave> {
-        // One question, one answer.
-        let (reply, answer) = bounded(1);
-        self.send_errand(Errand::Way(self.link.id, Reply::new(reply, self.link.orders.waker())));
+        let mut answer = self.ask_way();
         let until = self.link.clock.steady() + WAY_MOST;
         loop {
             match answer.try_recv() {
                 Ok(Some(way)) => return Ok(Ok(way)),
                 Ok(None) => return Ok(Err("Kick offers no transport that REALTIME allows")),
-                Err(TryRecvError::Disconnected) => return Ok(Err("nobody says where to connect")),
+                // The broker ended in the midst of it: the next one is asked.
+                Err(TryRecvError::Disconnected) => answer = self.ask_way(),
                 Err(TryRecvError::Empty) => {}
             }
             if !self.sleep(until)? {
                 return Ok(Err("it takes too long to learn where to connect"));
             }
         }
+    }
+
+    fn ask_way(&self) -> Receiver<Option<Way>> {
+        // One question, one answer.
+        let (reply, answer) = bounded(1);
+        self.send_errand(Errand::Way(self.link.id, Reply::new(reply, self.link.orders.waker())));
+        answer
     }
 
     /// One connection, from the attempt to its end.

@@ -16,6 +16,17 @@ pub struct Wake(Arc<OwnedFd>);
 #[derive(Clone, Debug)]
 pub struct Waker(Arc<OwnedFd>);
 
+/// Wakes when it is dropped. As the last field of a struct it wakes whoever waits for the other fields to
+/// be gone.
+#[derive(Debug)]
+pub struct WakesWhenDropped(pub Waker);
+
+impl Drop for WakesWhenDropped {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
+}
+
 /// A pair. Fails only when the process has no file descriptor left.
 pub fn wake_pair() -> io::Result<(Waker, Wake)> {
     let fd = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);

@@ -2,7 +2,7 @@
 //! for a socket.
 
 use crate::domain::ChannelId;
-use crate::gateway::socket::{Wake, Waker, wake_pair};
+use crate::gateway::socket::{Wake, Waker, WakesWhenDropped, wake_pair};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use std::io;
 
@@ -30,9 +30,6 @@ pub struct Orders {
     waker: Waker,
     pub(super) wake: Wake,
 }
-
-#[derive(Debug)]
-struct WakesWhenDropped(Waker);
 
 /// Both ends. Fails only when the process has no file descriptor left.
 pub fn orders() -> io::Result<(OrderSender, Orders)> {
@@ -73,9 +70,3 @@ impl Orders {
 /// The sender was dropped.
 #[derive(Debug)]
 pub(super) struct HungUp;
-
-impl Drop for WakesWhenDropped {
-    fn drop(&mut self) {
-        self.0.wake();
-    }
-}
