@@ -12,8 +12,8 @@ use std::time::Duration;
 pub enum Input {
     /// The numbers of the rules, at start and after each reload.
     Settings(Settings),
-    /// The push settings changed, or another transport is to be taken: every connection is to be made
-    /// anew.
+    /// The push settings changed, another transport is to be taken, or nobody knows any more where the
+    /// links went: every connection is to be made anew.
     Relink,
     /// A transport that went silent is to be tried beside the one in use (RULES R11).
     Trial,

@@ -21,6 +21,8 @@ use std::time::Duration;
 pub const KEPT: Duration = Duration::from_secs(60);
 /// What casts doubt on an answer has Kick asked anew, but not before it is this old.
 const KEPT_IN_DOUBT: Duration = Duration::from_secs(5);
+/// A connection that was over sooner after the greeting was in vain, too.
+const LASTING: Duration = Duration::from_secs(10);
 /// So many attempts in vain mean that this way is blocked, and that another deserves a try.
 const IN_VAIN: u32 = 3;
 
@@ -63,9 +65,18 @@ pub struct Choice {
     /// Ways that went silent, apart from the others: that one is refused or out of reach for a while
     /// does not make it deliver.
     silent: BTreeMap<Way, Ailing>,
-    /// The way that each link was sent, and how often in vain.
-    sent: BTreeMap<LinkId, (Way, u32)>,
+    sent: BTreeMap<LinkId, Sent>,
     trial: Option<Trial>,
+}
+
+/// Where a link was sent.
+#[derive(Debug)]
+struct Sent {
+    way: Way,
+    /// How often in a row.
+    in_vain: u32,
+    /// Since when it is greeted, while it is.
+    greeted: Option<Steady>,
 }
 
 /// What Kick said last.
@@ -148,19 +159,18 @@ impl Choice {
     pub fn choose(&mut self, now: Steady, link: LinkId) -> Option<Way> {
         let tried = self.trial.as_ref().filter(|trial| trial.link == Some(link)).map(|trial| trial.way.clone());
         let way = tried.or_else(|| self.best(now))?;
-        match self.sent.get_mut(&link) {
-            Some((before, _)) if *before == way => {}
-            _ => drop(self.sent.insert(link, (way.clone(), 0))),
+        if self.sent.get(&link).is_none_or(|sent| sent.way != way) {
+            self.sent.insert(link, Sent { way: way.clone(), in_vain: 0, greeted: None });
         }
         Some(way)
     }
 
     /// The server greeted the link. Gives the offer to remember, if it is another one than before.
-    pub fn connected(&mut self, link: LinkId) -> Option<&Offer> {
-        let (way, in_vain) = self.sent.get_mut(&link)?;
-        *in_vain = 0;
-        self.ailing.remove(way);
-        let way = way.clone();
+    pub fn connected(&mut self, now: Steady, link: LinkId) -> Option<&Offer> {
+        let sent = self.sent.get_mut(&link)?;
+        sent.greeted = Some(now);
+        self.ailing.remove(&sent.way);
+        let way = sent.way.clone();
         // What is merely listened to has not worked, and must not displace what has.
         if self.is_silent(&way) {
             return None;
@@ -174,12 +184,11 @@ impl Choice {
     }
 
     /// A connection is over, or did not come about.
-    pub fn ended(&mut self, now: Steady, link: LinkId, kind: EndKind, greeted: bool) {
-        let Some((way, in_vain)) = self.sent.get_mut(&link) else { return };
-        if !greeted {
-            *in_vain += 1;
-        }
-        let (way, in_vain) = (way.clone(), *in_vain);
+    pub fn ended(&mut self, now: Steady, link: LinkId, kind: EndKind) {
+        let Some(sent) = self.sent.get_mut(&link) else { return };
+        let lasted = sent.greeted.take().is_some_and(|since| now.since(since) >= LASTING);
+        sent.in_vain = if lasted { 0 } else { sent.in_vain + 1 };
+        let (way, in_vain) = (sent.way.clone(), sent.in_vain);
         if kind == EndKind::Refused {
             self.doubted = Some(now);
             self.ails(now, way, Ailment::Refused);
@@ -200,8 +209,8 @@ impl Choice {
         let ways: Vec<Way> = self
             .sent
             .iter()
-            .filter(|(link, (way, _))| way.transport == transport && Some(**link) != trying)
-            .map(|(_, (way, _))| way.clone())
+            .filter(|(link, sent)| sent.way.transport == transport && Some(**link) != trying)
+            .map(|(_, sent)| sent.way.clone())
             .collect();
         for way in ways {
             self.ails(now, way, Ailment::Silent);
@@ -211,7 +220,7 @@ impl Choice {
     /// Whether somebody is on a silent way although there is one that is well.
     pub fn should_move(&self, now: Steady) -> bool {
         let Some(best) = self.best(now) else { return false };
-        self.is_well(now, &best) && self.sent.values().any(|(way, _)| *way != best && self.is_silent(way))
+        self.is_well(now, &best) && self.sent.values().any(|sent| sent.way != best && self.is_silent(&sent.way))
     }
 
     /// When the next trial is due: of a way that went silent, is offered still, and would be better than
@@ -257,7 +266,7 @@ impl Choice {
         if self.trial.is_some() {
             return None;
         }
-        let in_use = |way: &Way| self.sent.values().any(|(used, _)| used == way);
+        let in_use = |way: &Way| self.sent.values().any(|sent| sent.way == *way);
         let better = self.candidates().into_iter().take_while(|way| !in_use(way) || self.is_silent(way));
         let silent = better.filter(|way| !in_use(way) && self.is_silent(way));
         silent

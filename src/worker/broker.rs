@@ -137,15 +137,15 @@ impl Thread<'_> {
             }
             Errand::Token(link, reply) => drop(self.wanting.insert(link, reply)),
             Errand::Connected(link) => {
-                if let Some(offer) = self.broker.choice.connected(link) {
+                if let Some(offer) = self.broker.choice.connected(now, link) {
                     *self.broker.worked.lock().unwrap_or_else(PoisonError::into_inner) = Some(offer.clone());
                     // The keeper ends only with the process.
                     let _ = self.broker.keeper.send(Keep::Realtime(offer.clone()));
                 }
             }
-            Errand::Ended { link, kind, greeted } => {
+            Errand::Ended { link, kind } => {
                 self.wanting.remove(&link);
-                self.broker.choice.ended(now, link, kind, greeted);
+                self.broker.choice.ended(now, link, kind);
                 if kind == EndKind::Refused {
                     self.client = new_client(&mut self.broker.rng);
                     self.token = None;

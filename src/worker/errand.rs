@@ -22,8 +22,6 @@ pub enum Errand {
         link: LinkId,
         /// What it means.
         kind: EndKind,
-        /// Whether it had been greeted.
-        greeted: bool,
     },
     /// A link is no more.
     Closed(LinkId),

@@ -187,13 +187,13 @@ impl Thread<'_> {
 
     /// One connection, from the attempt to its end.
     fn connection(&mut self, way: Way) -> Result<End, Leave> {
-        let (end, greeted) = self.attempt(&way)?;
-        self.send_errand(Errand::Ended { link: self.link.id, kind: end.kind, greeted });
+        let end = self.attempt(&way)?;
+        self.send_errand(Errand::Ended { link: self.link.id, kind: end.kind });
         Ok(end)
     }
 
-    /// Connects and converses; how that ended, and whether the server ever greeted us.
-    fn attempt(&mut self, way: &Way) -> Result<(End, bool), Leave> {
+    /// Connects and converses; how that ended.
+    fn attempt(&mut self, way: &Way) -> Result<End, Leave> {
         self.take_orders()?;
         self.pulse.promise(CONNECTING_PULSE);
         let address = Address::from(way);
@@ -207,7 +207,7 @@ impl Thread<'_> {
         let socket = match Socket::connect(&address, tls_ca.as_deref(), effort) {
             Ok(socket) => socket,
             Err(ConnectError::GivenUp) => return Err(Leave::Told),
-            Err(e) => return Ok((End { kind: EndKind::Lost, code: None, reason: e.to_string() }, false)),
+            Err(e) => return Ok(End { kind: EndKind::Lost, code: None, reason: e.to_string() }),
         };
         let session = (self.link.speak)(self.link.clock.steady(), way.transport);
         let mut talk = Talk { transport: way.transport, socket, session, token: None, greeted: false };
@@ -217,7 +217,7 @@ impl Thread<'_> {
         }
         talk.socket.close();
         match over {
-            Err(Over::Connection(end)) => Ok((end, talk.greeted)),
+            Err(Over::Connection(end)) => Ok(end),
             Err(Over::Link(leave)) => Err(leave),
         }
     }

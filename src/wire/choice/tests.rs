@@ -64,14 +64,13 @@ impl Story {
                 self.say(now, &format!("{line}: {ask}{way}"));
             }
             "connected" => {
-                if let Some(offer) = choice.connected(link) {
+                if let Some(offer) = choice.connected(now, link) {
                     let text = format!("remember {offer:?}");
                     self.say(now, &text);
                 }
             }
-            "refused" => choice.ended(now, link, EndKind::Refused, false),
-            "in-vain" => choice.ended(now, link, EndKind::Lost, false),
-            "lost" => choice.ended(now, link, EndKind::Lost, true),
+            "refused" => choice.ended(now, link, EndKind::Refused),
+            "in-vain" | "lost" => choice.ended(now, link, EndKind::Lost),
             "closed" => choice.closed(link),
             "silent" => {
                 let transport = if words[1] == "pusher" { Transport::Pusher } else { Transport::Centrifugo };
@@ -230,6 +229,26 @@ fn a_way_that_cannot_be_reached_three_times_is_left_for_a_minute() {
             59 way 0: a.kick.com/connection
             60 way 0: ws-us2.pusher.com/app/old
             60 remember Pusher { app_key: "old", cluster: "us2" }
+        "#]],
+    );
+}
+
+#[test]
+fn a_way_that_greets_us_only_to_hang_up_is_left_like_one_that_cannot_be_reached() {
+    check(
+        "
+        answer pusher:old centrifugo:a; way 0; connected 0; @9; lost 0; way 0; connected 0; @19; lost 0
+        way 0; connected 0; @28; lost 0; way 0; connected 0; @37; lost 0; way 0; connected 0; @46; lost 0; way 0
+        ",
+        &expect![[r#"
+
+            0 way 0: ws-us2.pusher.com/app/old
+            0 remember Pusher { app_key: "old", cluster: "us2" }
+            9 way 0: ws-us2.pusher.com/app/old
+            19 way 0: ws-us2.pusher.com/app/old
+            28 way 0: ws-us2.pusher.com/app/old
+            37 way 0: ws-us2.pusher.com/app/old
+            46 way 0: a.kick.com/connection
         "#]],
     );
 }

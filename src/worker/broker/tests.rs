@@ -154,7 +154,7 @@ fn after_a_refusal_it_asks_under_another_name() {
     let broker = start(kick(&[CENTRIFUGO]));
     broker.way(0);
     assert_eq!(broker.token(0).recv_timeout(PATIENCE).expect("a token").reveal(), "t1");
-    broker.send(Errand::Ended { link: LinkId(0), kind: EndKind::Refused, greeted: false });
+    broker.send(Errand::Ended { link: LinkId(0), kind: EndKind::Refused });
     assert_eq!(broker.token(0).recv_timeout(PATIENCE).expect("a token").reveal(), "t2", "not the one that was refused");
     let client = |request: &str| request.rsplit_once(r#"id":"#).map(|(_, rest)| rest[..38].to_owned());
     let names: Vec<_> = (0..3).map(|_| client(&broker.server.heard())).collect();
@@ -170,7 +170,7 @@ fn a_link_never_gets_the_same_token_twice() {
     let token = |link| broker.token(link).recv_timeout(PATIENCE).expect("a token").reveal().to_owned();
     assert_eq!([token(0), token(1)], ["t1", "t1"]);
     // Refused at once, perhaps for the token: the very next connection tries another.
-    broker.send(Errand::Ended { link: LinkId(0), kind: EndKind::Lost, greeted: false });
+    broker.send(Errand::Ended { link: LinkId(0), kind: EndKind::Lost });
     assert_eq!([token(0), token(1), token(2)], ["t2", "t2", "t2"]);
     broker.end();
 }
