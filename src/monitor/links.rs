@@ -261,10 +261,14 @@ impl Monitor {
             self.repeats.works(&subscription(channel));
             self.ledger.problems.settle(Code::SubscriptionFailed, &channel.to_string());
         }
+        if self.links.count() == 0 {
+            // Nobody is there any more to be refused.
+            self.ledger.problems.settle(Code::PushRefused, "");
+        }
     }
 
-    /// The push settings or the transport changed: all connections are made anew, under new numbers, so that nothing
-    /// late from the old ones is taken for theirs.
+    /// The push settings or the transport changed: all connections are made anew, under new numbers, so
+    /// that nothing late from the old ones is taken for theirs.
     pub(super) fn relink(&mut self) {
         self.end_trial(false);
         // R11: the new connections are judged by what they miss themselves.

@@ -92,10 +92,10 @@ impl Transports {
         }
         let transport = self.choice.choose(Steady(now), link)?.transport;
         if self.refused_until.get(&transport).is_some_and(|until| now < *until) {
-            self.choice.ended(Steady(now), link, EndKind::Refused, false);
+            self.choice.ended(Steady(now), link, EndKind::Refused);
             return Some(Attempt::Refused { trial });
         }
-        if let Some(worked) = self.choice.connected(link) {
+        if let Some(worked) = self.choice.connected(Steady(now), link) {
             self.worked = Some(worked.clone());
         }
         if !trial && self.last.replace(transport).is_some_and(|last| last != transport) {
@@ -105,7 +105,7 @@ impl Transports {
     }
 
     pub(super) fn lost(&mut self, now: Duration, link: LinkId) {
-        self.choice.ended(Steady(now), link, EndKind::Lost, true);
+        self.choice.ended(Steady(now), link, EndKind::Lost);
     }
 
     pub(super) fn closed(&mut self, link: LinkId) {
