@@ -10,7 +10,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// A file of the repository, not one written here: a program that is open for writing, be it in a
 /// child that another test has just begun, cannot be started.
-const STAND_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/daemon/stand-in.sh");
+const STAND_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/daemon/stand-in.pl");
 
 #[test]
 fn a_program_is_run_told_and_ended() {
