@@ -3,6 +3,7 @@
 //! A request covers streamers of one kind of key at one endpoint; its answer carries what the rules
 //! need to weigh it: when it started, how many it covered, what Kick's own clock said.
 
+use crate::domain::event::Event;
 use crate::domain::{ChannelId, Now, Slug, UserId, time::Timestamp};
 use std::time::Duration;
 
@@ -134,6 +135,18 @@ pub struct Failure {
     pub status: Option<u16>,
     /// A few words for the log: no secret, no body.
     pub text: String,
+}
+
+impl Failure {
+    /// What it is in the log.
+    pub fn event(self, endpoint: &'static str, retry_in: Duration) -> Event {
+        let Failure { kind, status, text: reason } = self;
+        match kind {
+            FailureKind::Blocked => Event::ApiBlocked { status, endpoint, reason, retry_in },
+            FailureKind::RateLimited(_) => Event::ApiRateLimited { status, endpoint, retry_in },
+            _ => Event::ApiError { status, endpoint, reason, retry_in },
+        }
+    }
 }
 
 /// The kinds of failure that the rules treat differently.

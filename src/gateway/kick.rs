@@ -20,6 +20,7 @@ use crate::domain::time::Timestamp;
 use http::{Reply, Unread};
 use serde_json::Value;
 use std::fmt::Display;
+use std::ops::Range;
 use std::time::Duration;
 use ureq::Agent;
 
@@ -128,11 +129,12 @@ impl Kick {
             request = request.header("Authorization", format!("Bearer {}", token.reveal()));
         }
         match http::read(request.call()) {
-            Ok(reply) => Asked { server_date: reply.date, result: judge(query.endpoint(), reply) },
-            Err(text) => {
-                let failure = Failure { kind: FailureKind::Network, status: None, text };
-                Asked { server_date: None, result: Err(failure) }
-            }
+            Ok(reply) => Asked {
+                server_date: reply.date,
+                // Nothing but a 200 is an observation (RULES R6).
+                result: judge(200..201, reply, |body| entries::seen(query.endpoint(), body)),
+            },
+            Err(text) => Asked { server_date: None, result: Err(unanswered(text)) },
         }
     }
 
@@ -158,15 +160,20 @@ impl Kick {
     }
 }
 
-/// What an answer is worth.
-fn judge(endpoint: Endpoint, reply: Reply) -> Result<Vec<Seen>, Failure> {
+/// There was no answer.
+fn unanswered(text: String) -> Failure {
+    Failure { kind: FailureKind::Network, status: None, text }
+}
+
+/// What an answer is worth; `read` understands the body of one whose status is `fine`.
+fn judge<T>(fine: Range<u16>, reply: Reply, read: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, Failure> {
     let (kind, text) = match reply.status {
         429 => (FailureKind::RateLimited(reply.retry_after), "too many requests"),
         403 | 423 => (FailureKind::Blocked, FIREWALL),
         300..400 => (FailureKind::Server(None), REDIRECT),
         _ if reply.html => (FailureKind::Blocked, PAGE),
-        200 => match reply.body.map(|body| entries::seen(endpoint, &body)) {
-            Ok(Some(seen)) => return Ok(seen),
+        status if fine.contains(&status) => match reply.body.map(|body| read(&body)) {
+            Ok(Some(answer)) => return Ok(answer),
             Ok(None) => (FailureKind::Garbage, "the answer is not the JSON that Kick promises"),
             Err(Unread::TooLong) => (FailureKind::Garbage, "the answer is too long"),
             Err(Unread::Broken(text)) => {
@@ -206,16 +213,19 @@ fn judge_token(reply: Reply) -> Result<Token, TokenError> {
     Err(TokenError::Unavailable { reason, retry_after: reply.retry_after, status: Some(reply.status) })
 }
 
-/// The token in an answer; one that no header could carry is none.
+/// Text that a header can carry.
+fn secret_in(value: &Value) -> Option<Secret> {
+    let text = value.as_str().filter(|text| !text.is_empty())?;
+    text.bytes().all(|byte| byte.is_ascii_graphic()).then(|| Secret::new(text))
+}
+
+/// The token in an answer, if it is a clean one.
 fn token_in(body: &Value) -> Option<Token> {
-    let token = body["access_token"].as_str().filter(|token| !token.is_empty())?;
-    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return None;
-    }
+    let secret = secret_in(&body["access_token"])?;
     // Kick's documents show a string, Kick sends a number.
     let stated = &body["expires_in"];
     let seconds = stated.as_u64().or_else(|| stated.as_str()?.trim().parse().ok()).filter(|seconds| *seconds > 0);
-    Some(Token { secret: Secret::new(token), expires_in: seconds.map_or(LIFE_UNSTATED, Duration::from_secs) })
+    Some(Token { secret, expires_in: seconds.map_or(LIFE_UNSTATED, Duration::from_secs) })
 }
 
 /// The word by which the credentials are refused. Ours, not the answer's: an answer may quote what

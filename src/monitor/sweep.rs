@@ -127,12 +127,7 @@ impl Monitor {
         if !self.repeats.fails(now.steady, &asked(endpoint), &how) {
             return;
         }
-        let (status, endpoint, reason) = (failure.status, endpoint.word(), failure.text.clone());
-        self.log(match failure.kind {
-            FailureKind::Blocked => Event::ApiBlocked { status, endpoint, reason, retry_in },
-            FailureKind::RateLimited(_) => Event::ApiRateLimited { status, endpoint, retry_in },
-            _ => Event::ApiError { status, endpoint, reason, retry_in },
-        });
+        self.log(failure.clone().event(endpoint.word(), retry_in));
     }
 
     fn take_seen(&mut self, now: Now, answer: &Answer, flight: &Flight, seen: &[Seen]) {

@@ -268,14 +268,8 @@ impl Thread<'_> {
             }
             Err(failure) => failure,
         };
-        let Failure { kind, status, text: reason } = failure;
-        if self.repeats.fails(now, endpoint, &reason) {
-            match kind {
-                FailureKind::Blocked => Event::ApiBlocked { status, endpoint, reason, retry_in },
-                FailureKind::RateLimited(_) => Event::ApiRateLimited { status, endpoint, retry_in },
-                _ => Event::ApiError { status, endpoint, reason, retry_in },
-            }
-            .say();
+        if self.repeats.fails(now, endpoint, &failure.text) {
+            failure.event(endpoint, retry_in).say();
         }
         Ok(None)
     }

@@ -2,10 +2,9 @@
 //!
 //! Each call is one request and blocks for at most the limit. Nothing here chooses, retries or waits.
 
-use super::http;
-use super::{FIREWALL, PAGE, REDIRECT};
+use super::{http, judge, secret_in, unanswered};
 use crate::config::PushConfig;
-use crate::domain::ask::{Failure, FailureKind};
+use crate::domain::ask::Failure;
 use crate::domain::push::Transport;
 use crate::domain::secret::Secret;
 use crate::wire::offer::{self, Offer};
@@ -56,24 +55,8 @@ impl Realtime {
             .header("Origin", "https://kick.com")
             .header("Referer", "https://kick.com/")
             .header("x-app-platform", "web");
-        let reply = http::read(request.send(question.to_string())).map_err(|text| Failure {
-            kind: FailureKind::Network,
-            status: None,
-            text,
-        })?;
-        let failed = |kind, text: &str| Failure { kind, status: Some(reply.status), text: text.to_owned() };
-        Err(match reply.status {
-            429 => failed(FailureKind::RateLimited(reply.retry_after), "too many requests"),
-            403 | 423 => failed(FailureKind::Blocked, FIREWALL),
-            300..400 => failed(FailureKind::Server(None), REDIRECT),
-            _ if reply.html => failed(FailureKind::Blocked, PAGE),
-            200..300 => match reply.body.as_ref().ok().and_then(|body| read(body)) {
-                Some(answer) => return Ok(answer),
-                None => failed(FailureKind::Garbage, "the answer is not the JSON that Kick promises"),
-            },
-            404 | 410 => failed(FailureKind::NotFound, "not found"),
-            _ => failed(FailureKind::Server(reply.retry_after), "an unexpected status"),
-        })
+        let reply = http::read(request.send(question.to_string())).map_err(unanswered)?;
+        judge(200..300, reply, read)
     }
 }
 
@@ -84,11 +67,10 @@ pub fn new_client(rng: &mut fastrand::Rng) -> String {
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
-/// The token in an answer; one that is not clean text is none.
+/// The token in an answer, if it is a clean one.
 fn token_in(body: &[u8]) -> Option<Secret> {
     let answer: Value = serde_json::from_slice(body).ok()?;
-    let token = answer.get("data").unwrap_or(&answer)["token"].as_str()?;
-    (!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Secret::new(token))
+    secret_in(&answer.get("data").unwrap_or(&answer)["token"])
 }
 
 #[cfg(test)]
