@@ -273,7 +273,7 @@ impl Monitor {
         self.end_trial(false);
         // R11: the new connections are judged by what they miss themselves.
         self.missed.clear();
-        self.routine.awaited_push.clear();
+        self.routine.expected_push.clear();
         let old = std::mem::take(&mut self.links.links);
         self.ledger.problems.settle(Code::PushRefused, "");
         self.links.homes.clear();

@@ -19,7 +19,7 @@ pub(super) struct Routine {
     /// Statuses that the sweep put right, in this cycle.
     pub(super) corrected: usize,
     /// Changes that the sweep found and push has until then to tell of (R11).
-    pub(super) awaited_push: BTreeMap<(Key, Status), Steady>,
+    pub(super) expected_push: BTreeMap<(Key, Status), Steady>,
 }
 
 /// One sweep.
@@ -38,7 +38,7 @@ impl Routine {
             ready: false,
             cycle: None,
             corrected: 0,
-            awaited_push: BTreeMap::new(),
+            expected_push: BTreeMap::new(),
         }
     }
 
@@ -51,7 +51,7 @@ impl Routine {
 
     pub(super) fn forget(&mut self, key: Key) {
         self.unmet.remove(&key);
-        self.awaited_push.retain(|(awaited, _), _| *awaited != key);
+        self.expected_push.retain(|(expected, _), _| *expected != key);
         if let Some(cycle) = &mut self.cycle {
             cycle.left.remove(&key);
         }

@@ -312,7 +312,7 @@ impl Monitor {
         self.note(key, seen);
         self.believe(now, key, seen.status, Source::Sweep, now.steady);
         if was_verified {
-            self.await_push(now, key, seen.status);
+            self.expect_push(now, key, seen.status);
         }
     }
 

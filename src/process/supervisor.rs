@@ -193,7 +193,7 @@ impl Supervisor {
             }
             let last = self.workers.values().all(|worker| worker.stage() == stage);
             let left = self.clock.until(deadline);
-            self.await_stage(stage, self.clock.steady() + if last { left } else { left / 2 });
+            self.wait_for_stage(stage, self.clock.steady() + if last { left } else { left / 2 });
             self.workers.retain(|name, worker| {
                 let stays = worker.stage() != stage;
                 if !stays {
@@ -207,7 +207,7 @@ impl Supervisor {
 
     /// Waits until no worker of `stage` is left, or `deadline`. What of the later stages ends
     /// meanwhile is not made again.
-    fn await_stage(&mut self, stage: Stage, deadline: Steady) {
+    fn wait_for_stage(&mut self, stage: Stage, deadline: Steady) {
         while self.workers.values().any(|worker| worker.stage() == stage) {
             let Ok(exit) = self.exits.recv_timeout(self.clock.until(deadline)) else { return };
             match self.workers.remove(&exit.name) {
