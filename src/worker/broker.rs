@@ -106,10 +106,6 @@ impl Thread<'_> {
             self.tell(Input::Relink)?;
         }
         loop {
-            // The errands that are there are then for whoever comes next, with other settings perhaps.
-            if self.stop.is_stopped() {
-                return Ok(());
-            }
             let now = self.broker.clock.steady();
             let token_due = (!self.wanting.is_empty()).then_some(self.token_due);
             let due = token_due.into_iter().chain(self.broker.choice.trial_due()).min();
