@@ -158,18 +158,20 @@ impl Crew {
 
     /// Other credentials or addresses at Kick: whoever asks there begins anew.
     pub(super) fn replace_kick(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
-        self.kick.hang_up();
-        self.kick = Arc::new(Kick::new(&config.kick, REQUEST_LIMIT));
+        let old = std::mem::replace(&mut self.kick, Arc::new(Kick::new(&config.kick, REQUEST_LIMIT)));
         self.tokens = Arc::new(TokenCell::default());
-        self.add_askers(supervisor)
+        self.add_askers(supervisor)?;
+        // Who is told to stop knows that it is not Kick who hangs up.
+        old.hang_up();
+        Ok(())
     }
 
     /// Other push settings: every connection is made anew, and the way chosen anew.
     pub(super) fn replace_push(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
-        self.realtime.hang_up();
         self.push = config.push.clone();
-        self.realtime = Arc::new(Realtime::new(&config.push));
+        let old = std::mem::replace(&mut self.realtime, Arc::new(Realtime::new(&config.push)));
         self.add_broker(supervisor)?;
+        old.hang_up();
         self.tell(Input::Relink);
         Ok(())
     }
@@ -340,8 +342,9 @@ impl Crew {
         supervisor.add(self.clock.steady(), spec)
     }
 
-    /// Ends what workers may be waiting for at Kick. Drops the way to the hub.
-    pub(super) fn leave(self) {
+    /// Tells who brings inputs to stop, and ends what they may be waiting for at Kick. Drops the way to the hub.
+    pub(super) fn leave(self, supervisor: &mut Supervisor) {
+        supervisor.remove_stage(SOURCES);
         self.kick.hang_up();
         self.realtime.hang_up();
     }

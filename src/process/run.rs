@@ -217,7 +217,7 @@ impl Daemon {
     }
 
     /// Ends everything in order.
-    fn leave(self, end: End) -> Code {
+    fn leave(mut self, end: End) -> Code {
         let began = self.clock.steady();
         self.notify.stopping();
         let (reason, code) = match end {
@@ -228,7 +228,7 @@ impl Daemon {
             }
         };
         Event::Stopping { reason, seconds: began.since(Steady::default()).as_secs_f64() }.say();
-        self.crew.leave();
+        self.crew.leave(&mut self.supervisor);
         for thread in self.supervisor.stop(STOP_MOST) {
             Event::Detail { what: "abandoned", text: thread }.say();
         }

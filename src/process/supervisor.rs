@@ -128,6 +128,14 @@ impl Supervisor {
         }
     }
 
+    /// Tells every worker of a stage to stop.
+    pub fn remove_stage(&mut self, stage: Stage) {
+        let of_stage = |(name, worker): (&String, &Worker)| (worker.stage() == stage).then(|| name.clone());
+        for name in self.workers.iter().filter_map(of_stage).collect::<Vec<_>>() {
+            self.remove(&name);
+        }
+    }
+
     /// A thread has ended: what comes next for it.
     pub fn ended(&mut self, now: Steady, exit: Exit) -> Result<(), Fatal> {
         match self.workers.remove(&exit.name) {
@@ -187,10 +195,7 @@ impl Supervisor {
         let deadline = self.clock.steady() + limit;
         let mut abandoned = Vec::new();
         while let Some(stage) = self.workers.values().map(Worker::stage).min() {
-            let of_stage = |(name, worker): (&String, &Worker)| (worker.stage() == stage).then(|| name.clone());
-            for name in self.workers.iter().filter_map(of_stage).collect::<Vec<_>>() {
-                self.remove(&name);
-            }
+            self.remove_stage(stage);
             let last = self.workers.values().all(|worker| worker.stage() == stage);
             let left = self.clock.until(deadline);
             self.wait_for_stage(stage, self.clock.steady() + if last { left } else { left / 2 });

@@ -2,8 +2,8 @@
 
 use super::scratch::Scratch;
 use super::stage::{PATIENCE, Stage};
-use kick_sim::{Face, Kick};
-use lab::{Daemon, Signal, wait_for};
+use kick_sim::{Face, Fault, Kick};
+use lab::{Daemon, Line, Signal, wait_for};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -82,6 +82,29 @@ fn a_new_secret_gets_a_token() {
     for secret in ["mistyped", stage.kick.client_secret(), "app-token"] {
         assert!(daemon.lines_from(0).iter().all(|line| !line.text.contains(secret)), "{secret} is in the log");
     }
+}
+
+#[test]
+fn what_a_reload_or_a_stop_cuts_off_is_not_said_of_kick() {
+    let stage = Stage::with(&["ana"]);
+    stage
+        .database
+        .execute(&format!("ALTER TABLE streamers ADD channel bigint DEFAULT {}", stage.kick.ids("ana").channel));
+    stage.kick.fault([Face::Broker, Face::OAuth], Fault::Silent);
+    let both_wait = || {
+        let asked = |kick: &Kick| [Face::Broker, Face::OAuth].iter().all(|face| kick.count(*face) > 0);
+        assert!(stage.kick.wait_for(PATIENCE, asked));
+        stage.kick.clear_requests();
+    };
+    let daemon = stage.builder().set("DB_CHANNEL_ID_COLUMN", "channel").start();
+    for key in ["one", "two", "three"] {
+        both_wait();
+        reload(&daemon, &[("KICK_CLIENT_SECRET", key), ("PUSHER_APP_KEY", key)]);
+    }
+    both_wait();
+    assert!(daemon.stop(PATIENCE).success());
+    let blames_kick = |line: &Line| line.event.starts_with("api_") || line.event.starts_with("token_");
+    assert_eq!(daemon.lines_from(0).into_iter().find(blames_kick), None);
 }
 
 #[test]
