@@ -11,9 +11,10 @@ run: build
 build: needs
 	$(CARGO) build --release --locked --package kick-monitor --package lab --bins
 
+# Most tests wait for sockets and deadlines: more of them at once than there are processors.
 test: needs
 	@rm -rf target/events-seen && mkdir -p target/events-seen
-	EVENTS_SEEN=$(CURDIR)/target/events-seen $(CARGO) test --workspace --locked
+	EVENTS_SEEN=$(CURDIR)/target/events-seen RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --workspace --locked
 	@tests/events-seen.sh target/events-seen
 
 # What CI runs besides the tests.
