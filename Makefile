@@ -3,7 +3,7 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 SEEDS ?= 1000
 
-.PHONY: run build test check simulate install deb package-test clean needs
+.PHONY: run build test check faults simulate install deb package-test clean needs
 
 run: build
 	@$(CARGO) run --quiet --release --locked --package lab --bin demo -- $(if $(SECONDS),--seconds $(SECONDS))
@@ -16,6 +16,12 @@ test: needs
 	@rm -rf target/events-seen && mkdir -p target/events-seen
 	EVENTS_SEEN=$(CURDIR)/target/events-seen RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --workspace --locked
 	@tests/events-seen.sh target/events-seen
+
+# Every fault on every way out of the program, and what came of it.
+faults: needs
+	@rm -rf target/faults && mkdir -p target/faults
+	FAULTS_MATRIX=$(CURDIR)/target/faults RUST_TEST_THREADS=8 $(CARGO) test --locked --test tests -- faults::ways faults::database
+	@tests/faults.sh target/faults
 
 # What CI runs besides the tests.
 check: needs

@@ -4,6 +4,8 @@
 mod database;
 // The program as a whole.
 mod e2e;
+// Everything that can go wrong with every way out of the program.
+mod faults;
 // The rules of the house: floors, dependencies, the shape of files.
 mod house;
 // The core in a simulated world.

@@ -4,7 +4,7 @@
 // What the tests stand on.
 mod exposition;
 mod scratch;
-mod stage;
+pub(crate) mod stage;
 
 // A push event is in the table at once, and what is no evidence is not.
 mod push;

@@ -225,6 +225,15 @@ impl Daemon {
         fs::read_dir(self.proc("fd")).expect("the daemon runs").count()
     }
 
+    /// The time that it has spent on processors so far.
+    pub fn busy(&self) -> Duration {
+        let stat = fs::read_to_string(self.proc("stat")).expect("the daemon runs");
+        // The name, in brackets, may hold spaces; user and system time are the twelfth and thirteenth behind it.
+        let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace()).into_iter().flatten();
+        let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100)
+    }
+
     fn proc(&self, name: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/{name}", self.pid()))
     }

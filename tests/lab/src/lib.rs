@@ -8,6 +8,7 @@ mod daemon;
 mod database;
 mod directory;
 mod log;
+mod relay;
 mod spawner;
 mod wait;
 
@@ -16,6 +17,7 @@ pub use cluster::{Cluster, Shutdown};
 pub use daemon::{Builder, Daemon};
 pub use database::Database;
 pub use log::{Line, witness};
+pub use relay::{Relay, Trouble};
 pub use rustix::process::Signal;
 pub use spawner::{Who, spawn};
 pub use wait::wait_for;

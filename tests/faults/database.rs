@@ -1,0 +1,274 @@
+//! What befalls the database itself, each with changes before, in and behind it: all that is true is
+//! written once, nothing else is, and a row that cannot be written delays no other.
+
+use super::matrix::{Came, Cell, Watch, compare};
+use crate::e2e::stage::{Stage, changes};
+use lab::{Cluster, Daemon, Database, Shutdown, wait_for};
+use postgres::Client;
+use std::time::Duration;
+
+/// Longer than any time-out of ours, and a busy machine.
+const LONG: Duration = Duration::from_secs(75);
+const THREE: [&str; 3] = ["ana", "bob", "cyd"];
+
+/// A server that keeps what was not synchronously committed to itself for ten seconds.
+const FORGETFUL: &str = "wal_writer_delay = 10s";
+
+/// What is wrong, and how it is put right again.
+#[derive(Clone, Copy, Debug)]
+enum Ill {
+    /// These statements in the daemon's database; `{role}` is the daemon's, `{database}` the database.
+    /// Connections are cut if so said.
+    Sql { begin: &'static str, end: &'static str, cut: bool },
+    /// A transaction holds what this locks.
+    Lock(&'static str),
+    /// The server is gone until it is started again.
+    Stop(Shutdown),
+    /// Every process of the server is halted.
+    Freeze,
+}
+
+/// One cell.
+struct Case {
+    fault: &'static str,
+    ill: Ill,
+    /// What the log says of it. A row that is suppressed without an error is said to be refused after five
+    /// tries, and then tried every five minutes (RULES R21): here it does not come so far.
+    said: Option<&'static str>,
+    /// Ana's row alone suffers.
+    ana_alone: bool,
+    /// Ana's change is committed before, and undone.
+    undone: bool,
+}
+
+const fn case(fault: &'static str, ill: Ill, said: Option<&'static str>) -> Case {
+    Case { fault, ill, said, ana_alone: false, undone: false }
+}
+
+const fn of_ana(fault: &'static str, ill: Ill, said: Option<&'static str>) -> Case {
+    Case { ana_alone: true, ..case(fault, ill, said) }
+}
+
+const fn sql(begin: &'static str, end: &'static str) -> Ill {
+    Ill::Sql { begin, end, cut: false }
+}
+
+const fn login(begin: &'static str, end: &'static str) -> Ill {
+    Ill::Sql { begin, end, cut: true }
+}
+
+const AWAY: Option<&str> = Some("db_unavailable");
+const REFUSED: Option<&str> = Some("write_refused");
+const UNTRIGGER: &str = "DROP FUNCTION wrong CASCADE";
+
+const CASES: [Case; 18] = [
+    case("stopped", Ill::Stop(Shutdown::Fast), AWAY),
+    case("crashed", Ill::Stop(Shutdown::Immediate), AWAY),
+    Case { undone: true, ..case("killed, commits undone", Ill::Stop(Shutdown::Kill), AWAY) },
+    case("halted", Ill::Freeze, None),
+    case("every backend terminated", login("SELECT 1", "SELECT 1"), None),
+    case(
+        "read-only (25006)",
+        login(
+            "ALTER DATABASE {database} SET default_transaction_read_only = on",
+            "SET TRANSACTION READ WRITE; ALTER DATABASE {database} RESET default_transaction_read_only",
+        ),
+        AWAY,
+    ),
+    case("connection limit", login("ALTER ROLE {role} CONNECTION LIMIT 0", "ALTER ROLE {role} CONNECTION LIMIT -1"), AWAY),
+    case("password changed", login("ALTER ROLE {role} PASSWORD 'q'", "ALTER ROLE {role} PASSWORD 'p'"), AWAY),
+    case("statement time-out", login("ALTER ROLE {role} SET statement_timeout = 1", "ALTER ROLE {role} RESET ALL"), AWAY),
+    case(
+        "privilege revoked",
+        sql("REVOKE UPDATE (status) ON streamers FROM {role}", "GRANT UPDATE (status) ON streamers TO {role}"),
+        AWAY,
+    ),
+    case(
+        "table renamed",
+        sql("ALTER TABLE streamers RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO streamers"),
+        AWAY,
+    ),
+    case("table locked", Ill::Lock("LOCK TABLE streamers"), AWAY),
+    of_ana("row locked", Ill::Lock("SELECT FROM streamers WHERE username = 'ana' FOR UPDATE"), None),
+    of_ana(
+        "row refused by a trigger",
+        sql(
+            "CREATE FUNCTION wrong() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not today'; END $$;
+             CREATE TRIGGER wrong BEFORE UPDATE ON streamers FOR EACH ROW WHEN (NEW.username = 'ana') EXECUTE FUNCTION wrong()",
+            UNTRIGGER,
+        ),
+        REFUSED,
+    ),
+    of_ana(
+        "row refused by a constraint",
+        sql(
+            "ALTER TABLE streamers ADD CONSTRAINT wrong CHECK (username <> 'ana' OR status = 'Offline')",
+            "ALTER TABLE streamers DROP CONSTRAINT wrong",
+        ),
+        REFUSED,
+    ),
+    of_ana(
+        "row hidden by a policy",
+        sql(
+            "CREATE POLICY readable ON streamers FOR SELECT USING (true);
+             CREATE POLICY writable ON streamers FOR UPDATE USING (username <> 'ana');
+             ALTER TABLE streamers ENABLE ROW LEVEL SECURITY",
+            "ALTER TABLE streamers DISABLE ROW LEVEL SECURITY",
+        ),
+        None,
+    ),
+    of_ana(
+        "row suppressed by a trigger",
+        sql(
+            "CREATE FUNCTION wrong() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+             CREATE TRIGGER wrong BEFORE UPDATE ON streamers FOR EACH ROW WHEN (NEW.username = 'ana') EXECUTE FUNCTION wrong()",
+            UNTRIGGER,
+        ),
+        None,
+    ),
+    of_ana(
+        "deadlock victim",
+        sql(
+            "CREATE FUNCTION wrong() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN RAISE 'deadlock detected' USING ERRCODE = 'deadlock_detected'; END $$;
+             CREATE TRIGGER wrong BEFORE UPDATE ON streamers FOR EACH ROW WHEN (NEW.username = 'ana') EXECUTE FUNCTION wrong()",
+            UNTRIGGER,
+        ),
+        None,
+    ),
+];
+
+/// The program, as a role of its own, on a server of its own; everybody is followed and Offline.
+struct Ground {
+    cluster: Cluster,
+    stage: Stage,
+    role: String,
+    daemon: Daemon,
+}
+
+impl Ground {
+    fn new() -> Ground {
+        let cluster = Cluster::start_with(FORGETFUL, "", &[]);
+        let stage = Stage::on(&cluster).add(&THREE);
+        let role = format!("daemon_{}", stage.database.name());
+        stage.database.execute(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'p';
+             GRANT SELECT (id, username, status), UPDATE (status) ON streamers TO {role};
+             GRANT INSERT ON written TO {role}"
+        ));
+        let daemon = stage.start(stage.builder().set("DATABASE_URL", stage.database.url_as(&role, "p")));
+        stage.wait_followed(&THREE);
+        THREE.iter().for_each(|username| stage.wait_status(username, "Offline"));
+        // What was written so far is on the disk.
+        stage.database.execute("CHECKPOINT");
+        Ground { cluster, stage, role, daemon }
+    }
+
+    fn run(&self, sql: &str) {
+        let sql = sql.replace("{role}", &self.role).replace("{database}", self.stage.database.name());
+        self.stage.database.execute(&sql);
+    }
+
+    fn cut(&self) {
+        self.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'");
+    }
+
+    /// Begins it; what a lock needs to last comes back.
+    fn begin(&self, ill: Ill) -> Option<Client> {
+        match ill {
+            Ill::Sql { begin, cut, .. } => {
+                self.run(begin);
+                if cut {
+                    self.cut();
+                }
+            }
+            Ill::Lock(lock) => {
+                let mut client = self.stage.database.client();
+                client.batch_execute(&format!("BEGIN; {lock}")).expect("nobody else locks for long");
+                return Some(client);
+            }
+            Ill::Stop(how) => self.cluster.stop(how),
+            Ill::Freeze => self.cluster.freeze(),
+        }
+        None
+    }
+
+    fn end(&self, ill: Ill, holder: Option<Client>) {
+        match ill {
+            Ill::Sql { end, cut, .. } => {
+                self.run(end);
+                if cut {
+                    self.cut();
+                }
+            }
+            Ill::Lock(_) => drop(holder),
+            Ill::Stop(_) => self.cluster.start_again(),
+            Ill::Freeze => self.cluster.thaw(),
+        }
+    }
+
+    fn suffer(&self, case: &Case) {
+        let cell = Cell { edge: "database", fault: case.fault };
+        if case.undone {
+            self.stage.kick.go_live("ana");
+            self.wait_online("ana");
+        }
+        let watch = Watch::start(&self.daemon);
+        let holder = self.begin(case.ill);
+        if !case.undone {
+            self.stage.kick.go_live("ana");
+        }
+        let noticed = case.said.map(|said| {
+            wait_for(&format!("{said} for {}", case.fault), LONG, || {
+                // A connection that was being made when the others were cut has come through.
+                if let Ill::Sql { cut: true, .. } = case.ill {
+                    self.cut();
+                }
+                self.daemon.events(said).into_iter().next()
+            });
+            watch.elapsed()
+        });
+        self.stage.kick.go_live("bob");
+        if case.ana_alone {
+            // The others are not delayed.
+            self.wait_online("bob");
+            assert_eq!(self.stage.status("ana").as_deref(), Some("Offline"));
+        }
+        let began_healing = watch.elapsed();
+        self.end(case.ill, holder);
+        ["ana", "bob"].iter().for_each(|username| self.wait_online(username));
+        self.stage.kick.go_live("cyd");
+        let told = wait_for("cyd to be told of", LONG, || changes(&self.daemon, "cyd").into_iter().nth(1));
+        assert_eq!((told.key("status"), told.key("source")), ("Online", "push"), "{}", told.text);
+        let healed = watch.elapsed() - began_healing;
+        watch.assert_idle(&self.daemon, cell);
+        let all = THREE.map(|username| compare(&self.stage.written(username), &["Offline", "Online"]));
+        cell.record(Came { noticed, healed, ..all.into_iter().sum() });
+    }
+
+    fn wait_online(&self, username: &str) {
+        let query = format!("SELECT status FROM streamers WHERE username = '{username}'");
+        let online = |database: &Database| database.value(&query).as_deref() == Some("Online");
+        wait_for(&format!("{username} to be Online"), LONG, || online(&self.stage.database).then_some(()));
+    }
+}
+
+/// These cases, side by side.
+fn suffer_all(cases: &'static [Case]) {
+    cases.iter().for_each(|case| Cell { edge: "database", fault: case.fault }.announce());
+    std::thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(|| Ground::new().suffer(case));
+        }
+    });
+}
+
+#[test]
+fn a_database_that_is_ill_heals() {
+    suffer_all(CASES.split_at(9).0);
+}
+
+#[test]
+fn a_table_or_a_row_that_is_ill_heals() {
+    suffer_all(CASES.split_at(9).1);
+}

@@ -1,0 +1,9 @@
+//! Faults on every edge of the real program: what was injected, how long until all was right again, and
+//! that nothing false was written and nothing lost. `make faults` prints the matrix.
+
+// What befalls the database itself.
+mod database;
+// What came of each fault.
+mod matrix;
+// The ways to Kick and to the database, and what is wrong with them.
+mod ways;
