@@ -1,14 +1,14 @@
 //! The broadcasts of one streamer, as far as push and the API tell of them: which runs, which have ended.
 
-use super::streamer::{apart, later_by};
 use super::times::SAME_BROADCAST;
 use crate::domain::{LivestreamId, Steady, time::Timestamp};
+use std::time::Duration;
 
 /// How many ended broadcasts are remembered for each streamer.
 const ENDED_MAX: usize = 8;
 
 /// The broadcasts that push told of.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Broadcasts {
     /// The one that is running, if its id is known.
     pub current: Option<LivestreamId>,
@@ -82,4 +82,13 @@ impl Broadcasts {
             self.ended.push(livestream);
         }
     }
+}
+
+/// How much later `a` is than `b`; zero if it is not.
+pub(super) fn later_by(a: Timestamp, b: Timestamp) -> Duration {
+    Duration::try_from(a.duration_since(b)).unwrap_or(Duration::ZERO)
+}
+
+pub(super) fn apart(a: Timestamp, b: Timestamp) -> Duration {
+    later_by(a, b).max(later_by(b, a))
 }

@@ -14,6 +14,12 @@ use crate::domain::{ChannelId, Now, RowId, Slug};
 use std::time::Duration;
 
 impl Monitor {
+    /// Takes what an earlier process learned.
+    pub(super) fn remember(&mut self, learned: Vec<Learned>) {
+        self.stated.extend(learned.iter().filter_map(|known| known.user.zip(known.channel)));
+        self.learned.extend(learned.into_iter().map(|known| (known.name.clone(), known)));
+    }
+
     /// Takes what the table and an earlier process know of a streamer's ids. What Kick stated to the
     /// earlier process outweighs the table.
     pub(super) fn take_hints(&mut self, now: Now, key: Key) {
@@ -23,7 +29,8 @@ impl Monitor {
         if let Some(learned) = learned.filter(|_| ids.user.is_none()) {
             ids.user = learned.user;
             ids.slug = learned.user.is_some().then_some(learned.slug);
-            if let Some(channel) = learned.channel {
+            let stated = || self.stated.get(&learned.user?).copied();
+            if let Some(channel) = learned.channel.or_else(stated) {
                 self.switch_channel(key, channel, true);
             }
         }
@@ -52,9 +59,20 @@ impl Monitor {
                 }
                 self.unfollow(key, before);
             }
+            self.share_broadcasts(key, channel);
             self.follow(key, channel);
         }
         self.suspect_shared(channel);
+    }
+
+    /// R16: which broadcasts of a channel have ended is known for the rows that follow it already. A row
+    /// that comes later would take the late stop of an old one for the end of the one that runs (R2).
+    fn share_broadcasts(&mut self, key: Key, channel: ChannelId) {
+        let told = self.by_channel.get(&channel).and_then(|keys| self.streamers.get(keys.first()?));
+        let Some(broadcast) = told.map(|other| other.broadcast.clone()) else { return };
+        if let Some(streamer) = self.streamers.get_mut(&key) {
+            streamer.broadcast = broadcast;
+        }
     }
 
     /// R12: two usernames cannot have one channel, so those whom Kick has not confirmed are suspect.
@@ -158,10 +176,9 @@ impl Monitor {
         true
     }
 
-    /// The channel id that Kick stated for this user under this name, to whichever row.
+    /// The channel id that Kick stated for this user, to whichever row.
     fn stated_before(&self, key: Key) -> Option<ChannelId> {
-        let streamer = self.streamers.get(&key)?;
-        self.learned.get(&streamer.name).filter(|known| known.user == streamer.ids.user)?.channel
+        self.stated.get(&self.streamers.get(&key)?.ids.user?).copied()
     }
 
     fn known_again(&mut self, key: Key) {
@@ -177,6 +194,7 @@ impl Monitor {
     fn confirm_for_all(&mut self, now: Now, key: Key, channel: ChannelId) {
         self.confirm_channel(now, key, channel);
         let Some(user) = self.streamers.get(&key).and_then(|streamer| streamer.ids.user) else { return };
+        self.stated.insert(user, channel);
         let mut others = self.by_channel.get(&channel).cloned().unwrap_or_default();
         others.retain(|other| *other != key && self.streamers.get(other).is_some_and(|s| s.ids.user == Some(user)));
         for other in others {

@@ -37,7 +37,7 @@ use crate::domain::ask::Learned;
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::push::Transport;
-use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady};
+use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady, UserId};
 use crate::repeats::Repeats;
 use asking::Asking;
 use links::Links;
@@ -98,6 +98,8 @@ pub struct Monitor {
     /// Rows whose username cannot be used, with the username that was reported.
     unusable: BTreeMap<RowId, String>,
     learned: BTreeMap<Slug, Learned>,
+    /// The channel ids that Kick stated, however a row spells the name (RULES R16).
+    stated: BTreeMap<UserId, ChannelId>,
     timers: BTreeSet<(Steady, Timer)>,
     asking: Asking,
     links: Links,
@@ -136,6 +138,7 @@ impl Monitor {
             by_channel: BTreeMap::new(),
             unusable: BTreeMap::new(),
             learned: BTreeMap::new(),
+            stated: BTreeMap::new(),
             timers: BTreeSet::new(),
             repeats: Repeats::default(),
             loaded: false,
@@ -161,9 +164,7 @@ impl Monitor {
             Input::Relink => self.relink(),
             Input::Trial => self.begin_trial(),
             Input::TrialFailed => self.end_trial(false),
-            Input::Learned(learned) => {
-                self.learned.extend(learned.into_iter().map(|known| (known.name.clone(), known)));
-            }
+            Input::Learned(learned) => self.remember(learned),
             Input::Roster(read) => self.take_roster(now, read),
             Input::Push(link, push) => self.take_push(now, link, &push),
             Input::Link(link, event) => self.take_link(now, link, event),

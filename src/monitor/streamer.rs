@@ -6,7 +6,7 @@ use crate::domain::ask::Endpoint;
 use crate::domain::push::Push;
 use crate::domain::row::Shown;
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Source, Status, Steady, UserId, time::Timestamp};
-use crate::monitor::broadcasts::Broadcasts;
+use crate::monitor::broadcasts::{Broadcasts, apart, later_by};
 use crate::monitor::times::{
     CLOCK_MARGIN, ENDPOINT_LAG, LATE_STOP, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH, STALE_LIVE, UNCONFIRMED_GRACE,
 };
@@ -35,9 +35,18 @@ pub(crate) struct Streamer {
     pub found: Option<Found>,
     /// A change that waits for a second look.
     pub doubt: Option<Doubt>,
-    /// Since when, and how often, `/channels` left the streamer out while nothing named them.
-    pub vanished: Option<(Steady, u32)>,
+    /// `/channels` leaves the streamer out, and nothing names them.
+    pub vanished: Option<Vanished>,
     pub table: Table,
+}
+
+/// How long somebody has been left out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vanished {
+    pub since: Steady,
+    /// How often, and when it was counted last.
+    pub times: u32,
+    pub counted: Steady,
 }
 
 /// What Kick calls this streamer.
@@ -380,13 +389,4 @@ impl Table {
         self.locked = 0;
         self.not_before = Steady::default();
     }
-}
-
-/// How much later `a` is than `b`; zero if it is not.
-pub(super) fn later_by(a: Timestamp, b: Timestamp) -> Duration {
-    Duration::try_from(a.duration_since(b)).unwrap_or(Duration::ZERO)
-}
-
-pub(super) fn apart(a: Timestamp, b: Timestamp) -> Duration {
-    later_by(a, b).max(later_by(b, a))
 }

@@ -1,10 +1,10 @@
 //! The API's evidence: R5, R6 and R10; the weighing of each observation, R7 to R9, is the streamer's.
 
 use super::asking::{Flight, Kind, Queue};
-use super::streamer::{Doubt, Observation, Weight};
+use super::streamer::{Doubt, Observation, Vanished, Weight};
 use super::times::{
     ENDPOINT_LAG, FLIPS_ALWAYS, FLIPS_SHARE, SECOND_LOOK, TOKEN_WAIT, UNCONFIRMED_GRACE, UNSETTLED_LOOK, VANISHED,
-    VANISHED_MIN, WEBSITE_PAUSE,
+    VANISHED_APART, VANISHED_MIN, WEBSITE_PAUSE,
 };
 use super::{Asker, Key, Monitor, Timer};
 use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind, Liveness, Seen};
@@ -234,16 +234,20 @@ impl Monitor {
     /// Nothing listed the streamer, once more.
     pub(super) fn missed(&mut self, now: Now, key: Key) {
         if let Some(streamer) = self.streamers.get_mut(&key) {
-            streamer.vanished.get_or_insert((now.steady, 0)).1 += 1;
+            let first = Vanished { since: now.steady, times: 1, counted: now.steady };
+            let vanished = streamer.vanished.get_or_insert(first);
+            if now.steady.since(vanished.counted) >= VANISHED_APART {
+                vanished.times += 1;
+                vanished.counted = now.steady;
+            }
         }
     }
 
     /// R6: a streamer whom nothing lists, repeatedly and for so long, is banned or deleted, and not live.
     pub(super) fn has_vanished(&mut self, now: Now, key: Key) {
         let Some(streamer) = self.streamers.get(&key) else { return };
-        let long = streamer
-            .vanished
-            .is_some_and(|(since, times)| times >= VANISHED_MIN && now.steady.since(since) >= VANISHED);
+        let long =
+            streamer.vanished.is_some_and(|it| it.times >= VANISHED_MIN && now.steady.since(it.since) >= VANISHED);
         if long && streamer.belief.status == Some(Status::Online) {
             self.routine.corrected += 1;
             self.believe(now, key, Status::Offline, Source::Sweep, now.steady);

@@ -29,6 +29,8 @@ pub(crate) const UNCONFIRMED_GRACE: Duration = secs(15);
 pub(crate) const LATE_STOP: Duration = secs(600);
 /// R6: as often at least must `/channels` leave out somebody who has vanished.
 pub(crate) const VANISHED_MIN: u32 = 3;
+/// R6: absences closer together than this count as one: a burst of questions proves no more than one.
+pub(crate) const VANISHED_APART: Duration = secs(180);
 /// R6: a streamer missing everywhere for this long is offline.
 pub(crate) const VANISHED: Duration = secs(600);
 /// R7: so far one endpoint of the API trails another (KICK.md §5.4): what the one told first, the other

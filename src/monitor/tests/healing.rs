@@ -97,6 +97,54 @@ fn r16_a_channel_id_that_kick_stated_holds_for_a_row_that_learns_of_its_user_lat
 }
 
 #[test]
+fn r16_a_channel_id_that_kick_stated_holds_for_a_row_that_spells_the_name_otherwise() {
+    check(
+        "
+        0 learned a-b/676/668
+        .. kick a-b/676/668=offline
+        .. down website 403
+        .. auto
+        .. roster 1:a-b:Offline 2:a_b:Offline
+        .. link 0 started
+        .. link 0 subscribed 668
+        10 live 668 10
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=2 added=2 removed=0
+            0.0    open 0
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
+            0.0    subscribe 0 668
+            10.0   write 1 Online by push
+            10.0   write 2 Online by push
+        "#]],
+    );
+}
+
+#[test]
+fn r16_a_late_stop_does_not_end_the_next_broadcast_of_a_row_that_came_in_between() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        40 kick xqc/676/668=live@40
+        .. live 668 11 created@40
+        50 roster 1:xqc:Online 2:@XQC:Offline
+        70 stop 668 10
+        75 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            50.0   log roster_loaded streamers=2 added=1 removed=0
+            50.0   write 2 Online by sweep
+        "#]],
+    );
+}
+
+#[test]
 fn r16_a_row_whose_channel_id_is_not_stated_does_not_unlearn_what_kick_stated_for_another() {
     check(
         "

@@ -101,6 +101,40 @@ fn r6_who_is_seen_again_within_ten_minutes_was_never_offline() {
 }
 
 #[test]
+fn r6_a_burst_of_absences_behind_an_outage_of_the_api_is_not_ten_minutes() {
+    check_watched(
+        "
+        1 auto
+        .. down users_livestreams 410
+        .. down livestreams 410
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        150 kick xqc/676/668=missing
+        225 down channels 503
+        1000 up channels
+        1040 sweep
+        1045 sweep
+        1050 sweep
+        1055 kick xqc/676/668=live@1
+        1300 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            30.0   log api_error status=410 endpoint=users_livestreams retry_in=0.0 reason=410
+            30.0   log api_error status=410 endpoint=livestreams retry_in=0.0 reason=410
+            240.0  log api_error status=503 endpoint=channels retry_in=0.9 reason=503
+            548.9  log api_error status=503 endpoint=channels retry_in=27.1 reason=503
+            865.2  log api_error status=503 endpoint=channels retry_in=29.7 reason=503
+            1009.1 log api_recovered endpoint=channels
+            1040.0 read the roster
+            1045.0 read the roster
+            1050.0 read the roster
+        "#]],
+    );
+}
+
+#[test]
 fn r6_missing_from_a_list_of_those_live_is_offline_when_another_says_so_too() {
     check_watched(
         "
