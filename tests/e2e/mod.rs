@@ -10,6 +10,8 @@ pub(crate) mod stage;
 mod push;
 // Whoever is in the table is watched, and nobody else.
 mod roster;
+// Two instances on one table.
+mod instances;
 // What push did not tell, the sweep finds, whatever the API is like.
 mod sweep;
 // Push connections that break, refuse, or go silent.
