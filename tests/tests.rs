@@ -6,6 +6,8 @@ mod database;
 mod e2e;
 // Everything that can go wrong with every way out of the program.
 mod faults;
+// Bytes from outside that mean nothing.
+mod fuzz;
 // The rules of the house: floors, dependencies, the shape of files.
 mod house;
 // The core in a simulated world.

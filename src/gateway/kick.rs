@@ -4,7 +4,7 @@
 //! the rules. Nothing here retries, waits or decides; no redirect is followed, no proxy is used, and
 //! no text that leaves this module holds the client secret, a token or a piece of a body.
 
-mod entries;
+pub mod entries;
 mod http;
 mod realtime;
 mod roots;

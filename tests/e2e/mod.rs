@@ -3,7 +3,7 @@
 
 // What the tests stand on.
 mod exposition;
-mod scratch;
+pub(crate) mod scratch;
 pub(crate) mod stage;
 
 // A push event is in the table at once, and what is no evidence is not.

@@ -13,7 +13,7 @@ use serde_json::Value;
 const BANNERS: &str = "https://files.kick.com/images/channel/";
 
 /// The channels listed in a body; `None` when it is not what Kick promises.
-pub(super) fn seen(endpoint: Endpoint, body: &[u8]) -> Option<Vec<Seen>> {
+pub fn seen(endpoint: Endpoint, body: &[u8]) -> Option<Vec<Seen>> {
     let body: Value = serde_json::from_slice(body).ok()?;
     match endpoint {
         Endpoint::Website => Some(vec![website(&body)?]),

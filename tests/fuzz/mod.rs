@@ -1,0 +1,155 @@
+//! Whatever bytes come from outside, nothing panics, and what is made of them keeps its promises. Each
+//! target begins with the seeds of `tests/fuzz/seeds`, one a line; a crash that was mended stays there.
+
+// How seeds are changed.
+mod mutate;
+
+use crate::e2e::scratch::{REQUIRED, Scratch, finish, with_config};
+use kick_monitor::config::{self, Sources};
+use kick_monitor::domain::ask::Endpoint;
+use kick_monitor::domain::push::Transport;
+use kick_monitor::domain::{ChannelId, Slug, Steady};
+use kick_monitor::gateway::kick::entries;
+use kick_monitor::gateway::state;
+use kick_monitor::wire::{Act, SessionInput, offer, sessions};
+use mutate::fuzz;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The seeds of a file, one a line.
+fn lines(text: &str) -> Vec<Vec<u8>> {
+    text.lines().map(|line| line.as_bytes().to_vec()).collect()
+}
+
+/// A session that hears each line as a frame, with seconds in between.
+fn converse(transport: Transport, bytes: &[u8]) {
+    let mut now = Steady(Duration::from_secs(1));
+    let mut session = sessions(&["channel.{id}".to_owned()])(now, transport);
+    let mut acts = Vec::new();
+    session.handle(now, SessionInput::Opened, &mut acts);
+    session.handle(now, SessionInput::Follow(&[ChannelId(668), ChannelId(2_587_387)]), &mut acts);
+    for (number, frame) in bytes.split(|byte| *byte == b'\x1e').enumerate() {
+        now = now + Duration::from_secs(number as u64 % 7);
+        acts.clear();
+        match std::str::from_utf8(frame) {
+            Ok(text) => session.handle(now, SessionInput::Text(text), &mut acts),
+            Err(_) => session.handle(now, SessionInput::Alive, &mut acts),
+        }
+        let mut ticks = 0;
+        while session.next_wake() <= now && !acts.iter().any(|act| matches!(act, Act::End(_))) {
+            session.handle(now, SessionInput::Tick, &mut acts);
+            ticks += 1;
+            assert!(ticks < 10, "it does not stop waking");
+        }
+        // An answer to each object of the frame at most, and what waits for its time.
+        let sent = acts.iter().filter(|act| matches!(act, Act::Send(_))).count();
+        assert!(sent <= 10 + frame.iter().filter(|byte| **byte == b'\n').count(), "{sent} frames at once");
+        if acts.iter().any(|act| matches!(act, Act::End(_))) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn frames_of_pusher() {
+    let mut seeds = lines(include_str!("../frames/recorded.jsonl"));
+    seeds.extend(lines(include_str!("seeds/pusher.txt")));
+    seeds.push(seeds.join(&b'\x1e'));
+    fuzz("pusher", &seeds, |bytes| converse(Transport::Pusher, bytes));
+}
+
+#[test]
+fn frames_of_centrifugo() {
+    let mut seeds = lines(include_str!("seeds/centrifugo.txt"));
+    seeds.push(seeds.join(&b'\x1e'));
+    fuzz("centrifugo", &seeds, |bytes| converse(Transport::Centrifugo, bytes));
+}
+
+#[test]
+fn answers_of_the_api() {
+    let endpoints = [Endpoint::Channels, Endpoint::Livestreams, Endpoint::UsersLivestreams, Endpoint::Website];
+    fuzz("answers", &lines(include_str!("seeds/answers.txt")), |bytes| {
+        for seen in endpoints.iter().filter_map(|endpoint| entries::seen(*endpoint, bytes)).flatten() {
+            assert!(seen.user.is_some() || seen.slug.is_some(), "an entry names somebody: {seen:?}");
+            assert!(seen.user.is_none_or(|user| user.0 > 0), "{seen:?}");
+        }
+    });
+}
+
+#[test]
+fn offers_of_transports() {
+    fuzz("offers", &lines(include_str!("seeds/offers.txt")), |bytes| {
+        for offer in offer::read(bytes).into_iter().flatten() {
+            let place = match &offer {
+                offer::Offer::Centrifugo { url } => offer::acceptable(url, false),
+                offer::Offer::Pusher { cluster, .. } => {
+                    let host = offer::pusher_host("ws-us2.pusher.com", cluster).expect("it was read as a cluster");
+                    assert!(host.starts_with("ws-") && host.ends_with(".pusher.com"), "{host}");
+                    None
+                }
+            };
+            let Some(place) = place else { continue };
+            let kicks = ["kick.com", "pusher.com"].iter().any(|domain| place.host.ends_with(domain));
+            assert!(place.tls && place.port == 443 && kicks, "{place:?}");
+        }
+    });
+}
+
+#[test]
+fn configurations() {
+    let example = include_str!("../../etc/kick-monitor.env");
+    let filled = example.replace("\n#", "\n");
+    let seeds = [REQUIRED.as_bytes().to_vec(), example.into(), filled.into_bytes()];
+    fuzz("configuration", &seeds, |bytes| {
+        let environment = BTreeMap::new();
+        let mut read = |_, _: &_| Err("is not read".to_owned());
+        let parsed = config::parse(Sources { file: "f", text: bytes, environment: &environment, read: &mut read });
+        for problem in parsed.err().into_iter().flatten() {
+            let said = problem.to_string();
+            assert!(said.starts_with("f:") || said.starts_with("f "), "{said}");
+            assert!(!said.contains('\n'), "one line each: {said}");
+            let end = bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
+            assert!(problem.line.is_none_or(|line| (1..=end).contains(&line)), "{said}");
+        }
+    });
+}
+
+#[test]
+fn usernames() {
+    fuzz("usernames", &lines(include_str!("seeds/usernames.txt")), |bytes| {
+        let Ok(slug) = Slug::from_username(&String::from_utf8_lossy(bytes)) else { return };
+        assert!((1..=25).contains(&slug.as_str().len()), "{slug:?}");
+        assert_eq!(Slug::from_username(slug.as_str()).as_ref(), Ok(&slug));
+    });
+}
+
+#[test]
+fn learned_ids() {
+    let scratch = Scratch::new();
+    fuzz("learned", &lines(include_str!("seeds/learned.txt")), |bytes| {
+        let file = scratch.file("learned.json", bytes, 0o600);
+        if state::load(&scratch.path("")).is_err() {
+            assert!(!file.exists(), "what is broken is set aside");
+        }
+    });
+}
+
+#[test]
+fn status_files() {
+    let scratch = Scratch::new();
+    let config = scratch.config(format!("{REQUIRED}RUN_DIR={}\n", scratch.path("").display()));
+    let seeds = lines(include_str!("seeds/status.txt"));
+    let show = |bytes: &[u8]| {
+        scratch.file("status.json", bytes, 0o644);
+        scratch.file("streamers.jsonl", bytes, 0o644);
+        for options in [&[][..], &["--prometheus"], &["ana"]] {
+            let ended = finish(&mut with_config("status", &config, options));
+            assert!(matches!(ended.code, Some(0 | 1 | 3)), "{ended:?}");
+            assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+        }
+    };
+    // Each is three processes, so they are few.
+    seeds.iter().for_each(|seed| show(seed));
+    let cut = seeds.iter().flat_map(|seed| (0..seed.len()).step_by(seed.len() / 8 + 1).map(|end| &seed[..end]));
+    cut.for_each(show);
+}
