@@ -2,8 +2,9 @@
 CARGO ?= cargo
 PREFIX ?= /usr/local
 SEEDS ?= 1000
+MINUTES ?= 30
 
-.PHONY: run build test check faults simulate install deb package-test clean needs
+.PHONY: run build test check faults soak simulate install deb package-test clean needs
 
 run: build
 	@$(CARGO) run --quiet --release --locked --package lab --bin demo -- $(if $(SECONDS),--seconds $(SECONDS))
@@ -28,6 +29,10 @@ check: needs
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) test --quiet --locked --test tests house
+
+# A long life of the real program with everything going wrong.
+soak: needs
+	SOAK_SECONDS=$$(($(MINUTES) * 60)) $(CARGO) test --locked --test tests -- --nocapture faults::soak
 
 # Any number of simulated worlds; a failure prints its seed.
 simulate: needs

@@ -5,5 +5,7 @@
 mod database;
 // What came of each fault.
 mod matrix;
+// A long life with all of that.
+mod soak;
 // The ways to Kick and to the database, and what is wrong with them.
 mod ways;

@@ -191,7 +191,8 @@ fn outside(edge: Edge, stage: &Stage) -> String {
     }
 }
 
-fn port(url: &str) -> u16 {
+/// The port of a URL of this machine.
+pub(super) fn port(url: &str) -> u16 {
     let behind = url.rsplit_once("127.0.0.1:").map(|(_, behind)| behind).expect("a URL of this machine");
     let digits: String = behind.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().expect("a port")
