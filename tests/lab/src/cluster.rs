@@ -6,7 +6,8 @@ use postgres::NoTls;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, getuid, kill_process};
 use std::fs::{self, File, Permissions};
-use std::net::TcpListener;
+use std::io::ErrorKind;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -109,9 +110,13 @@ impl Cluster {
             }
         }
         wait_for("the end of the server", PATIENCE, || child.try_wait().ok().flatten());
-        // A child that outlives the server holds its listening socket, and takes connections in vain.
         wait_for("the end of the server's processes", PATIENCE, || {
             children.iter().all(|child| rustix::process::test_kill_process(*child).is_err()).then_some(())
+        });
+        // A child that was begun in the last moment still holds the listening socket, and takes
+        // connections in vain.
+        wait_for("the end of its listening socket", PATIENCE, || {
+            TcpStream::connect(("127.0.0.1", self.port)).err().filter(|why| why.kind() == ErrorKind::ConnectionRefused)
         });
     }
 
