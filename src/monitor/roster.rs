@@ -169,10 +169,11 @@ impl Monitor {
         let hold = self.settings.hold;
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         let table = &mut streamer.table;
-        let outdated = read_at <= table.known_at || table.unsure;
+        let outdated = read_at <= table.known_at || (table.unsure && streamer.belief.verified);
         if outdated || self.writes.is_busy(&streamer.row) || table.settled == Some((table.shown, shown)) {
             return;
         }
+        table.unsure = false;
         if shown == table.shown {
             table.overruled = 0;
             return;

@@ -337,6 +337,11 @@ impl Streamer {
         self.doubt = None;
     }
 
+    /// What the row is to show and may not. What only the table says is no evidence to write (R13).
+    pub(crate) fn wanted(&self) -> Option<Status> {
+        self.belief.status.filter(|status| self.belief.verified && !self.table.shows(*status))
+    }
+
     /// Whether a slug is another name than the table's.
     pub(crate) fn spells_otherwise(&self, slug: &Slug) -> bool {
         *slug != self.name && Some(slug) != self.name.dashed().as_ref()

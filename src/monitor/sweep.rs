@@ -288,6 +288,7 @@ impl Monitor {
                 }
                 self.asking.no_second_look(key);
                 self.note(key, seen);
+                self.write(now, key);
             }
             Weight::Changes if braked && streamer.belief.status.is_some() => {
                 // A first look that waits for its second one already goes on waiting for it, or frequent

@@ -78,8 +78,7 @@ impl Monitor {
     /// Has a streamer's row show what is believed: at once if it can be, later if not. R19.
     pub(super) fn write(&mut self, now: Now, key: Key) {
         let Some(streamer) = self.streamers.get(&key) else { return };
-        let Some(status) = streamer.belief.status else { return };
-        if streamer.table.shows(status) {
+        if streamer.wanted().is_none() {
             return self.writes.settle(key);
         }
         let blocked = self.writes.unwritable.is_some()
@@ -95,7 +94,7 @@ impl Monitor {
     /// Gives a row to the writers, whatever the weather.
     fn send_write(&mut self, key: Key) {
         let Some(streamer) = self.streamers.get(&key) else { return };
-        let Some(status) = streamer.belief.status else { return };
+        let Some(status) = streamer.wanted() else { return };
         let id = WriteId(self.writes.next);
         self.writes.next += 1;
         self.writes.waiting.remove(&key);
@@ -195,9 +194,7 @@ impl Monitor {
     }
 
     fn wants_write(&self, key: Key) -> bool {
-        self.streamers
-            .get(&key)
-            .is_some_and(|streamer| streamer.belief.status.is_some_and(|status| !streamer.table.shows(status)))
+        self.streamers.get(&key).is_some_and(|streamer| streamer.wanted().is_some())
     }
 
     /// The row shows what was to be written, and perhaps it was we who wrote it.

@@ -211,6 +211,61 @@ fn r15_a_write_whose_fate_is_unknown_is_not_forgotten_when_the_status_turns_back
 }
 
 #[test]
+fn r15_what_only_the_table_says_is_not_written_whatever_became_of_another_write() {
+    check_watched(
+        "
+        1 live 668 10
+        .. roster 1:nobody:Online
+        .. unavailable
+        2 database up
+        .. answer channels
+        3 roster 1:nobody:Offline
+        4 roster 1:nobody:Online
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    log roster_loaded streamers=1 added=1 removed=1
+            1.0    ask channels: nobody
+            1.0    ask website: nobody
+            1.0    close 0
+            1.0    log db_unavailable reason="connection refused" pending=1
+            1.1    log db_recovered pending=0
+            2.0    log streamer_unknown username=nobody id=1
+            3.0    ask channels: nobody
+        "#]],
+    );
+}
+
+#[test]
+fn r15_who_is_confirmed_is_written_once_more_when_the_fate_of_a_write_is_unknown() {
+    check_watched(
+        "
+        1 live 668 10
+        .. roster 1:train:Offline
+        .. unavailable
+        2 database up
+        3 answer channels train/677/669=offline
+        4 written
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    log roster_loaded streamers=1 added=1 removed=1
+            1.0    ask channels: train
+            1.0    ask website: train
+            1.0    close 0
+            1.0    log db_unavailable reason="connection refused" pending=1
+            1.1    log db_recovered pending=0
+            3.0    learn train/677/669
+            3.0    write 1 Offline by sweep
+            3.0    open 1
+            4.0    log status_changed username=train id=1 status=Offline source=sweep lag_ms=3000
+        "#]],
+    );
+}
+
+#[test]
 fn r15_in_an_outage_that_is_known_its_begin_counts_and_not_the_reconnection() {
     check_watched(
         "

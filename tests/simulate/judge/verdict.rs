@@ -1,0 +1,157 @@
+//! The verdicts: whether a write is right by all that could be known, and whether the table came right.
+
+use super::super::database::Database;
+use super::super::profile::Profile;
+use super::super::world::{Kick, Moment};
+use super::{Judge, MINUTE};
+use kick_monitor::domain::row::{Shown, Write};
+use kick_monitor::domain::{Source, Status};
+use std::time::Duration;
+
+impl Judge {
+    pub(super) fn check_write(
+        &mut self,
+        now: Duration,
+        write: &Write,
+        kick: &Kick,
+        profile: &Profile,
+    ) -> Result<(), String> {
+        self.writes += 1;
+        if self.in_flight.values().any(|other| other.row == write.row) {
+            return Err(format!("row {} has a write in flight already", write.row));
+        }
+        let Some(known) = self.rows.get_mut(&write.row) else {
+            return Err(format!("row {} is not in the roster", write.row));
+        };
+        if known.username != write.username {
+            return Err(format!("row {} is {:?}, not {:?}", write.row, known.username, write.username));
+        }
+        if known.shown == Some(Shown::Known(write.status)) {
+            return Err(format!("row {} shows {} already", write.row, write.status.word()));
+        }
+        let shown = known.shown;
+        // A status that is sent again, to a database that was away, was decided upon when it was first sent.
+        let before = known.last;
+        if before.is_none_or(|(_, status)| status != write.status) {
+            known.last = Some((now, write.status));
+        }
+        self.in_flight.insert(write.id, write.clone());
+        if profile.wrong_hints {
+            // Push through a channel id that the table gives is believed until Kick states another (R12).
+            return Ok(());
+        }
+        let Some(n) = kick.by_username(&write.username) else {
+            // R6: whom Kick does not name for long is not live.
+            if write.status == Status::Offline {
+                return Ok(());
+            }
+            return Err(format!("nothing can be known of {:?}", write.username));
+        };
+        let repeated = before.is_some_and(|(_, status)| status == write.status);
+        // R13: from Unknown one answer is enough, and it may be a lie.
+        let first = before.is_none() && shown == Some(Shown::Unknown) && !profile.honest();
+        if kick.streamers[n].now().status() == write.status || repeated || first {
+            return Ok(());
+        }
+        self.check_flap(n, write, before, kick, profile)?;
+        self.check_false(now, n, write, kick, profile)
+    }
+
+    /// R7, R9: what was rightly written is not taken back while nothing changed, as long as the API
+    /// only trails and push is only lost, late, repeated or out of order.
+    fn check_flap(
+        &self,
+        n: usize,
+        write: &Write,
+        before: Option<(Duration, Status)>,
+        kick: &Kick,
+        profile: &Profile,
+    ) -> Result<(), String> {
+        let streamer = &kick.streamers[n];
+        let announced = self.announced.get(&n).is_some_and(|at| streamer.since() <= *at);
+        let right_before = before.is_some_and(|(at, _)| streamer.since() <= at || announced);
+        // A broadcast, or a pause that push told nothing of, is news all the same when it was so short
+        // that an endpoint told of it only when it was over.
+        let unseen = (write.status == Status::Online || !announced)
+            && before.is_some_and(|(at, _)| streamer.last_began(write.status) + profile.stale() > at);
+        // R2: a late stop of a broadcast that push never told of may be that of the one that runs.
+        let stranger = self.told.get(&n).is_some_and(|(before, last)| before.is_none_or(|before| before < *last));
+        let late_stop = write.status == Status::Offline && write.source == Source::Push && stranger && !announced;
+        if right_before && !unseen && !late_stop && profile.honest() && self.confirmed.contains(&streamer.user) {
+            return Err(format!("row {} flaps: it was written rightly before, and nothing has changed", write.row));
+        }
+        Ok(())
+    }
+
+    /// A status that has not been true for longer than any evidence is late is never written, unless the
+    /// machine was not told otherwise.
+    fn check_false(
+        &mut self,
+        now: Duration,
+        n: usize,
+        write: &Write,
+        kick: &Kick,
+        profile: &Profile,
+    ) -> Result<(), String> {
+        let streamer = &kick.streamers[n];
+        if streamer.has_been(write.status, now.saturating_sub(profile.stale())) {
+            return Ok(());
+        }
+        let settled = streamer.since() + profile.stale();
+        let told = self.evidence.get(&n).into_iter().flatten().filter(|(started, _)| *started >= settled);
+        let (told, explicit) = told.fold((0, 0), |(told, explicit), (_, said)| (told + 1, explicit + u32::from(*said)));
+        // Rows that name one streamer may each have been asked about by themselves.
+        let rows = self.rows.values().filter(|known| kick.by_username(&known.username) == Some(n)).count();
+        if told < 3 * rows || explicit == 0 {
+            return Ok(());
+        }
+        // R8 believes one answer, and R10 lets two of its changes pass.
+        if profile.lies > 0.0 && write.status == Status::Online && write.source == Source::Sweep {
+            self.lied = (now, if self.lied.0 == now { self.lied.1 + 1 } else { 1 });
+            if self.lied.1 <= 2 {
+                return Ok(());
+            }
+        }
+        Err(format!(
+            "row {} is {:?} since {:?}, not {}",
+            write.row,
+            streamer.now(),
+            streamer.since(),
+            write.status.word()
+        ))
+    }
+
+    /// Compares the table with the truth. `bound`: how long a row may be wrong after the last thing that
+    /// excuses it; `excused`: when the whole world was last to blame.
+    pub(in crate::simulate) fn inspect(
+        now: Duration,
+        kick: &Kick,
+        database: &Database,
+        bound: Duration,
+        excused: Duration,
+    ) -> Result<(), String> {
+        for (id, record) in &database.rows {
+            let Some(n) = kick.by_username(&record.row.username) else { continue };
+            let streamer = &kick.streamers[n];
+            let came_later = record.row.shown == Shown::Unknown || record.touched > streamer.since();
+            if streamer.now() == Moment::Banned && came_later {
+                // Kick names them nowhere, so a row that came later can know nothing.
+                continue;
+            }
+            let vanished = if streamer.now() == Moment::Banned { 15 * MINUTE } else { Duration::ZERO };
+            let withheld = record.locked_until.max(record.refused_until) + 5 * MINUTE;
+            let since = streamer.since().max(record.touched).max(excused) + vanished;
+            let truth = Shown::Known(streamer.now().status());
+            if record.row.shown != truth && now > (since + bound).max(withheld) {
+                return Err(format!(
+                    "row {id} shows {:?}, but {} is {:?} since {:?}",
+                    record.row.shown,
+                    streamer.slug,
+                    streamer.now(),
+                    streamer.since()
+                ));
+            }
+        }
+        Ok(())
+    }
+}
