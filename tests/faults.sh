@@ -5,7 +5,7 @@
 set -eu
 
 cd "$1"
-printf '%-34s %10s %10s %6s %5s\n' 'fault' 'noticed' 'healed' 'false' 'lost'
+printf '%-42s %10s %10s %6s %5s\n' 'fault' 'noticed' 'healed' 'false' 'lost'
 bad=0
 for cell in *; do
     fault=$(printf '%s' "$cell" | tr '\t' ':' | sed 's/:/: /')
@@ -16,7 +16,7 @@ for cell in *; do
     fi
     [ "$noticed" = - ] || noticed="$noticed s"
     [ "$healed" = - ] || healed="$healed s"
-    printf '%-34s %10s %10s %6s %5s\n' "$fault" "$noticed" "$healed" "$false" "$lost"
+    printf '%-42s %10s %10s %6s %5s\n' "$fault" "$noticed" "$healed" "$false" "$lost"
     [ "$false $lost" = '0 0' ] || bad=$((bad + 1))
 done
 [ "$bad" -eq 0 ] || { echo "$bad cells are empty or wrong" >&2; exit 1; }

@@ -3,12 +3,9 @@
 
 use super::stage::{PATIENCE, Stage, wait_change};
 use kick_sim::{Face, Fault, Kick};
-use lab::{Builder, Cluster, Daemon, spawn, wait_for};
+use lab::{Bouncer, Builder, Cluster, Daemon, wait_for};
 use postgres::fallible_iterator::FallibleIterator;
 use serde_json::Value;
-use std::fs;
-use std::path::Path;
-use std::process::{Child, Stdio};
 
 /// A Kick that knows ana, and a database prepared by `sql`.
 fn stage(sql: &str) -> Stage {
@@ -274,10 +271,10 @@ fn pgbouncer_may_pool_transactions() {
         stage.kick.add(&format!("s{number}"));
         stage.database.execute(&format!("INSERT INTO streamers (username) VALUES ('s{number}')"));
     }
-    let bouncer = Bouncer::start(&stage);
+    let bouncer = Bouncer::start(Cluster::shared(), &stage.database);
     let builder = stage
         .builder()
-        .set("DATABASE_URL", bouncer.url(&stage))
+        .set("DATABASE_URL", bouncer.url())
         // More than the pooler has, so that they take turns.
         .set("DB_POOL_SIZE", "4")
         .set("DB_NOTIFY_CHANNEL", "changes");
@@ -289,56 +286,4 @@ fn pgbouncer_may_pool_transactions() {
     }
     wait_value(&stage, "SELECT count(*) FROM streamers WHERE status = 'Online'", "40");
     assert_eq!(daemon.events("db_unavailable").len() + daemon.events("write_refused").len(), 0);
-}
-
-/// A PgBouncer that ends with this value.
-struct Bouncer(Child);
-
-impl Bouncer {
-    /// Listens beside PostgreSQL's own socket, with two connections to it for everybody.
-    fn start(stage: &Stage) -> Bouncer {
-        let cluster = Cluster::shared();
-        let sockets = cluster.sockets();
-        let file = sockets.join(format!("{}.ini", stage.database.name()));
-        let settings = format!(
-            "[databases]\n* = host={sockets} port={} user=postgres\n[pgbouncer]\nlisten_addr =\nlisten_port = {}\n\
-             unix_socket_dir = {sockets}\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n",
-            cluster.port(),
-            Bouncer::port(),
-            sockets = sockets.display(),
-        );
-        fs::write(&file, settings).expect("a file can be written");
-        let program = Path::new("/usr/sbin/pgbouncer");
-        // Debian's is not in everybody's PATH.
-        let program = if program.exists() { program } else { Path::new("pgbouncer") };
-        let child = spawn(program, lab::Who::Postgres, |command| {
-            command.arg("--quiet").arg(&file).current_dir("/").stdout(Stdio::null()).stderr(Stdio::null())
-        });
-        let bouncer = Bouncer(child.expect("setpriv can be started"));
-        let url = bouncer.url(stage);
-        wait_for("PgBouncer (tests/needs.sh installs it)", PATIENCE, || {
-            postgres::Client::connect(&url, postgres::NoTls).is_ok().then_some(())
-        });
-        bouncer
-    }
-
-    fn url(&self, stage: &Stage) -> String {
-        let port = format!(":{}/", Cluster::shared().port());
-        stage.database.socket_url().replace(&port, &format!(":{}/", Bouncer::port()))
-    }
-
-    /// A name of the socket only.
-    fn port() -> u16 {
-        match Cluster::shared().port() {
-            6432 => 6433,
-            _ => 6432,
-        }
-    }
-}
-
-impl Drop for Bouncer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

@@ -3,6 +3,7 @@
 //! directory, and ends with the process that started it, however that ends.
 
 mod authority;
+mod bouncer;
 mod cluster;
 mod daemon;
 mod database;
@@ -13,6 +14,7 @@ mod spawner;
 mod wait;
 
 pub use authority::{Authority, Certificate};
+pub use bouncer::Bouncer;
 pub use cluster::{Cluster, Shutdown};
 pub use daemon::{Builder, Daemon};
 pub use database::Database;
