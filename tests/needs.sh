@@ -30,6 +30,7 @@ has pkg-config || packages="$packages pkg-config"
 has setpriv || packages="$packages util-linux"
 postgres_is_there || packages="$packages postgresql"
 has pgbouncer || [ -x /usr/sbin/pgbouncer ] || packages="$packages pgbouncer"
+ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || packages="$packages libfaketime"
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 want() { for package; do installed "$package" || packages="$packages $package"; done; }
 

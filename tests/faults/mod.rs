@@ -3,6 +3,8 @@
 
 // What befalls the database itself.
 mod database;
+// What befalls the program and its machine.
+mod machine;
 // What came of each fault.
 mod matrix;
 // A long life with all of that.

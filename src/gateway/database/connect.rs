@@ -13,6 +13,7 @@ use r2d2::ManageConnection;
 use r2d2_postgres::PostgresConnectionManager;
 use std::fs;
 use std::net::IpAddr;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::Duration;
 
@@ -68,7 +69,14 @@ impl Connector {
     pub(super) fn open(&self) -> Result<Client, DbError> {
         let mut last = None;
         for way in &self.ways {
-            match way.connect() {
+            // The driver unwraps what it begins with: where no descriptor is to be had, it panics, and the
+            // pool would count a connection that was being made for ever (postgres 0.19, `Config::connect`).
+            let made = panic::catch_unwind(AssertUnwindSafe(|| way.connect()));
+            let made = made.map_err(|said| {
+                let words = said.downcast_ref::<String>().map_or("without words", String::as_str);
+                DbError::Connection(format!("failed to connect to {}: the driver panicked: {words}", self.place))
+            })?;
+            match made {
                 Ok(client) => return Ok(client),
                 Err(error) => {
                     // As libpq: the other way is tried when TLS is what was in the way, not when

@@ -3,7 +3,7 @@
 
 use crate::log::{Line, Log};
 use crate::{Who, directory, spawn, wait_for};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -223,6 +223,16 @@ impl Daemon {
     /// The number of its open files and sockets.
     pub fn descriptors(&self) -> usize {
         fs::read_dir(self.proc("fd")).expect("the daemon runs").count()
+    }
+
+    /// Sets how many files and sockets it may have open.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended, or the limit is above what this process may give.
+    pub fn limit_descriptors(&self, most: u64) {
+        let limit = Rlimit { current: Some(most), ..getrlimit(Resource::Nofile) };
+        prlimit(Some(Pid::from_child(&self.child())), Resource::Nofile, limit).expect("the limit can be set");
     }
 
     /// The time that it has spent on processors so far.
