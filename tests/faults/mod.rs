@@ -7,6 +7,8 @@ mod database;
 mod machine;
 // What came of each fault.
 mod matrix;
+// All of it away at once.
+mod outage;
 // A long life with all of that.
 mod soak;
 // The ways to Kick and to the database, and what is wrong with them.

@@ -4,10 +4,10 @@
 //! False is a status that was not true at any time of the last 90 s: so long may two ways fail at once, and
 //! who was told of nothing cannot know better.
 
-use super::ways::port;
+use super::ways::through_relays;
 use crate::e2e::stage::{PATIENCE, Stage};
 use kick_sim::Transport;
-use lab::{Daemon, Relay, Signal, Trouble, wait_for};
+use lab::{Daemon, Signal, Trouble, wait_for};
 use std::time::{Duration, Instant};
 
 /// So many that each changes every half a minute or so: what stops and begins again within 15 s is told apart
@@ -94,13 +94,8 @@ fn a_long_life_with_everything_going_wrong_stays_right_and_small() {
          CREATE TABLE truth (username text, status text, at timestamptz DEFAULT clock_timestamp());
          INSERT INTO truth SELECT username, 'Offline' FROM streamers",
     );
-    let urls = [stage.kick.pusher_url(), stage.kick.oauth_url(), stage.kick.api_url(), stage.database.url()];
-    let relays = urls.each_ref().map(|url| Relay::to(port(url)));
-    let keys = ["PUSHER_URL", "KICK_OAUTH_URL", "KICK_API_URL", "DATABASE_URL"];
-    let builder = stage.builder().set("REALTIME", "pusher").set("SWEEP_SECS", "5").set("LOG_LEVEL", "info");
-    let builder = keys.iter().zip(&urls).zip(&relays).fold(builder, |builder, ((key, url), relay)| {
-        builder.set(key, url.replacen(&format!(":{}", port(url)), &format!(":{}", relay.port()), 1))
-    });
+    let builder = stage.builder().set("SWEEP_SECS", "5").set("LOG_LEVEL", "info");
+    let (builder, relays) = through_relays(&stage, builder);
     let daemon = stage.start(builder);
     let mut chance = fastrand::Rng::with_seed(seconds);
     let (began, mut told) = (now(), Duration::ZERO);

@@ -4,7 +4,7 @@
 use super::matrix::{Came, Cell, Watch, compare};
 use crate::e2e::stage::{Stage, changes};
 use kick_sim::{Certificate, Kick, Offer};
-use lab::{Daemon, Relay, Signal, Trouble, wait_for};
+use lab::{Builder, Daemon, Relay, Signal, Trouble, wait_for};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -191,8 +191,20 @@ fn outside(edge: Edge, stage: &Stage) -> String {
     }
 }
 
+/// Every way out leads through a relay: to Pusher, OAuth, the API and the database, in this order.
+pub(super) fn through_relays(stage: &Stage, builder: Builder) -> (Builder, [Relay; 4]) {
+    let urls = [stage.kick.pusher_url(), stage.kick.oauth_url(), stage.kick.api_url(), stage.database.url()];
+    let relays = urls.each_ref().map(|url| Relay::to(port(url)));
+    let keys = ["PUSHER_URL", "KICK_OAUTH_URL", "KICK_API_URL", "DATABASE_URL"];
+    let builder = keys.iter().zip(&urls).zip(&relays).fold(builder.set("REALTIME", "pusher"), |builder, way| {
+        let ((key, url), relay) = way;
+        builder.set(key, url.replacen(&format!(":{}", port(url)), &format!(":{}", relay.port()), 1))
+    });
+    (builder, relays)
+}
+
 /// The port of a URL of this machine.
-pub(super) fn port(url: &str) -> u16 {
+fn port(url: &str) -> u16 {
     let behind = url.rsplit_once("127.0.0.1:").map(|(_, behind)| behind).expect("a URL of this machine");
     let digits: String = behind.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().expect("a port")
