@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 SEEDS ?= 1000
 MINUTES ?= 30
 
-.PHONY: run build test check faults soak simulate install deb package-test clean needs
+.PHONY: run build test interop check faults soak simulate install deb package-test clean needs
 
 run: build
 	@$(CARGO) run --quiet --release --locked --package lab --bin demo -- $(if $(SECONDS),--seconds $(SECONDS))
@@ -15,8 +15,17 @@ build: needs
 # Most tests wait for sockets and deadlines: more of them at once than there are processors.
 test: needs
 	@rm -rf target/events-seen && mkdir -p target/events-seen
-	EVENTS_SEEN=$(CURDIR)/target/events-seen RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --workspace --locked
+	EVENTS_SEEN=$(CURDIR)/target/events-seen RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --workspace --locked -- --skip interop::
 	@tests/events-seen.sh target/events-seen
+
+# Against a Pusher server and a Centrifugo client that others wrote, from npm.
+interop: needs
+	@tests/needs.sh interop
+	@mkdir -p target/interop
+	@cp tests/interop/package.json tests/interop/package-lock.json tests/interop/centrifuge.mjs target/interop
+	@cd target/interop && { cmp -s package-lock.json installed \
+		|| { npm ci --ignore-scripts --no-audit --no-fund && cp package-lock.json installed; }; }
+	$(CARGO) test --locked --test tests -- interop::
 
 # Every fault on every way out of the program, and what came of it.
 faults: needs

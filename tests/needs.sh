@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what building and testing need and this Debian lacks; with "deb" what making the package
-# needs, too, with "package-lint" and "package-test" what looking at it and testing it do. Says what before it does it, asks nothing,
+# needs, too, with "package-lint" and "package-test" what looking at it and testing it do, with "interop" what
+# runs other people's parts. Says what before it does it, asks nothing,
 # and is quick when all is there. Without the right to install, it prints the command.
 set -eu
 
@@ -37,6 +38,10 @@ want() { for package; do installed "$package" || packages="$packages $package"; 
 # By package, as dpkg-buildpackage asks for them.
 case ${1-} in
 deb) want build-essential debhelper go-md2man libssl-dev ;;
+interop)
+    has node || packages="$packages nodejs"
+    has npm || packages="$packages npm"
+    ;;
 package-lint) want devscripts lintian man-db procps shellcheck systemd ;;
 package-test) want devscripts lintian man-db mmdebstrap piuparts procps shellcheck systemd-container ;;
 esac

@@ -10,5 +10,7 @@ mod faults;
 mod fuzz;
 // The rules of the house: floors, dependencies, the shape of files.
 mod house;
+// Parts that others wrote, for `make interop`.
+mod interop;
 // The core in a simulated world.
 mod simulate;

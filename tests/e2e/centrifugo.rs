@@ -71,6 +71,7 @@ fn no_guest_token_is_ever_logged() {
 #[test]
 fn a_connection_whose_token_cannot_be_renewed_ends_and_heals() {
     let stage = stage(&["ana"]);
+    stage.kick.script_push(|script| script.renewal_grace = Duration::ZERO);
     stage.kick.set_guest_lifetime(Duration::from_secs(8));
     let daemon = watch(&stage, alone(&stage), &["ana"]);
     stage.kick.fault(Face::GuestToken, Fault::challenge());

@@ -171,6 +171,13 @@ fn a_token_lets_in_while_it_lives_and_can_be_renewed() {
     kick.set_guest_lifetime(Duration::from_secs(60));
     assert_eq!(guest.ask("refresh", &json!({"token": guest_token(&kick)}))["refresh"]["ttl"], 60);
     kick.set_guest_lifetime(Duration::from_secs(1));
+    let short = guest_token(&kick);
+    let mut late = Guest::open(&kick);
+    assert_eq!(late.ask("connect", &json!({"token": short}))["connect"]["ttl"], 1);
+    // It is over when it lets nobody in any more, this very second.
+    while late.ask("refresh", &json!({"token": short}))["error"]["code"] != 109 {}
+    assert_eq!(late.ask("refresh", &json!({"token": guest_token(&kick)}))["refresh"]["ttl"], 1, "it is not too late");
+    kick.script_push(|push| push.renewal_grace = Duration::ZERO);
     let mut other = Guest::new(&kick);
     assert_eq!(other.closed(), (3005, "connection expired".to_owned()));
     assert_eq!(guest.ask("ping", &json!({}))["ping"], json!({}));

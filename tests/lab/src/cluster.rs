@@ -271,7 +271,12 @@ fn program(name: &str) -> PathBuf {
     versions.pop().map_or_else(|| PathBuf::from(name), |(_, path)| path)
 }
 
-fn free_port() -> u16 {
+/// A port of 127.0.0.1 that nobody listens on at present.
+///
+/// # Panics
+///
+/// When none is left.
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port is left");
     listener.local_addr().expect("a listener has an address").port()
 }

@@ -15,7 +15,7 @@ mod wait;
 
 pub use authority::{Authority, Certificate};
 pub use bouncer::Bouncer;
-pub use cluster::{Cluster, Shutdown};
+pub use cluster::{Cluster, Shutdown, free_port};
 pub use daemon::{Builder, Daemon};
 pub use database::Database;
 pub use log::{Line, witness};

@@ -20,6 +20,9 @@ pub struct PushScript {
     /// How long the server waits for the answer to its ping before it closes, with 4201 or 3012. 30 s
     /// unless changed; Centrifugo waits until its next ping at most.
     pub pong_timeout: Duration,
+    /// For so long after its token is over a client of Centrifugo's may still renew it. 25 s unless changed, as
+    /// in the real server (`client.expired_close_delay`), whose own client relies on it.
+    pub renewal_grace: Duration,
     /// The client's own pings are not answered.
     pub ignore_pings: bool,
     /// Subscriptions are made but not acknowledged.
@@ -50,6 +53,7 @@ impl Default for PushScript {
             ping_interval: Duration::from_secs(25),
             no_pings: false,
             pong_timeout: Duration::from_secs(30),
+            renewal_grace: Duration::from_secs(25),
             ignore_pings: false,
             drop_acks: false,
             ack_delay: Duration::ZERO,

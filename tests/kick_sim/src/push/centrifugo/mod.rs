@@ -139,9 +139,12 @@ impl Speaker for Centrifugo<'_> {
             let stale = self.opened_at + STALE;
             return if now >= stale { over(3502, "stale") } else { Continue(Some(stale)) };
         };
-        let (interval, timeout, mute) =
-            self.shared.push.script(|script| (script.ping_interval, script.pong_timeout, script.no_pings));
-        if now >= guest.end {
+        let (interval, timeout, mute, grace) = self
+            .shared
+            .push
+            .script(|script| (script.ping_interval, script.pong_timeout, script.no_pings, script.renewal_grace));
+        let end = guest.end + grace;
+        if now >= end {
             return over(3005, "connection expired");
         }
         // Before the next ping at the latest.
@@ -157,6 +160,6 @@ impl Speaker for Centrifugo<'_> {
             }
         }
         let pong_by = guest.pinged_at.map(|at| at + timeout.min(interval));
-        Continue([Some(guest.end), Some(guest.ping_at), pong_by].into_iter().flatten().min())
+        Continue([Some(end), Some(guest.ping_at), pong_by].into_iter().flatten().min())
     }
 }

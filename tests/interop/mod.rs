@@ -1,0 +1,22 @@
+//! Other people's parts: a Pusher server and a Centrifugo client that know nothing of us. `make interop`
+//! installs them and runs this; `make test`, which is to need nothing of npm's, passes it over.
+
+// The official client against our own Centrifugo: whether that is one.
+mod centrifuge;
+// The program against a real Pusher server.
+mod pusher;
+// That server.
+mod soketi;
+
+use std::path::{Path, PathBuf};
+
+/// Where `make interop` installed the parts.
+///
+/// # Panics
+///
+/// When it has not.
+fn parts() -> PathBuf {
+    let parts = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop");
+    assert!(parts.join("node_modules").exists(), "the parts are not installed; run: make interop");
+    parts
+}
