@@ -45,7 +45,7 @@ soak: needs
 
 # Any number of simulated worlds; a failure prints its seed.
 simulate: needs
-	SIMULATE_SEEDS=$(SEEDS) $(CARGO) test --locked --profile simulate --test tests simulate -- --nocapture
+	SIMULATE_SEEDS=$(SEEDS) $(CARGO) test --locked --test tests simulate -- --nocapture
 
 install:
 	install -D -m 755 target/release/kick-monitor $(DESTDIR)$(PREFIX)/bin/kick-monitor

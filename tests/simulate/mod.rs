@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// 2026-10-01T00:00:00Z, when every simulated day begins by our clock.
 const MIDNIGHT: Timestamp = Timestamp::constant(1_790_812_800, 0);
-const SEEDS: u64 = 120;
+const SEEDS: u64 = 300;
 /// How much of a transcript is shown.
 const LINES: u64 = 60;
 
