@@ -174,9 +174,9 @@ impl Monitor {
                 return self.writes.waiting.extend(heir);
             }
         }
-        // The row is free again, for what is wanted meanwhile, or for whoever has it now (R14, R19).
-        let heir = self.by_row.get(&flight.row).copied();
-        if let Some(heir) = heir.filter(|heir| self.wants_write(*heir)) {
+        // The row is free again, for what is wanted meanwhile, or for whoever has it now (R14, R19); or
+        // nothing is wanted any more.
+        if let Some(heir) = self.by_row.get(&flight.row).copied() {
             self.write(now, heir);
         }
     }
@@ -191,10 +191,6 @@ impl Monitor {
             lag_ms: at.steady.since(flight.received).as_secs_f64() * 1000.0,
         };
         self.ledger.written(now, at, change, flight.source);
-    }
-
-    fn wants_write(&self, key: Key) -> bool {
-        self.streamers.get(&key).is_some_and(|streamer| streamer.wanted().is_some())
     }
 
     /// The row shows what was to be written, and perhaps it was we who wrote it.
@@ -292,7 +288,7 @@ impl Monitor {
             return;
         }
         while let Some(key) = self.writes.waiting.first().copied() {
-            if self.wants_write(key) {
+            if self.streamers.get(&key).is_some_and(|streamer| streamer.wanted().is_some()) {
                 return self.send_write(key);
             }
             self.writes.settle(key);

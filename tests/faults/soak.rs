@@ -95,6 +95,7 @@ fn a_long_life_with_everything_going_wrong_stays_right_and_small() {
          INSERT INTO truth SELECT username, 'Offline' FROM streamers",
     );
     let builder = stage.builder().set("SWEEP_SECS", "5").set("LOG_LEVEL", "info");
+    let builder = builder.set("PUSHER_CHANNELS_PER_CONNECTION", "2");
     let (builder, relays) = through_relays(&stage, builder);
     let daemon = stage.start(builder);
     let mut chance = fastrand::Rng::with_seed(seconds);
