@@ -1,16 +1,11 @@
 //! What befalls the database itself, each with changes before, in and behind it: all that is true is
 //! written once, nothing else is, and a row that cannot be written delays no other.
 
-use super::matrix::{Came, Cell, Watch, compare};
-use crate::e2e::stage::{Stage, changes};
-use lab::{Authority, Bouncer, Cluster, Daemon, Database, Shutdown, Signal, wait_for};
+use super::matrix::{Came, Cell, LONG, THREE, Watch, compare, compare_three, prove_push, wait_online};
+use crate::e2e::stage::Stage;
+use lab::{Authority, Bouncer, Cluster, Daemon, Shutdown, Signal, wait_for};
 use postgres::Client;
 use std::fs;
-use std::time::Duration;
-
-/// Longer than any time-out of ours, and a busy machine.
-const LONG: Duration = Duration::from_secs(75);
-const THREE: [&str; 3] = ["ana", "bob", "cyd"];
 
 /// A server that keeps what was not synchronously committed to itself for ten seconds.
 const FORGETFUL: &str = "wal_writer_delay = 10s";
@@ -252,7 +247,7 @@ impl Ground {
         let cell = Cell { edge: "database", fault: case.fault };
         if case.undone {
             self.stage.kick.go_live("ana");
-            self.wait_online("ana");
+            wait_online(&self.stage, "ana");
         }
         let watch = Watch::start(&self.daemon);
         let holder = self.begin(case.ill);
@@ -272,25 +267,16 @@ impl Ground {
         self.stage.kick.go_live("bob");
         if case.ana_alone {
             // The others are not delayed.
-            self.wait_online("bob");
+            wait_online(&self.stage, "bob");
             assert_eq!(self.stage.status("ana").as_deref(), Some("Offline"));
         }
         let began_healing = watch.elapsed();
         self.end(case.ill, holder);
-        ["ana", "bob"].iter().for_each(|username| self.wait_online(username));
-        self.stage.kick.go_live("cyd");
-        let told = wait_for("cyd to be told of", LONG, || changes(&self.daemon, "cyd").into_iter().nth(1));
-        assert_eq!((told.key("status"), told.key("source")), ("Online", "push"), "{}", told.text);
+        ["ana", "bob"].iter().for_each(|username| wait_online(&self.stage, username));
+        prove_push(&self.stage, &self.daemon);
         let healed = watch.elapsed() - began_healing;
         watch.assert_idle(&self.daemon, cell);
-        let all = THREE.map(|username| compare(&self.stage.written(username), &["Offline", "Online"]));
-        cell.record(Came { noticed, healed, ..all.into_iter().sum() });
-    }
-
-    fn wait_online(&self, username: &str) {
-        let query = format!("SELECT status FROM streamers WHERE username = '{username}'");
-        let online = |database: &Database| database.value(&query).as_deref() == Some("Online");
-        wait_for(&format!("{username} to be Online"), LONG, || online(&self.stage.database).then_some(()));
+        cell.record(Came { noticed, healed, ..compare_three(&self.stage) });
     }
 }
 

@@ -1,19 +1,15 @@
 //! What befalls the program itself and the machine it runs on: it is killed, descriptors, disk and clock
 //! fail it, and all its connections are cut again and again.
 
-use super::matrix::{Came, Cell, Watch, compare};
-use crate::e2e::stage::{Stage, changes};
+use super::matrix::{Came, Cell, LONG, THREE, Watch, compare, compare_three, prove_push, wait_online};
+use crate::e2e::stage::Stage;
 use jiff::{SignedDuration, Timestamp};
 use kick_sim::{Kick, Offer, Transport};
-use lab::{Daemon, Database, Signal, wait_for};
+use lab::{Daemon, Signal, wait_for};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
-
-const LONG: Duration = Duration::from_secs(75);
-const THREE: [&str; 3] = ["ana", "bob", "cyd"];
 
 fn cell(fault: &'static str) -> Cell {
     let cell = Cell { edge: "machine", fault };
@@ -24,12 +20,6 @@ fn cell(fault: &'static str) -> Cell {
 /// A place for this test alone.
 fn place(stage: &Stage, name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", stage.database.name()))
-}
-
-fn wait_online(stage: &Stage, username: &str) {
-    let query = format!("SELECT status FROM streamers WHERE username = '{username}'");
-    let online = |database: &Database| database.value(&query).as_deref() == Some("Online");
-    wait_for(&format!("{username} to be Online"), LONG, || online(&stage.database).then_some(()));
 }
 
 /// The program, following everybody, who are Offline.
@@ -54,20 +44,7 @@ fn suffer(cell: Cell, stage: &Stage, daemon: &Daemon, [begin, notice, end]: [&dy
     let healed = watch.elapsed() - began_healing;
     prove_push(stage, daemon);
     watch.assert_idle(daemon, cell);
-    let all = THREE.map(|username| compare(&stage.written(username), &["Offline", "Online"]));
-    cell.record(Came { noticed: Some(noticed), healed, ..all.into_iter().sum() });
-}
-
-/// Cyd goes live, and push tells.
-fn prove_push(stage: &Stage, daemon: &Daemon) {
-    let followed = |kick: &Kick| kick.connections() == 1 && kick.subscriptions().len() == 3;
-    assert!(stage.kick.wait_for(LONG, followed), "push does not come back");
-    stage.kick.set_api_lag(None);
-    stage.kick.go_live("cyd");
-    let told = wait_for("cyd to be told of", LONG, || {
-        changes(daemon, "cyd").into_iter().find(|line| line.key("status") == "Online")
-    });
-    assert_eq!(told.key("source"), "push", "{}", told.text);
+    cell.record(Came { noticed: Some(noticed), healed, ..compare_three(stage) });
 }
 
 #[test]
@@ -85,8 +62,7 @@ fn a_killed_program_knows_all_again_when_it_is_started() {
     let healed = watch.elapsed();
     prove_push(&stage, &daemon);
     watch.assert_idle(&daemon, cell);
-    let all = THREE.map(|username| compare(&stage.written(username), &["Offline", "Online"]));
-    cell.record(Came { healed, ..all.into_iter().sum() });
+    cell.record(Came { healed, ..compare_three(&stage) });
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What came of a fault: for `make faults`, which prints it. Every cell must be there, with nothing
 //! false and nothing lost.
 
-use lab::Daemon;
+use crate::e2e::stage::{Stage, changes};
+use kick_sim::Kick;
+use lab::{Daemon, Database, wait_for};
 use std::fs;
 use std::iter::Sum;
 use std::path::PathBuf;
@@ -85,6 +87,37 @@ impl Watch {
         let (busy, lasted) = (daemon.busy() - self.busy, self.elapsed());
         assert!(busy < lasted / 2 + Duration::from_secs(1), "{cell:?}: busy for {busy:?} of {lasted:?}");
     }
+}
+
+/// The longest that a dead connection may go unnoticed, or a pause lasts, and a busy machine.
+pub(super) const LONG: Duration = Duration::from_secs(75);
+/// Whom the faults befall: two who change meanwhile, and one who shows that it is over.
+pub(super) const THREE: [&str; 3] = ["ana", "bob", "cyd"];
+
+/// Waits until the row shows it.
+#[track_caller]
+pub(super) fn wait_online(stage: &Stage, username: &str) {
+    let query = format!("SELECT status FROM streamers WHERE username = '{username}'");
+    let online = |database: &Database| database.value(&query).as_deref() == Some("Online");
+    wait_for(&format!("{username} to be Online"), LONG, || online(&stage.database).then_some(()));
+}
+
+/// Waits until push follows all three, and has it tell of cyd.
+#[track_caller]
+pub(super) fn prove_push(stage: &Stage, daemon: &Daemon) {
+    let followed = |kick: &Kick| kick.connections() == 1 && kick.subscriptions().len() == THREE.len();
+    assert!(stage.kick.wait_for(LONG, followed), "push does not come back");
+    stage.kick.set_api_lag(None);
+    stage.kick.go_live("cyd");
+    let told = wait_for("cyd to be told of", LONG, || {
+        changes(daemon, "cyd").into_iter().find(|line| line.key("status") == "Online")
+    });
+    assert_eq!(told.key("source"), "push", "{}", told.text);
+}
+
+/// What came of all three, of whom each went live once.
+pub(super) fn compare_three(stage: &Stage) -> Came {
+    THREE.map(|username| compare(&stage.written(username), &["Offline", "Online"])).into_iter().sum()
 }
 
 /// How far the trace of what was written is from the truth, which changed so.

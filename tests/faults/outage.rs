@@ -1,16 +1,12 @@
 //! Everything is away at once, for as long as `OUTAGE_SECONDS` says: how long a status stays stale behind
 //! that. The settings are those of the manual.
 
-use super::matrix::{Came, Cell, Watch, compare};
+use super::matrix::{Came, Cell, THREE, Watch, compare, prove_push, wait_online};
 use super::ways::through_relays;
-use crate::e2e::stage::{Stage, changes};
-use kick_sim::Kick;
+use crate::e2e::stage::Stage;
 use lab::{Trouble, wait_for};
 use std::ops::Range;
 use std::time::Duration;
-
-const LONG: Duration = Duration::from_secs(120);
-const THREE: [&str; 3] = ["ana", "bob", "cyd"];
 
 /// What is away, which of the relays that is, and how.
 const OUTAGES: [(&str, Range<usize>, Trouble); 4] = [
@@ -51,17 +47,9 @@ fn suffer(cell: Cell, ways: Range<usize>, trouble: Trouble, lasts: Duration) {
     wait_until(lasts);
     let ended = watch.elapsed();
     relays[ways].iter().for_each(|relay| relay.trouble(None));
-    let query = "SELECT status FROM streamers WHERE username = 'ana'";
-    wait_for("ana to be Online", LONG, || (stage.database.value(query).as_deref() == Some("Online")).then_some(()));
+    wait_online(&stage, "ana");
     let healed = watch.elapsed() - ended;
-    let followed = |kick: &Kick| kick.connections() == 1 && kick.subscriptions().len() == 3;
-    assert!(stage.kick.wait_for(LONG, followed), "push does not come back");
-    stage.kick.set_api_lag(None);
-    stage.kick.go_live("cyd");
-    let told = wait_for("cyd to be told of", LONG, || {
-        changes(&daemon, "cyd").into_iter().find(|line| line.key("status") == "Online")
-    });
-    assert_eq!(told.key("source"), "push", "{}", told.text);
+    prove_push(&stage, &daemon);
     watch.assert_idle(&daemon, cell);
     let truths: [&[&str]; 3] = [&["Offline", "Online"], &["Offline"], &["Offline", "Online"]];
     let all = THREE.iter().zip(truths).map(|(username, truth)| compare(&stage.written(username), truth));

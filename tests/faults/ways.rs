@@ -1,17 +1,13 @@
 //! Every way out of the program, each with everything that can be wrong with a way: while it is, and
 //! behind it, each change at Kick is written once, and nothing else is.
 
-use super::matrix::{Came, Cell, Watch, compare};
+use super::matrix::{Came, Cell, LONG, THREE, Watch, compare_three, wait_online};
 use crate::e2e::stage::{Stage, changes};
 use kick_sim::{Certificate, Kick, Offer};
 use lab::{Builder, Daemon, Relay, Signal, Trouble, wait_for};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// The longest that a dead connection may go unnoticed, and a busy machine.
-const NOTICED: Duration = Duration::from_secs(75);
-const THREE: [&str; 3] = ["ana", "bob", "cyd"];
 
 /// A way out of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +116,7 @@ impl Ground {
     fn wait_struck(&self, trouble: Trouble, before: usize) -> bool {
         let harmless = matches!(trouble, Trouble::Late(_) | Trouble::Drip)
             || self.edge == Edge::Database && trouble == Trouble::HalfOpen;
-        wait_for("the trouble to strike", NOTICED, || {
+        wait_for("the trouble to strike", LONG, || {
             let noticed = self.daemon.events(self.edge.complaint()).len() > before;
             (noticed || harmless && self.relay.met() > 0).then_some(noticed)
         })
@@ -132,7 +128,7 @@ impl Ground {
         let source = match self.edge {
             Edge::Pusher | Edge::Centrifugo => {
                 let followed = |kick: &Kick| kick.connections() == 1 && kick.subscriptions().len() == 3;
-                assert!(self.stage.kick.wait_for(NOTICED, followed), "push does not come back");
+                assert!(self.stage.kick.wait_for(LONG, followed), "push does not come back");
                 self.stage.kick.set_api_lag(None);
                 self.stage.kick.go_live("cyd");
                 "push"
@@ -147,7 +143,7 @@ impl Ground {
                 "push"
             }
         };
-        let told = wait_for("cyd to be told of", NOTICED, || changes(&self.daemon, "cyd").into_iter().nth(known));
+        let told = wait_for("cyd to be told of", LONG, || changes(&self.daemon, "cyd").into_iter().nth(known));
         assert_eq!((told.key("status"), told.key("source")), ("Online", source), "{}", told.text);
     }
 
@@ -162,21 +158,13 @@ impl Ground {
         self.stage.kick.go_live("bob");
         let began_healing = watch.elapsed();
         end(&self.relay);
-        ["ana", "bob"].iter().for_each(|username| self.wait_online(username));
+        ["ana", "bob"].iter().for_each(|username| wait_online(&self.stage, username));
         self.prove();
         let lasted = watch.elapsed();
         watch.assert_idle(&self.daemon, cell);
         let asked = self.relay.accepted() - asked;
         assert!(asked as f64 <= 20.0 + 5.0 * lasted.as_secs_f64(), "{cell:?}: {asked} connections in {lasted:?}");
-        let all = THREE.map(|username| compare(&self.stage.written(username), &["Offline", "Online"]));
-        cell.record(Came { noticed, healed: lasted - began_healing, ..all.into_iter().sum() });
-    }
-
-    fn wait_online(&self, username: &str) {
-        let query = format!("SELECT status FROM streamers WHERE username = '{username}'");
-        wait_for(&format!("{username} to be Online"), NOTICED, || {
-            (self.stage.database.value(&query).as_deref() == Some("Online")).then_some(())
-        });
+        cell.record(Came { noticed, healed: lasted - began_healing, ..compare_three(&self.stage) });
     }
 }
 
