@@ -2,9 +2,10 @@
 CARGO ?= cargo
 PREFIX ?= /usr/local
 SEEDS ?= 1000
+ROUNDS ?= 3
 MINUTES ?= 30
 
-.PHONY: run build test interop check faults soak simulate install deb package-test clean needs
+.PHONY: run build test interop check bench bench-compare faults soak simulate install deb package-test clean needs
 
 run: build
 	@$(CARGO) run --quiet --release --locked --package lab --bin demo -- $(if $(SECONDS),--seconds $(SECONDS))
@@ -46,6 +47,18 @@ soak: needs
 # Any number of simulated worlds; a failure prints its seed.
 simulate: needs
 	SIMULATE_SEEDS=$(SEEDS) $(CARGO) test --locked --test tests simulate -- --nocapture
+
+# How fast it is beside the least that could do its work.
+bench: build
+	$(CARGO) run --quiet --release --locked --package bench -- $(ROUNDS)
+
+# The same with the kick-monitor of another revision beside it: make bench-compare BASE=v0.1.0
+bench-compare: build
+	@rm -rf target/bench-base && git worktree prune
+	git worktree add --quiet --detach target/bench-base $(BASE)
+	cd target/bench-base && CARGO_TARGET_DIR=$(CURDIR)/target/bench-build $(CARGO) build --release --locked --bin kick-monitor
+	git worktree remove --force target/bench-base
+	$(CARGO) run --quiet --release --locked --package bench -- $(ROUNDS) $(BASE)=target/bench-build/release/kick-monitor
 
 install:
 	install -D -m 755 target/release/kick-monitor $(DESTDIR)$(PREFIX)/bin/kick-monitor

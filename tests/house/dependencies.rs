@@ -26,7 +26,7 @@ const POSTGRES_FAMILY: [&str; 6] =
     ["postgres", "tokio-postgres", "postgres-native-tls", "r2d2_postgres", "tokio-native-tls", "tokio-util"];
 
 /// The packages of this repository.
-const OURS: [&str; 3] = ["kick-monitor", "kick-sim", "lab"];
+const OURS: [&str; 4] = ["bench", "kick-monitor", "kick-sim", "lab"];
 
 #[test]
 fn the_given_packages_are_direct_dependencies() {
