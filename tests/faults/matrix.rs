@@ -109,10 +109,16 @@ pub(super) fn prove_push(stage: &Stage, daemon: &Daemon) {
     assert!(stage.kick.wait_for(LONG, followed), "push does not come back");
     stage.kick.set_api_lag(None);
     stage.kick.go_live("cyd");
+    assert_told(daemon, "push");
+}
+
+/// Waits until the program has told that cyd is Online; it is from this that it knows.
+#[track_caller]
+pub(super) fn assert_told(daemon: &Daemon, source: &str) {
     let told = wait_for("cyd to be told of", LONG, || {
         changes(daemon, "cyd").into_iter().find(|line| line.key("status") == "Online")
     });
-    assert_eq!(told.key("source"), "push", "{}", told.text);
+    assert_eq!(told.key("source"), source, "{}", told.text);
 }
 
 /// What came of all three, of whom each went live once.
