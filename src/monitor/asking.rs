@@ -15,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Asking {
     pub(super) budget: Budget,
     queues: BTreeMap<Queue, BTreeSet<Key>>,
+    /// Queues of which nobody could be asked about while these endpoints were clear, and who has come since:
+    /// a great roster is not gone through again for every input that changes nothing of it.
+    fruitless: BTreeMap<Queue, (BTreeSet<Endpoint>, Vec<Key>)>,
     /// Parts of requests that Kick refused as a whole.
     pieces: Vec<(Queue, Kind, Vec<Key>)>,
     flights: BTreeMap<Asker, Flight>,
@@ -100,6 +103,7 @@ impl Asking {
         Asking {
             budget: Budget::new(per_minute),
             queues: BTreeMap::new(),
+            fruitless: BTreeMap::new(),
             pieces: Vec::new(),
             flights: BTreeMap::new(),
             next: 0,
@@ -112,6 +116,9 @@ impl Asking {
 
     pub(super) fn put(&mut self, queue: Queue, key: Key) {
         self.queues.entry(queue).or_default().insert(key);
+        if let Some((_, since)) = self.fruitless.get_mut(&queue) {
+            since.push(key);
+        }
     }
 
     fn is_queued(&self, queue: Queue) -> bool {
@@ -149,8 +156,14 @@ impl Asking {
         self.take(Queue::Routine, &[key]);
     }
 
+    /// Something may have changed how anybody is to be asked about.
+    pub(super) fn reconsider(&mut self) {
+        self.fruitless.clear();
+    }
+
     /// The request with this number is answered.
     pub(super) fn landed(&mut self, id: RequestId) -> Option<Flight> {
+        self.reconsider();
         let asker = self.flights.iter().find(|(_, flight)| flight.id == id).map(|(asker, _)| *asker)?;
         self.flights.remove(&asker)
     }
@@ -182,7 +195,7 @@ impl Asking {
     /// Nobody's name was at fault: the parts of the requests are asked for together again.
     pub(super) fn gather(&mut self) {
         for (queue, _, keys) in std::mem::take(&mut self.pieces) {
-            self.queues.entry(queue).or_default().extend(keys);
+            keys.into_iter().for_each(|key| self.put(queue, key));
         }
     }
 
@@ -199,7 +212,7 @@ impl Asking {
     /// Kick lists nobody's channel id any more: the website is asked instead.
     pub(super) fn reveal_at_website(&mut self) {
         let keys = self.queues.remove(&Queue::Reveal).unwrap_or_default();
-        self.queues.entry(Queue::Website).or_default().extend(keys);
+        keys.into_iter().for_each(|key| self.put(Queue::Website, key));
     }
 
     /// Whether the endpoint can be asked, and arranges to be woken when not.
@@ -273,10 +286,11 @@ impl Monitor {
             }
         }
         for queue in API_QUEUES {
-            while let Some((kind, keys)) = self.next_batch(queue, &clear) {
+            while self.asking.is_queued(queue) {
                 if !self.asking.can_afford(now.steady, queue.class()) {
                     return;
                 }
+                let Some((kind, keys)) = self.next_batch(queue, &clear) else { break };
                 self.asking.take(queue, &keys);
                 if self.send_question(now, queue, kind, keys) {
                     return;
@@ -308,31 +322,47 @@ impl Monitor {
     }
 
     /// Who in a queue is to be asked about next, how, and who else can be asked about with them.
-    fn next_batch(&self, queue: Queue, clear: &BTreeSet<Endpoint>) -> Option<(Kind, Vec<Key>)> {
-        let queued = self.asking.queues.get(&queue)?;
-        let alone = |key: &Key| self.asking.poison.is_alone(*key);
-        let can = |key: &&Key| clear.contains(&self.endpoint(self.kind_for(queue, **key)));
-        let Some(first) = queued.iter().filter(can).find(|key| !alone(key)) else {
-            let key = *queued.iter().find(can)?;
-            return Some((self.kind_for(queue, key), vec![key]));
+    fn next_batch(&mut self, queue: Queue, clear: &BTreeSet<Endpoint>) -> Option<(Kind, Vec<Key>)> {
+        let Some(first) = self.next_of(queue, clear) else {
+            self.asking.fruitless.insert(queue, (clear.clone(), Vec::new()));
+            return None;
         };
-        let kind = self.kind_for(queue, *first);
+        let kind = self.kind_for(queue, first);
+        let alone = |key: Key| self.asking.poison.is_alone(key);
+        if alone(first) {
+            return Some((kind, vec![first]));
+        }
         let limit = self.batch_limit(queue, kind);
-        let alike = |key: &&Key| !alone(key) && self.kind_for(queue, **key) == kind;
+        let queued = self.asking.queues.get(&queue)?;
+        // What room is left costs nothing.
+        let filler = Some(Queue::Routine).filter(|_| queue == Queue::Fresh);
+        let more = filler.and_then(|filler| self.asking.queues.get(&filler)).into_iter().flatten();
+        let candidates = queued.iter().chain(more.filter(|key| !queued.contains(key))).copied();
         // Rows that name one streamer are one question (R16).
-        let mut about = BTreeSet::new();
-        let mut fits = |key: &&Key| {
-            let who = self.asked_by(kind, **key);
-            about.contains(&who) || about.len() < limit && about.insert(who)
-        };
-        let mut keys: Vec<Key> = queued.iter().filter(alike).filter(&mut fits).copied().collect();
-        if queue == Queue::Fresh {
-            // What room is left costs nothing.
-            let routine = self.asking.queues.get(&Queue::Routine);
-            let more = routine.into_iter().flatten().filter(|key| alike(key) && !queued.contains(key));
-            keys.extend(more.filter(fits));
+        let (mut about, mut keys) = (BTreeSet::new(), Vec::new());
+        for key in candidates.filter(|key| !alone(*key) && self.kind_for(queue, *key) == kind) {
+            about.insert(self.asked_by(kind, key));
+            if about.len() > limit {
+                break;
+            }
+            keys.push(key);
         }
         Some((kind, keys))
+    }
+
+    /// The first of a queue who can be asked about; whoever must be alone comes last.
+    fn next_of(&self, queue: Queue, clear: &BTreeSet<Endpoint>) -> Option<Key> {
+        let queued = self.asking.queues.get(&queue)?;
+        let can = |key: &Key| clear.contains(&self.endpoint(self.kind_for(queue, *key)));
+        let alone = |key: &Key| self.asking.poison.is_alone(*key);
+        match self.asking.fruitless.get(&queue).filter(|(then, _)| then == clear) {
+            Some((_, since)) => since.iter().copied().find(|key| queued.contains(key) && can(key)),
+            None => {
+                let mut able = queued.iter().copied().filter(can);
+                let first = able.next()?;
+                if alone(&first) { able.find(|key| !alone(key)).or(Some(first)) } else { Some(first) }
+            }
+        }
     }
 
     /// Whether none of these could be asked about by the routine, for endpoints that do not answer.

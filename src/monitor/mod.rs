@@ -232,6 +232,7 @@ impl Monitor {
     }
 
     fn take_settings(&mut self, now: Now, settings: Settings) {
+        self.asking.reconsider();
         let sweep_changed = settings.sweep != self.settings.sweep;
         self.asking.budget.set(settings.requests_per_minute);
         self.links.per_link = settings.streamers_per_link;

@@ -24,6 +24,7 @@ impl Monitor {
             return;
         }
         self.emptied = false;
+        self.asking.reconsider();
         let first = !self.loaded;
         self.loaded = true;
         let present: BTreeSet<&RowId> = read.rows.iter().map(|row| &row.id).collect();
