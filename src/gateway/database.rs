@@ -1,11 +1,12 @@
 //! PostgreSQL: reads the roster and writes statuses, in the user's own table. It never inserts,
-//! deletes or alters, keeps no session state, and uses no named prepared statement, so that it
+//! deletes or alters, keeps no session state, and needs no named prepared statement, so that it
 //! works through PgBouncer in transaction mode.
 
 mod connect;
 mod error;
 mod guard;
 mod listen;
+mod plan;
 mod pool;
 mod sql;
 mod table;
@@ -22,11 +23,13 @@ use crate::stop::Stop;
 use connect::{Connector, Session};
 use error::Fault;
 use guard::{Guard, Watched};
+use plan::Plan;
 use pool::Pool;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{ToSql, Type};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use table::Table;
 
@@ -40,6 +43,8 @@ pub struct Database {
     connector: Arc<Connector>,
     pool: Pool,
     guard: Guard,
+    /// A session keeps what was prepared in it: there is no pooler in between that gives us others.
+    keeps_plans: AtomicBool,
 }
 
 /// What `check` wants to know beyond "it works".
@@ -75,7 +80,7 @@ impl Database {
         // One more than there are writers, for the roster.
         let pool = Pool::new(Arc::clone(&connector), config.pool_size + 1);
         let guard = Guard::new(clock, connector.tls());
-        Ok(Database { config, connector, pool, guard })
+        Ok(Database { config, connector, pool, guard, keeps_plans: AtomicBool::new(true) })
     }
 
     /// Reads the whole roster; the filter applies.
@@ -253,6 +258,29 @@ impl<'a> Work<'a> {
     fn query(&mut self, sql: &str, values: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<postgres::Row>, Fault> {
         let _watched = self.watch();
         self.session.client.query_typed(sql, values).map_err(|error| self.judge(&error))
+    }
+
+    /// Writes one row by these parameters of [`sql::write_one`]; whether it was written.
+    fn write_one(&mut self, values: [&str; 7]) -> Result<bool, Fault> {
+        let sql = self.table()?.write_one.clone();
+        if self.database.keeps_plans.load(Ordering::Relaxed) {
+            let _watched = self.watch();
+            match self.execute(&sql, &values) {
+                Err(error) if plan::is_not_known(&error) => self.database.keeps_plans.store(false, Ordering::Relaxed),
+                done => return done.map_err(|error| self.judge(&error)),
+            }
+        }
+        let values = values.each_ref().map(|value| (value as &(dyn ToSql + Sync), Type::TEXT));
+        self.query(&sql, &values).map(|rows| !rows.is_empty())
+    }
+
+    fn execute(&mut self, sql: &str, values: &[&str]) -> Result<bool, postgres::Error> {
+        let Session { client, plan, .. } = &mut *self.session;
+        let plan = match plan.take() {
+            Some(same) if same.is_of(sql) => plan.insert(same),
+            other => plan.insert(Plan::prepare(client, other, sql, values.len())?),
+        };
+        plan.execute(client, values).map(|rows| rows > 0)
     }
 
     /// The limit holds from here until what is given back is dropped.

@@ -1,9 +1,11 @@
 //! What becomes of each row of a statement (RULES R19 to R21).
 
-use super::{PATIENCE, fixture, open, shown, wish, write};
+use super::{PATIENCE, config, fixture, open, shown, wish, write};
 use kick_monitor::domain::Status::{self, Offline, Online};
 use kick_monitor::domain::row::WriteResult::{self, AlreadySo, Locked, Refused, SetAside, Written};
+use lab::{Bouncer, Cluster};
 use postgres::fallible_iterator::FallibleIterator;
+use postgres::{Client, NoTls};
 use std::collections::BTreeMap;
 
 const TABLE: &str = "CREATE TABLE streamers (id int PRIMARY KEY, username text, status text);
@@ -195,6 +197,22 @@ fn the_session_keeps_nothing_of_the_statement() {
     assert_eq!(write(&open(&config), &["2"], Online), [Written]);
     let durable = lab.value("SELECT string_agg(durable, ',' ORDER BY id) FROM streamers");
     assert_eq!(durable.as_deref(), Some("off,local"));
+}
+
+#[test]
+fn behind_a_pooler_of_transactions_another_session_is_no_trouble() {
+    let (lab, _) = fixture(TABLE);
+    let bouncer = Bouncer::start(Cluster::shared(), &lab);
+    let database = open(&config(bouncer.url()));
+    assert_eq!(write(&database, &["1"], Online), [Written]);
+    // The pooler has two sessions, and gives out the one that was used last.
+    let mut other = Client::connect(bouncer.url(), NoTls).expect("the pooler takes one more");
+    let mut holding = other.transaction().expect("a transaction");
+    holding.batch_execute("SELECT 1").expect("a session");
+    assert_eq!(write(&database, &["2"], Online), [Written]);
+    assert_eq!(write(&database, &["1"], Offline), [Written]);
+    holding.rollback().expect("the session is given back");
+    assert_eq!(write(&database, &["1", "2"], Offline), [AlreadySo, Written]);
 }
 
 #[test]

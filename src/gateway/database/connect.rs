@@ -2,6 +2,7 @@
 //! everything that can hang. Never a start-up `options` parameter, which PgBouncer refuses.
 
 use super::error::{DbError, connecting};
+use super::plan::Plan;
 use super::table::Table;
 use crate::config::{DatabaseConfig, SslMode};
 use native_tls::{Certificate, Protocol, TlsConnector};
@@ -29,6 +30,8 @@ pub(super) struct Session {
     pub(super) client: Client,
     /// What the table looked like, until an error makes that doubtful.
     pub(super) table: Option<Table>,
+    /// The one-row statement, prepared.
+    pub(super) plan: Option<Plan>,
     /// Counts connections from 0.
     pub(super) number: u64,
     /// Whether it is of no further use.

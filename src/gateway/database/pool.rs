@@ -93,7 +93,7 @@ impl ManageConnection for Manager {
 
     fn connect(&self) -> Result<Session, DbError> {
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
-        Ok(Session { client: self.connector.open()?, table: None, number, lost: false })
+        Ok(Session { client: self.connector.open()?, table: None, plan: None, number, lost: false })
     }
 
     fn is_valid(&self, session: &mut Session) -> Result<(), DbError> {

@@ -130,6 +130,30 @@ RETURNING l.n::bigint{told}"
     )
 }
 
+/// The write statement of one row: the parameters are those of [`write`], each a single text. Gives a row if
+/// it wrote one.
+pub(super) fn write_one(config: &DatabaseConfig, id_type: &str, status_type: &str) -> String {
+    let table = &config.table;
+    let (id, status) = (identifier(&config.id_column), identifier(&config.status_column));
+    let changed_at = config.changed_at_column.as_ref();
+    let changed_at = changed_at.map(|column| format!(", {} = $3::timestamptz", identifier(column)));
+    let told = config.notify_channel.as_ref().map(|_| {
+        ", pg_notify($7, json_build_object('id', l.id, 'username', $4, 'status', $2, 'changed_at', $3, 'source', \
+         $5)::text)::text"
+    });
+    format!(
+        "UPDATE {table} AS t SET {status} = $2::{status_type}{changed_at}
+FROM (
+    SELECT t.{id} AS id, set_config('synchronous_commit', $6, true) FROM {table} AS t
+    WHERE t.{id} = $1::{id_type} AND t.{status}::{status_type} IS DISTINCT FROM $2::{status_type}
+    FOR NO KEY UPDATE SKIP LOCKED
+) AS l WHERE t.{id} = l.id
+RETURNING true{told}",
+        changed_at = changed_at.unwrap_or_default(),
+        told = told.unwrap_or_default(),
+    )
+}
+
 /// Why rows were not written: `$1` ids, `$2` statuses. Gives for each position (from 1) `gone`, `already
 /// so`, `locked` or `set aside`.
 ///

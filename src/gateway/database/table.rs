@@ -14,6 +14,7 @@ use postgres::types::Type;
 pub(super) struct Table {
     pub(super) roster: String,
     pub(super) write: String,
+    pub(super) write_one: String,
     pub(super) unwritten: String,
     /// The configured columns: key, name, and type as declared.
     pub(super) columns: Vec<(&'static str, String, String)>,
@@ -60,6 +61,7 @@ impl Table {
         Ok(Table {
             roster: sql::roster(config, &status_type),
             write: sql::write(config, &id_type, &status_type),
+            write_one: sql::write_one(config, &id_type, &status_type),
             unwritten: sql::unwritten(config, &id_type, &status_type),
             columns,
         })

@@ -65,6 +65,48 @@ pub(super) fn write_batch(
 
 /// One statement; committed when it returns.
 fn statement(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<(WriteId, WriteResult)>, Fault> {
+    let mut results: Vec<(WriteId, WriteResult)> =
+        writes.iter().map(|write| (write.id, WriteResult::SetAside)).collect();
+    let positions = match writes {
+        [write] => {
+            if write_one(work, write)? {
+                vec![1]
+            } else {
+                Vec::new()
+            }
+        }
+        many => write_many(work, many)?,
+    };
+    positions.iter().for_each(|position| set(&mut results, *position, WriteResult::Written));
+    let others: Vec<usize> = (0..writes.len()).filter(|n| results[*n].1 != WriteResult::Written).collect();
+    if !others.is_empty() {
+        // What was written is committed, whatever becomes of this question; a row without an answer is
+        // tried again like one that was set aside.
+        match explain(work, writes, &others) {
+            Ok(reasons) => reasons.into_iter().for_each(|(position, reason)| set(&mut results, position, reason)),
+            Err(fault) if positions.is_empty() => return Err(fault),
+            Err(fault) => work.learn_from(&fault),
+        }
+    }
+    Ok(results)
+}
+
+/// Whether the row was written.
+fn write_one(work: &mut Work<'_>, write: &Write) -> Result<bool, Fault> {
+    let config = &work.database.config;
+    work.write_one([
+        write.row.as_str(),
+        config.status_value(write.status),
+        &to_sql(write.changed_at),
+        &write.username,
+        write.source.word(),
+        &config.synchronous_commit,
+        config.notify_channel.as_deref().unwrap_or_default(),
+    ])
+}
+
+/// The positions, from 1, of the rows that were written.
+fn write_many(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<i64>, Fault> {
     let config = &work.database.config;
     let column = |text: fn(&Write) -> &str| writes.iter().map(text).collect::<Vec<&str>>();
     let ids = column(|write| write.row.as_str());
@@ -86,23 +128,7 @@ fn statement(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<(WriteId, Writ
             (&channel, Type::TEXT),
         ],
     )?;
-    let mut results: Vec<(WriteId, WriteResult)> =
-        writes.iter().map(|write| (write.id, WriteResult::SetAside)).collect();
-    for row in &rows {
-        let position: i64 = row.try_get(0).map_err(|error| work.judge(&error))?;
-        set(&mut results, position, WriteResult::Written);
-    }
-    let others: Vec<usize> = (0..writes.len()).filter(|n| results[*n].1 != WriteResult::Written).collect();
-    if !others.is_empty() {
-        // What was written is committed, whatever becomes of this question; a row without an answer is
-        // tried again like one that was set aside.
-        match explain(work, writes, &others) {
-            Ok(reasons) => reasons.into_iter().for_each(|(position, reason)| set(&mut results, position, reason)),
-            Err(fault) if rows.is_empty() => return Err(fault),
-            Err(fault) => work.learn_from(&fault),
-        }
-    }
-    Ok(results)
+    rows.iter().map(|row| row.try_get(0).map_err(|error| work.judge(&error))).collect()
 }
 
 /// Why these rows were not written, by position.
