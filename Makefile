@@ -48,8 +48,9 @@ soak: needs
 simulate: needs
 	SIMULATE_SEEDS=$(SEEDS) $(CARGO) test --locked --test tests simulate -- --nocapture
 
-# How fast it is beside the least that could do its work.
+# How fast it is beside the least that could do its work, and beside what a user would write instead.
 bench: build
+	@tests/bench/peers.sh
 	$(CARGO) run --quiet --release --locked --package bench -- $(ROUNDS)
 
 # The same with the kick-monitor of another revision beside it: make bench-compare BASE=v0.1.0
@@ -58,7 +59,7 @@ bench-compare: build
 	git worktree add --quiet --detach target/bench-base $(BASE)
 	cd target/bench-base && CARGO_TARGET_DIR=$(CURDIR)/target/bench-build $(CARGO) build --release --locked --bin kick-monitor
 	git worktree remove --force target/bench-base
-	$(CARGO) run --quiet --release --locked --package bench -- $(ROUNDS) $(BASE)=target/bench-build/release/kick-monitor
+	$(CARGO) run --quiet --release --locked --package bench -- $(ROUNDS) '$(BASE)=target/bench-build/release/kick-monitor'
 
 install:
 	install -D -m 755 target/release/kick-monitor $(DESTDIR)$(PREFIX)/bin/kick-monitor

@@ -11,7 +11,7 @@ use anyhow::Context;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use subject::{Running, Subject};
+use subject::{Peer, Running, Subject};
 use table::{Figure, Table, median, percentile};
 use world::{World, now, pause};
 
@@ -61,13 +61,19 @@ fn measure(rounds: usize, others: &[&str]) -> anyhow::Result<()> {
         let (name, program) = other.split_once('=').context("another program is NAME=PROGRAM")?;
         subjects.push(monitor(name, &program.into(), 2));
     }
+    let peers = [Peer::Node, Peer::Python].into_iter().filter(|peer| others.is_empty() && peer.present());
+    subjects.extend(peers.map(Subject::Peer));
     let mut table = Table::default();
     for size in SIZES {
         // A hundred thousand take a minute to begin, each time.
         let rounds = if size == 100_000 { 1 } else { rounds };
         for round in 1..=rounds {
             // One UPDATE for each frame is no measure of many changes at once.
-            let fit = |subject: &&Subject| size == 1_000 || !matches!(subject, Subject::Floor { batch: false });
+            let fit = |subject: &&Subject| match subject {
+                Subject::Floor { batch: false } => size == 1_000,
+                Subject::Peer(_) => size < 100_000,
+                _ => true,
+            };
             for subject in subjects.iter().filter(fit) {
                 eprintln!("{size} streamers, round {round} of {rounds}: {}", subject.name());
                 // Whoever comes second finds no caches that the first has filled.
@@ -90,12 +96,21 @@ fn figures(world: &World, subject: &Subject, table: &mut Table) -> anyhow::Resul
     let mut add = |figure: Figure, value: f64| table.add(figure, &column, value);
     let began = now();
     let running = subject.begin(world)?;
-    anyhow::ensure!(world.server.wait_subscribed(world.size(), LIMIT), "{column} does not subscribe");
-    running.wait_ready();
-    let started = began.elapsed().as_secs_f64();
+    if !world.server.wait_subscribed(world.size(), LIMIT) {
+        anyhow::bail!("{column} does not subscribe: {}", running.said());
+    }
+    let subscribed = began.elapsed().as_secs_f64();
+    let mut compared = None;
+    if let Subject::Monitor { .. } = subject {
+        running.wait_ready()?;
+        compared = Some(began.elapsed().as_secs_f64());
+    }
     match world.size() {
         1_000 => {
-            add(figure(30, "from the start until 1,000 are followed", "s"), started);
+            add(figure(30, "from the start until 1,000 are subscribed to", "s"), subscribed);
+            compared
+                .into_iter()
+                .for_each(|took| add(figure(33, "the same, and each is compared with Kick", "s"), took));
             idle(&running, &mut add)?;
             let singles: Vec<f64> = world.singles(SINGLES)?.iter().map(|took| took.as_secs_f64() * 1e3).collect();
             add(figure(0, "a change, from frame to another client, p50", "ms"), median(&singles));
@@ -104,12 +119,18 @@ fn figures(world: &World, subject: &Subject, table: &mut Table) -> anyhow::Resul
             add(figure(20, "peak memory, 1,000 streamers", "MB"), megabytes(&running)?);
         }
         10_000 => {
-            add(figure(31, "from the start until 10,000 are followed", "s"), started);
+            add(figure(31, "from the start until 10,000 are subscribed to", "s"), subscribed);
+            compared
+                .into_iter()
+                .for_each(|took| add(figure(34, "the same, and each is compared with Kick", "s"), took));
             add(figure(10, "10,000 changes at once", "ms"), bursts(world)?);
             add(figure(21, "peak memory, 10,000 streamers", "MB"), megabytes(&running)?);
         }
         _ => {
-            add(figure(32, "from the start until 100,000 are followed", "s"), started);
+            add(figure(32, "from the start until 100,000 are subscribed to", "s"), subscribed);
+            compared
+                .into_iter()
+                .for_each(|took| add(figure(35, "the same, and each is compared with Kick", "s"), took));
             add(figure(12, "100,000 changes at once", "ms"), bursts(world)?);
             add(figure(22, "peak memory, 100,000 streamers", "MB"), megabytes(&running)?);
         }

@@ -1,13 +1,19 @@
 //! A program that is measured, as a process of its own: how it is begun, and what it takes of the machine.
+//! Its log goes to a file, so that nothing here has to read along.
 
-use crate::world::World;
-use anyhow::Context;
-use lab::{Daemon, Who, spawn};
-use std::fs;
+use crate::world::{World, now, pause};
+use anyhow::{Context, ensure};
+use lab::{Who, spawn};
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+/// Where the programs that are measured keep their files, and where the peers are.
+const HERE: &str = "target/bench";
 const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// Which program, and how.
@@ -17,6 +23,32 @@ pub(crate) enum Subject {
     Floor { batch: bool },
     /// A kick-monitor, by its path, with so many connections to the database.
     Monitor { name: String, program: PathBuf, pool: u32 },
+    /// What a user would write instead, in `tests/bench/peers`.
+    Peer(Peer),
+}
+
+/// A language that such things are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Node,
+    Python,
+}
+
+impl Peer {
+    /// If what it needs is installed (`make bench` tries to).
+    pub(crate) fn present(self) -> bool {
+        let (interpreter, script) = self.command();
+        let check = Command::new(&interpreter).arg(&script).arg("--check").output();
+        check.is_ok_and(|output| output.status.success())
+    }
+
+    fn command(self) -> (PathBuf, PathBuf) {
+        let here = Path::new(HERE).join("peers");
+        match self {
+            Peer::Node => ("node".into(), here.join("peer.mjs")),
+            Peer::Python => (here.join("venv/bin/python"), here.join("peer.py")),
+        }
+    }
 }
 
 impl Subject {
@@ -26,59 +58,96 @@ impl Subject {
             Subject::Floor { batch: false } => "floor".to_owned(),
             Subject::Floor { batch: true } => "batching floor".to_owned(),
             Subject::Monitor { name, .. } => name.clone(),
+            Subject::Peer(Peer::Node) => "Node".to_owned(),
+            Subject::Peer(Peer::Python) => "Python".to_owned(),
         }
     }
 
     /// Begins it. That it is subscribed is for the caller to wait for.
     pub(crate) fn begin(&self, world: &World) -> anyhow::Result<Running> {
-        match self {
+        let directory = Path::new(HERE).join("run");
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).context("failed to make a directory")?;
+        let directory = directory.canonicalize()?;
+        let (program, arguments) = match self {
             Subject::Floor { batch } => {
-                let program = std::env::current_exe().context("failed to find this program")?;
                 let how = if *batch { "batch" } else { "one" };
-                let child = spawn(&program, Who::Us, |command| {
-                    command.args(["floor", &world.server.url(), &world.database.url(), how]).stdin(Stdio::null())
-                })?;
-                Ok(Running::Floor(child))
+                (
+                    std::env::current_exe()?,
+                    vec!["floor".to_owned(), world.server.url(), world.database.url(), how.to_owned()],
+                )
             }
             Subject::Monitor { program, pool, .. } => {
-                let builder = Daemon::builder(program)
-                    .settings(world.kick.settings())
-                    .set("PUSHER_URL", world.server.url())
-                    .set("REALTIME", "pusher")
-                    .set("DATABASE_URL", world.database.url())
-                    .set("DB_CHANNEL_ID_COLUMN", "channel")
-                    .set("DB_USER_ID_COLUMN", "kick_user")
-                    .set("DB_POOL_SIZE", pool.to_string())
-                    .set("API_REQUESTS_PER_MINUTE", "6000")
-                    // What the events tell is not true, and nobody is to find out.
-                    .set("SWEEP_SECS", "86400")
-                    .set("PUSH_HOLD_SECS", "3600");
-                Ok(Running::Monitor(builder.start()))
+                let config = directory.join("config");
+                configure(world, *pool, &directory, &config)?;
+                let arguments = ["run", "--foreground", "--config"].map(str::to_owned).into_iter();
+                (program.clone(), arguments.chain([config.display().to_string()]).collect())
             }
-        }
+            Subject::Peer(peer) => {
+                let (interpreter, script) = peer.command();
+                let script = script.display().to_string();
+                (interpreter, vec![script, world.server.url(), world.database.url()])
+            }
+        };
+        let log = directory.join("log");
+        let file = File::create(&log).context("failed to make the log")?;
+        let child = spawn(&program, Who::Us, |command| {
+            command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file)
+        })?;
+        Ok(Running { child, log })
     }
+}
+
+/// Writes the configuration of a kick-monitor.
+fn configure(world: &World, pool: u32, directory: &Path, config: &Path) -> anyhow::Result<()> {
+    let own = [
+        ("PUSHER_URL", world.server.url()),
+        ("REALTIME", "pusher".to_owned()),
+        ("DATABASE_URL", world.database.url()),
+        ("DB_CHANNEL_ID_COLUMN", "channel".to_owned()),
+        ("DB_USER_ID_COLUMN", "kick_user".to_owned()),
+        ("DB_POOL_SIZE", pool.to_string()),
+        ("API_REQUESTS_PER_MINUTE", "6000".to_owned()),
+        // What the events tell is not true, and nobody is to find out.
+        ("SWEEP_SECS", "86400".to_owned()),
+        ("PUSH_HOLD_SECS", "3600".to_owned()),
+        ("STATE_DIR", directory.display().to_string()),
+        ("RUN_DIR", directory.display().to_string()),
+        ("LOG_TARGET", "stderr".to_owned()),
+    ];
+    fs::write(directory.join("learned.json"), world.learned())?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(config)?;
+    let settings: BTreeMap<_, _> = world.kick.settings().into_iter().chain(own).collect();
+    for (key, value) in settings {
+        writeln!(file, "{key}='{value}'")?;
+    }
+    Ok(())
 }
 
 /// A program that runs, until this value is gone.
-pub(crate) enum Running {
-    Floor(Child),
-    Monitor(Daemon),
+pub(crate) struct Running {
+    child: Child,
+    log: PathBuf,
 }
 
 impl Running {
-    /// Waits until it has compared everybody, if it does such a thing.
-    pub(crate) fn wait_ready(&self) {
-        if let Running::Monitor(daemon) = self {
-            daemon.wait_event("ready", START_LIMIT);
+    /// Waits until a kick-monitor has compared everybody.
+    pub(crate) fn wait_ready(&self) -> anyhow::Result<()> {
+        let began = now();
+        while !fs::read_to_string(&self.log)?.contains(" event=ready ") {
+            ensure!(began.elapsed() < START_LIMIT, "it does not get ready");
+            pause(Duration::from_millis(5));
         }
+        Ok(())
+    }
+
+    /// What it said, for who wonders why it does not work.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     fn proc(&self, name: &str) -> PathBuf {
-        let pid = match self {
-            Running::Floor(child) => child.id(),
-            Running::Monitor(daemon) => daemon.pid(),
-        };
-        Path::new("/proc").join(pid.to_string()).join(name)
+        Path::new("/proc").join(self.child.id().to_string()).join(name)
     }
 
     /// What its threads have spent on processors so far, and how often they waited for something.
@@ -102,10 +171,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Running::Floor(child) = self {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) struct World {
     pub(crate) kick: Kick,
     pub(crate) database: Database,
     channels: Vec<i64>,
+    users: Vec<i64>,
 }
 
 /// The one place where the benchmark reads the time.
@@ -43,12 +44,22 @@ impl World {
             &[&channels, &users],
         )?;
         ["VACUUM ANALYZE streamers", "CHECKPOINT"].iter().for_each(|sql| database.execute(sql));
-        Ok(World { server: Server::start()?, kick, database, channels })
+        Ok(World { server: Server::start()?, kick, database, channels, users })
     }
 
     /// How many streamers there are.
     pub(crate) fn size(&self) -> usize {
         self.channels.len()
+    }
+
+    /// The streamers as a kick-monitor remembers them that has run for some time: it asks Kick for no ids.
+    pub(crate) fn learned(&self) -> String {
+        let ids = self.users.iter().zip(&self.channels).enumerate();
+        let streamers = ids.map(|(n, (user, channel))| {
+            let name = format!("streamer{n}");
+            json!({"name": name, "slug": name, "user": user, "channel": channel})
+        });
+        json!({"version": 1, "streamers": streamers.collect::<Vec<_>>()}).to_string()
     }
 
     /// The change number `turn` of streamer `n`: the first goes live (KICK.md §3.3), the next one stops (§3.4).
