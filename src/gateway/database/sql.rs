@@ -96,6 +96,9 @@ pub(super) fn roster(config: &DatabaseConfig, status_type: &str) -> String {
 /// alone. A row that another client changed since our snapshot is compared again once it is locked.
 /// The server sends the notification when it commits.
 ///
+/// The arrays are hidden from the planner, each by a `SELECT`: it then expects few rows, and looks them up by an index if
+/// there is one, where it would otherwise read the whole table, twice, for a thousand of its rows.
+///
 /// It does not tell why a row was not written ([`unwritten`] does): planning that takes longer than the
 /// write, and most writes need no explanation.
 pub(super) fn write(config: &DatabaseConfig, id_type: &str, status_type: &str) -> String {
@@ -118,8 +121,8 @@ pub(super) fn write(config: &DatabaseConfig, id_type: &str, status_type: &str) -
         "WITH km_session AS MATERIALIZED (SELECT set_config('synchronous_commit', $6, true)),
 km_locked AS MATERIALIZED (
     SELECT t.{id} AS id, w.status, w.changed_at, w.username, w.source, w.n
-    FROM km_session CROSS JOIN unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-        WITH ORDINALITY AS w(id, status, changed_at, username, source, n)
+    FROM km_session CROSS JOIN unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[]),
+        (SELECT $4::text[]), (SELECT $5::text[])) WITH ORDINALITY AS w(id, status, changed_at, username, source, n)
     JOIN {table} AS t ON t.{id} = w.id::{id_type}
     WHERE t.{status}::{status_type} IS DISTINCT FROM w.status::{status_type}
     FOR NO KEY UPDATE OF t SKIP LOCKED
@@ -164,7 +167,7 @@ pub(super) fn unwritten(config: &DatabaseConfig, id_type: &str, status_type: &st
     let table = &config.table;
     format!(
         "WITH km_free AS MATERIALIZED (
-    SELECT w.n FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(id, status, n)
+    SELECT w.n FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) WITH ORDINALITY AS w(id, status, n)
     JOIN {table} AS t ON t.{id} = w.id::{id_type}
     WHERE t.{status}::{status_type} IS DISTINCT FROM w.status::{status_type}
     FOR NO KEY UPDATE OF t SKIP LOCKED
@@ -174,7 +177,7 @@ SELECT w.n::bigint, CASE
     WHEN bool_and(t.{status}::{status_type} IS NOT DISTINCT FROM w.status::{status_type}) THEN 'already so'
     WHEN row_security_active({literal}) OR w.n IN (SELECT n FROM km_free) THEN 'set aside'
     ELSE 'locked' END
-FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(id, status, n)
+FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) WITH ORDINALITY AS w(id, status, n)
 LEFT JOIN {table} AS t ON t.{id} = w.id::{id_type}
 GROUP BY w.n",
         literal = literal(table)
