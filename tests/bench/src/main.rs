@@ -175,8 +175,9 @@ fn idle(running: &Running, add: &mut impl FnMut(Figure, f64)) -> anyhow::Result<
 /// What frames cost that change nothing: what is spent until there is nothing more to do.
 fn chatter(world: &World, running: &Running, add: &mut impl FnMut(Figure, f64)) -> anyhow::Result<()> {
     let frames: Vec<_> = (0..CHATTER).map(|n| world.chatter(n)).collect();
+    let load = world.server.load(&frames)?;
     let (before, _) = running.spent()?;
-    world.server.send(&frames)?;
+    load.send()?;
     let mut spent = before;
     loop {
         pause(Duration::from_millis(200));

@@ -51,19 +51,25 @@ impl Server {
         waited.is_ok_and(|(channels, _)| channels.len() >= count)
     }
 
-    /// Sends these frames, each to who is subscribed to its channel, those of one connection at once.
-    pub(crate) fn send(&self, frames: &[(String, Vec<u8>)]) -> io::Result<()> {
-        let mut sockets: Vec<(Socket, Vec<u8>)> = Vec::new();
+    /// Makes these frames ready, each for who is subscribed to its channel, those of one connection together.
+    pub(crate) fn load(&self, frames: &[(String, Vec<u8>)]) -> io::Result<Load> {
+        let mut loads: HashMap<*const Mutex<TcpStream>, (Socket, Vec<u8>)> = HashMap::new();
         let channels = self.shared.channels();
         for (channel, bytes) in frames {
             let socket = channels.get(channel).ok_or_else(|| io::Error::other(format!("nobody is on {channel}")))?;
-            match sockets.iter_mut().find(|(other, _)| Arc::ptr_eq(other, socket)) {
-                Some((_, all)) => all.extend(bytes),
-                None => sockets.push((Arc::clone(socket), bytes.clone())),
-            }
+            let load = loads.entry(Arc::as_ptr(socket)).or_insert_with(|| (Arc::clone(socket), Vec::new()));
+            load.1.extend(bytes);
         }
-        drop(channels);
-        sockets.iter().try_for_each(|(socket, bytes)| lock(socket).write_all(bytes))
+        Ok(Load(loads.into_values().collect()))
+    }
+}
+
+/// Frames that are ready, a block for each connection.
+pub(crate) struct Load(Vec<(Socket, Vec<u8>)>);
+
+impl Load {
+    pub(crate) fn send(&self) -> io::Result<()> {
+        self.0.iter().try_for_each(|(socket, bytes)| lock(socket).write_all(bytes))
     }
 }
 

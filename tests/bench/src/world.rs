@@ -109,10 +109,10 @@ impl World {
         let mut all = Vec::new();
         for n in 0..count {
             let (n, turn) = (n % self.size(), n / self.size());
-            let frames = [self.change(n, turn)];
+            let load = self.server.load(&[self.change(n, turn)])?;
             let wanted = format!("{n} {}", status(turn));
             let began = now();
-            self.server.send(&frames)?;
+            load.send()?;
             let mut told = client.notifications();
             let mut told = told.timeout_iter(LIMIT);
             loop {
@@ -132,8 +132,9 @@ impl World {
     /// sees it.
     pub(crate) fn burst(&self, turn: usize) -> anyhow::Result<Duration> {
         let frames: Vec<_> = (0..self.size()).map(|n| self.change(n, turn)).collect();
+        let load = self.server.load(&frames)?;
         let began = now();
-        self.server.send(&frames)?;
+        load.send()?;
         self.wait_all(status(turn), began)
     }
 
