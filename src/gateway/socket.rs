@@ -28,9 +28,9 @@ use tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 /// The largest message and frame that is taken. A Kick event is a few KiB (KICK.md §2.5).
 const MESSAGE_MAX: usize = 256 * 1024;
 /// Room for bytes that have come and are not yet a frame; grows for a large frame.
-const READ_BUFFER: usize = 8 * 1024;
+const READ_BUFFER: usize = 4 * 1024;
 /// What is sent is gathered to so many bytes before the socket is asked to take it.
-const WRITE_BUFFER: usize = 8 * 1024;
+const WRITE_BUFFER: usize = 2 * 1024;
 /// What may wait to be sent: the subscriptions of some 40,000 streamers. A server that lets it come
 /// to this does not read.
 const WRITE_BUFFER_MAX: usize = 4 * 1024 * 1024;

@@ -91,7 +91,8 @@ pub struct Wake {
 pub struct Monitor {
     settings: Settings,
     rng: fastrand::Rng,
-    streamers: BTreeMap<Key, Streamer>,
+    /// Boxed, for the nodes of the map are half empty.
+    streamers: BTreeMap<Key, Box<Streamer>>,
     next_key: u32,
     by_row: BTreeMap<RowId, Key>,
     by_channel: BTreeMap<ChannelId, Vec<Key>>,

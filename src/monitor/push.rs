@@ -57,7 +57,7 @@ impl Monitor {
                 self.ask_twice(now, key);
             }
             Verdict::Believe if questionable => {
-                streamer.questioned = Some(push.clone());
+                streamer.questioned = Some(Box::new(push.clone()));
                 self.ask_twice(now, key);
             }
             Verdict::Believe => {

@@ -33,7 +33,7 @@ impl Monitor {
         }
         match queue {
             Queue::Reveal => Kind::Reveal,
-            Queue::Second => match streamer.doubt.map(|doubt| doubt.first.endpoint) {
+            Queue::Second => match streamer.doubt.as_ref().map(|doubt| doubt.first.endpoint) {
                 Some(Endpoint::Channels) => Kind::LiveList,
                 _ => Kind::Channels,
             },

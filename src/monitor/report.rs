@@ -277,6 +277,7 @@ impl Monitor {
             last_found: streamer.found.map(|found| told(found.status, found.at, Some(found.endpoint))),
             doubt: streamer
                 .doubt
+                .as_ref()
                 .map(|doubt| told(doubt.first.status, doubt.first.started, Some(doubt.first.endpoint))),
             livestream_id: broadcast.current.map(|id| id.0),
             started_at: broadcast.start,

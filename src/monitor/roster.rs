@@ -136,7 +136,7 @@ impl Monitor {
         streamer.believe_table(row.shown, now);
         self.ledger.tally.enters(streamer.belief.status);
         self.ledger.revision += 1;
-        self.streamers.insert(key, streamer);
+        self.streamers.insert(key, Box::new(streamer));
         self.by_row.insert(row.id, key);
         self.routine.greet(key);
         self.take_hints(now, key);

@@ -27,14 +27,14 @@ pub(crate) struct Streamer {
     /// The last push event that was believed.
     pub heard: Option<Heard>,
     /// The last one that was only a question because of the id that it came through (RULES R12).
-    pub questioned: Option<Push>,
+    pub questioned: Option<Box<Push>>,
     pub broadcast: Broadcasts,
     /// When the request that last found the streamer Offline started, in Kick's time.
     pub found_offline: Option<Timestamp>,
     /// What the API tells at present, by the answers that counted.
     pub found: Option<Found>,
     /// A change that waits for a second look.
-    pub doubt: Option<Doubt>,
+    pub doubt: Option<Box<Doubt>>,
     /// `/channels` leaves the streamer out, and nothing names them.
     pub vanished: Option<Vanished>,
     pub table: Table,
@@ -296,7 +296,7 @@ impl Streamer {
             Status::Online => found.start.zip(seen.start).is_some_and(|(a, b)| apart(a, b) <= SAME_BROADCAST),
             // Whoever told first may take it back, and then others may bear that out.
             Status::Offline => {
-                found.endpoint != seen.endpoint && self.doubt.is_none_or(|doubt| doubt.first.endpoint != found.endpoint)
+                found.endpoint != seen.endpoint && self.doubt.as_ref().is_none_or(|doubt| doubt.first.endpoint != found.endpoint)
             }
         };
         (trails && seen.started < until).then_some(until)

@@ -293,7 +293,7 @@ impl Monitor {
             Weight::Changes if braked && streamer.belief.status.is_some() => {
                 // A first look that waits for its second one already goes on waiting for it, or frequent
                 // sweeps would put that off for ever.
-                if streamer.doubt.is_none_or(|doubt| doubt.first.status != seen.status) {
+                if streamer.doubt.as_ref().is_none_or(|doubt| doubt.first.status != seen.status) {
                     self.doubt(now, key, seen, false);
                 }
             }
@@ -323,7 +323,7 @@ impl Monitor {
 
     fn doubt(&mut self, now: Now, key: Key, seen: &Observation, elsewhere: bool) {
         if let Some(streamer) = self.streamers.get_mut(&key) {
-            streamer.doubt = Some(Doubt { first: *seen, elsewhere });
+            streamer.doubt = Some(Box::new(Doubt { first: *seen, elsewhere }));
             self.at(now.steady + SECOND_LOOK, Timer::SecondLook(key));
         }
     }

@@ -368,8 +368,11 @@ pub(super) fn terms(push: &PushConfig) -> Terms {
 
 fn keeper_spec(config: &Config, clock: Clock, known: Remembered, learned: Receiver<Keep>) -> Spec {
     let dir = config.files.state_dir.clone();
+    let mut known = Some(known);
     let make = move || -> Body {
-        let (dir, known, learned) = (dir.clone(), known.clone(), learned.clone());
+        let (dir, learned) = (dir.clone(), learned.clone());
+        // The file knows more by the time that another one is made.
+        let known = known.take().unwrap_or_else(|| recall(&dir));
         Box::new(move |pulse, _| Keeper { dir, known, learned, clock, pulse: pulse.clone() }.run())
     };
     Spec { name: "keeper".to_owned(), stage: SERVANTS, vital: false, make: Box::new(make) }

@@ -9,10 +9,12 @@
 //! ```
 
 use crate::domain::{ChannelId, Steady};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What stands in a template for the id.
+const ID: &str = "{id}";
 /// A subscription that is not acknowledged within this has failed.
 const ACK: Duration = Duration::from_secs(10);
 /// So many subscriptions go out in one turn, and the next turn comes so much later: a large roster
@@ -29,7 +31,6 @@ type Key = (ChannelId, usize);
 pub(super) struct Subscriptions {
     templates: Arc<[String]>,
     channels: BTreeMap<Key, Channel>,
-    names: HashMap<String, Key>,
     /// What [`Channel::state`] waits for, in order of time.
     agenda: BTreeSet<(Steady, Key)>,
     /// Pacing: nothing is sent before this.
@@ -38,7 +39,6 @@ pub(super) struct Subscriptions {
 
 #[derive(Debug)]
 struct Channel {
-    name: String,
     state: State,
     /// Since the last acknowledgement.
     tries: u32,
@@ -68,7 +68,6 @@ impl Subscriptions {
         Subscriptions {
             templates,
             channels: BTreeMap::new(),
-            names: HashMap::new(),
             agenda: BTreeSet::new(),
             not_before: now,
         }
@@ -78,12 +77,10 @@ impl Subscriptions {
     pub(super) fn follow(&mut self, now: Steady, ids: &[ChannelId]) {
         for &id in ids {
             for number in 0..self.templates.len() {
-                let name = self.templates[number].replace("{id}", &id.to_string());
+                let key = (id, number);
                 // One name is one channel: also where templates collide.
-                if !self.names.contains_key(&name) {
-                    let key = (id, number);
-                    self.names.insert(name.clone(), key);
-                    self.channels.insert(key, Channel { name, state: State::Due(now), tries: 0 });
+                if self.key(&self.name(key)).is_none() {
+                    self.channels.insert(key, Channel { state: State::Due(now), tries: 0 });
                     self.agenda.insert((now, key));
                 }
             }
@@ -96,12 +93,11 @@ impl Subscriptions {
         for &id in ids {
             for number in 0..self.templates.len() {
                 let Some(channel) = self.channels.remove(&(id, number)) else { continue };
-                self.names.remove(&channel.name);
                 if let Some(time) = channel.state.time() {
                     self.agenda.remove(&(time, (id, number)));
                 }
                 if channel.tries > 0 || channel.state == State::Acked {
-                    known.push(channel.name);
+                    known.push(self.name((id, number)));
                 }
             }
         }
@@ -121,7 +117,7 @@ impl Subscriptions {
                 State::Asked(_) => (failed(now, channel.tries), Step::Failed(key.0)),
                 _ => {
                     channel.tries = channel.tries.saturating_add(1);
-                    (State::Asked(now + ACK), Step::Subscribe(channel.name.clone()))
+                    (State::Asked(now + ACK), Step::Subscribe(self.name(key)))
                 }
             };
             self.set(key, next);
@@ -132,7 +128,7 @@ impl Subscriptions {
 
     /// The server acknowledged this name. The streamer, when that makes the last of its channels.
     pub(super) fn acked(&mut self, name: &str) -> Option<ChannelId> {
-        let &key = self.names.get(name)?;
+        let key = self.key(name)?;
         let channel = self.channels.get_mut(&key)?;
         channel.tries = 0;
         if channel.state == State::Acked {
@@ -145,7 +141,7 @@ impl Subscriptions {
 
     /// The server refused this name. The streamer, unless that is known already.
     pub(super) fn refused(&mut self, now: Steady, name: &str) -> Option<ChannelId> {
-        let &key = self.names.get(name)?;
+        let key = self.key(name)?;
         let channel = self.channels.get(&key)?;
         if let State::Due(_) = channel.state {
             return None;
@@ -156,12 +152,27 @@ impl Subscriptions {
 
     /// Whose channel has this name, if it is followed.
     pub(super) fn named(&self, name: &str) -> Option<ChannelId> {
-        self.names.get(name).map(|&(id, _)| id)
+        self.key(name).map(|(id, _)| id)
     }
 
     /// When `turn` has something to do.
     pub(super) fn next_wake(&self) -> Option<Steady> {
         self.agenda.first().map(|&(time, _)| time.max(self.not_before))
+    }
+
+    /// The channel that has this name, if it is followed.
+    fn key(&self, name: &str) -> Option<Key> {
+        self.templates.iter().enumerate().find_map(|(number, template)| {
+            let (before, after) = template.split_once(ID)?;
+            let id = name.strip_prefix(before)?.strip_suffix(after)?;
+            let key = (ChannelId(id.parse().ok()?), number);
+            // A number can be written in several ways, and a name in one.
+            (self.channels.contains_key(&key) && self.name(key) == name).then_some(key)
+        })
+    }
+
+    fn name(&self, (id, number): Key) -> String {
+        self.templates[number].replace(ID, &id.to_string())
     }
 
     /// The one place where a state changes, so that the agenda agrees with the states.

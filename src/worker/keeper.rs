@@ -50,10 +50,11 @@ pub fn recall(dir: &Path) -> Remembered {
 
 impl Keeper {
     /// Keeps until the core hangs up, then writes what is not yet written.
-    pub fn run(&self) -> anyhow::Result<()> {
-        let mut memory = Memory { realtime: self.known.realtime.clone(), ..Memory::default() };
-        for learned in &self.known.streamers {
-            memory.learn(learned.clone());
+    pub fn run(mut self) -> anyhow::Result<()> {
+        let Remembered { realtime, streamers } = std::mem::take(&mut self.known);
+        let mut memory = Memory { realtime, ..Memory::default() };
+        for learned in streamers {
+            memory.learn(learned);
         }
         let mut repeats = Repeats::default();
         // When to write; none while the file is as it should be.
