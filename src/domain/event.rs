@@ -11,6 +11,7 @@ mod line;
 mod tests;
 
 use crate::domain::{ChannelId, RowId, Source, Status, push::LinkId};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How much a line matters; syslog's severities, as far as they are used.
@@ -48,15 +49,15 @@ pub enum Event {
     /// The roster was read and is new or different.
     RosterLoaded { streamers: usize, added: usize, removed: usize },
     /// A row whose username cannot be a Kick name; it is left alone.
-    StreamerUnusable { username: String, id: RowId, reason: String },
+    StreamerUnusable { username: Arc<str>, id: RowId, reason: String },
     /// Kick does not know the name.
-    StreamerUnknown { username: String, id: RowId },
+    StreamerUnknown { username: Arc<str>, id: RowId },
     /// Kick knows the streamer by another name now; the id is followed.
-    StreamerRenamed { username: String, id: RowId, actual: String },
+    StreamerRenamed { username: Arc<str>, id: RowId, actual: String },
     /// Kick states another channel id than the one configured or learned.
-    ChannelIdMismatch { username: String, configured: ChannelId, actual: ChannelId },
+    ChannelIdMismatch { username: Arc<str>, configured: ChannelId, actual: ChannelId },
     /// A row's status was written.
-    StatusChanged { username: String, id: RowId, status: Status, source: Source, lag: Duration },
+    StatusChanged { username: Arc<str>, id: RowId, status: Status, source: Source, lag: Duration },
     /// A push connection stands.
     RealtimeConnected { transport: &'static str, connection: LinkId },
     /// A push connection is gone.
@@ -70,11 +71,11 @@ pub enum Event {
     /// The push server refuses our parameters: needs an operator, or Kick.
     RealtimeRefused { transport: &'static str, code: Option<u16>, reason: String },
     /// The sweep found what push should have told.
-    PushMissed { username: String, status: Status },
+    PushMissed { username: Arc<str>, status: Status },
     /// Push looks dead although connected.
     PushSilent { transport: &'static str, missed: u32 },
     /// A subscription was refused or not acknowledged in time.
-    SubscriptionFailed { username: String, channel: String },
+    SubscriptionFailed { username: Arc<str>, channel: String },
     /// A new token.
     TokenRefreshed { expires_in: Duration },
     /// The credentials were refused.
@@ -100,7 +101,7 @@ pub enum Event {
     /// The database can be used again.
     DbRecovered { pending: usize },
     /// PostgreSQL does not take this row.
-    WriteRefused { username: String, id: RowId, reason: String },
+    WriteRefused { username: Arc<str>, id: RowId, reason: String },
     /// The file of learned ids cannot be read or written.
     StateFile { file: String, reason: String },
     /// A status file cannot be written.
@@ -118,6 +119,8 @@ pub enum Event {
         pending: usize,
         token_expires_in: Option<Duration>,
         last_event_ago: Option<Duration>,
+        latency_p50_ms: Option<f64>,
+        latency_p99_ms: Option<f64>,
     },
     /// What only a developer wants to know: a stable word, and the details.
     Detail { what: &'static str, text: String },

@@ -1,6 +1,7 @@
 //! What the roster worker reads from the user's table, and what the writers do to it.
 
 use crate::domain::{ChannelId, Now, RowId, Source, Status, Steady, UserId, time::Timestamp};
+use std::sync::Arc;
 
 /// What the status column of a row holds, as PostgreSQL compared it with the two configured values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,7 +18,7 @@ pub struct Row {
     /// The id column.
     pub id: RowId,
     /// The username column as it stands; NULL is the empty text.
-    pub username: String,
+    pub username: Arc<str>,
     /// The status column.
     pub shown: Shown,
     /// `DB_CHANNEL_ID_COLUMN`, when configured and a number.
@@ -47,7 +48,7 @@ pub struct Write {
     /// The row.
     pub row: RowId,
     /// Its username as the table has it, for the notification.
-    pub username: String,
+    pub username: Arc<str>,
     /// The status that the row shall show.
     pub status: Status,
     /// When the change became known, for `DB_CHANGED_AT_COLUMN` and the notification.

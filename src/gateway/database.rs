@@ -320,7 +320,7 @@ fn to_row(row: &postgres::Row) -> Result<Row, postgres::Error> {
     };
     Ok(Row {
         id: RowId::new(row.try_get(0)?),
-        username: username.unwrap_or_default().to_owned(),
+        username: username.unwrap_or_default().into(),
         shown,
         channel: number(row.try_get(3)?).map(ChannelId),
         user: number(row.try_get(4)?).map(UserId),

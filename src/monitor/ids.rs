@@ -240,7 +240,7 @@ impl Monitor {
         let pause = UNKNOWN_NAME_RETRY.0.saturating_mul(1 << ids.misses.min(10)).min(UNKNOWN_NAME_RETRY.1);
         ids.misses = ids.misses.saturating_add(1);
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
-        self.ledger.problems.raise(now.wall, Code::StreamerUnknown, id.as_str(), username.clone());
+        self.ledger.problems.raise(now.wall, Code::StreamerUnknown, id.as_str(), &*username);
         self.ask_name_after(now, key, pause);
         if self.repeats.fails_once(now.steady, &unknown(&id), &username) {
             self.log(Event::StreamerUnknown { username, id });

@@ -44,6 +44,7 @@ use links::Links;
 use report::Ledger;
 use routine::Routine;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use streamer::Streamer;
 use trial::Trial;
 use writes::Writes;
@@ -97,7 +98,7 @@ pub struct Monitor {
     by_row: BTreeMap<RowId, Key>,
     by_channel: BTreeMap<ChannelId, Vec<Key>>,
     /// Rows whose username cannot be used, with the username that was reported.
-    unusable: BTreeMap<RowId, String>,
+    unusable: BTreeMap<RowId, Arc<str>>,
     learned: BTreeMap<Slug, Learned>,
     /// The channel ids that Kick stated, however a row spells the name (RULES R16).
     stated: BTreeMap<UserId, ChannelId>,

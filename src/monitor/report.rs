@@ -13,6 +13,8 @@ use crate::domain::time::to_milliseconds;
 use crate::domain::{Now, Source, Status, Steady, report};
 use std::collections::VecDeque;
 use std::ops::Bound;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// So many changes are told of.
 const RECENT_MAX: usize = 10;
@@ -47,14 +49,38 @@ impl Tally {
     }
 }
 
+/// A change that was written.
+#[derive(Debug)]
+pub(super) struct Committed {
+    pub(super) at: Steady,
+    pub(super) id: RowId,
+    pub(super) username: Arc<str>,
+    pub(super) status: Status,
+    pub(super) source: Source,
+    pub(super) lag: Duration,
+}
+
+impl Committed {
+    fn tell(&self, now: Now) -> Change {
+        Change {
+            at: now.wall_at(self.at),
+            id: self.id.to_string(),
+            username: self.username.to_string(),
+            status: self.status.word().to_owned(),
+            source: self.source.word().to_owned(),
+            lag_ms: self.lag.as_secs_f64() * 1000.0,
+        }
+    }
+}
+
 /// What is remembered for the report alone.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) problems: Problems,
     pub(super) counters: Counters,
     pub(super) tally: Tally,
-    latency: Latency,
-    recent: VecDeque<Change>,
+    pub(super) latency: Latency,
+    recent: VecDeque<Committed>,
     last_write: Option<Steady>,
     /// When the last sweep was complete, and how long it took.
     pub(super) last_sweep: Option<(Steady, f64)>,
@@ -69,19 +95,19 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// A change was written, `lag` after its evidence came.
-    pub(super) fn written(&mut self, now: Now, at: Now, change: Change, source: Source) {
-        self.last_write = Some(at.steady);
-        match source {
+    pub(super) fn written(&mut self, change: Committed) {
+        self.last_write = Some(change.at);
+        match change.source {
             Source::Push => {
                 self.counters.status_changes_push += 1;
-                self.latency.took(std::time::Duration::from_secs_f64(change.lag_ms.max(0.0) / 1000.0));
+                self.latency.took(change.lag);
             }
             Source::Sweep => self.counters.status_changes_sweep += 1,
         }
         if self.recent.len() == RECENT_MAX {
             self.recent.pop_back();
         }
-        self.recent.push_front(Change { at: now.wall_at(at.steady), ..change });
+        self.recent.push_front(change);
     }
 
     /// Kick was asked, or could not be.
@@ -191,7 +217,7 @@ impl Monitor {
             },
             latency_ms: ledger.latency.percentiles(),
             counters,
-            recent: ledger.recent.iter().cloned().collect(),
+            recent: ledger.recent.iter().map(|change| change.tell(now)).collect(),
         }
     }
 
@@ -261,7 +287,7 @@ impl Monitor {
         let home = ids.channel.and_then(|channel| self.links.home(channel));
         report::Streamer {
             id: streamer.row.to_string(),
-            username: streamer.username.clone(),
+            username: streamer.username.to_string(),
             name: streamer.name.to_string(),
             slug: ids.slug.as_ref().filter(|slug| **slug != streamer.name).map(ToString::to_string),
             status: belief.status.map(|status| status.word().to_owned()),

@@ -151,6 +151,7 @@ impl Monitor {
 
     pub(super) fn heartbeat(&mut self, now: Now) {
         let online = self.streamers.values().filter(|streamer| streamer.belief.status == Some(Status::Online)).count();
+        let latency = self.ledger.latency.percentiles();
         self.log(Event::Heartbeat {
             streamers: self.streamers.len(),
             online,
@@ -159,6 +160,8 @@ impl Monitor {
             pending: self.writes.pending(),
             token_expires_in: self.token_expires.map(|at| at.since(now.steady)),
             last_event_ago: self.last_push.map(|at| now.steady.since(at)),
+            latency_p50_ms: latency.p50,
+            latency_p99_ms: latency.p99,
         });
         self.schedule_heartbeat(now);
     }

@@ -10,6 +10,7 @@ use crate::monitor::broadcasts::{Broadcasts, apart, later_by};
 use crate::monitor::times::{
     CLOCK_MARGIN, ENDPOINT_LAG, LATE_STOP, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH, STALE_LIVE, UNCONFIRMED_GRACE,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One row of the roster and everything known of its streamer.
@@ -17,7 +18,7 @@ use std::time::Duration;
 pub(crate) struct Streamer {
     pub row: RowId,
     /// As the table has it.
-    pub username: String,
+    pub username: Arc<str>,
     /// The username, normalised.
     pub name: Slug,
     /// Grows when the row names somebody else: answers about the one before are then dropped.
@@ -296,7 +297,8 @@ impl Streamer {
             Status::Online => found.start.zip(seen.start).is_some_and(|(a, b)| apart(a, b) <= SAME_BROADCAST),
             // Whoever told first may take it back, and then others may bear that out.
             Status::Offline => {
-                found.endpoint != seen.endpoint && self.doubt.as_ref().is_none_or(|doubt| doubt.first.endpoint != found.endpoint)
+                found.endpoint != seen.endpoint
+                    && self.doubt.as_ref().is_none_or(|doubt| doubt.first.endpoint != found.endpoint)
             }
         };
         (trails && seen.started < until).then_some(until)

@@ -2,15 +2,16 @@
 //! have undone (R15).
 
 use super::refusals::refusal;
+use super::report::Committed;
 use super::times::{DATABASE_RETRY, ROW_RETRY, UNDOABLE};
 use super::{Key, Monitor, Output, Timer};
 use crate::backoff::Backoff;
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
-use crate::domain::report::Change;
 use crate::domain::row::{DatabaseEvent, Shown, Write, WriteId, WriteResult, Written};
 use crate::domain::{Now, RowId, Source, Status, Steady};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Who reads and who writes may fail in two ways at a time: each is spoken of by itself.
 const READING: &str = "database read";
@@ -38,7 +39,7 @@ pub(super) struct Writes {
 struct Flight {
     key: Key,
     row: RowId,
-    username: String,
+    username: Arc<str>,
     status: Status,
     source: Source,
     received: Steady,
@@ -127,7 +128,7 @@ impl Monitor {
             if let WriteResult::Unavailable(reason) = &result {
                 away = Some(reason.clone());
             }
-            self.take_result(now, written.at, flight, result);
+            self.take_result(now, written.at.steady, flight, result);
         }
         // One statement failed, however many rows it had.
         match away {
@@ -143,21 +144,17 @@ impl Monitor {
         Some(heir)
     }
 
-    fn take_result(&mut self, now: Now, at: Now, flight: Flight, result: WriteResult) {
+    fn take_result(&mut self, now: Now, at: Steady, flight: Flight, result: WriteResult) {
         let key = flight.key;
         match result {
             WriteResult::Written => {
-                self.count_change(now, at, &flight);
-                self.log(Event::StatusChanged {
-                    username: flight.username.clone(),
-                    id: flight.row.clone(),
-                    status: flight.status,
-                    source: flight.source,
-                    lag: at.steady.since(flight.received),
-                });
-                self.row_took(now, &flight, at.steady, true);
+                let (username, id) = (flight.username.clone(), flight.row.clone());
+                let (status, source, lag) = (flight.status, flight.source, at.since(flight.received));
+                self.ledger.written(Committed { at, id: id.clone(), username: username.clone(), status, source, lag });
+                self.log(Event::StatusChanged { username, id, status, source, lag });
+                self.row_took(now, &flight, at, true);
             }
-            WriteResult::AlreadySo => self.row_took(now, &flight, at.steady, false),
+            WriteResult::AlreadySo => self.row_took(now, &flight, at, false),
             WriteResult::Gone => {
                 self.out.push(Output::ReadRoster);
                 self.try_row_later(now, key, ROW_RETRY.1);
@@ -179,18 +176,6 @@ impl Monitor {
         if let Some(heir) = self.by_row.get(&flight.row).copied() {
             self.write(now, heir);
         }
-    }
-
-    fn count_change(&mut self, now: Now, at: Now, flight: &Flight) {
-        let change = Change {
-            at: at.wall,
-            id: flight.row.to_string(),
-            username: flight.username.clone(),
-            status: flight.status.word().to_owned(),
-            source: flight.source.word().to_owned(),
-            lag_ms: at.steady.since(flight.received).as_secs_f64() * 1000.0,
-        };
-        self.ledger.written(now, at, change, flight.source);
     }
 
     /// The row shows what was to be written, and perhaps it was we who wrote it.

@@ -65,12 +65,7 @@ pub(super) enum Step {
 impl Subscriptions {
     /// No channels yet. Each template holds `{id}` once.
     pub(super) fn new(now: Steady, templates: Arc<[String]>) -> Subscriptions {
-        Subscriptions {
-            templates,
-            channels: BTreeMap::new(),
-            agenda: BTreeSet::new(),
-            not_before: now,
-        }
+        Subscriptions { templates, channels: BTreeMap::new(), agenda: BTreeSet::new(), not_before: now }
     }
 
     /// Follows these too; they are due at once. Those followed already stay as they are.

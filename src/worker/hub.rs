@@ -5,6 +5,7 @@
 //! write a row, one request an asker), not by a queue's capacity. So a dead database or a dead Kick
 //! never keeps a push event from being decided upon.
 
+mod lines;
 mod reports;
 
 use super::errand::Errand;
@@ -12,7 +13,6 @@ use super::link::{Order, OrderSender, Orders, orders};
 use crate::clock::{Clock, Pulse};
 use crate::domain::Now;
 use crate::domain::ask;
-use crate::domain::event::Event;
 use crate::domain::push::LinkId;
 use crate::domain::report::Bulletin;
 use crate::domain::row::Write;
@@ -20,6 +20,7 @@ use crate::gateway::state::Keep;
 use crate::monitor::{Asker, Input, Monitor, Output};
 use crate::stop::Stop;
 use crossbeam_channel::{Receiver, Sender, never, select};
+use lines::Lines;
 use reports::Reports;
 use std::collections::BTreeMap;
 use std::io;
@@ -78,11 +79,20 @@ pub struct Hub {
     pub clock: Clock,
 }
 
+/// What the thread holds besides the core.
+#[derive(Default)]
+struct Held {
+    /// The ways to the connections.
+    links: BTreeMap<LinkId, OrderSender>,
+    /// What is to be logged.
+    lines: Lines,
+}
+
 impl Hub {
     /// Lives until it is told to stop, then for as long as it takes to have the last writes done, a few
     /// seconds at the most. An error is a bug, or a process without file descriptors.
     pub fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
-        let mut links = BTreeMap::new();
+        let mut held = Held::default();
         let mut relaned = self.relaned.clone();
         let mut stopped = stop.channel().clone();
         let mut deadline = None;
@@ -93,9 +103,10 @@ impl Hub {
             let wake = self.monitor.next_wake().map(|wake| wake.at);
             let next = wake.into_iter().chain(deadline).chain([reports.due(&self.monitor)]).min();
             let wait = next.map_or(WAIT_MOST, |at| at.since(now.steady).min(WAIT_MOST));
+            let wait = if held.lines.is_empty() { wait } else { Duration::ZERO };
             select! {
                 recv(self.inputs) -> input => match input {
-                    Ok(input) => self.take_all(input, &mut links)?,
+                    Ok(input) => self.take_all(input, &mut held)?,
                     Err(_) => deadline = Some(now.steady),
                 },
                 recv(relaned) -> lanes => match lanes {
@@ -106,10 +117,14 @@ impl Hub {
                     stopped = never();
                     deadline = Some(now.steady + DRAIN_MOST);
                     // Hung up, the links close their connections meanwhile.
-                    links.clear();
+                    held.links.clear();
                 }
-                default(wait) => self.take(self.clock.now(), Input::Tick, &mut links)?,
+                default(wait) => match held.lines.is_empty() {
+                    true => self.take(self.clock.now(), Input::Tick, &mut held)?,
+                    false => held.lines.say_some(),
+                },
             }
+            held.lines.say_overdue();
             reports.tell(self.clock.now(), &mut self.monitor, &self.outlets.bulletins);
             let Some(deadline) = deadline else { continue };
             let unwritten = self.monitor.pending_writes();
@@ -122,25 +137,25 @@ impl Hub {
     }
 
     /// Takes an input, and those that are there already.
-    fn take_all(&mut self, first: Input, links: &mut BTreeMap<LinkId, OrderSender>) -> io::Result<()> {
-        self.take(self.clock.now(), first, links)?;
+    fn take_all(&mut self, first: Input, held: &mut Held) -> io::Result<()> {
+        self.take(self.clock.now(), first, held)?;
         for _ in 1..INPUTS_A_TURN {
             let Ok(input) = self.inputs.try_recv() else { break };
-            self.take(self.clock.now(), input, links)?;
+            self.take(self.clock.now(), input, held)?;
         }
         Ok(())
     }
 
-    fn take(&mut self, now: Now, input: Input, links: &mut BTreeMap<LinkId, OrderSender>) -> io::Result<()> {
+    fn take(&mut self, now: Now, input: Input, held: &mut Held) -> io::Result<()> {
         for output in self.monitor.handle(now, input) {
-            self.carry_out(output, links)?;
+            self.carry_out(output, held)?;
         }
         Ok(())
     }
 
     /// Hands on one output. A receiver that is gone is being replaced, or the process ends: whoever is
     /// made anew says so, and is told again.
-    fn carry_out(&self, output: Output, links: &mut BTreeMap<LinkId, OrderSender>) -> io::Result<()> {
+    fn carry_out(&self, output: Output, held: &mut Held) -> io::Result<()> {
         let outlets = &self.outlets;
         match output {
             Output::Ask(asker, request) => {
@@ -156,19 +171,19 @@ impl Hub {
             }
             Output::OpenLink(id) => {
                 let (sender, receiver) = orders()?;
-                links.insert(id, sender);
+                held.links.insert(id, sender);
                 let _ = outlets.main.send(ToMain::OpenLink(id, receiver));
             }
-            Output::CloseLink(id) => drop(links.remove(&id)),
-            Output::Subscribe(id, channels) => tell(links, id, Order::Follow(channels)),
-            Output::Unsubscribe(id, channels) => tell(links, id, Order::Unfollow(channels)),
+            Output::CloseLink(id) => drop(held.links.remove(&id)),
+            Output::Subscribe(id, channels) => tell(&held.links, id, Order::Follow(channels)),
+            Output::Unsubscribe(id, channels) => tell(&held.links, id, Order::Unfollow(channels)),
             Output::Silent(transport) => drop(outlets.broker.send(Errand::Silent(transport))),
             Output::TrialBegun(id) => drop(outlets.broker.send(Errand::TrialBegun(id))),
             Output::TrialOver { proved } => drop(outlets.broker.send(Errand::TrialOver { proved })),
             // Full: it will read anyway.
             Output::ReadRoster => drop(outlets.roster.try_send(())),
             Output::Learn(learned) => drop(outlets.keeper.send(Keep::Streamer(learned))),
-            Output::Log(event) => Event::say(&event),
+            Output::Log(event) => held.lines.hold(event),
         }
         Ok(())
     }

@@ -56,7 +56,7 @@ fn wish(number: u64, id: &str, status: Status) -> Write {
     Write {
         id: WriteId(number),
         row: RowId::new(id),
-        username: format!("user {id}"),
+        username: format!("user {id}").into(),
         status,
         changed_at: "2026-11-23T12:34:56.123456789Z".parse().expect("a time"),
         source: Source::Push,

@@ -114,7 +114,7 @@ fn names_may_hold_any_character() {
     let database = open(&config);
     let mut rows = database.read_roster().expect("the roster is read");
     rows.sort_by(|a, b| a.id.cmp(&b.id));
-    let ids: Vec<_> = rows.iter().map(|row| (row.username.as_str(), row.channel, row.user)).collect();
+    let ids: Vec<_> = rows.iter().map(|row| (&*row.username, row.channel, row.user)).collect();
     assert_eq!(
         ids,
         [("a", Some(ChannelId(77)), None), ("", None, Some(UserId(88))), ("", None, Some(UserId(7)))],

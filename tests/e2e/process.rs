@@ -154,6 +154,9 @@ fn the_heartbeat_says_how_it_is() {
     for key in ["token_expires_in", "last_event_ago"] {
         assert!(beat.key(key).parse::<u64>().is_ok(), "{}", beat.text);
     }
+    for key in ["latency_p50_ms", "latency_p99_ms"] {
+        assert!(beat.key(key).parse::<f64>().is_ok_and(|took| took > 0.0), "{}", beat.text);
+    }
 }
 
 #[test]

@@ -179,7 +179,7 @@ impl Day {
                 let username = self.any_username();
                 let row = self.database.any_row(&mut self.agenda).and_then(|id| self.database.rows.get_mut(&id));
                 if let Some(record) = row {
-                    record.row.username = username;
+                    record.row.username = username.into();
                     record.row.channel = None;
                     record.row.user = None;
                     record.touched = now;

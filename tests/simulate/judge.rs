@@ -11,6 +11,7 @@ use kick_monitor::domain::row::{DatabaseEvent, RosterRead, Shown, Write, WriteId
 use kick_monitor::domain::{LivestreamId, RowId, Slug, Status, UserId};
 use kick_monitor::monitor::{Asker, Input, Output};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -48,7 +49,7 @@ struct Asked {
 
 /// A row as far as the machine was told of it.
 struct Known {
-    username: String,
+    username: Arc<str>,
     /// None: it may be anything, and writing it is no repetition.
     shown: Option<Shown>,
     committed: Option<Duration>,

@@ -74,10 +74,20 @@ impl Event {
             E::StateFile { file, reason } | E::StatusFile { file, reason } => keys!(own file, outside reason),
             E::ThreadRestarted { thread, reason } => keys!(own thread, outside reason),
             E::Fatal { reason } => keys!(outside reason),
-            E::Heartbeat { streamers, online, subscribed, connections, pending, token_expires_in, last_event_ago } => {
+            E::Heartbeat {
+                streamers,
+                online,
+                subscribed,
+                connections,
+                pending,
+                token_expires_in,
+                last_event_ago,
+                latency_p50_ms,
+                latency_p99_ms,
+            } => {
                 let (token_expires_in, last_event_ago) = (&seconds(*token_expires_in), &seconds(*last_event_ago));
                 keys!(plain streamers, plain online, plain subscribed, plain connections, plain pending,
-                      known token_expires_in, known last_event_ago)
+                      known token_expires_in, known last_event_ago, known latency_p50_ms, known latency_p99_ms)
             }
             E::Detail { what, text } => keys!(own what, outside text),
         }

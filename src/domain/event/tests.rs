@@ -4,6 +4,7 @@ use super::{Event, Severity};
 use crate::domain::push::LinkId;
 use crate::domain::{ChannelId, RowId, Source, Status};
 use expect_test::{Expect, expect};
+use std::sync::Arc;
 use std::time::Duration;
 
 fn check(events: &[Event], expected: Expect) {
@@ -11,8 +12,8 @@ fn check(events: &[Event], expected: Expect) {
     expected.assert_eq(&events.iter().map(line).collect::<String>());
 }
 
-fn xqc() -> (String, RowId) {
-    ("xqc".to_owned(), RowId::new("7"))
+fn xqc() -> (Arc<str>, RowId) {
+    ("xqc".into(), RowId::new("7"))
 }
 
 const RETRY: Duration = Duration::from_millis(1_250);
@@ -43,6 +44,8 @@ fn the_life_of_the_process() {
                 pending: 0,
                 token_expires_in: Some(Duration::from_millis(3_599_900)),
                 last_event_ago: None,
+                latency_p50_ms: Some(1.234),
+                latency_p99_ms: None,
             },
             Event::Detail { what: "pusher_frame", text: "a b".to_owned() },
         ],
@@ -60,7 +63,7 @@ fn the_life_of_the_process() {
             Error: kick-monitor cannot go on and ends event=fatal reason="hub died"
             Warn: a status file cannot be written; check RUN_DIR, METRICS_FILE and their owner event=status_file file=/run/x/status.json reason="disk full"
             Warn: the file of learned ids cannot be used; check STATE_DIR and its owner event=state_file file=/var/lib/x/learned.json reason="disk full"
-            Info: kick-monitor lives event=heartbeat streamers=9 online=2 subscribed=8 connections=1 pending=0 token_expires_in=3599 last_event_ago=-
+            Info: kick-monitor lives event=heartbeat streamers=9 online=2 subscribed=8 connections=1 pending=0 token_expires_in=3599 last_event_ago=- latency_p50_ms=1.234 latency_p99_ms=-
             Debug: detail event=detail what=pusher_frame text="a b"
         "#]],
     );
@@ -72,11 +75,7 @@ fn the_life_of_a_streamer() {
     check(
         &[
             Event::RosterLoaded { streamers: 3, added: 2, removed: 1 },
-            Event::StreamerUnusable {
-                username: String::new(),
-                id: id.clone(),
-                reason: "the username is empty".to_owned(),
-            },
+            Event::StreamerUnusable { username: "".into(), id: id.clone(), reason: "the username is empty".to_owned() },
             Event::StreamerUnknown { username: username.clone(), id: id.clone() },
             Event::StreamerRenamed { username: username.clone(), id: id.clone(), actual: "xqcow".to_owned() },
             Event::ChannelIdMismatch { username: username.clone(), configured: ChannelId(1), actual: ChannelId(2) },
@@ -173,7 +172,7 @@ fn the_life_outside() {
 #[test]
 fn a_hostile_username_stays_one_value_of_one_line() {
     let unusable = |username: &str| Event::StreamerUnusable {
-        username: username.to_owned(),
+        username: username.into(),
         id: RowId::new("7\n8"),
         reason: "bad".to_owned(),
     };

@@ -81,7 +81,7 @@ mod tests {
         let mut monitor = Monitor::new(now, settings, 1);
         let row = |n: usize| Row {
             id: RowId::new(&n.to_string()),
-            username: format!("name{n}"),
+            username: format!("name{n}").into(),
             shown: Shown::Unknown,
             channel: None,
             user: None,

@@ -99,7 +99,7 @@ pub(super) fn row(word: &str) -> Row {
     let (id, name, shown) = (next(), next(), next());
     Row {
         id: RowId::new(id.expect("an id")),
-        username: name.unwrap_or("").to_owned(),
+        username: name.unwrap_or("").into(),
         shown: match shown {
             Some("Online") => Shown::Known(Status::Online),
             Some("Offline") => Shown::Known(Status::Offline),
