@@ -10,7 +10,7 @@ use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::row::{DatabaseEvent, Shown, Write, WriteId, WriteResult, Written};
 use crate::domain::{Now, RowId, Source, Status, Steady};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// Who reads and who writes may fail in two ways at a time: each is spoken of by itself.
@@ -23,7 +23,7 @@ pub(super) struct Writes {
     /// Given to a writer and not yet answered.
     in_flight: BTreeMap<WriteId, Flight>,
     /// The rows of those.
-    busy: BTreeSet<RowId>,
+    busy: HashSet<RowId>,
     /// Streamers whose row must be written and cannot be just now.
     pub(super) waiting: BTreeSet<Key>,
     next: u64,
@@ -173,16 +173,22 @@ impl Monitor {
         }
         // The row is free again, for what is wanted meanwhile, or for whoever has it now (R14, R19); or
         // nothing is wanted any more.
-        if let Some(heir) = self.by_row.get(&flight.row).copied() {
+        if let Some(heir) = self.heir(&flight) {
             self.write(now, heir);
         }
+    }
+
+    /// Who has the row of a write now: whoever it was for, as a rule.
+    fn heir(&self, flight: &Flight) -> Option<Key> {
+        let same = self.streamers.contains_key(&flight.key).then_some(flight.key);
+        same.or_else(|| self.by_row.get(&flight.row).copied())
     }
 
     /// The row shows what was to be written, and perhaps it was we who wrote it.
     fn row_took(&mut self, now: Now, flight: &Flight, at: Steady, by_us: bool) {
         self.repeats.works(&refusal(&flight.row));
         self.ledger.problems.settle(Code::WriteRefused, flight.row.as_str());
-        let heir = self.by_row.get(&flight.row).copied();
+        let heir = self.heir(flight);
         let Some(streamer) = heir.and_then(|key| self.streamers.get_mut(&key)) else { return };
         let table = &mut streamer.table;
         table.shown = Shown::Known(flight.status);

@@ -108,12 +108,15 @@ fn write_one(work: &mut Work<'_>, write: &Write) -> Result<bool, Fault> {
 /// The positions, from 1, of the rows that were written.
 fn write_many(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<i64>, Fault> {
     let config = &work.database.config;
-    let column = |text: fn(&Write) -> &str| writes.iter().map(text).collect::<Vec<&str>>();
-    let ids = column(|write| write.row.as_str());
-    let usernames = column(|write| &write.username);
-    let sources = column(|write| write.source.word());
+    // What nobody wants to know is not sent: an array that is too short reads as NULL.
+    let told = config.notify_channel.is_some();
+    let dated = told || config.changed_at_column.is_some();
+    let wanted = |wanted: bool| if wanted { writes } else { &[] };
+    let ids: Vec<&str> = writes.iter().map(|write| write.row.as_str()).collect();
     let statuses: Vec<&str> = writes.iter().map(|write| config.status_value(write.status)).collect();
-    let times: Vec<String> = writes.iter().map(|write| to_sql(write.changed_at)).collect();
+    let times: Vec<String> = wanted(dated).iter().map(|write| to_sql(write.changed_at)).collect();
+    let usernames: Vec<&str> = wanted(told).iter().map(|write| &*write.username).collect();
+    let sources: Vec<&str> = wanted(told).iter().map(|write| write.source.word()).collect();
     let channel = config.notify_channel.as_deref().unwrap_or_default();
     let statement = work.table()?.write.clone();
     let rows = work.query(
