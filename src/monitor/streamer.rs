@@ -37,7 +37,7 @@ pub(crate) struct Streamer {
     /// A change that waits for a second look.
     pub doubt: Option<Box<Doubt>>,
     /// `/channels` leaves the streamer out, and nothing names them.
-    pub vanished: Option<Vanished>,
+    pub vanished: Option<Box<Vanished>>,
     pub table: Table,
 }
 

@@ -235,7 +235,7 @@ impl Monitor {
     pub(super) fn missed(&mut self, now: Now, key: Key) {
         if let Some(streamer) = self.streamers.get_mut(&key) {
             let first = Vanished { since: now.steady, times: 1, counted: now.steady };
-            let vanished = streamer.vanished.get_or_insert(first);
+            let vanished = streamer.vanished.get_or_insert_with(|| Box::new(first));
             if now.steady.since(vanished.counted) >= VANISHED_APART {
                 vanished.times += 1;
                 vanished.counted = now.steady;
@@ -246,8 +246,10 @@ impl Monitor {
     /// R6: a streamer whom nothing lists, repeatedly and for so long, is banned or deleted, and not live.
     pub(super) fn has_vanished(&mut self, now: Now, key: Key) {
         let Some(streamer) = self.streamers.get(&key) else { return };
-        let long =
-            streamer.vanished.is_some_and(|it| it.times >= VANISHED_MIN && now.steady.since(it.since) >= VANISHED);
+        let long = streamer
+            .vanished
+            .as_ref()
+            .is_some_and(|it| it.times >= VANISHED_MIN && now.steady.since(it.since) >= VANISHED);
         if long && streamer.belief.status == Some(Status::Online) {
             self.routine.corrected += 1;
             self.believe(now, key, Status::Offline, Source::Sweep, now.steady);

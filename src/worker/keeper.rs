@@ -52,10 +52,7 @@ impl Keeper {
     /// Keeps until the core hangs up, then writes what is not yet written.
     pub fn run(mut self) -> anyhow::Result<()> {
         let Remembered { realtime, streamers } = std::mem::take(&mut self.known);
-        let mut memory = Memory { realtime, ..Memory::default() };
-        for learned in streamers {
-            memory.learn(learned);
-        }
+        let mut memory = Memory::of(realtime, streamers);
         let mut repeats = Repeats::default();
         // When to write; none while the file is as it should be.
         let mut due: Option<Steady> = None;
@@ -114,6 +111,14 @@ struct Memory {
 }
 
 impl Memory {
+    /// All at once, for a map that grows in order leaves its nodes half empty.
+    fn of(realtime: Option<Offer>, streamers: Vec<Learned>) -> Memory {
+        let numbered: BTreeMap<Slug, (u64, Learned)> =
+            (1..).zip(streamers).map(|(order, learned)| (learned.name.clone(), (order, learned))).collect();
+        let count = numbered.values().map(|(order, _)| *order).max().unwrap_or_default();
+        Memory { realtime, streamers: numbered, count }
+    }
+
     /// Whether this is new.
     fn keep(&mut self, keep: Keep) -> bool {
         match keep {
