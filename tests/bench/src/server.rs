@@ -1,12 +1,13 @@
 //! A Pusher server that is never the limit: it acknowledges what it is told to, and sends frames that are
 //! ready as bytes. It knows nothing of what they say.
 
+use crate::world::now;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 use tungstenite::{Message, WebSocket};
 
 /// A client's end, for who wants to write to it.
@@ -16,19 +17,24 @@ type Socket = Arc<Mutex<TcpStream>>;
 #[derive(Clone, Default)]
 struct Shared(Arc<(Mutex<HashMap<String, Socket>>, Condvar)>);
 
+/// When the first connection came.
+type First = Arc<OnceLock<Instant>>;
+
 /// A server on a port of its own, until the process ends.
 pub(crate) struct Server {
     port: u16,
     shared: Shared,
+    first: First,
 }
 
 impl Server {
     pub(crate) fn start() -> io::Result<Server> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let (port, shared) = (listener.local_addr()?.port(), Shared::default());
-        let server = Server { port, shared: shared.clone() };
+        let (port, shared, first) = (listener.local_addr()?.port(), Shared::default(), First::default());
+        let server = Server { port, shared: shared.clone(), first: Arc::clone(&first) };
         std::thread::Builder::new().name("server".to_owned()).spawn(move || {
             for stream in listener.incoming().flatten() {
+                first.get_or_init(now);
                 let shared = shared.clone();
                 // A client that leaves in the middle of something is the next one's affair.
                 let serve = move || serve(stream, &shared).unwrap_or_default();
@@ -43,12 +49,13 @@ impl Server {
         format!("ws://127.0.0.1:{}", self.port)
     }
 
-    /// Waits until so many channels are subscribed to.
-    pub(crate) fn wait_subscribed(&self, count: usize, limit: Duration) -> bool {
+    /// Waits until so many channels are subscribed to; how long that took from the first connection. None
+    /// if it did not come to that.
+    pub(crate) fn wait_subscribed(&self, count: usize, limit: Duration) -> Option<Duration> {
         let (channels, changed) = &*self.shared.0;
-        let guard = channels.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = changed.wait_timeout_while(guard, limit, |channels| channels.len() < count);
-        waited.is_ok_and(|(channels, _)| channels.len() >= count)
+        let waited = changed.wait_timeout_while(lock(channels), limit, |channels| channels.len() < count);
+        let complete = waited.is_ok_and(|(channels, _)| channels.len() >= count);
+        self.first.get().filter(|_| complete).map(Instant::elapsed)
     }
 
     /// Makes these frames ready, each for who is subscribed to its channel, those of one connection together.

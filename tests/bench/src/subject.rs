@@ -1,7 +1,7 @@
 //! A program that is measured, as a process of its own: how it is begun, and what it takes of the machine.
 //! Its log goes to a file, so that nothing here has to read along.
 
-use crate::world::{World, now, pause};
+use crate::world::{World, busy, now, pause};
 use anyhow::{Context, ensure};
 use lab::{Who, spawn};
 use std::collections::BTreeMap;
@@ -131,6 +131,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// What is mapped of files, and shared with whoever else has them: programs and libraries. In bytes.
+    pub(crate) fn files(&self) -> anyhow::Result<u64> {
+        Ok(number(&fs::read_to_string(self.proc("status"))?, "RssFile:") * 1024)
+    }
+
     /// Waits until a kick-monitor has compared everybody.
     pub(crate) fn wait_ready(&self) -> anyhow::Result<()> {
         let began = now();
@@ -152,15 +157,14 @@ impl Running {
 
     /// What its threads have spent on processors so far, and how often they waited for something.
     pub(crate) fn spent(&self) -> anyhow::Result<(Duration, u64)> {
-        let (mut busy, mut waits) = (Duration::ZERO, 0);
+        let (mut spent, mut waits) = (Duration::ZERO, 0);
         for task in fs::read_dir(self.proc("task"))?.flatten() {
-            let schedule = fs::read_to_string(task.path().join("schedstat"))?;
-            let nanoseconds = schedule.split_whitespace().next().and_then(|word| word.parse().ok());
-            busy += Duration::from_nanos(nanoseconds.unwrap_or_default());
-            let status = fs::read_to_string(task.path().join("status"))?;
+            // A thread may end meanwhile.
+            spent += busy(&task.path()).unwrap_or_default();
+            let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
             waits += number(&status, "voluntary_ctxt_switches:");
         }
-        Ok((busy, waits))
+        Ok((spent, waits))
     }
 
     /// The most memory that it ever had, in bytes.

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// One figure: what it is, in which unit, and whether the least that could do it has it too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Figure {
     /// Figures are shown in this order.
     pub(crate) order: u8,
-    pub(crate) what: &'static str,
+    pub(crate) what: String,
     pub(crate) unit: &'static str,
 }
 
@@ -51,10 +51,10 @@ impl Table {
     }
 
     /// The same for programs, with every round.
-    pub(crate) fn json(&self) -> Value {
+    pub(crate) fn json(&self, machine: &str) -> Value {
         let figures =
             self.figures.iter().map(|(figure, row)| json!({"what": figure.what, "unit": figure.unit, "rounds": row}));
-        json!({"columns": self.columns, "figures": figures.collect::<Vec<_>>()})
+        json!({"machine": machine, "columns": self.columns, "figures": figures.collect::<Vec<_>>()})
     }
 }
 
@@ -89,18 +89,18 @@ mod tests {
 
     #[test]
     fn a_cell_is_the_median_with_its_spread_and_its_ratio_to_the_first() {
-        let figure = Figure { order: 0, what: "a thing", unit: "ms" };
+        let figure = Figure { order: 0, what: "a thing".to_owned(), unit: "ms" };
         let mut table = Table::default();
         for value in [3.0, 1.0, 2.0] {
-            table.add(figure, "floor", value);
-            table.add(figure, "ours", value * 10.0);
+            table.add(figure.clone(), "floor", value);
+            table.add(figure.clone(), "ours", value * 10.0);
         }
-        table.add(Figure { order: 1, what: "another", unit: "MB" }, "ours", 123.4);
+        table.add(Figure { order: 1, what: "another".to_owned(), unit: "MB" }, "ours", 123.4);
         let expected = "| | floor | ours |\n|---|---|---|\n\
             | a thing, ms | 2.00 (1.00–3.00) | 20.0 (10.0–30.0) **×10.00** |\n\
             | another, MB | – | 123 (123–123) |\n";
         assert_eq!(table.markdown(), expected);
-        assert_eq!(table.json()["figures"][0]["rounds"]["ours"], serde_json::json!([30.0, 10.0, 20.0]));
+        assert_eq!(table.json("here")["figures"][0]["rounds"]["ours"], serde_json::json!([30.0, 10.0, 20.0]));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use kick_sim::Kick;
 use lab::{Cluster, Database};
 use postgres::fallible_iterator::FallibleIterator;
 use serde_json::json;
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -100,14 +102,26 @@ impl World {
         (channel, frame(&text))
     }
 
-    /// One change after the other, each when the one before is seen: how long each took until another client
-    /// of the database was told of it.
-    pub(crate) fn singles(&self, count: usize) -> anyhow::Result<Vec<Duration>> {
+    /// What the database has spent on a kick-monitor so far.
+    pub(crate) fn spent(&self) -> anyhow::Result<Duration> {
+        let mut client = self.database.client();
+        let backends = "SELECT pid FROM pg_stat_activity WHERE application_name = 'kick-monitor'
+            AND datname = current_database()";
+        let mut spent = Duration::ZERO;
+        for row in client.query(backends, &[])? {
+            spent += busy(&Path::new("/proc").join(row.get::<_, i32>(0).to_string()))?;
+        }
+        Ok(spent)
+    }
+
+    /// One change after the other, each when the one before is seen: how long each took, behind the first ones,
+    /// until another client of the database was told of it.
+    pub(crate) fn singles(&self, first: usize, count: usize) -> anyhow::Result<Vec<Duration>> {
         self.database.execute("CREATE TRIGGER tell AFTER UPDATE ON streamers FOR EACH ROW EXECUTE FUNCTION tell()");
         let mut client = self.database.client();
         client.batch_execute("LISTEN seen")?;
         let mut all = Vec::new();
-        for n in 0..count {
+        for n in 0..first + count {
             let (n, turn) = (n % self.size(), n / self.size());
             let load = self.server.load(&[self.change(n, turn)])?;
             let wanted = format!("{n} {}", status(turn));
@@ -125,7 +139,7 @@ impl World {
             all.push(began.elapsed());
         }
         self.database.execute("DROP TRIGGER tell ON streamers");
-        Ok(all)
+        Ok(all.split_off(first))
     }
 
     /// Everybody changes at once, for the time number `turn`: how long until another client of the database
@@ -138,8 +152,9 @@ impl World {
         self.wait_all(status(turn), began)
     }
 
-    /// The same as a burst by one statement of the table's owner.
-    pub(crate) fn bulk(&self, status: &str) -> anyhow::Result<Duration> {
+    /// The reverse of a burst by one statement of the table's owner.
+    pub(crate) fn bulk(&self, turn: usize) -> anyhow::Result<Duration> {
+        let status = status(turn + 1);
         let mut client = self.database.client();
         client.batch_execute("SET synchronous_commit = off")?;
         let began = now();
@@ -156,6 +171,13 @@ impl World {
         }
         Ok(began.elapsed())
     }
+}
+
+/// What a thread, or the first one of a process, has spent on processors (proc(5), schedstat).
+pub(crate) fn busy(thread: &Path) -> anyhow::Result<Duration> {
+    let schedule = fs::read_to_string(thread.join("schedstat"))?;
+    let nanoseconds = schedule.split_whitespace().next().and_then(|word| word.parse().ok());
+    Ok(Duration::from_nanos(nanoseconds.unwrap_or_default()))
 }
 
 /// What a streamer is after this change of theirs.
