@@ -16,6 +16,8 @@ pub(super) struct Links {
     pub(super) per_link: usize,
     links: BTreeMap<LinkId, Link>,
     homes: BTreeMap<ChannelId, Home>,
+    /// How many of those are subscribed.
+    subscribed: usize,
     /// Links that can carry more.
     roomy: BTreeSet<LinkId>,
     next: u32,
@@ -51,6 +53,7 @@ impl Links {
             per_link,
             links: BTreeMap::new(),
             homes: BTreeMap::new(),
+            subscribed: 0,
             roomy: BTreeSet::new(),
             next: 0,
             follow: BTreeMap::new(),
@@ -70,7 +73,7 @@ impl Links {
     }
 
     pub(super) fn subscribed(&self) -> usize {
-        self.homes.values().filter(|home| home.subscribed.is_some()).count()
+        self.subscribed
     }
 
     /// The connection that carries a channel, and since when its subscription is confirmed.
@@ -137,6 +140,7 @@ impl Links {
 
     fn unfollow(&mut self, channel: ChannelId) {
         let Some(home) = self.homes.remove(&channel) else { return };
+        self.subscribed -= usize::from(home.subscribed.is_some());
         let Some(link) = self.links.get_mut(&home.link) else { return };
         link.channels.remove(&channel);
         if link.channels.len() < self.per_link {
@@ -206,7 +210,7 @@ impl Monitor {
         self.ledger.problems.changed = true;
         for channel in &link.channels {
             if let Some(home) = self.links.homes.get_mut(channel) {
-                home.subscribed = None;
+                self.links.subscribed -= usize::from(home.subscribed.take().is_some());
             }
         }
     }
@@ -217,7 +221,7 @@ impl Monitor {
         if home.link != id {
             return;
         }
-        home.subscribed = Some(now.steady);
+        self.links.subscribed += usize::from(home.subscribed.replace(now.steady).is_none());
         self.repeats.works(&subscription(channel));
         self.ledger.problems.settle(Code::SubscriptionFailed, &channel.to_string());
         for key in self.by_channel.get(&channel).cloned().unwrap_or_default() {
@@ -277,6 +281,7 @@ impl Monitor {
         let old = std::mem::take(&mut self.links.links);
         self.ledger.problems.settle(Code::PushRefused, "");
         self.links.homes.clear();
+        self.links.subscribed = 0;
         self.links.roomy.clear();
         self.links.follow.clear();
         self.links.unfollow.clear();

@@ -10,7 +10,7 @@ use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::row::{RosterRead, Row, Shown};
 use crate::domain::{Now, RowId, Slug, Source, Steady, UnusableName};
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 /// The problems that are one row's, and go with it.
 const ROW_PROBLEMS: [Code; 4] =
@@ -27,10 +27,11 @@ impl Monitor {
         self.asking.reconsider();
         let first = !self.loaded;
         self.loaded = true;
-        let present: BTreeSet<&RowId> = read.rows.iter().map(|row| &row.id).collect();
-        let gone: Vec<Key> =
-            self.by_row.iter().filter(|(row, _)| !present.contains(row)).map(|(_, key)| *key).collect();
-        self.unusable.retain(|row, _| present.contains(row));
+        let gone = self.gone(&read.rows);
+        if !self.unusable.is_empty() {
+            let present: HashSet<&RowId> = read.rows.iter().map(|row| &row.id).collect();
+            self.unusable.retain(|row, _| present.contains(row));
+        }
         let unusable = &self.unusable;
         let stays = |row: &str| unusable.contains_key(&RowId::new(row));
         self.ledger.problems.settle_all_but(Code::StreamerUnusable, stays);
@@ -60,8 +61,24 @@ impl Monitor {
         self.check_ready(now);
     }
 
+    /// Whose rows are not among these. As a rule nobody's, and a great roster is read every few seconds.
+    fn gone(&self, rows: &[Row]) -> Vec<Key> {
+        let mut seen: Vec<Key> = rows.iter().filter_map(|row| self.by_row.get(&row.id).copied()).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        if seen.len() == self.by_row.len() {
+            return Vec::new();
+        }
+        self.by_row.values().copied().filter(|key| seen.binary_search(key).is_err()).collect()
+    }
+
     fn take_row(&mut self, now: Now, row: Row, read_at: Steady) -> RowNews {
         let known = self.by_row.get(&row.id).copied();
+        let same = |key: &Key| self.streamers.get(key).is_some_and(|streamer| streamer.username == row.username);
+        if let Some(key) = known.filter(same) {
+            self.take_known(now, key, &row, read_at);
+            return RowNews::None;
+        }
         let name = match Slug::from_username(&row.username) {
             Ok(name) => name,
             Err(reason) => {
@@ -86,7 +103,14 @@ impl Monitor {
             self.welcome(now, row, name, read_at);
             return RowNews::Replaced;
         }
-        streamer.username = row.username;
+        streamer.username = row.username.clone();
+        self.take_known(now, key, &row, read_at);
+        RowNews::None
+    }
+
+    /// What the row of somebody known says of them.
+    fn take_known(&mut self, now: Now, key: Key, row: &Row, read_at: Steady) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
         let hints_changed = streamer.ids.configured_channel != row.channel || streamer.ids.configured_user != row.user;
         if hints_changed {
             self.ledger.revision += 1;
@@ -95,7 +119,6 @@ impl Monitor {
             self.take_hints(now, key);
         }
         self.compare_shown(now, key, row.shown, read_at);
-        RowNews::None
     }
 
     fn report_unusable(&mut self, now: Now, row: Row, reason: UnusableName) {

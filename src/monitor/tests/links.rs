@@ -194,6 +194,40 @@ fn new_push_settings_make_every_connection_anew_and_what_is_late_from_the_old_is
 }
 
 #[test]
+fn subscriptions_are_counted_whatever_becomes_of_their_connections() {
+    check_watched(
+        "
+        1 set heartbeat=10
+        12 relink
+        22 link 1 started
+        .. link 1 connected
+        .. link 1 subscribed 668
+        32 link 1 disconnected
+        42 link 1 connected
+        .. link 1 subscribed 668
+        52 roster 7:other:Offline
+        61 until
+        ",
+        &expect![[r#"
+
+            11.0   log heartbeat streamers=1 online=0 subscribed=1 connections=1 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=-
+            12.0   open 1
+            12.0   close 0
+            21.0   log heartbeat streamers=1 online=0 subscribed=0 connections=0 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=-
+            22.0   subscribe 1 668
+            22.0   ask users_livestreams: 676
+            31.0   log heartbeat streamers=1 online=0 subscribed=1 connections=1 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=-
+            41.0   log heartbeat streamers=1 online=0 subscribed=0 connections=0 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=-
+            51.0   log heartbeat streamers=1 online=0 subscribed=1 connections=1 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=-
+            52.0   log roster_loaded streamers=1 added=1 removed=1
+            52.0   ask website: other
+            52.0   close 1
+            61.0   log heartbeat streamers=1 online=0 subscribed=0 connections=0 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=-
+        "#]],
+    );
+}
+
+#[test]
 fn fewer_streamers_to_a_connection_hold_for_what_comes_then() {
     check(
         "
