@@ -4,6 +4,7 @@
 //! It knows frames and their limits, and not what any protocol says in them. After `connect` it blocks
 //! in `wait` and, for a short time, in `close`; nowhere else.
 
+mod authorities;
 mod connect;
 #[cfg(test)]
 pub(crate) mod scripted;
@@ -12,6 +13,7 @@ mod stream;
 mod tests;
 mod wake;
 
+pub use authorities::Authorities;
 pub use connect::{Address, ConnectError, Effort};
 pub use wake::{Wake, Waker, WakesWhenDropped, wake_pair};
 
@@ -72,15 +74,19 @@ pub struct Ended {
 }
 
 impl Socket {
-    /// Opens a websocket, trusting the platform's authorities and those of `tls_ca` (PEM).
-    pub fn connect(address: &Address, tls_ca: Option<&str>, mut effort: Effort<'_>) -> Result<Socket, ConnectError> {
+    /// Opens a websocket with whom `authorities` vouch for.
+    pub fn connect(
+        address: &Address,
+        authorities: &Authorities,
+        mut effort: Effort<'_>,
+    ) -> Result<Socket, ConnectError> {
         let config = WebSocketConfig::default()
             .max_message_size(Some(MESSAGE_MAX))
             .max_frame_size(Some(MESSAGE_MAX))
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
             .max_write_buffer_size(WRITE_BUFFER_MAX);
-        let websocket = connect::connect(address, tls_ca, config, &mut effort)?;
+        let websocket = connect::connect(address, authorities, config, &mut effort)?;
         Ok(Socket { websocket, clock: effort.clock, drained: false, unsent: false, broken: None })
     }
 

@@ -12,6 +12,7 @@ use crate::domain::report::Bulletin;
 use crate::domain::row::Write;
 use crate::gateway::database::{Database, DbError};
 use crate::gateway::kick::{Kick, REQUEST_LIMIT, Realtime};
+use crate::gateway::socket::Authorities;
 use crate::gateway::state::{Keep, Remembered};
 use crate::monitor::{Asker, Input, Monitor, Settings};
 use crate::process::status::Scribe;
@@ -49,6 +50,8 @@ pub(super) struct Crew {
     clock: Clock,
     rng: fastrand::Rng,
     push: PushConfig,
+    /// Whom the connections of push trust.
+    authorities: Arc<Authorities>,
     realtime: Arc<Realtime>,
     /// Which of Kick's offers worked last, in this life or in an earlier one.
     worked: Arc<Mutex<Option<Offer>>>,
@@ -102,6 +105,7 @@ impl Crew {
             clock,
             rng: fastrand::Rng::new(),
             push: config.push.clone(),
+            authorities: Arc::new(Authorities::new(config.push.tls_ca.clone())),
             realtime,
             worked: Arc::new(Mutex::new(known.realtime.clone())),
             // Control: a few for each connection.
@@ -137,14 +141,14 @@ impl Crew {
 
     /// Starts the thread of a connection.
     pub(super) fn open_link(&mut self, supervisor: &mut Supervisor, id: LinkId, orders: Orders) -> Result<(), Fatal> {
-        let (channel_names, tls_ca) = (self.push.channel_names.clone(), self.push.tls_ca.clone());
+        let (channel_names, authorities) = (self.push.channel_names.clone(), self.authorities.clone());
         let (errands, inputs) = (self.errands.0.clone(), self.inputs.clone());
         let (clock, mut rng) = (self.clock, self.rng.fork());
         let make = move || -> Body {
             let link = Link {
                 id,
                 speak: sessions(&channel_names),
-                tls_ca: tls_ca.clone(),
+                authorities: authorities.clone(),
                 orders: orders.clone(),
                 errands: errands.clone(),
                 inputs: inputs.clone(),
@@ -169,6 +173,7 @@ impl Crew {
     /// Other push settings: every connection is made anew, and the way chosen anew.
     pub(super) fn replace_push(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
         self.push = config.push.clone();
+        self.authorities = Arc::new(Authorities::new(config.push.tls_ca.clone()));
         let old = std::mem::replace(&mut self.realtime, Arc::new(Realtime::new(&config.push)));
         self.add_broker(supervisor)?;
         old.hang_up();

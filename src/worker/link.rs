@@ -22,7 +22,7 @@ use crate::domain::event::Event;
 use crate::domain::push::{LinkEvent, LinkId, Transport};
 use crate::domain::secret::Secret;
 use crate::domain::{ChannelId, Steady};
-use crate::gateway::socket::{Address, ConnectError, Effort, Frame, Socket};
+use crate::gateway::socket::{Address, Authorities, ConnectError, Effort, Frame, Socket};
 use crate::monitor::io::Input;
 use crate::repeats::Repeats;
 use crate::stop::Stop;
@@ -33,6 +33,7 @@ use anyhow::Context;
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, bounded};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the broker may take to say where to go: it may be asking Kick for others, too.
@@ -56,8 +57,8 @@ pub struct Link {
     pub id: LinkId,
     /// Makes the session of each connection.
     pub speak: Speak,
-    /// `TLS_CA_FILE`
-    pub tls_ca: Option<String>,
+    /// Whom it trusts; shared by all links.
+    pub authorities: Arc<Authorities>,
     /// Whom to follow.
     pub orders: Orders,
     /// The way to the broker.
@@ -197,14 +198,14 @@ impl Thread<'_> {
         self.take_orders()?;
         self.pulse.promise(CONNECTING_PULSE);
         let address = Address::from(way);
-        let (tls_ca, wake) = (self.link.tls_ca.clone(), self.link.orders.wake.clone());
+        let (authorities, wake) = (self.link.authorities.clone(), self.link.orders.wake.clone());
         let effort = Effort {
             clock: self.link.clock,
             limit: CONNECTING_MOST,
             wake: &wake,
             given_up: &mut || self.take_orders().is_err(),
         };
-        let socket = match Socket::connect(&address, tls_ca.as_deref(), effort) {
+        let socket = match Socket::connect(&address, &authorities, effort) {
             Ok(socket) => socket,
             Err(ConnectError::GivenUp) => return Err(Leave::Told),
             Err(e) => return Ok(End { kind: EndKind::Lost, code: None, reason: e.to_string() }),

@@ -11,9 +11,14 @@ use std::path::{Path, PathBuf};
 fn stage(certificate: Certificate) -> (Stage, PathBuf) {
     let kick = Kick::builder().tls(certificate).start().expect("a port is free");
     let stage = Stage { kick, ..Stage::empty() }.add(&["ana"]);
+    let file = authority_of(&stage);
+    (stage, file)
+}
+
+fn authority_of(stage: &Stage) -> PathBuf {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.pem", stage.database.name()));
     fs::write(&file, stage.kick.ca_pem().expect("there is an authority")).expect("a file can be written");
-    (stage, file)
+    file
 }
 
 /// Neither the API nor push is spoken to.
@@ -41,6 +46,27 @@ fn the_authority_of_the_file_is_trusted() {
     fs::remove_file(file).expect("the file is there");
 }
 
+/// Debian's authorities are 0.9 MB: a thousand connections must not each hold them.
+#[test]
+fn many_connections_hold_the_authorities_once() {
+    // Three on a connection: one of them, and twenty.
+    let usernames: Vec<String> = (0..60).map(|n| format!("name{n}")).collect();
+    let usernames: Vec<&str> = usernames.iter().map(String::as_str).collect();
+    let held_with = |streamers: &[&str]| {
+        let kick = Kick::builder().tls(Certificate::Right).start().expect("a port is free");
+        let stage = Stage { kick, ..Stage::empty() }.add(streamers);
+        let file = authority_of(&stage);
+        let builder = stage.builder().set("TLS_CA_FILE", file.display().to_string());
+        let daemon = stage.start(builder.set("PUSHER_CHANNELS_PER_CONNECTION", "3"));
+        stage.wait_followed(streamers);
+        fs::remove_file(file).expect("the file is there");
+        daemon.resident()
+    };
+    let (few, many) = (held_with(&usernames[..1]), held_with(&usernames));
+    let each = (many - few.min(many)) / 19;
+    assert!(each < 500 * 1024, "each connection takes {each} bytes");
+}
+
 #[test]
 fn the_broker_and_centrifugo_are_trusted_by_it_too() {
     let (stage, file) = stage(Certificate::Right);
@@ -56,6 +82,21 @@ fn without_the_file_it_is_not() {
     let (stage, file) = stage(Certificate::Right);
     fs::remove_file(file).expect("the file is there");
     is_refused(&stage, stage.builder());
+}
+
+/// `update-ca-certificates` while the daemon runs.
+#[test]
+fn an_authority_that_the_platform_learns_is_trusted_from_the_next_connection_on() {
+    let (stage, file) = stage(Certificate::Right);
+    let platform = file.with_extension("platform");
+    fs::write(&platform, "").expect("a file can be written");
+    stage.database.execute("ALTER TABLE streamers ADD channel bigint; UPDATE streamers SET channel = 1");
+    let builder = stage.builder().environment("SSL_CERT_FILE", platform.display().to_string());
+    let daemon = builder.set("DB_CHANNEL_ID_COLUMN", "channel").start();
+    daemon.wait_event("realtime_disconnected", PATIENCE);
+    fs::rename(file, &platform).expect("a file can be written");
+    daemon.wait_event("realtime_connected", PATIENCE);
+    fs::remove_file(platform).expect("the file is there");
 }
 
 #[test]

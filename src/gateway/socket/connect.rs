@@ -3,6 +3,7 @@
 //!
 //! Follows no redirect and reads no proxy variable.
 
+use super::authorities::Authorities;
 use super::stream::Stream;
 use super::wake::Wake;
 use crate::clock::Clock;
@@ -10,7 +11,6 @@ use crate::domain::Steady;
 use crate::wire::choice::Way;
 use crate::wire::offer::Place;
 use crate::wire::origin;
-use native_tls::{Certificate, TlsConnector};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
@@ -94,7 +94,7 @@ pub enum ConnectError {
 /// Connects; the stream of the result is in non-blocking mode.
 pub(super) fn connect(
     address: &Address,
-    tls_ca: Option<&str>,
+    authorities: &Authorities,
     config: WebSocketConfig,
     effort: &mut Effort<'_>,
 ) -> Result<WebSocket<Stream>, ConnectError> {
@@ -108,7 +108,7 @@ pub(super) fn connect(
     let deadline = effort.clock.steady() + effort.limit;
     let tcp = tcp(address, &found, deadline, effort)?;
     let stream = if address.tls {
-        Stream::Tls(Box::new(tls(address, tls_ca, tcp, deadline, effort)?))
+        Stream::Tls(Box::new(tls(address, authorities, tcp, deadline, effort)?))
     } else {
         Stream::Plain(tcp)
     };
@@ -205,17 +205,15 @@ fn set_options(socket: &OwnedFd) -> Result<(), Errno> {
     sockopt::set_tcp_user_timeout(socket, u32::try_from(DEAD_AFTER.as_millis()).unwrap_or(u32::MAX))
 }
 
-/// The connector is made for each connection, so that authorities that the system learned or dropped
-/// since count at the next one.
 fn tls(
     address: &Address,
-    tls_ca: Option<&str>,
+    authorities: &Authorities,
     tcp: TcpStream,
     deadline: Steady,
     effort: &mut Effort<'_>,
 ) -> Result<native_tls::TlsStream<TcpStream>, ConnectError> {
     let tls_error = |reason: String| ConnectError::Tls { host: address.host.clone(), reason };
-    let connector = connector(tls_ca).map_err(|e| tls_error(e.to_string()))?;
+    let connector = authorities.connector().map_err(|e| tls_error(e.to_string()))?;
     let mut step = connector.connect(&address.host, tcp);
     loop {
         match step {
@@ -228,17 +226,6 @@ fn tls(
             }
         }
     }
-}
-
-/// Trusts the platform's authorities and those of `tls_ca`.
-fn connector(tls_ca: Option<&str>) -> Result<TlsConnector, native_tls::Error> {
-    let mut builder = TlsConnector::builder();
-    if let Some(pem) = tls_ca {
-        for certificate in Certificate::stack_from_pem(pem.as_bytes())? {
-            builder.add_root_certificate(certificate);
-        }
-    }
-    builder.build()
 }
 
 fn upgrade(

@@ -4,7 +4,7 @@ use super::scripted::{
     Authority, PATIENCE, Server, accept, accept_tls, accept_websocket, close, close_code, next_frame, reset, send,
     serve, text,
 };
-use super::{Address, ConnectError, Effort, Ended, Frame, Socket, Wake, wake_pair};
+use super::{Address, Authorities, ConnectError, Effort, Ended, Frame, Socket, Wake, wake_pair};
 use crate::clock::Clock;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -17,7 +17,8 @@ use tungstenite::{Bytes, Message};
 fn connect_within(address: &Address, ca: Option<&str>, limit: Duration) -> Result<(Socket, Wake), ConnectError> {
     let (_, wake) = wake_pair().expect("an eventfd");
     let effort = Effort { clock: Clock::start(), limit, wake: &wake, given_up: &mut || false };
-    Socket::connect(address, ca, effort).map(|socket| (socket, wake.clone()))
+    let authorities = Authorities::new(ca.map(str::to_owned));
+    Socket::connect(address, &authorities, effort).map(|socket| (socket, wake.clone()))
 }
 
 fn open<T>(server: &Server<T>) -> (Socket, Wake) {
@@ -195,7 +196,7 @@ fn a_wake_ends_the_wait() {
     let (waker, wake) = wake_pair().expect("an eventfd");
     let clock = Clock::start();
     let effort = Effort { clock, limit: PATIENCE, wake: &wake, given_up: &mut || false };
-    let mut socket = Socket::connect(&server.address, None, effort).expect("a websocket");
+    let mut socket = Socket::connect(&server.address, &Authorities::new(None), effort).expect("a websocket");
     assert_eq!(socket.read(), Ok(None));
     waker.wake();
     socket.wait(&wake, PATIENCE);
@@ -237,7 +238,7 @@ fn an_attempt_is_given_up_when_it_is_woken_for_that() {
     waker.wake();
     let clock = Clock::start();
     let effort = Effort { clock, limit: PATIENCE, wake: &wake, given_up: &mut || true };
-    let error = Socket::connect(&server.address, None, effort).map(drop).expect_err("given up");
+    let error = Socket::connect(&server.address, &Authorities::new(None), effort).map(drop).expect_err("given up");
     assert!(matches!(error, ConnectError::GivenUp), "{error}");
     assert!(clock.steady().0 < PATIENCE);
     server.join();

@@ -8,7 +8,7 @@ use crate::config::{Config, keys};
 use crate::domain::ChannelId;
 use crate::domain::push::{LinkEvent, LinkId, Transport};
 use crate::gateway::kick::{Realtime, new_client};
-use crate::gateway::socket::{Address, ConnectError, Effort, Frame, Socket, Wake, wake_pair};
+use crate::gateway::socket::{Address, Authorities, ConnectError, Effort, Frame, Socket, Wake, wake_pair};
 use crate::process::crew::terms;
 use crate::wire::choice::{Choice, Way};
 use crate::wire::{Act, End, EndKind, SessionInput, sessions};
@@ -25,6 +25,7 @@ const SOME_CHANNEL: ChannelId = ChannelId(668);
 struct Attempt<'a> {
     config: &'a Config,
     realtime: &'a Realtime,
+    authorities: Authorities,
     /// The UUID under which Kick is asked.
     client: &'a str,
     channel: ChannelId,
@@ -39,7 +40,8 @@ pub(super) fn check(config: &Config, known: &Known, clock: Clock, report: &mut R
     let realtime = &Realtime::new(&config.push);
     let client = &new_client(&mut fastrand::Rng::new());
     let channel = known.channel.unwrap_or(SOME_CHANNEL);
-    let attempt = Attempt { config, realtime, client, channel, clock, wake: &wake };
+    let authorities = Authorities::new(config.push.tls_ca.clone());
+    let attempt = Attempt { config, realtime, authorities, client, channel, clock, wake: &wake };
     let mut choice = Choice::new(terms(&config.push), None);
     if choice.must_ask(clock.steady()) {
         attempt.ask_broker(&mut choice, report);
@@ -107,7 +109,7 @@ impl Attempt<'_> {
         let address = Address::from(way);
         let Address { host, port, tls, .. } = &address;
         let effort = Effort { clock: self.clock, limit: CONNECTING_MOST, wake: self.wake, given_up: &mut || false };
-        let connected = Socket::connect(&address, self.config.push.tls_ca.as_deref(), effort);
+        let connected = Socket::connect(&address, &self.authorities, effort);
         let keys = keys_of(way.transport);
         let (failed, remedy) = match &connected {
             Ok(_) => (5, String::new()),

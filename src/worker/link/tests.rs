@@ -8,7 +8,7 @@ use crate::domain::{ChannelId, LivestreamId, Steady};
 use crate::gateway::socket::scripted::{
     PATIENCE, accept, accept_websocket, close, close_code, reset, send, serve, text,
 };
-use crate::gateway::socket::{Address, Waker};
+use crate::gateway::socket::{Address, Authorities, Waker};
 use crate::monitor::io::Input;
 use crate::stop::{Stop, StopSource, stop_pair};
 use crate::wire::choice::Way;
@@ -20,6 +20,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::process::Pid;
 use rustix::thread::gettid;
 use std::io::Read;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -49,7 +50,7 @@ fn start(address: &Address, capacity: usize, adjust: impl FnOnce(&mut Link)) -> 
     let mut link = Link {
         id: LINK,
         speak: sessions(&["channel.{id}".to_owned()]),
-        tls_ca: None,
+        authorities: Arc::new(Authorities::new(None)),
         orders: taking,
         errands: guide(address),
         inputs: sender,
