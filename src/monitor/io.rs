@@ -27,6 +27,8 @@ pub enum Input {
     Push(LinkId, Push),
     /// A connection's life.
     Link(LinkId, LinkEvent),
+    /// What a connection heard all at once, in its order.
+    Several(Vec<Input>),
     /// Kick answered a request, or did not.
     Answer(Answer),
     /// A writer answered. Comes for every write, sooner or later; a writer that died is made up for
@@ -75,7 +77,11 @@ pub enum Input {
 impl Input {
     /// Whether it may change what there is to tell of a streamer.
     pub(super) fn is_news(&self) -> bool {
-        matches!(self, Input::Push(..) | Input::Link(..) | Input::Answer(_) | Input::Written(_) | Input::Relink)
+        match self {
+            Input::Push(..) | Input::Link(..) | Input::Answer(_) | Input::Written(_) | Input::Relink => true,
+            Input::Several(inputs) => inputs.iter().any(Input::is_news),
+            _ => false,
+        }
     }
 }
 

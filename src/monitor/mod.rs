@@ -161,6 +161,14 @@ impl Monitor {
     /// Takes what happened; says what is to be done, in order.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
         self.ledger.revision += u64::from(input.is_news());
+        self.take(now, input);
+        self.run_timers(now);
+        self.ask(now);
+        self.links.flush(&mut self.out);
+        std::mem::take(&mut self.out)
+    }
+
+    fn take(&mut self, now: Now, input: Input) {
         match input {
             Input::Settings(settings) => self.take_settings(now, settings),
             Input::Relink => self.relink(),
@@ -170,6 +178,7 @@ impl Monitor {
             Input::Roster(read) => self.take_roster(now, read),
             Input::Push(link, push) => self.take_push(now, link, &push),
             Input::Link(link, event) => self.take_link(now, link, event),
+            Input::Several(inputs) => inputs.into_iter().for_each(|input| self.take(now, input)),
             Input::Answer(answer) => self.take_answer(now, answer),
             Input::Written(written) => self.take_written(now, written),
             Input::WriterStarted { lane, lanes } => self.send_lost_writes(now, lane, lanes),
@@ -186,10 +195,6 @@ impl Monitor {
             Input::AskerStarted(asker) => self.ask_again(asker),
             Input::Tick => {}
         }
-        self.run_timers(now);
-        self.ask(now);
-        self.links.flush(&mut self.out);
-        std::mem::take(&mut self.out)
     }
 
     /// When the core wants a `Tick` if nothing else happens.

@@ -50,6 +50,8 @@ const TURN_PULSE: Duration = Duration::from_secs(60);
 const ROOM_LOOK: Duration = Duration::from_millis(50);
 /// So many frames are handled before orders and deadlines are looked at.
 const FRAMES_A_TURN: usize = 256;
+/// So many inputs are handed to the core together at the most: a third of a millisecond's work.
+const TOGETHER_MOST: usize = 128;
 
 /// What a link is made of; [`Link::run`] is its thread.
 pub struct Link {
@@ -84,6 +86,7 @@ impl Link {
             repeats: Repeats::default(),
             followed: BTreeSet::new(),
             untold: Vec::new(),
+            heard: Vec::new(),
         };
         let end = thread.link_loop();
         thread.send_errand(Errand::Closed(thread.link.id));
@@ -124,6 +127,8 @@ struct Thread<'a> {
     followed: BTreeSet<ChannelId>,
     /// Orders that count in `followed` and that the present session has not been told yet.
     untold: Vec<Order>,
+    /// What the core is about to be told.
+    heard: Vec<Input>,
 }
 
 /// An open connection.
@@ -251,19 +256,24 @@ impl Thread<'_> {
         }
     }
 
-    /// Handles the frames that are there, each as soon as it is read.
+    /// Handles the frames that are there. The first one reaches the core before another is looked for; those
+    /// behind it go together, because a thousand links that each wait for room for each frame keep everybody
+    /// else from it.
     fn read_frames(&mut self, talk: &mut Talk) -> Result<(), Over> {
-        for _ in 0..FRAMES_A_TURN {
+        for nth in 0..FRAMES_A_TURN {
             let frame = talk.socket.read();
             let now = self.link.clock.steady();
             match frame {
                 Ok(Some(Frame::Text(text))) => self.hear(talk, now, SessionInput::Text(&text))?,
                 Ok(Some(Frame::Alive)) => self.hear(talk, now, SessionInput::Alive)?,
-                Ok(None) => return Ok(()),
+                Ok(None) => break,
                 Err(ended) => return Err(Over::Connection(talk.session.end_of(ended.code, &ended.reason))),
             }
+            if nth == 0 || self.heard.len() >= TOGETHER_MOST {
+                self.hand_over()?;
+            }
         }
-        Ok(())
+        Ok(self.hand_over()?)
     }
 
     /// Lets the session hear something, and does what it wants done.
@@ -280,14 +290,14 @@ impl Thread<'_> {
                         self.send_errand(Errand::Connected(self.link.id));
                         self.say_connected(talk.transport);
                     }
-                    self.tell(Input::Link(self.link.id, event))?;
+                    self.heard.push(Input::Link(self.link.id, event));
                 }
                 Act::WantToken => {
                     let (reply, token) = bounded(1);
                     talk.token = Some(token);
                     self.send_errand(Errand::Token(self.link.id, Reply::new(reply, self.link.orders.waker())));
                 }
-                Act::Push(push) => self.tell(Input::Push(self.link.id, push))?,
+                Act::Push(push) => self.heard.push(Input::Push(self.link.id, push)),
                 Act::End(end) => return Err(Over::Connection(end)),
             }
         }
@@ -333,8 +343,19 @@ impl Thread<'_> {
         Ok(())
     }
 
-    /// Brings the core an input, and waits for room; a link that shall end does not wait.
-    fn tell(&mut self, mut input: Input) -> Result<(), Leave> {
+    /// Brings the core an input, behind what was heard before.
+    fn tell(&mut self, input: Input) -> Result<(), Leave> {
+        self.heard.push(input);
+        self.hand_over()
+    }
+
+    /// Brings the core what was heard, and waits for room; a link that shall end does not wait.
+    fn hand_over(&mut self) -> Result<(), Leave> {
+        let mut input = match self.heard.len() {
+            0 => return Ok(()),
+            1 => self.heard.remove(0),
+            _ => Input::Several(std::mem::take(&mut self.heard)),
+        };
         loop {
             match self.link.inputs.send_timeout(input, ROOM_LOOK) {
                 Ok(()) => return Ok(()),

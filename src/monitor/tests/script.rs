@@ -282,6 +282,7 @@ impl Story {
     fn link(&mut self, words: &[&str]) {
         let link = LinkId(words[0].parse().expect("a link"));
         let reason = words[1] == "refused";
+        let mut heard = Vec::new();
         for word in words.get(2..).filter(|_| !reason).filter(|more| !more.is_empty()).unwrap_or(&["0"]) {
             let channel = ChannelId(number(word));
             let event = match words[1] {
@@ -295,8 +296,9 @@ impl Story {
                 "disconnected" => LinkEvent::Disconnected,
                 other => panic!("no link event {other}"),
             };
-            self.input(Input::Link(link, event));
+            heard.push(Input::Link(link, event));
         }
+        self.input(Input::Several(heard));
     }
 
     /// `answer ENDPOINT SLUG[/USER[/CHANNEL]]=live@SECONDS|live|offline|nothing …`; the endpoint must be

@@ -19,11 +19,14 @@ use crate::worker::errand::Errand;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::process::Pid;
 use rustix::thread::gettid;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tungstenite::Message;
 
 const GREETING: &str =
     r#"{"event":"pusher:connection_established","data":"{\"socket_id\":\"1.2\",\"activity_timeout\":120}"}"#;
@@ -33,6 +36,8 @@ const LINK: LinkId = LinkId(7);
 struct Running {
     orders: Option<OrderSender>,
     inputs: Receiver<Input>,
+    /// What came together with an input that was taken.
+    ahead: RefCell<VecDeque<Input>>,
     stop: Option<StopSource>,
     waker: Waker,
     clock: Clock,
@@ -65,7 +70,8 @@ fn start(address: &Address, capacity: usize, adjust: impl FnOnce(&mut Link)) -> 
         link.run(&pulse, stop)
     });
     let (thread, tid) = (thread.expect("a thread"), tid.recv_timeout(PATIENCE).expect("it runs"));
-    Running { orders: Some(giving), inputs, stop: Some(source), waker, clock, tid, thread }
+    let ahead = RefCell::default();
+    Running { orders: Some(giving), inputs, ahead, stop: Some(source), waker, clock, tid, thread }
 }
 
 /// Starts a link as it is used.
@@ -104,7 +110,9 @@ impl Running {
     /// The next input that is not for the report alone.
     fn input(&self) -> Input {
         loop {
-            match self.inputs.recv_timeout(PATIENCE).expect("an input") {
+            let ahead = self.ahead.borrow_mut().pop_front();
+            match ahead.unwrap_or_else(|| self.inputs.recv_timeout(PATIENCE).expect("an input")) {
+                Input::Several(inputs) => self.ahead.borrow_mut().extend(inputs),
                 Input::Link(_, LinkEvent::Refused(_)) => {}
                 input => return input,
             }
@@ -172,6 +180,42 @@ fn what_the_server_says_reaches_the_core() {
     assert_eq!(push, expected);
     link.hang_up();
     assert_eq!(server.join(), Some(1000), "the websocket is closed in order");
+}
+
+/// With a thousand links, one input for each frame is a queue in which the writers stand, too.
+#[test]
+fn frames_that_come_at_once_reach_the_core_in_their_order_with_few_inputs() {
+    const FRAMES: i64 = 300;
+    let server = serve(|listener| {
+        let mut peer = accept_websocket(listener);
+        send(&mut peer, GREETING);
+        assert_eq!(subscribed(&mut peer), "channel.668");
+        for n in 1..=FRAMES {
+            let data = format!(r#"{{\"livestream\":{{\"id\":{n},\"channel\":{{\"id\":668}}}}}}"#);
+            let event = r"App\\Events\\StopStreamBroadcast";
+            let stop = format!(r#"{{"event":"{event}","data":"{data}","channel":"channel.668"}}"#);
+            peer.write(Message::text(stop)).expect("room");
+        }
+        peer.flush().expect("the peer reads");
+        close_code(&mut peer)
+    });
+    let link = start_pusher(&server.address);
+    link.follow(668);
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected(Transport::Pusher)]);
+    let (mut heard, mut inputs) = (Vec::new(), 0);
+    while heard.last() != Some(&FRAMES) {
+        let input = link.inputs.recv_timeout(PATIENCE).expect("an input");
+        inputs += 1;
+        let several = if let Input::Several(several) = input { several } else { vec![input] };
+        heard.extend(several.iter().map(|input| match input {
+            Input::Push(_, Push { what: PushKind::Stop { livestream }, .. }) => livestream.0,
+            other => panic!("{other:?}"),
+        }));
+    }
+    assert_eq!(heard, (1..=FRAMES).collect::<Vec<_>>());
+    assert!(inputs < FRAMES / 2, "{inputs} inputs");
+    link.hang_up();
+    assert_eq!(server.join(), Some(1000));
 }
 
 #[test]
