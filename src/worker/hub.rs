@@ -30,8 +30,8 @@ use std::time::Duration;
 const WAIT_MOST: Duration = Duration::from_secs(10);
 /// What the pulse allows for a turn: a great roster is compared within a second or two.
 const TURN_PULSE: Duration = Duration::from_secs(60);
-/// So many inputs are taken before the pulse is touched again.
-const INPUTS_A_TURN: usize = 256;
+/// So many inputs are taken before anything else is looked at: a few milliseconds, when each is of several.
+const INPUTS_A_TURN: usize = 16;
 /// How long the last writes may take when the process ends.
 const DRAIN_MOST: Duration = Duration::from_millis(4500);
 

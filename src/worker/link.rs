@@ -50,7 +50,7 @@ const TURN_PULSE: Duration = Duration::from_secs(60);
 const ROOM_LOOK: Duration = Duration::from_millis(50);
 /// So many frames are handled before orders and deadlines are looked at.
 const FRAMES_A_TURN: usize = 256;
-/// So many inputs are handed to the core together at the most: a third of a millisecond's work.
+/// So many inputs are handed to the core together at the most.
 const TOGETHER_MOST: usize = 128;
 
 /// What a link is made of; [`Link::run`] is its thread.
