@@ -1,5 +1,6 @@
 //! What is measured of one program with one roster. It judges nothing.
 
+use crate::floor::Floor;
 use crate::subject::{Running, Subject};
 use crate::table::{Figure, Table, median, percentile};
 use crate::world::{World, now, pause};
@@ -56,7 +57,7 @@ pub(crate) fn take(world: &World, subject: &Subject, table: &mut Table) -> anyho
     }
     add(20, &format!("peak memory, {many} streamers"), "MB", running.peak()? as f64 / 1e6);
     add(23, &format!("of that, programs and libraries, {many} streamers"), "MB", running.files()? as f64 / 1e6);
-    if let (Subject::Floor { batch: true }, 10_000..) = (subject, size) {
+    if let (Subject::Floor(Floor::Batch), 10_000..) = (subject, size) {
         add(13, &format!("{many} changes in one UPDATE"), "ms", bursts(|turn| world.bulk(turn))?);
     }
     Ok(())

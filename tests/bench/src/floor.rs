@@ -1,7 +1,9 @@
 //! The least that could do the work: one thread that reads frames, parses them, and runs an UPDATE for each
-//! of them, or for all that has come meanwhile. It survives nothing and checks nothing.
+//! of them, or for all that has come meanwhile; or three threads, one to read, one that would decide, and one to
+//! write, as in a program whose database must not keep it from reading. It survives nothing and checks nothing.
 
 use anyhow::Context;
+use crossbeam_channel::bounded;
 use postgres::{Client, NoTls};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -9,8 +11,33 @@ use std::io::ErrorKind;
 use std::net::TcpStream;
 use tungstenite::{Error, Message, WebSocket};
 
-/// `bench floor URL DATABASE one|batch`: follows everybody of the table until it is killed.
-pub(crate) fn run(url: &str, database: &str, batch: bool) -> anyhow::Result<()> {
+/// How it does the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Floor {
+    /// One thread, one UPDATE for each frame.
+    One,
+    /// The same with three threads.
+    Threads,
+    /// One thread, one UPDATE for all that is there.
+    Batch,
+}
+
+impl Floor {
+    pub(crate) const ALL: [Floor; 3] = [Floor::One, Floor::Threads, Floor::Batch];
+
+    /// Its column.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Floor::One => "floor",
+            Floor::Threads => "floor, three threads",
+            Floor::Batch => "batching floor",
+        }
+    }
+}
+
+/// `bench floor URL DATABASE NAME`: follows everybody of the table until it is killed.
+pub(crate) fn run(url: &str, database: &str, name: &str) -> anyhow::Result<()> {
+    let floor = Floor::ALL.into_iter().find(|floor| floor.name() == name).context("there is no such floor")?;
     let mut client = Client::connect(database, NoTls)?;
     client.batch_execute("SET synchronous_commit = off")?;
     let mut ids = HashMap::new();
@@ -33,22 +60,52 @@ pub(crate) fn run(url: &str, database: &str, batch: bool) -> anyhow::Result<()> 
             socket.read()?;
         }
     }
-    let one = client.prepare("UPDATE streamers SET status = $2 WHERE id = $1 AND status IS DISTINCT FROM $2")?;
+    match floor {
+        Floor::One => one(&mut socket, &ids, client),
+        Floor::Threads => threads(&mut socket, &ids, client),
+        Floor::Batch => batch(&mut socket, &ids, client),
+    }
+}
+
+const ONE: &str = "UPDATE streamers SET status = $2 WHERE id = $1 AND status IS DISTINCT FROM $2";
+
+fn one(socket: &mut WebSocket<TcpStream>, ids: &HashMap<String, i64>, mut client: Client) -> anyhow::Result<()> {
+    let update = client.prepare(ONE)?;
+    loop {
+        if let Some((id, status)) = understand(&socket.read()?, ids) {
+            client.execute(&update, &[&id, &status])?;
+        }
+    }
+}
+
+fn threads(socket: &mut WebSocket<TcpStream>, ids: &HashMap<String, i64>, mut client: Client) -> anyhow::Result<()> {
+    let ((heard, hear), (decided, write)) = (bounded(1024), bounded(1024));
+    std::thread::Builder::new().spawn(move || hear.iter().try_for_each(|change| decided.send(change)))?;
+    let update = client.prepare(ONE)?;
+    let write = move || -> anyhow::Result<()> {
+        for (id, status) in write {
+            client.execute(&update, &[&id, &status])?;
+        }
+        Ok(())
+    };
+    std::thread::Builder::new().spawn(write)?;
+    loop {
+        if let Some(change) = understand(&socket.read()?, ids) {
+            heard.send(change).context("the others have ended")?;
+        }
+    }
+}
+
+fn batch(socket: &mut WebSocket<TcpStream>, ids: &HashMap<String, i64>, mut client: Client) -> anyhow::Result<()> {
     let many = client.prepare(
         "UPDATE streamers AS s SET status = n.status FROM unnest($1::bigint[], $2::text[]) AS n (id, status)
          WHERE s.id = n.id AND s.status IS DISTINCT FROM n.status",
     )?;
     loop {
-        let mut changes: Vec<(i64, &str)> = understand(&socket.read()?, &ids).into_iter().collect();
-        if !batch {
-            for (id, status) in changes {
-                client.execute(&one, &[&id, &status])?;
-            }
-            continue;
-        }
+        let mut changes: Vec<(i64, &str)> = understand(&socket.read()?, ids).into_iter().collect();
         socket.get_ref().set_nonblocking(true)?;
-        while let Some(message) = already_here(&mut socket)? {
-            changes.extend(understand(&message, &ids));
+        while let Some(message) = already_here(socket)? {
+            changes.extend(understand(&message, ids));
         }
         socket.get_ref().set_nonblocking(false)?;
         if !changes.is_empty() {

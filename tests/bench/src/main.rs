@@ -9,6 +9,7 @@ mod table;
 mod world;
 
 use anyhow::Context;
+use floor::Floor;
 use lab::Cluster;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -32,7 +33,7 @@ fn run() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["floor", url, database, how] => floor::run(url, database, how == "batch"),
+        ["floor", url, database, name] => floor::run(url, database, name),
         [rounds, ref others @ ..] => measure(rounds.parse().context("the number of rounds")?, others),
         [] => anyhow::bail!("how to call it: bench ROUNDS [NAME=PROGRAM…]"),
     }
@@ -47,8 +48,9 @@ fn measure(rounds: usize, others: &[&str]) -> anyhow::Result<()> {
         pool,
     };
     let mut subjects = vec![
-        Subject::Floor { batch: false },
-        Subject::Floor { batch: true },
+        Subject::Floor(Floor::One),
+        Subject::Floor(Floor::Threads),
+        Subject::Floor(Floor::Batch),
         monitor("one connection", &own, 1),
         monitor("kick-monitor", &own, 2),
     ];
@@ -60,16 +62,16 @@ fn measure(rounds: usize, others: &[&str]) -> anyhow::Result<()> {
     subjects.extend(peers.map(Subject::Peer));
     let mut table = Table::default();
     for size in SIZES {
-        // A hundred thousand take a minute to begin, each time.
+        // A hundred thousand take two minutes, each time: most of it is to see them idle.
         let rounds = if size == 100_000 { 1 } else { rounds };
         for round in 1..=rounds {
             // One UPDATE for each frame is no measure of many changes at once.
             let fit = |subject: &&Subject| match subject {
-                Subject::Floor { batch: false } => size == 1_000,
+                Subject::Floor(Floor::One | Floor::Threads) => size == 1_000,
                 // A hundred thousand statements one by one: minutes, and nothing new.
                 Subject::Peer(_) => size < 100_000,
                 Subject::Monitor { pool, .. } => size < 100_000 || *pool > 1,
-                Subject::Floor { batch: true } => true,
+                Subject::Floor(Floor::Batch) => true,
             };
             for subject in subjects.iter().filter(fit) {
                 eprintln!("{size} streamers, round {round} of {rounds}: {}", subject.name());

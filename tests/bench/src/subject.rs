@@ -1,6 +1,7 @@
 //! A program that is measured, as a process of its own: how it is begun, and what it takes of the machine.
 //! Its log goes to a file, so that nothing here has to read along.
 
+use crate::floor::Floor;
 use crate::world::{World, busy, now, pause};
 use anyhow::{Context, ensure};
 use lab::{Who, spawn};
@@ -19,8 +20,8 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 /// Which program, and how.
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
-    /// The least that could do it, with one UPDATE for each frame, or one for all that are there.
-    Floor { batch: bool },
+    /// The least that could do it.
+    Floor(Floor),
     /// A kick-monitor, by its path, with so many connections to the database.
     Monitor { name: String, program: PathBuf, pool: u32 },
     /// What a user would write instead, in `tests/bench/peers`.
@@ -55,8 +56,7 @@ impl Subject {
     /// Its column.
     pub(crate) fn name(&self) -> String {
         match self {
-            Subject::Floor { batch: false } => "floor".to_owned(),
-            Subject::Floor { batch: true } => "batching floor".to_owned(),
+            Subject::Floor(floor) => floor.name().to_owned(),
             Subject::Monitor { name, .. } => name.clone(),
             Subject::Peer(Peer::Node) => "Node".to_owned(),
             Subject::Peer(Peer::Python) => "Python".to_owned(),
@@ -70,13 +70,10 @@ impl Subject {
         fs::create_dir_all(&directory).context("failed to make a directory")?;
         let directory = directory.canonicalize()?;
         let (program, arguments) = match self {
-            Subject::Floor { batch } => {
-                let how = if *batch { "batch" } else { "one" };
-                (
-                    std::env::current_exe()?,
-                    vec!["floor".to_owned(), world.server.url(), world.database.url(), how.to_owned()],
-                )
-            }
+            Subject::Floor(floor) => (
+                std::env::current_exe()?,
+                vec!["floor".to_owned(), world.server.url(), world.database.url(), floor.name().to_owned()],
+            ),
             Subject::Monitor { program, pool, .. } => {
                 let config = directory.join("config");
                 configure(world, *pool, &directory, &config)?;
