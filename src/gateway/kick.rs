@@ -22,7 +22,6 @@ use serde_json::Value;
 use std::fmt::Display;
 use std::ops::Range;
 use std::time::Duration;
-use ureq::Agent;
 
 /// One HTTP request, everything included (RULES, "Times").
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(15);
@@ -49,7 +48,7 @@ const PAGE: &str = "an HTML page instead of JSON";
 /// The way to Kick. May be shared by threads; connections are kept and used again.
 #[derive(Debug)]
 pub struct Kick {
-    agent: Agent,
+    client: http::Client,
     config: KickConfig,
 }
 
@@ -107,7 +106,7 @@ pub struct Asked {
 impl Kick {
     /// The way to Kick as `config` has it; each call ends within `limit`.
     pub fn new(config: &KickConfig, limit: Duration) -> Kick {
-        Kick { agent: http::agent(config.tls_ca.as_deref(), limit), config: config.clone() }
+        Kick { client: http::Client::new(config.tls_ca.clone(), limit), config: config.clone() }
     }
 
     /// Gets an app token with the client credentials (KICK.md §4).
@@ -117,14 +116,14 @@ impl Kick {
             ("client_id", &self.config.client_id),
             ("client_secret", self.config.client_secret.reveal()),
         ];
-        let reply = http::read(self.agent.post(&self.config.oauth_url.text).send_form(form))
+        let reply = http::read(self.client.agent().post(&self.config.oauth_url.text).send_form(form))
             .map_err(|reason| TokenError::Unavailable { reason, retry_after: None, status: None })?;
         judge_token(reply)
     }
 
     /// Asks Kick. The website is asked without a token, whatever is given.
     pub fn ask(&self, token: Option<&Secret>, query: &Query) -> Asked {
-        let mut request = self.agent.get(self.address(query));
+        let mut request = self.client.agent().get(self.address(query));
         if let Some(token) = token.filter(|_| query.endpoint() != Endpoint::Website) {
             request = request.header("Authorization", format!("Bearer {}", token.reveal()));
         }
@@ -141,7 +140,7 @@ impl Kick {
     /// Ends the requests that other threads are in the midst of, and fails all later ones: so that
     /// nobody who stops has to wait for Kick. A name look-up or a connection being made ends by itself.
     pub fn hang_up(&self) {
-        self.agent.clone().shutdown();
+        self.client.hang_up();
     }
 
     /// Where a question goes. Slugs and ids need no percent-encoding.

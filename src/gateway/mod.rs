@@ -4,3 +4,4 @@ pub mod database;
 pub mod kick;
 pub mod socket;
 pub mod state;
+mod trust;

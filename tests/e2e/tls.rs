@@ -96,6 +96,8 @@ fn an_authority_that_the_platform_learns_is_trusted_from_the_next_connection_on(
     daemon.wait_event("realtime_disconnected", PATIENCE);
     fs::rename(file, &platform).expect("a file can be written");
     daemon.wait_event("realtime_connected", PATIENCE);
+    // The API's, too.
+    stage.wait_status("ana", "Offline");
     fs::remove_file(platform).expect("the file is there");
 }
 

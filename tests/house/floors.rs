@@ -22,7 +22,9 @@ const FLOORS: [(&str, u8); 11] = [
 const ROOMS: [&str; 2] = ["gateway", "worker"];
 
 /// What may be known all the same, and why.
-const EXCEPTIONS: [(&str, &str, &str); 6] = [
+const EXCEPTIONS: [(&str, &str, &str); 8] = [
+    ("gateway/kick", "gateway/trust", "whom the platform trusts is what the two share; it is no party outside"),
+    ("gateway/socket", "gateway/trust", "whom the platform trusts is what the two share; it is no party outside"),
     ("worker/hub", "worker/errand", "errands are what the three share; they are no worker"),
     ("worker/link", "worker/errand", "errands are what the three share; they are no worker"),
     ("worker/broker", "worker/errand", "errands are what the three share; they are no worker"),

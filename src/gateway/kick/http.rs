@@ -4,7 +4,9 @@
 
 use super::roots;
 use crate::domain::time::Timestamp;
+use crate::gateway::trust::Trusting;
 use jiff::fmt::rfc2822::DateTimeParser;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::{HeaderMap, Response, header};
@@ -41,8 +43,35 @@ pub(super) enum Unread {
     Broken(String),
 }
 
-/// A new agent, without any connection yet, whose requests take no longer than `limit`.
-pub(super) fn agent(own_roots: Option<&str>, limit: Duration) -> Agent {
+/// Makes requests; connections are kept and used again.
+#[derive(Debug)]
+pub(super) struct Client {
+    /// `TLS_CA_FILE`
+    own_roots: Option<String>,
+    limit: Duration,
+    agent: Trusting<Agent>,
+}
+
+impl Client {
+    /// Requests take no longer than `limit`.
+    pub(super) fn new(own_roots: Option<String>, limit: Duration) -> Client {
+        Client { own_roots, limit, agent: Trusting::new() }
+    }
+
+    /// For a request.
+    pub(super) fn agent(&self) -> Agent {
+        let made: Result<Agent, Infallible> = self.agent.get(|| Ok(agent(self.own_roots.as_deref(), self.limit)));
+        made.unwrap_or_else(|never| match never {})
+    }
+
+    /// Ends the requests that other threads are in the midst of, and fails later ones.
+    pub(super) fn hang_up(&self) {
+        self.agent().shutdown();
+    }
+}
+
+/// A new agent, without any connection yet.
+fn agent(own_roots: Option<&str>, limit: Duration) -> Agent {
     let roots = match own_roots {
         None => RootCerts::PlatformVerifier,
         Some(pem) => RootCerts::Specific(Arc::new(roots::platform_and(pem))),

@@ -10,7 +10,6 @@ use crate::domain::secret::Secret;
 use crate::wire::offer::{self, Offer};
 use serde_json::{Value, json};
 use std::time::Duration;
-use ureq::Agent;
 
 /// One request, everything included: less than other requests may take, since a connection waits for it.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -18,14 +17,14 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// The way to the broker.
 #[derive(Debug)]
 pub struct Realtime {
-    agent: Agent,
+    client: http::Client,
     url: String,
 }
 
 impl Realtime {
     /// The way to the broker as `config` has it.
     pub fn new(config: &PushConfig) -> Realtime {
-        Realtime { agent: http::agent(config.tls_ca.as_deref(), LIMIT), url: config.realtime_url.text.clone() }
+        Realtime { client: http::Client::new(config.tls_ca.clone(), LIMIT), url: config.realtime_url.text.clone() }
     }
 
     /// Asks which transports Kick offers to a client that speaks these. `client` is a UUID.
@@ -45,11 +44,11 @@ impl Realtime {
 
     /// Ends the request that another thread is in the midst of, and fails all later ones.
     pub fn hang_up(&self) {
-        self.agent.clone().shutdown();
+        self.client.hang_up();
     }
 
     fn ask<T>(&self, path: &str, question: &Value, read: fn(&[u8]) -> Option<T>) -> Result<T, Failure> {
-        let request = self.agent.post(format!("{}/{path}", self.url)).content_type("application/json");
+        let request = self.client.agent().post(format!("{}/{path}", self.url)).content_type("application/json");
         // What Kick's own page sends (KICK.md §1.3).
         let request = request
             .header("Origin", "https://kick.com")
