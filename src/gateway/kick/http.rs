@@ -64,7 +64,8 @@ impl Client {
         made.unwrap_or_else(|never| match never {})
     }
 
-    /// Ends the requests that other threads are in the midst of, and fails later ones.
+    /// Ends the requests that other threads are in the midst of, and fails later ones. When the platform's
+    /// authorities change just then, those on the other side of the change run to their limit.
     pub(super) fn hang_up(&self) {
         self.agent().shutdown();
     }

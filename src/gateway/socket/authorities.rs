@@ -1,4 +1,5 @@
 //! Whom the connections of push trust: the platform's authorities and those of `TLS_CA_FILE`.
+//! It speaks to nobody, and leaves the judging of certificates to OpenSSL.
 
 use crate::gateway::trust::Trusting;
 use native_tls::{Certificate, TlsConnector};
@@ -12,7 +13,6 @@ pub struct Authorities {
 
 impl Authorities {
     /// Those of the platform and of `own` (PEM).
-    #[must_use]
     pub fn new(own: Option<String>) -> Authorities {
         Authorities { own, connector: Trusting::new() }
     }
