@@ -29,6 +29,9 @@ pub(super) struct Api {
     /// The last time a request failed, and the last time it did by a 429.
     pub failed: Duration,
     pub limited: Option<Duration>,
+    /// When an answer was last false about a streamer: who has been told nothing true since a change
+    /// cannot know of it.
+    pub misled: BTreeMap<usize, Duration>,
 }
 
 #[derive(Debug)]
@@ -149,7 +152,11 @@ impl Api {
         for n in asked {
             let moment = self.view(endpoint, n, kick, profile, agenda);
             let live = matches!(moment, Moment::Live(_));
-            let left_out = if lists { !live || agenda.odds(profile.omits) } else { agenda.odds(profile.blanks / 4.0) };
+            let omitted = lists && live && agenda.odds(profile.omits);
+            let left_out = if lists { !live || omitted } else { agenda.odds(profile.blanks / 4.0) };
+            if omitted {
+                self.misled.insert(n, agenda.now);
+            }
             if moment == Moment::Banned || left_out {
                 continue;
             }
@@ -159,6 +166,9 @@ impl Api {
                 Moment::Live(_) if mixed_up && !reversed && agenda.odds(0.5) => Moment::Off,
                 honest => honest,
             };
+            if told != moment {
+                self.misled.insert(n, agenda.now);
+            }
             seen.push(entry(kick, n, endpoint, told, profile, agenda));
         }
         agenda.chance.shuffle(&mut seen);

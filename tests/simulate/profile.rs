@@ -141,11 +141,7 @@ impl Profile {
     /// Where many rows share a small budget, the sweep takes its time (RULES R22).
     pub(super) fn bound(&self, rows: usize) -> Duration {
         // A blank answer, or a ban, can make a name unknown, which is asked about again after ten minutes.
-        let looks = match (self.blanks > 0.0 || self.bans, self.lies + self.omits > 0.0) {
-            (true, _) => 1_500,
-            (false, true) => 300,
-            (false, false) => 45,
-        };
+        let looks = if self.blanks > 0.0 || self.bans { 1_500 } else { 45 };
         let minute = Duration::from_secs(60) / self.settings.requests_per_minute;
         let asking = 2 * minute * u32::try_from(rows.div_ceil(self.settings.batch)).unwrap_or(u32::MAX);
         let sweep = self.settings.sweep + asking + self.lag + Duration::from_secs(looks);

@@ -39,7 +39,7 @@ pub(super) struct Day {
     judge: Judge,
     /// What an earlier process left on the disk.
     learned: BTreeMap<Slug, Learned>,
-    /// When the world last was to blame for a wrong row, whichever.
+    /// When the world was last to blame for a wrong row, whichever.
     pub excused: Duration,
     /// Days that are told on take all that is said.
     transcript: Option<Vec<String>>,
@@ -272,7 +272,9 @@ impl Day {
             // Push through a wrong channel may say anything until Kick states the right one (R12).
             return Ok(());
         }
-        Judge::inspect(now, &self.kick, &self.database, self.profile.bound(self.database.rows.len()), self.excused)
+        let bound = self.profile.bound(self.database.rows.len());
+        let excused = |n| self.excused.max(self.api.misled.get(&n).copied().unwrap_or_default());
+        Judge::inspect(now, &self.kick, &self.database, bound, excused)
     }
 
     /// The machine itself, every hour or so, for looking at all of it takes long.
@@ -296,7 +298,7 @@ impl Day {
             record.refused_until = Duration::ZERO;
             record.touched = Duration::ZERO;
         }
-        Judge::inspect(DAY, &self.kick, &self.database, Duration::ZERO, Duration::ZERO)
+        Judge::inspect(DAY, &self.kick, &self.database, Duration::ZERO, |_| Duration::ZERO)
     }
 
     /// A roster that says what the one before said is not worth a line.

@@ -122,13 +122,13 @@ impl Judge {
     }
 
     /// Compares the table with the truth. `bound`: how long a row may be wrong after the last thing that
-    /// excuses it; `excused`: when the whole world was last to blame.
+    /// excuses it; `excused`: when the world was last to blame for a wrong row of this streamer.
     pub(in crate::simulate) fn inspect(
         now: Duration,
         kick: &Kick,
         database: &Database,
         bound: Duration,
-        excused: Duration,
+        excused: impl Fn(usize) -> Duration,
     ) -> Result<(), String> {
         for (id, record) in &database.rows {
             let Some(n) = kick.by_username(&record.row.username) else { continue };
@@ -140,7 +140,7 @@ impl Judge {
             }
             let vanished = if streamer.now() == Moment::Banned { 15 * MINUTE } else { Duration::ZERO };
             let withheld = record.locked_until.max(record.refused_until) + 5 * MINUTE;
-            let since = streamer.since().max(record.touched).max(excused) + vanished;
+            let since = streamer.since().max(record.touched).max(excused(n)) + vanished;
             let truth = Shown::Known(streamer.now().status());
             if record.row.shown != truth && now > (since + bound).max(withheld) {
                 return Err(format!(
