@@ -19,8 +19,8 @@ pub(crate) struct Broadcasts {
     pub start: Option<Timestamp>,
     /// When the API told that one had ended whose stop was not heard.
     pub unheard_end: Option<Steady>,
-    /// When the one that a stop ended had begun.
-    pub ended_start: Option<Timestamp>,
+    /// When the last one that ended had begun.
+    ended_start: Option<Timestamp>,
 }
 
 impl Broadcasts {
@@ -46,8 +46,16 @@ impl Broadcasts {
         self.highest = self.highest.max(Some(livestream));
         self.remember_ended(livestream);
         self.current = None;
-        self.unheard_end = None;
-        self.ended_start = self.start.take();
+        let (start, unheard) = (self.start.take(), self.unheard_end.take());
+        if start.is_some() || unheard.is_none() {
+            self.ended_start = start;
+        }
+    }
+
+    /// Whether the broadcast that began then is the last one that ended, or an older one; None: it is not
+    /// known when that had begun.
+    pub(crate) fn has_ended(&self, start: Timestamp) -> Option<bool> {
+        self.ended_start.map(|ended| later_by(start, ended) <= SAME_BROADCAST)
     }
 
     /// The API says that a broadcast runs that began then. If it is not the one whose id we know, that
@@ -68,10 +76,11 @@ impl Broadcasts {
 
     /// The API says that none runs.
     pub(crate) fn seen_none(&mut self, asked: Steady) {
-        if self.current.take().is_some() || self.start.take().is_some() {
+        if self.current.is_some() || self.start.is_some() {
             self.unheard_end = Some(asked);
+            self.ended_start = self.start.take();
+            self.current = None;
         }
-        self.start = None;
     }
 
     fn remember_ended(&mut self, livestream: LivestreamId) {

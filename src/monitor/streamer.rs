@@ -268,12 +268,13 @@ impl Streamer {
         let Some(start) = seen.start else {
             return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
         };
-        // Kick's times against each other say more than our clock, which may be wrong.
-        let ended = self.broadcast.ended_start.is_some_and(|ended| apart(ended, start) <= SAME_BROADCAST);
-        if !ended && later_by(start, heard.kick_at) > CLOCK_MARGIN {
+        // Kick's times against each other say more than our clock, which may be wrong, and than the moment
+        // at which a stop was heard, which may be late.
+        let stale = self.broadcast.has_ended(start).unwrap_or(start <= heard.kick_at);
+        if !stale && later_by(start, heard.kick_at) > CLOCK_MARGIN {
             return None;
         }
-        if !(ended || start <= heard.kick_at) || !heard.held {
+        if !stale || !heard.held {
             return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
         }
         if seen.started < heard.at + STALE_LIVE {

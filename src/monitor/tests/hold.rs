@@ -233,3 +233,82 @@ fn r7_our_clock_is_corrected_by_kicks() {
         "#]],
     );
 }
+
+/// The API shows a broadcast that began before the stop was heard, and after the one that it ended.
+#[test]
+fn r7_a_later_broadcast_than_the_one_that_ended_is_kept_back_for_no_longer_than_the_hold() {
+    // The stop is late.
+    check_watched(
+        "
+        1 auto
+        .. kick-clock 0
+        .. kick xqc/676/668=live@1
+        200 stop 668 10
+        .. kick xqc/676/668=live@195
+        700 until
+        ",
+        &expect![[r#"
+
+            30.0   write 1 Online by sweep
+            200.0  write 1 Offline by push
+            290.0  write 1 Online by sweep
+            300.0  log push_missed username=xqc status=Online
+        "#]],
+    );
+    // Our clock is a minute fast, and Kick does not say so.
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        200 stop 668 10
+        231 kick xqc/676/668=live@171
+        700 until
+        ",
+        &expect![[r#"
+
+            30.0   write 1 Online by sweep
+            200.0  write 1 Offline by push
+            290.0  write 1 Online by sweep
+            300.0  log push_missed username=xqc status=Online
+        "#]],
+    );
+    // Nothing is known of what it ended.
+    check_watched(
+        "
+        1 auto
+        .. kick-clock 0
+        .. kick xqc/676/668=offline
+        200 stop 668 10
+        .. kick xqc/676/668=live@195
+        700 until
+        ",
+        &expect![[r#"
+
+            nothing
+        "#]],
+    );
+}
+
+/// The sweep saw it end; and its stop is heard when the next broadcast runs already.
+#[test]
+fn r7_a_stop_that_comes_behind_the_sweep_says_nothing_of_the_next_broadcast() {
+    check_watched(
+        "
+        1 auto
+        .. kick-clock 0
+        .. kick xqc/676/668=live@1
+        65 kick xqc/676/668=offline
+        190 kick xqc/676/668=live@190
+        205 stop 668 10
+        700 until
+        ",
+        &expect![[r#"
+
+            30.0   write 1 Online by sweep
+            93.0   write 1 Offline by sweep
+            103.0  log push_missed username=xqc status=Offline
+            295.0  write 1 Online by sweep
+            305.0  log push_missed username=xqc status=Online
+        "#]],
+    );
+}
