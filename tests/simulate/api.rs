@@ -13,6 +13,8 @@ use kick_monitor::monitor::{Asker, Input};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// A name that Kick left out is asked about again after this at the latest.
+const UNKNOWN_NAME_PAUSE: Duration = Duration::from_secs(600);
 /// A batch up to this size is never mixed up by Kick (RULES R9).
 const SMALL_BATCH: usize = 10;
 
@@ -29,9 +31,9 @@ pub(super) struct Api {
     /// The last time a request failed, and the last time it did by a 429.
     pub failed: Duration,
     pub limited: Option<Duration>,
-    /// When an answer was last false about a streamer: who has been told nothing true since a change
-    /// cannot know of it.
-    pub misled: BTreeMap<usize, Duration>,
+    /// Until when answers kept the truth about a streamer back: who has been told nothing true since a
+    /// change cannot know of it.
+    pub kept_back: BTreeMap<usize, Duration>,
 }
 
 #[derive(Debug)]
@@ -145,6 +147,7 @@ impl Api {
             return Err(failure(FailureKind::BadRequest));
         }
         let lists = endpoint != Endpoint::Channels;
+        let by_name = matches!(query, Query::ChannelsBySlug(_));
         let mixed_up = !lists && batch > SMALL_BATCH && agenda.odds(profile.lies);
         let off = asked.iter().filter(|n| kick.streamers[**n].now() == Moment::Off).count();
         let reversed = mixed_up && profile.blanks == 0.0 && 2 * off > batch && agenda.odds(0.3);
@@ -152,12 +155,12 @@ impl Api {
         for n in asked {
             let moment = self.view(endpoint, n, kick, profile, agenda);
             let live = matches!(moment, Moment::Live(_));
-            let omitted = lists && live && agenda.odds(profile.omits);
-            let left_out = if lists { !live || omitted } else { agenda.odds(profile.blanks / 4.0) };
-            if omitted {
-                self.misled.insert(n, agenda.now);
-            }
+            let left_out = if lists { !live || agenda.odds(profile.omits) } else { agenda.odds(profile.blanks / 4.0) };
             if moment == Moment::Banned || left_out {
+                if !lists || live {
+                    let pause = if by_name { UNKNOWN_NAME_PAUSE } else { Duration::ZERO };
+                    self.kept_back.insert(n, agenda.now + pause);
+                }
                 continue;
             }
             let told = match moment {
@@ -166,10 +169,11 @@ impl Api {
                 Moment::Live(_) if mixed_up && !reversed && agenda.odds(0.5) => Moment::Off,
                 honest => honest,
             };
-            if told != moment {
-                self.misled.insert(n, agenda.now);
+            let entry = entry(kick, n, endpoint, told, profile, agenda);
+            if told != moment || entry.liveness == Liveness::Nothing {
+                self.kept_back.insert(n, agenda.now);
             }
-            seen.push(entry(kick, n, endpoint, told, profile, agenda));
+            seen.push(entry);
         }
         agenda.chance.shuffle(&mut seen);
         Ok(seen)

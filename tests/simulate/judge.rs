@@ -35,6 +35,8 @@ pub(super) struct Judge {
     announced: BTreeMap<usize, Duration>,
     /// The highest livestream id that push told of before its last event, and that event's.
     told: BTreeMap<usize, (Option<LivestreamId>, LivestreamId)>,
+    /// When push last told of a streamer what was not true any more.
+    misled: BTreeMap<usize, Duration>,
     /// How many false Online the API was believed at this moment.
     lied: (Duration, usize),
     pub writes: usize,
@@ -71,6 +73,7 @@ impl Judge {
             confirmed: BTreeSet::new(),
             announced: BTreeMap::new(),
             told: BTreeMap::new(),
+            misled: BTreeMap::new(),
             lied: (Duration::ZERO, 0),
             writes: 0,
         }
@@ -144,6 +147,10 @@ impl Judge {
         let (PushKind::Live { livestream, .. } | PushKind::Stop { livestream }) = &push.what;
         let before = self.told.get(&n).map(|(before, last)| before.map_or(*last, |before| before.max(*last)));
         self.told.insert(n, (before, *livestream));
+        let live = matches!(push.what, PushKind::Live { .. });
+        if live != matches!(kick.streamers[n].now(), Moment::Live(_)) {
+            self.misled.insert(n, now);
+        }
         if let (Moment::Live(runs), PushKind::Live { livestream, .. }) = (kick.streamers[n].now(), &push.what) {
             if runs.id == *livestream && self.confirmed.contains(&kick.streamers[n].user) {
                 self.announced.insert(n, now);

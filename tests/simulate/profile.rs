@@ -136,16 +136,13 @@ impl Profile {
             + if self.tardy > 0.0 || self.repeats > 0.0 { self.late } else { Duration::ZERO }
     }
 
-    /// How long a row may be wrong after the last thing that excuses it: a sweep and its confirmation;
-    /// with push, also a hold, and up to ten minutes where late push and a restart meet (RULES R7).
-    /// Where many rows share a small budget, the sweep takes its time (RULES R22).
+    /// How long a row may be wrong after the last thing that excuses it: a sweep and its confirmation; with
+    /// push, a hold before that. Where many rows share a small budget, the sweep takes its time (RULES R22).
     pub(super) fn bound(&self, rows: usize) -> Duration {
-        // A blank answer, or a ban, can make a name unknown, which is asked about again after ten minutes.
-        let looks = if self.blanks > 0.0 || self.bans { 1_500 } else { 45 };
         let minute = Duration::from_secs(60) / self.settings.requests_per_minute;
         let asking = 2 * minute * u32::try_from(rows.div_ceil(self.settings.batch)).unwrap_or(u32::MAX);
-        let sweep = self.settings.sweep + asking + self.lag + Duration::from_secs(looks);
-        if self.deaf { sweep } else { sweep + self.settings.hold + Duration::from_secs(600) }
+        let sweep = self.settings.sweep + asking + self.lag + Duration::from_secs(45);
+        if self.deaf { sweep } else { sweep + self.settings.hold }
     }
 
     /// No evidence is false, and its times can be compared; some is late, lost or repeated.

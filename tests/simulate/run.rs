@@ -258,9 +258,7 @@ impl Day {
     /// machine cannot see through.
     fn inspect(&mut self) -> Result<(), String> {
         let now = self.agenda.now;
-        if now < self.database.down_until {
-            self.excused = now;
-        }
+        self.excused = self.excused.max(now.min(self.database.down_until));
         self.excused = self.excused.max(self.api.failed + Duration::from_secs(60));
         if let Some(limited) = self.api.limited {
             self.excused = self.excused.max(limited + Duration::from_secs(25 * 60));
@@ -273,8 +271,8 @@ impl Day {
             return Ok(());
         }
         let bound = self.profile.bound(self.database.rows.len());
-        let excused = |n| self.excused.max(self.api.misled.get(&n).copied().unwrap_or_default());
-        Judge::inspect(now, &self.kick, &self.database, bound, excused)
+        let excused = |n| self.excused.max(self.api.kept_back.get(&n).copied().unwrap_or_default());
+        self.judge.inspect(now, &self.kick, &self.database, bound, excused)
     }
 
     /// The machine itself, every hour or so, for looking at all of it takes long.
@@ -298,7 +296,7 @@ impl Day {
             record.refused_until = Duration::ZERO;
             record.touched = Duration::ZERO;
         }
-        Judge::inspect(DAY, &self.kick, &self.database, Duration::ZERO, |_| Duration::ZERO)
+        self.judge.inspect(DAY, &self.kick, &self.database, Duration::ZERO, |_| Duration::ZERO)
     }
 
     /// A roster that says what the one before said is not worth a line.

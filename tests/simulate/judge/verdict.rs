@@ -122,8 +122,9 @@ impl Judge {
     }
 
     /// Compares the table with the truth. `bound`: how long a row may be wrong after the last thing that
-    /// excuses it; `excused`: when the world was last to blame for a wrong row of this streamer.
+    /// excuses it; `excused`: when other things than push were last to blame for a wrong row of this streamer.
     pub(in crate::simulate) fn inspect(
+        &self,
         now: Duration,
         kick: &Kick,
         database: &Database,
@@ -140,7 +141,8 @@ impl Judge {
             }
             let vanished = if streamer.now() == Moment::Banned { 15 * MINUTE } else { Duration::ZERO };
             let withheld = record.locked_until.max(record.refused_until) + 5 * MINUTE;
-            let since = streamer.since().max(record.touched).max(excused(n)) + vanished;
+            let misled = self.misled.get(&n).copied().unwrap_or_default();
+            let since = streamer.since().max(record.touched).max(excused(n)).max(misled) + vanished;
             let truth = Shown::Known(streamer.now().status());
             if record.row.shown != truth && now > (since + bound).max(withheld) {
                 return Err(format!(
