@@ -220,24 +220,28 @@ impl Monitor {
         self.check_configured(now, key);
     }
 
-    /// Kick does not know the name that was asked by, nor (`Kind::Hint`) the table's user id.
-    pub(super) fn name_unknown(&mut self, now: Now, key: Key, kind: Kind) {
-        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+    /// Kick does not know the name that was asked by, nor (`Kind::Hint`) the table's user id. Whether there
+    /// is nothing else to ask by.
+    pub(super) fn name_unknown(&mut self, now: Now, key: Key, kind: Kind) -> bool {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return false };
         let ids = &mut streamer.ids;
         if let Some(slug) = ids.doubtful.take() {
             self.follow_rename(now, key, slug);
-            return self.ask_about(key);
+            self.ask_about(key);
+            return false;
         }
         if ids.user.is_some() {
             // Somebody else answered meanwhile, or Kick left the name out: the user id is good.
-            return self.ask_about(key);
+            self.ask_about(key);
+            return false;
         }
         let other_spelling = kind != Kind::Hint && !ids.dashed && streamer.name.dashed().is_some();
         ids.dashed = other_spelling;
         ids.unknown |= !other_spelling;
         let hinted = kind != Kind::Hint && ids.configured_user.is_some();
         if other_spelling || hinted {
-            return self.asking.put(Queue::Fresh, key);
+            self.asking.put(Queue::Fresh, key);
+            return false;
         }
         let pause = UNKNOWN_NAME_RETRY.0.saturating_mul(1 << ids.misses.min(10)).min(UNKNOWN_NAME_RETRY.1);
         ids.misses = ids.misses.saturating_add(1);
@@ -247,8 +251,7 @@ impl Monitor {
         if self.repeats.fails_once(now.steady, &unknown(&id), &username) {
             self.log(Event::StreamerUnknown { username, id });
         }
-        self.missed(now, key);
-        self.has_vanished(now, key);
+        true
     }
 
     /// Asks about the name that the table gives after a pause, unless that is planned already.

@@ -111,9 +111,11 @@ impl Monitor {
             if self.streamers.get(key).is_none_or(|streamer| streamer.epoch != *epoch) {
                 continue;
             }
-            match flight.kind {
-                Kind::Name | Kind::Hint => self.name_unknown(now, *key, flight.kind),
-                _ => self.say_failure(now, flight.endpoint, failure, Duration::ZERO),
+            if matches!(flight.kind, Kind::Name | Kind::Hint) {
+                // R5: who is refused may be unknown by name, but is not missing.
+                self.name_unknown(now, *key, flight.kind);
+            } else {
+                self.say_failure(now, flight.endpoint, failure, Duration::ZERO);
             }
             self.compared(now, *key);
             self.look_again_later(now, *key);
@@ -210,7 +212,10 @@ impl Monitor {
     fn take_missing(&mut self, now: Now, key: Key, flight: &Flight) -> bool {
         match (flight.kind, flight.endpoint) {
             (Kind::Name | Kind::Hint, _) => {
-                self.name_unknown(now, key, flight.kind);
+                if self.name_unknown(now, key, flight.kind) {
+                    self.missed(now, key);
+                    self.has_vanished(now, key);
+                }
                 false
             }
             (_, Endpoint::Website) => false,
@@ -232,7 +237,7 @@ impl Monitor {
     }
 
     /// Nothing listed the streamer, once more.
-    pub(super) fn missed(&mut self, now: Now, key: Key) {
+    fn missed(&mut self, now: Now, key: Key) {
         if let Some(streamer) = self.streamers.get_mut(&key) {
             let first = Vanished { since: now.steady, times: 1, counted: now.steady };
             let vanished = streamer.vanished.get_or_insert_with(|| Box::new(first));
@@ -244,7 +249,7 @@ impl Monitor {
     }
 
     /// R6: a streamer whom nothing lists, repeatedly and for so long, is banned or deleted, and not live.
-    pub(super) fn has_vanished(&mut self, now: Now, key: Key) {
+    fn has_vanished(&mut self, now: Now, key: Key) {
         let Some(streamer) = self.streamers.get(&key) else { return };
         let long = streamer
             .vanished

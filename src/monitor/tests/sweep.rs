@@ -1,6 +1,6 @@
 //! R5, R6, R8 and R9.
 
-use super::check_watched;
+use super::{check, check_watched};
 use expect_test::expect;
 
 #[test]
@@ -55,6 +55,30 @@ fn r5_what_contradicts_itself_or_lacks_a_field_is_no_observation() {
             60.0   ask users_livestreams: 676
             60.0   log sweep_done streamers=1 seconds=0.0 corrected=0
             90.0   ask users_livestreams: 676
+        "#]],
+    );
+}
+
+/// Kick may answer 400 for a name that it does not know, and for all of them while it is ill (KICK.md §5.1).
+#[test]
+fn r5_a_name_that_kick_refuses_for_ten_minutes_is_not_missing() {
+    check(
+        "
+        0 down channels 400
+        .. down website 403
+        .. auto
+        .. roster 1:xqc:Online
+        2000 up channels
+        .. kick xqc/676/668=live@1
+        3000 until
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=1 added=1 removed=0
+            0.0    log streamer_unknown username=xqc id=1
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
+            2130.0 open 0
         "#]],
     );
 }
