@@ -39,6 +39,7 @@ impl Monitor {
         let age = now.steady.since(push.received);
         let kick_now = self.kick_time(now);
         let kick_at = kick_now.checked_sub(age).unwrap_or(kick_now);
+        let dated = self.kick_start.is_some();
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         let (verdict, status) = match push.what {
             PushKind::Live { livestream, created_at } => (streamer.judge_live(livestream, created_at), Status::Online),
@@ -66,7 +67,7 @@ impl Monitor {
                     PushKind::Stop { livestream } => streamer.broadcast.end(livestream),
                 }
                 let held = streamer.ids.confirmed;
-                streamer.heard = Some(Heard { status, at: push.received, kick_at, held });
+                streamer.heard = Some(Heard { status, at: push.received, kick_at, dated, held });
                 self.believe_push(now, key, status, push);
             }
         }

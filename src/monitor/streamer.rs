@@ -98,8 +98,9 @@ pub(crate) struct Belief {
 pub(crate) struct Heard {
     pub status: Status,
     pub at: Steady,
-    /// The same in Kick's time.
+    /// The same in Kick's time; and whether Kick had said by then what time that is.
     pub kick_at: Timestamp,
+    pub dated: bool,
     /// It came through an id that Kick confirmed, so the hold applies.
     pub held: bool,
 }
@@ -268,9 +269,8 @@ impl Streamer {
         let Some(start) = seen.start else {
             return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
         };
-        // Kick's times against each other say more than our clock, which may be wrong, and than the moment
-        // at which a stop was heard, which may be late.
-        let stale = self.broadcast.has_ended(start).unwrap_or(start <= heard.kick_at);
+        // Kick's own times say more than our clock, which may be wrong, and than a stop, which may be late.
+        let stale = self.broadcast.has_ended(start).unwrap_or(heard.dated && start <= heard.kick_at);
         if !stale && later_by(start, heard.kick_at) > CLOCK_MARGIN {
             return None;
         }

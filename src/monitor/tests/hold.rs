@@ -272,20 +272,33 @@ fn r7_a_later_broadcast_than_the_one_that_ended_is_kept_back_for_no_longer_than_
             300.0  log push_missed username=xqc status=Online
         "#]],
     );
-    // Nothing is known of what it ended.
+    // Nothing is known of what it ended: Kick's clock decides, and ours does not.
+    let of_the_unknown = |clock: &str| {
+        format!(
+            "
+            1 auto
+            {clock}
+            .. kick xqc/676/668=offline
+            200 stop 668 10
+            .. kick xqc/676/668=live@195
+            700 until
+            "
+        )
+    };
     check_watched(
-        "
-        1 auto
-        .. kick-clock 0
-        .. kick xqc/676/668=offline
-        200 stop 668 10
-        .. kick xqc/676/668=live@195
-        700 until
-        ",
+        &of_the_unknown(".. kick-clock 0"),
         &expect![[r#"
 
-            nothing
-        "#]],
+        nothing
+    "#]],
+    );
+    check_watched(
+        &of_the_unknown(""),
+        &expect![[r#"
+
+        290.0  write 1 Online by sweep
+        300.0  log push_missed username=xqc status=Online
+    "#]],
     );
 }
 
