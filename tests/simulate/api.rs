@@ -13,7 +13,7 @@ use kick_monitor::monitor::{Asker, Input};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// A name that Kick left out is asked about again after this at the latest.
+/// A name that Kick left out, or refused, is asked about again after this at the latest.
 const UNKNOWN_NAME_PAUSE: Duration = Duration::from_secs(600);
 /// A batch up to this size is never mixed up by Kick (RULES R9).
 const SMALL_BATCH: usize = 10;
@@ -93,6 +93,11 @@ impl Api {
         match step {
             Step::Reach(asker, request, started, takes) => {
                 let result = self.result(&request.query, kick, profile, agenda);
+                let refused = result.as_ref().is_err_and(|failure| failure.kind == FailureKind::BadRequest);
+                if let (Query::ChannelsBySlug(slugs), true) = (&request.query, refused) {
+                    let known = slugs.iter().filter_map(|slug| kick.by_slug(slug));
+                    known.for_each(|n| self.keep_back(n, agenda.now + UNKNOWN_NAME_PAUSE));
+                }
                 let date = Timestamp::from_second(kick.clock(agenda.now).as_second()).expect("a time of our days");
                 let server_date = (!profile.dateless && agenda.odds(0.95)).then_some(date);
                 let spent = if agenda.odds(0.02) { 2 } else { 1 };
@@ -159,7 +164,7 @@ impl Api {
             if moment == Moment::Banned || left_out {
                 if !lists || live {
                     let pause = if by_name { UNKNOWN_NAME_PAUSE } else { Duration::ZERO };
-                    self.kept_back.insert(n, agenda.now + pause);
+                    self.keep_back(n, agenda.now + pause);
                 }
                 continue;
             }
@@ -171,12 +176,17 @@ impl Api {
             };
             let entry = entry(kick, n, endpoint, told, profile, agenda);
             if told != moment || entry.liveness == Liveness::Nothing {
-                self.kept_back.insert(n, agenda.now);
+                self.keep_back(n, agenda.now);
             }
             seen.push(entry);
         }
         agenda.chance.shuffle(&mut seen);
         Ok(seen)
+    }
+
+    fn keep_back(&mut self, n: usize, until: Duration) {
+        let kept_back = self.kept_back.entry(n).or_default();
+        *kept_back = until.max(*kept_back);
     }
 
     /// What an endpoint knows of a streamer.

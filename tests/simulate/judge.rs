@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
+/// RULES R7: for so long a live may be what the API still shows of a broadcast that a stop ended.
+const STALE_LIVE: Duration = Duration::from_secs(600);
 /// RULES R15: a crash may undo what was committed this long before.
 const UNDOABLE: Duration = Duration::from_secs(30);
 
@@ -35,8 +37,10 @@ pub(super) struct Judge {
     announced: BTreeMap<usize, Duration>,
     /// The highest livestream id that push told of before its last event, and that event's.
     told: BTreeMap<usize, (Option<LivestreamId>, LivestreamId)>,
-    /// When push last told of a streamer what was not true any more.
+    /// Until when push that told what was not true any more excuses a wrong row of a streamer.
     misled: BTreeMap<usize, Duration>,
+    /// When requests started whose answers last did not have a streamer among those live.
+    absent: BTreeMap<usize, Duration>,
     /// How many false Online the API was believed at this moment.
     lied: (Duration, usize),
     pub writes: usize,
@@ -74,6 +78,7 @@ impl Judge {
             announced: BTreeMap::new(),
             told: BTreeMap::new(),
             misled: BTreeMap::new(),
+            absent: BTreeMap::new(),
             lied: (Duration::ZERO, 0),
             writes: 0,
         }
@@ -89,6 +94,7 @@ impl Judge {
         self.evidence.clear();
         self.announced.clear();
         self.told.clear();
+        self.absent.clear();
     }
 
     /// The machine is told this.
@@ -147,9 +153,13 @@ impl Judge {
         let (PushKind::Live { livestream, .. } | PushKind::Stop { livestream }) = &push.what;
         let before = self.told.get(&n).map(|(before, last)| before.map_or(*last, |before| before.max(*last)));
         self.told.insert(n, (before, *livestream));
-        let live = matches!(push.what, PushKind::Live { .. });
-        if live != matches!(kick.streamers[n].now(), Moment::Live(_)) {
-            self.misled.insert(n, now);
+        let (streamer, live) = (&kick.streamers[n], matches!(push.what, PushKind::Live { .. }));
+        if live != matches!(streamer.now(), Moment::Live(_)) {
+            // R7: of a broadcast that only the API told of, the stop may be this one; for ten minutes.
+            let told = |(started, said): &(Duration, bool)| *said && *started >= streamer.since();
+            let by_the_api = !live && self.evidence.get(&n).is_some_and(|evidence| evidence.iter().any(told));
+            let announced = self.announced.get(&n).is_some_and(|at| streamer.since() <= *at);
+            self.misled.insert(n, if by_the_api && !announced { now + STALE_LIVE } else { now });
         }
         if let (Moment::Live(runs), PushKind::Live { livestream, .. }) = (kick.streamers[n].now(), &push.what) {
             if runs.id == *livestream && self.confirmed.contains(&kick.streamers[n].user) {
@@ -171,6 +181,9 @@ impl Judge {
         }
         for n in asked.about {
             let entry = seen.iter().find(|entry| entry.user == Some(kick.streamers[n].user));
+            if entry.is_none_or(|entry| entry.liveness == Liveness::Offline) {
+                self.absent.insert(n, answer.started.steady.0);
+            }
             let usable = entry.map_or(asked.lists_live, |entry| entry.liveness != Liveness::Nothing);
             if !usable || asker == Asker::Website {
                 continue;

@@ -8,6 +8,9 @@ use kick_monitor::domain::row::{Shown, Write};
 use kick_monitor::domain::{Source, Status};
 use std::time::Duration;
 
+/// What an answer said is acted upon within this: the second look and its errors, RULES R6's ten minutes.
+const ABSENT_LONG_AGO: Duration = Duration::from_secs(20 * 60);
+
 impl Judge {
     pub(super) fn check_write(
         &mut self,
@@ -52,6 +55,11 @@ impl Judge {
         let first = before.is_none() && shown == Some(Shown::Unknown) && !profile.honest();
         if kick.streamers[n].now().status() == write.status || repeated || first {
             return Ok(());
+        }
+        // R5: nothing but an answer makes anybody Offline.
+        let absent = self.absent.get(&n).is_some_and(|at| now.saturating_sub(*at) <= ABSENT_LONG_AGO);
+        if write.status == Status::Offline && write.source == Source::Sweep && !absent {
+            return Err(format!("row {} is written Offline, and no answer said so", write.row));
         }
         self.check_flap(n, write, before, kick, profile)?;
         self.check_false(now, n, write, kick, profile)
