@@ -39,7 +39,8 @@ pub(super) struct Judge {
     told: BTreeMap<usize, (Option<LivestreamId>, LivestreamId)>,
     /// Until when push that told what was not true any more excuses a wrong row of a streamer.
     misled: BTreeMap<usize, Duration>,
-    /// When requests started whose answers last did not have a streamer among those live.
+    /// When requests started whose answers last had a streamer live, and not among those live.
+    present: BTreeMap<usize, Duration>,
     absent: BTreeMap<usize, Duration>,
     /// How many false Online the API was believed at this moment.
     lied: (Duration, usize),
@@ -78,6 +79,7 @@ impl Judge {
             announced: BTreeMap::new(),
             told: BTreeMap::new(),
             misled: BTreeMap::new(),
+            present: BTreeMap::new(),
             absent: BTreeMap::new(),
             lied: (Duration::ZERO, 0),
             writes: 0,
@@ -94,6 +96,7 @@ impl Judge {
         self.evidence.clear();
         self.announced.clear();
         self.told.clear();
+        self.present.clear();
         self.absent.clear();
     }
 
@@ -181,8 +184,10 @@ impl Judge {
         }
         for n in asked.about {
             let entry = seen.iter().find(|entry| entry.user == Some(kick.streamers[n].user));
-            if entry.is_none_or(|entry| entry.liveness == Liveness::Offline) {
-                self.absent.insert(n, answer.started.steady.0);
+            match entry.map(|entry| entry.liveness) {
+                Some(Liveness::Live(_)) => drop(self.present.insert(n, answer.started.steady.0)),
+                Some(Liveness::Offline) | None => drop(self.absent.insert(n, answer.started.steady.0)),
+                Some(Liveness::Nothing) => {}
             }
             let usable = entry.map_or(asked.lists_live, |entry| entry.liveness != Liveness::Nothing);
             if !usable || asker == Asker::Website {

@@ -8,8 +8,8 @@ use kick_monitor::domain::row::{Shown, Write};
 use kick_monitor::domain::{Source, Status};
 use std::time::Duration;
 
-/// What an answer said is acted upon within this: the second look and its errors, RULES R6's ten minutes.
-const ABSENT_LONG_AGO: Duration = Duration::from_secs(20 * 60);
+/// What an answer said is acted upon within this, and none after it: second looks, RULES R6.
+const ACTED_UPON: Duration = Duration::from_secs(600);
 
 impl Judge {
     pub(super) fn check_write(
@@ -57,7 +57,8 @@ impl Judge {
             return Ok(());
         }
         // R5: nothing but an answer makes anybody Offline.
-        let absent = self.absent.get(&n).is_some_and(|at| now.saturating_sub(*at) <= ABSENT_LONG_AGO);
+        let present = self.present.get(&n).copied().unwrap_or_default();
+        let absent = self.absent.get(&n).is_some_and(|at| present <= *at + ACTED_UPON);
         if write.status == Status::Offline && write.source == Source::Sweep && !absent {
             return Err(format!("row {} is written Offline, and no answer said so", write.row));
         }
