@@ -159,10 +159,9 @@ impl Judge {
         let (streamer, live) = (&kick.streamers[n], matches!(push.what, PushKind::Live { .. }));
         if live != matches!(streamer.now(), Moment::Live(_)) {
             // R7: of a broadcast that only the API told of, the stop may be this one; for ten minutes.
-            let told = |(started, said): &(Duration, bool)| *said && *started >= streamer.since();
-            let by_the_api = !live && self.evidence.get(&n).is_some_and(|evidence| evidence.iter().any(told));
-            let announced = self.announced.get(&n).is_some_and(|at| streamer.since() <= *at);
-            self.misled.insert(n, if by_the_api && !announced { now + STALE_LIVE } else { now });
+            let so_since = |heard: &BTreeMap<usize, Duration>| heard.get(&n).is_some_and(|at| streamer.since() <= *at);
+            let may_be_it = !live && so_since(&self.present) && !so_since(&self.announced);
+            self.misled.insert(n, if may_be_it { now + STALE_LIVE } else { now });
         }
         if let (Moment::Live(runs), PushKind::Live { livestream, .. }) = (kick.streamers[n].now(), &push.what) {
             if runs.id == *livestream && self.confirmed.contains(&kick.streamers[n].user) {
@@ -182,6 +181,9 @@ impl Judge {
                 self.confirmed.insert(user);
             }
         }
+        if asker == Asker::Website {
+            return;
+        }
         for n in asked.about {
             let entry = seen.iter().find(|entry| entry.user == Some(kick.streamers[n].user));
             match entry.map(|entry| entry.liveness) {
@@ -190,7 +192,7 @@ impl Judge {
                 Some(Liveness::Nothing) => {}
             }
             let usable = entry.map_or(asked.lists_live, |entry| entry.liveness != Liveness::Nothing);
-            if !usable || asker == Asker::Website {
+            if !usable {
                 continue;
             }
             let told = self.evidence.entry(n).or_default();
