@@ -56,15 +56,11 @@ impl Judge {
         if kick.streamers[n].now().status() == write.status || repeated || first {
             return Ok(());
         }
-        // R5: nothing but an answer changes anything by the sweep.
-        let (said, denied) = match write.status {
-            Status::Online => (&self.present, &self.absent),
-            Status::Offline => (&self.absent, &self.present),
-        };
-        let denied = denied.get(&n).copied().unwrap_or_default();
-        let said = said.get(&n).is_some_and(|at| denied <= *at + ACTED_UPON);
-        if write.source == Source::Sweep && !said {
-            return Err(format!("row {} is written {}, and no answer said so", write.row, write.status.word()));
+        // R5: nothing but an answer makes anybody Offline by the sweep; one that says Online ends that (R8).
+        let present = self.present.get(&n).copied().unwrap_or_default();
+        let absent = self.absent.get(&n).is_some_and(|at| present <= *at + ACTED_UPON);
+        if write.status == Status::Offline && write.source == Source::Sweep && !absent {
+            return Err(format!("row {} is written Offline, and no answer said so", write.row));
         }
         self.check_flap(n, write, before, kick, profile)?;
         self.check_false(now, n, write, kick, profile)
