@@ -47,6 +47,7 @@ impl Broadcasts {
         self.remember_ended(livestream);
         self.current = None;
         let (start, unheard) = (self.start.take(), self.unheard_end.take());
+        // Of one that the API saw end before its stop came, the start is known already.
         if start.is_some() || unheard.is_none() {
             self.ended_start = start;
         }
