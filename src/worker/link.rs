@@ -22,7 +22,7 @@ use crate::domain::event::Event;
 use crate::domain::push::{LinkEvent, LinkId, Transport};
 use crate::domain::secret::Secret;
 use crate::domain::{ChannelId, Steady};
-use crate::gateway::socket::{Address, Authorities, ConnectError, Effort, Frame, Socket};
+use crate::gateway::socket::{Address, Authorities, CLOSING_MOST, ConnectError, Effort, Frame, Socket};
 use crate::monitor::io::Input;
 use crate::repeats::Repeats;
 use crate::stop::Stop;
@@ -221,10 +221,16 @@ impl Thread<'_> {
         if talk.greeted && matches!(over, Err(Over::Connection(_))) {
             self.tell(Input::Link(self.link.id, LinkEvent::Disconnected))?;
         }
-        talk.socket.close();
         match over {
-            Err(Over::Connection(end)) => Ok(end),
-            Err(Over::Link(leave)) => Err(leave),
+            Err(Over::Connection(end)) => {
+                // A server that is dead answers no close, and the next connection would wait for it.
+                talk.socket.close(Duration::ZERO);
+                Ok(end)
+            }
+            Err(Over::Link(leave)) => {
+                talk.socket.close(CLOSING_MOST);
+                Err(leave)
+            }
         }
     }
 
