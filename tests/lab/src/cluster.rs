@@ -235,7 +235,7 @@ fn template() -> PathBuf {
 fn configure(directory: &Path, port: u16, settings: &str, hba: &str) {
     let sockets = directory.join("run");
     let common = format!(
-        "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nmax_connections = 100\n\
+        "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nmax_connections = 300\n\
          fsync = off\npassword_encryption = 'scram-sha-256'\n{settings}\n",
         sockets.display()
     );
