@@ -36,8 +36,8 @@ const WRITE_BUFFER: usize = 2 * 1024;
 /// What may wait to be sent: the subscriptions of some 40,000 streamers. A server that lets it come
 /// to this does not read.
 const WRITE_BUFFER_MAX: usize = 4 * 1024 * 1024;
-/// How long a server that is there may take over its half of the closing handshake.
-pub const CLOSING_MOST: Duration = Duration::from_secs(1);
+/// How long the server may take over its half of the closing handshake.
+const CLOSING_MOST: Duration = Duration::from_secs(1);
 
 /// An open websocket.
 #[derive(Debug)]
@@ -130,9 +130,18 @@ impl Socket {
         self.note(written);
     }
 
-    /// Closes with 1000 and waits for the server to do the same, for `limit` at most. After the server's
+    /// Closes with 1000 and waits a second at most for the server to do the same. After the server's
     /// own close it only answers.
-    pub fn close(mut self, limit: Duration) {
+    pub fn close(self) {
+        self.close_within(CLOSING_MOST);
+    }
+
+    /// The same for a server that is gone, or may be: says 1000 and waits for nothing.
+    pub fn leave(self) {
+        self.close_within(Duration::ZERO);
+    }
+
+    fn close_within(mut self, limit: Duration) {
         let deadline = self.clock.steady() + limit;
         let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::from_static("") };
         let written = self.websocket.close(Some(frame));

@@ -22,7 +22,7 @@ use crate::domain::event::Event;
 use crate::domain::push::{LinkEvent, LinkId, Transport};
 use crate::domain::secret::Secret;
 use crate::domain::{ChannelId, Steady};
-use crate::gateway::socket::{Address, Authorities, CLOSING_MOST, ConnectError, Effort, Frame, Socket};
+use crate::gateway::socket::{Address, Authorities, ConnectError, Effort, Frame, Socket};
 use crate::monitor::io::Input;
 use crate::repeats::Repeats;
 use crate::stop::Stop;
@@ -224,11 +224,11 @@ impl Thread<'_> {
         match over {
             Err(Over::Connection(end)) => {
                 // A server that is dead answers no close, and the next connection would wait for it.
-                talk.socket.close(Duration::ZERO);
+                talk.socket.leave();
                 Ok(end)
             }
             Err(Over::Link(leave)) => {
-                talk.socket.close(CLOSING_MOST);
+                talk.socket.close();
                 Err(leave)
             }
         }

@@ -4,7 +4,7 @@ use super::scripted::{
     Authority, PATIENCE, Server, accept, accept_tls, accept_websocket, close, close_code, next_frame, reset, send,
     serve, text,
 };
-use super::{Address, Authorities, CLOSING_MOST, ConnectError, Effort, Ended, Frame, Socket, Wake, wake_pair};
+use super::{Address, Authorities, ConnectError, Effort, Ended, Frame, Socket, Wake, wake_pair};
 use crate::clock::Clock;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -51,7 +51,7 @@ fn text_passes_both_ways_and_pings_are_answered() {
     assert_eq!(next_frame(&mut socket, &wake), Ok(Frame::Alive), "a ping");
     socket.wait(&wake, Duration::ZERO);
     assert_eq!(next_frame(&mut socket, &wake), Ok(Frame::Alive), "binary data, which says nothing");
-    socket.close(CLOSING_MOST);
+    socket.close();
     assert_eq!(server.join(), Some(1000));
 }
 
@@ -64,7 +64,7 @@ fn who_waits_for_no_answer_says_goodbye_all_the_same() {
         close_code(&mut peer)
     });
     let (socket, _) = open(&server);
-    socket.close(Duration::ZERO);
+    socket.leave();
     gone.send(()).expect("the server waits for it");
     assert_eq!(server.join(), Some(1000));
 }
@@ -94,7 +94,7 @@ fn a_close_comes_with_its_code_and_reason() {
         let (mut socket, wake) = open(&server);
         let ended = end_of(&mut socket, &wake);
         assert_eq!(ended, Ended { code: Some(code), reason: "because".to_owned() });
-        socket.close(CLOSING_MOST);
+        socket.close();
         server.join();
     }
 }
@@ -151,7 +151,7 @@ fn a_message_over_the_limit_ends_the_connection() {
     assert!(matches!(next_frame(&mut socket, &wake), Ok(Frame::Text(text)) if text.len() == 256 * 1024));
     let ended = end_of(&mut socket, &wake);
     assert_eq!(ended.reason, "a message of 307200 bytes is over the limit of 262144");
-    socket.close(CLOSING_MOST);
+    socket.close();
     assert_eq!(server.join(), Some(1000));
 }
 
@@ -199,7 +199,7 @@ fn a_server_that_does_not_read_is_given_up_before_memory_is() {
         socket.wait(&wake, Duration::ZERO);
     };
     assert_eq!(ended.reason, "the server does not read what it is sent");
-    socket.close(CLOSING_MOST);
+    socket.close();
     drop(over);
     server.join();
 }
@@ -215,7 +215,7 @@ fn a_wake_ends_the_wait() {
     waker.wake();
     socket.wait(&wake, PATIENCE);
     assert!(clock.steady().0 < PATIENCE, "it slept through its wake");
-    socket.close(CLOSING_MOST);
+    socket.close();
     server.join();
 }
 
@@ -228,7 +228,7 @@ fn closing_does_not_wait_for_a_server_that_does_not_answer() {
     });
     let (socket, _) = open(&server);
     let clock = Clock::start();
-    socket.close(CLOSING_MOST);
+    socket.close();
     assert!(clock.steady().0 < PATIENCE / 2);
     drop(over);
     server.join();
@@ -294,7 +294,7 @@ fn tls_trusts_the_given_authority_and_checks_the_host() {
         let server = serve(move |listener| accept_tls(listener, &acceptor).map(|mut peer| close_code(&mut peer)));
         let address = Address { tls: true, ..server.address.clone() };
         match connect_within(&address, ca.as_deref(), PATIENCE) {
-            Ok((socket, _)) => socket.close(CLOSING_MOST),
+            Ok((socket, _)) => socket.close(),
             Err(e) => assert!(matches!(e, ConnectError::Tls { .. }), "{e}"),
         }
         assert_eq!(server.join(), accepted.then_some(Some(1000)), "a certificate for {ip}");

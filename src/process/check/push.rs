@@ -8,9 +8,7 @@ use crate::config::{Config, keys};
 use crate::domain::ChannelId;
 use crate::domain::push::{LinkEvent, LinkId, Transport};
 use crate::gateway::kick::{Realtime, new_client};
-use crate::gateway::socket::{
-    Address, Authorities, CLOSING_MOST, ConnectError, Effort, Frame, Socket, Wake, wake_pair,
-};
+use crate::gateway::socket::{Address, Authorities, ConnectError, Effort, Frame, Socket, Wake, wake_pair};
 use crate::process::crew::terms;
 use crate::wire::choice::{Choice, Way};
 use crate::wire::{Act, End, EndKind, SessionInput, sessions};
@@ -162,7 +160,7 @@ impl Attempt<'_> {
                         Err(failure) => {
                             let remedy = remedy_for(&failure.text, "KICK_REALTIME_URL");
                             report.fail("push token", failure.text, Some(remedy));
-                            return socket.close(CLOSING_MOST);
+                            return socket.close();
                         }
                     },
                     Act::Say(LinkEvent::Connected(transport)) => {
@@ -172,15 +170,15 @@ impl Attempt<'_> {
                     }
                     Act::Say(LinkEvent::Subscribed(_)) => {
                         report.ok("push subscription", format!("channel id {channel} is subscribed to"));
-                        return socket.close(CLOSING_MOST);
+                        return socket.close();
                     }
                     Act::Say(LinkEvent::SubscriptionFailed(_)) => {
                         let text = format!("the server refuses channel id {channel}, or does not answer");
                         report.fail("push subscription", text, Some("correct CHANNEL_NAMES"));
-                        return socket.close(CLOSING_MOST);
+                        return socket.close();
                     }
                     Act::End(end) => {
-                        socket.close(CLOSING_MOST);
+                        socket.close();
                         return ended(&end, greeted, way.transport, report);
                     }
                     Act::Say(_) | Act::Push(_) => {}
