@@ -7,7 +7,7 @@ use crate::domain::event::Event;
 use crate::domain::{ChannelId, Now, Slug, UserId, time::Timestamp};
 use std::time::Duration;
 
-/// Numbers a request, so that a late answer cannot be taken for another's.
+/// Numbers a request, in the order that they are made, so that a late answer cannot be taken for another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 

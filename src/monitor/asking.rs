@@ -21,7 +21,8 @@ pub(super) struct Asking {
     /// Parts of requests that Kick refused as a whole.
     pieces: Vec<(Queue, Kind, Vec<Key>)>,
     flights: BTreeMap<Asker, Flight>,
-    next: u64,
+    /// The number of the next request.
+    pub(super) next: RequestId,
     pub(super) weather: Weather,
     pub(super) poison: Poison,
     /// Whom the website was asked about last, so that one name it fails on holds up no other.
@@ -67,7 +68,7 @@ pub(super) enum Kind {
 /// A request that is out.
 #[derive(Debug)]
 pub(super) struct Flight {
-    id: RequestId,
+    pub(super) id: RequestId,
     pub(super) endpoint: Endpoint,
     pub(super) kind: Kind,
     queue: Queue,
@@ -106,7 +107,7 @@ impl Asking {
             fruitless: BTreeMap::new(),
             pieces: Vec::new(),
             flights: BTreeMap::new(),
-            next: 0,
+            next: RequestId(0),
             weather: Weather::new(),
             poison: Poison::default(),
             website_last: None,
@@ -378,8 +379,8 @@ impl Monitor {
         if matches!(queue, Queue::Fresh | Queue::Routine) {
             self.asking.take(Queue::Routine, &keys);
         }
-        let id = RequestId(self.asking.next);
-        self.asking.next += 1;
+        let id = self.asking.next;
+        self.asking.next = RequestId(id.0 + 1);
         self.asking.budget.spend(now.steady, 1);
         let keys = keys.iter().filter_map(|key| self.streamers.get(key).map(|streamer| (*key, streamer.epoch)));
         let flight = Flight { id, endpoint: query.endpoint(), kind, queue, keys: keys.collect(), batch };

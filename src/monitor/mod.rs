@@ -190,7 +190,7 @@ impl Monitor {
             Input::Spent => self.asking.budget.spend(now.steady, 1),
             Input::SweepNow => {
                 self.out.push(Output::ReadRoster);
-                self.begin_sweep(now);
+                self.order_sweep(now);
             }
             Input::AskerStarted(asker) => self.ask_again(asker),
             Input::Tick => {}

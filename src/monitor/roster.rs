@@ -58,6 +58,7 @@ impl Monitor {
             self.schedule_sweep(now);
             self.at(now.steady + OLD_NAME_PAUSE, Timer::Names);
         }
+        self.check_swept(now);
         self.check_ready(now);
     }
 

@@ -3,6 +3,7 @@
 use super::asking::Queue;
 use super::times::USERS_BATCH;
 use super::{Key, Monitor, Timer};
+use crate::domain::ask::RequestId;
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::{Now, Status, Steady};
@@ -16,7 +17,7 @@ pub(super) struct Routine {
     unmet: BTreeSet<Key>,
     pub(super) ready: bool,
     cycle: Option<Cycle>,
-    /// Statuses that the sweep put right, in this cycle.
+    /// Statuses that the API put right since a sweep was last done.
     pub(super) corrected: usize,
     /// Changes that the sweep found and push has until then to tell of (R11).
     pub(super) expected_push: BTreeMap<(Key, Status), Steady>,
@@ -28,6 +29,10 @@ struct Cycle {
     began: Steady,
     covers: usize,
     left: BTreeSet<Key>,
+    /// The first request that is of the sweep; the answer to an older one may say what was before it.
+    first: RequestId,
+    /// Another sweep was ordered meanwhile.
+    again: bool,
 }
 
 impl Routine {
@@ -55,7 +60,6 @@ impl Routine {
         if let Some(cycle) = &mut self.cycle {
             cycle.left.remove(&key);
         }
-        self.cycle.take_if(|cycle| cycle.left.is_empty());
     }
 }
 
@@ -64,6 +68,14 @@ impl Monitor {
     pub(super) fn schedule_sweep(&mut self, now: Now) {
         self.timers.retain(|(_, timer)| *timer != Timer::Sweep);
         self.at(now.steady + self.settings.sweep, Timer::Sweep);
+    }
+
+    /// Sweeps at once; behind a sweep that is under way, which may have compared some before the order.
+    pub(super) fn order_sweep(&mut self, now: Now) {
+        if self.is_sweeping() {
+            self.routine.cycle.iter_mut().for_each(|cycle| cycle.again = true);
+        }
+        self.begin_sweep(now);
     }
 
     /// Compares everybody with the API. A sweep that is still under way is not begun again.
@@ -77,9 +89,13 @@ impl Monitor {
             return;
         }
         self.say_if_behind(now);
-        self.routine.corrected = 0;
-        self.routine.cycle =
-            Some(Cycle { began: now.steady, covers: keys.len(), left: keys.iter().copied().collect() });
+        self.routine.cycle = Some(Cycle {
+            began: now.steady,
+            covers: keys.len(),
+            left: keys.iter().copied().collect(),
+            first: self.asking.next,
+            again: false,
+        });
         for key in keys {
             self.asking.put(Queue::Routine, key);
             if self.streamers.get(&key).is_some_and(|streamer| streamer.belief.status == Some(Status::Online)) {
@@ -114,16 +130,28 @@ impl Monitor {
         }
     }
 
-    /// An answer covered this streamer, whatever it said.
-    pub(super) fn routine_compared(&mut self, now: Now, key: Key) {
+    /// The answer to this request covered this streamer, whatever it said.
+    pub(super) fn compared(&mut self, key: Key, request: RequestId) {
         self.routine.unmet.remove(&key);
-        let Some(cycle) = &mut self.routine.cycle else { return };
-        cycle.left.remove(&key);
-        if cycle.left.is_empty() {
-            let (streamers, seconds) = (cycle.covers, now.steady.since(cycle.began).as_secs_f64());
-            self.routine.cycle = None;
-            self.ledger.last_sweep = Some((now.steady, seconds));
-            self.log(Event::SweepDone { streamers, seconds, corrected: self.routine.corrected });
+        let cycle = self.routine.cycle.as_mut();
+        if cycle.as_ref().is_some_and(|cycle| request < cycle.first) {
+            return;
+        }
+        self.asking.compared(key);
+        if let Some(cycle) = cycle {
+            cycle.left.remove(&key);
+        }
+    }
+
+    /// Says that the sweep is done, when it is, and begins one that was ordered meanwhile.
+    pub(super) fn check_swept(&mut self, now: Now) {
+        let Some(cycle) = self.routine.cycle.take_if(|cycle| cycle.left.is_empty()) else { return };
+        let seconds = now.steady.since(cycle.began).as_secs_f64();
+        self.ledger.last_sweep = Some((now.steady, seconds));
+        let corrected = std::mem::take(&mut self.routine.corrected);
+        self.log(Event::SweepDone { streamers: cycle.covers, seconds, corrected });
+        if cycle.again {
+            self.begin_sweep(now);
         }
     }
 

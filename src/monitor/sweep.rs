@@ -32,6 +32,7 @@ impl Monitor {
             }
             Err(failure) => self.take_failure(now, &flight, failure),
         }
+        self.check_swept(now);
         self.check_ready(now);
     }
 
@@ -91,7 +92,7 @@ impl Monitor {
             // It has had its turn; the next sweep asks again.
             for key in keys {
                 self.asking.poison.failed_again(key);
-                self.compared(now, key);
+                self.compared(key, flight.id);
                 self.look_again_later(now, key);
             }
             return;
@@ -117,7 +118,7 @@ impl Monitor {
             } else {
                 self.say_failure(now, flight.endpoint, failure, Duration::ZERO);
             }
-            self.compared(now, *key);
+            self.compared(*key, flight.id);
             self.look_again_later(now, *key);
         }
         self.look_until_settled(now, flight);
@@ -157,7 +158,7 @@ impl Monitor {
             // A name whose other spelling is yet to be asked about is not compared.
             let open = self.streamers.get(key).is_some_and(|s| s.ids.user.is_none() && !s.ids.unknown);
             if flight.kind != Kind::Website && (entry.is_some() || !open) {
-                self.compared(now, *key);
+                self.compared(*key, flight.id);
             }
             if !same {
                 continue;
@@ -355,12 +356,6 @@ impl Monitor {
         if self.streamers.get(&key).is_some_and(|streamer| streamer.doubt.is_some()) {
             self.at(now.steady + UNSETTLED_LOOK, Timer::SecondLook(key));
         }
-    }
-
-    /// An answer came about this streamer.
-    pub(super) fn compared(&mut self, now: Now, key: Key) {
-        self.asking.compared(key);
-        self.routine_compared(now, key);
     }
 
     /// Asks `/livestreams` for the channel id of a live streamer whose id Kick has not stated yet (R12).

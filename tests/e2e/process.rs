@@ -139,9 +139,8 @@ fn the_heartbeat_says_how_it_is() {
     let stage = Stage::with(&["ana", "bea"]);
     let daemon = stage.start(stage.builder().set("HEARTBEAT_SECS", "1").set("LOG_LEVEL", "info"));
     stage.wait_followed(&["ana", "bea"]);
-    stage.kick.go_live("ana");
-    stage.wait_status("ana", "Online");
-    stage.wait_status("bea", "Offline");
+    ["ana", "bea"].iter().for_each(|username| stage.wait_status(username, "Offline"));
+    stage.assert_push_tells(&daemon, "ana");
     let position = daemon.position();
     // The first may have been on its way already.
     let second = || {

@@ -37,6 +37,7 @@ fn a_change_while_the_transport_changes_is_caught_up() {
     stage.kick.api_catches_up();
     stage.kick.clear_fault(Face::Centrifugo);
     assert_eq!(wait_change(&daemon, "ana", 2).key("source"), "sweep");
+    stage.wait_followed_over(Transport::Centrifugo, &["ana"], BACK);
     stage.assert_push_tells(&daemon, "ana");
     assert_eq!((stage.written("ana").len(), stage.written("bob").len()), (3, 1));
 }

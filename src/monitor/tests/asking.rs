@@ -55,7 +55,7 @@ fn r22_new_rows_come_before_second_looks_and_those_before_the_routine() {
             66.0   learn adin/678/-
             66.0   ask channels: 676
             67.0   write 1 Offline by sweep
-            67.0   ask users_livestreams: 2
+            67.0   ask users_livestreams: 2 677
             68.0   log sweep_done streamers=3 seconds=7.0 corrected=1
         "#]],
     );
@@ -205,7 +205,7 @@ fn retry_after_is_obeyed_but_not_for_ever() {
             655.0  log sweep_done streamers=1 seconds=55.0 corrected=0
             655.0  ask users_livestreams: 676
             690.0  log api_recovered endpoint=users_livestreams
-            690.0  log sweep_done streamers=1 seconds=30.0 corrected=0
+            690.0  ask users_livestreams: 676
         "#]],
     );
 }

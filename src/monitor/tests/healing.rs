@@ -187,6 +187,7 @@ fn ids_a_user_id_that_the_website_tells_first_outweighs_a_name_that_the_api_leav
             0.0    log ready version=0.1.0 seconds=0.0 streamers=1
             0.0    ask users_livestreams: 676
             60.0   write 1 Online by sweep
+            60.0   ask users_livestreams: 676
         "#]],
     );
 }

@@ -44,8 +44,8 @@ fn r7_an_answer_to_a_question_from_before_the_event_does_not_count() {
             30.0   ask users_livestreams: 676
             31.0   write 1 Online by push
             31.0   log status_changed username=xqc id=1 status=Online source=push lag_ms=0
-            125.0  log sweep_done streamers=1 seconds=65.0 corrected=0
             125.0  ask users_livestreams: 676
+            125.0  log sweep_done streamers=1 seconds=65.0 corrected=0
             128.0  ask channels: 676
         "#]],
     );
@@ -65,8 +65,8 @@ fn r7_a_hold_ends_to_the_second() {
             90 until
             .. answer users_livestreams
             .. loud
-            120 answer users_livestreams asked@{asked}
-            125 until
+            116 answer users_livestreams asked@{asked}
+            119 until
             "
         )
     };
@@ -74,25 +74,23 @@ fn r7_a_hold_ends_to_the_second() {
         &answer_to(114),
         &expect![[r#"
 
-        25.0   write 1 Online by push
-        25.0   log status_changed username=xqc id=1 status=Online source=push lag_ms=0
-        30.0   ask users_livestreams: 676
-        115.0  ask users_livestreams: 676
-        120.0  log sweep_done streamers=1 seconds=0.0 corrected=0
-        120.0  ask users_livestreams: 676
-    "#]],
+            25.0   write 1 Online by push
+            25.0   log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            30.0   ask users_livestreams: 676
+            115.0  ask users_livestreams: 676
+            116.0  ask users_livestreams: 676
+        "#]],
     );
     check_watched(
         &answer_to(116),
         &expect![[r#"
 
-        25.0   write 1 Online by push
-        25.0   log status_changed username=xqc id=1 status=Online source=push lag_ms=0
-        30.0   ask users_livestreams: 676
-        115.0  ask users_livestreams: 676
-        120.0  log sweep_done streamers=1 seconds=0.0 corrected=0
-        123.0  ask channels: 676
-    "#]],
+            25.0   write 1 Online by push
+            25.0   log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            30.0   ask users_livestreams: 676
+            115.0  ask users_livestreams: 676
+            119.0  ask channels: 676
+        "#]],
     );
 }
 

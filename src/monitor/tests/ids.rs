@@ -241,8 +241,8 @@ fn r12_a_banners_id_is_only_a_hint() {
             0.0    open 0
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
             60.0   ask users_livestreams: 676
-            60.0   log sweep_done streamers=1 seconds=0.0 corrected=0
             60.0   write 1 Online by sweep
+            60.0   log sweep_done streamers=1 seconds=0.0 corrected=1
             60.0   ask livestreams: 676
             60.0   log status_changed username=xqc id=1 status=Online source=sweep lag_ms=0
             60.0   learn xqc/676/668

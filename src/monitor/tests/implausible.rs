@@ -160,8 +160,8 @@ fn r10_sweeps_before_the_second_look_do_not_put_it_off() {
             0.0    log ready version=0.1.0 seconds=0.0 streamers=3
             55.0   read the roster
             55.0   ask users_livestreams: 1 2 3
-            56.0   log sweep_done streamers=3 seconds=1.0 corrected=0
             56.0   log sweep_implausible endpoint=users_livestreams covered=3 changes=3
+            56.0   log sweep_done streamers=3 seconds=1.0 corrected=0
             58.5   read the roster
             58.5   ask users_livestreams: 1 2 3
             58.6   log sweep_done streamers=3 seconds=0.1 corrected=0

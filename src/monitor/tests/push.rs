@@ -49,17 +49,20 @@ fn r1_an_ended_or_lower_id_is_only_a_question() {
 fn r1_a_live_event_older_than_the_last_finding_offline_is_only_a_question() {
     check_watched(
         "
-        100 quiet
+        30 answer users_livestreams
+        60 until
         .. answer users_livestreams
-        .. loud
-        .. live 668 10 created@50
-        .. answer users_livestreams
-        101 live 668 11 created@99
+        70 live 668 10 created@40
+        71 answer users_livestreams
+        72 live 668 11 created@71
         ",
         &expect![[r#"
 
             30.0   ask users_livestreams: 676
-            100.0  write 1 Online by push
+            60.0   ask users_livestreams: 676
+            60.0   log sweep_done streamers=1 seconds=0.0 corrected=0
+            70.0   ask users_livestreams: 676
+            72.0   write 1 Online by push
         "#]],
     );
 }
@@ -134,12 +137,9 @@ fn r2_a_repeated_stop_does_not_end_a_broadcast_that_the_sweep_found_since() {
         .. written
         5 stop 668 10
         .. written
-        59 quiet
-        60 until
-        .. answer users_livestreams xqc/676=live@40
-        .. loud
+        58 answer users_livestreams xqc/676=live@40 asked@57
         .. written
-        61 stop 668 10
+        59 stop 668 10
         ",
         &expect![[r#"
 
@@ -148,8 +148,9 @@ fn r2_a_repeated_stop_does_not_end_a_broadcast_that_the_sweep_found_since() {
             5.0    write 1 Offline by push
             5.0    log status_changed username=xqc id=1 status=Offline source=push lag_ms=0
             30.0   ask users_livestreams: 676
-            60.0   log status_changed username=xqc id=1 status=Online source=sweep lag_ms=0
-            61.0   ask users_livestreams: 676
+            58.0   write 1 Online by sweep
+            58.0   log status_changed username=xqc id=1 status=Online source=sweep lag_ms=0
+            59.0   ask users_livestreams: 676
         "#]],
     );
 }
@@ -273,8 +274,8 @@ fn r11_push_that_follows_within_ten_seconds_was_not_missed() {
         &expect![[r#"
 
             30.0   ask users_livestreams: 676
-            180.0  log sweep_done streamers=1 seconds=0.0 corrected=0
             180.0  write 1 Online by sweep
+            180.0  log sweep_done streamers=1 seconds=0.0 corrected=1
             180.0  log status_changed username=xqc id=1 status=Online source=sweep lag_ms=0
         "#]],
     );

@@ -85,3 +85,87 @@ fn in_a_quiet_day_the_machine_wakes_for_its_sweeps_alone() {
         "#]],
     );
 }
+
+/// The answer was on its way when the sweep was ordered, and may say what was before.
+#[test]
+fn an_ordered_sweep_asks_anew_about_whom_kick_was_being_asked() {
+    check_watched(
+        "
+        1 link 0 disconnected
+        .. link 0 connected
+        .. link 0 subscribed 668
+        2 sweep
+        3 answer users_livestreams
+        4 answer users_livestreams xqc/676=live@3
+        ",
+        &expect![[r#"
+
+            1.0    ask users_livestreams: 676
+            2.0    read the roster
+            3.0    ask users_livestreams: 676
+            4.0    write 1 Online by sweep
+            4.0    log sweep_done streamers=1 seconds=2.0 corrected=1
+        "#]],
+    );
+}
+
+#[test]
+fn a_sweep_ordered_during_a_sweep_comes_behind_it() {
+    check_watched(
+        "
+        1 sweep
+        2 sweep
+        .. sweep
+        3 answer users_livestreams
+        4 answer users_livestreams xqc/676=live@3
+        ",
+        &expect![[r#"
+
+            1.0    read the roster
+            1.0    ask users_livestreams: 676
+            2.0    read the roster
+            2.0    read the roster
+            3.0    log sweep_done streamers=1 seconds=2.0 corrected=0
+            3.0    ask users_livestreams: 676
+            4.0    write 1 Online by sweep
+            4.0    log sweep_done streamers=1 seconds=1.0 corrected=1
+        "#]],
+    );
+}
+
+#[test]
+fn a_sweep_is_done_when_those_left_to_it_are_gone() {
+    check_watched(
+        "
+        1 learned b/2/22
+        .. roster 1:xqc:Offline 2:b:Offline
+        2 auto
+        3 manual
+        .. sweep
+        .. sweep
+        4 fail 503
+        5 answer users_livestreams
+        6 roster 2:b:Offline
+        7 answer users_livestreams
+        8 answer users_livestreams
+        ",
+        &expect![[r#"
+
+            1.0    log roster_loaded streamers=2 added=1 removed=0
+            1.0    ask users_livestreams: 2
+            1.0    subscribe 0 22
+            3.0    read the roster
+            3.0    ask users_livestreams: 2 676
+            3.0    read the roster
+            4.0    log api_error status=503 endpoint=users_livestreams retry_in=0.9 reason=503
+            4.9    ask users_livestreams: 2
+            5.0    log api_recovered endpoint=users_livestreams
+            5.0    ask users_livestreams: 676
+            6.0    log roster_loaded streamers=1 added=0 removed=1
+            6.0    log sweep_done streamers=2 seconds=3.0 corrected=0
+            6.0    unsubscribe 0 668
+            7.0    ask users_livestreams: 2
+            8.0    log sweep_done streamers=1 seconds=2.0 corrected=0
+        "#]],
+    );
+}

@@ -148,7 +148,10 @@ fn exchange(shared: &Shared, stream: &mut Stream, request: &Request) -> io::Resu
             (Some(answer.status), bytes)
         }
     };
-    if met.fault != Some(Fault::Silent) {
+    if met.fault == Some(Fault::Silent) {
+        // It is recorded already; what the answer changed is news.
+        shared.bell.ring();
+    } else {
         record(shared, at, face, request, answer);
     }
     deliver(shared, stream, &met, &bytes)?;
