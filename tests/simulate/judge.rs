@@ -8,6 +8,7 @@ use super::world::{Kick, Moment};
 use kick_monitor::domain::ask::{Answer, Endpoint, Liveness, Query, Request, RequestId, SeenChannel};
 use kick_monitor::domain::push::{Push, PushKind};
 use kick_monitor::domain::row::{DatabaseEvent, RosterRead, Shown, Write, WriteId, WriteResult, Written};
+use kick_monitor::domain::time::Timestamp;
 use kick_monitor::domain::{LivestreamId, RowId, Slug, Status, UserId};
 use kick_monitor::monitor::{Asker, Input, Output};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -35,6 +36,8 @@ pub(super) struct Judge {
     confirmed: BTreeSet<UserId>,
     /// When push last told of the broadcast that runs.
     announced: BTreeMap<usize, Duration>,
+    /// The latest start of a broadcast that anybody told of.
+    begun: BTreeMap<usize, Timestamp>,
     /// The highest livestream id that push told of before its last event, and that event's.
     told: BTreeMap<usize, (Option<LivestreamId>, LivestreamId)>,
     /// Until when push that told what was not true any more excuses a wrong row of a streamer.
@@ -77,6 +80,7 @@ impl Judge {
             broke: None,
             confirmed: BTreeSet::new(),
             announced: BTreeMap::new(),
+            begun: BTreeMap::new(),
             told: BTreeMap::new(),
             misled: BTreeMap::new(),
             present: BTreeMap::new(),
@@ -95,6 +99,7 @@ impl Judge {
         self.requests.clear();
         self.evidence.clear();
         self.announced.clear();
+        self.begun.clear();
         self.told.clear();
         self.present.clear();
         self.absent.clear();
@@ -158,15 +163,27 @@ impl Judge {
         self.told.insert(n, (before, *livestream));
         let (streamer, live) = (&kick.streamers[n], matches!(push.what, PushKind::Live { .. }));
         if live != matches!(streamer.now(), Moment::Live(_)) {
-            // R7: of a broadcast that only the API told of, the stop may be this one; for ten minutes.
+            // R7: the broadcast that runs may be the one that the stop ended, for ten minutes, unless push told
+            // that it began, or it is known that the one that ended had begun before.
             let so_since = |heard: &BTreeMap<usize, Duration>| heard.get(&n).is_some_and(|at| streamer.since() <= *at);
-            let may_be_it = !live && so_since(&self.present) && !so_since(&self.announced);
+            let ended_is_known = self.begun.get(&n).copied() >= streamer.start_of(*livestream);
+            let may_be_it = !live && !so_since(&self.announced) && (so_since(&self.present) || !ended_is_known);
             self.misled.insert(n, if may_be_it { now + STALE_LIVE } else { now });
+        }
+        if live {
+            self.begun(n, streamer.start_of(*livestream));
         }
         if let (Moment::Live(runs), PushKind::Live { livestream, .. }) = (kick.streamers[n].now(), &push.what) {
             if runs.id == *livestream && self.confirmed.contains(&kick.streamers[n].user) {
                 self.announced.insert(n, now);
             }
+        }
+    }
+
+    fn begun(&mut self, n: usize, start: Option<Timestamp>) {
+        if let Some(start) = start {
+            let begun = self.begun.entry(n).or_insert(start);
+            *begun = start.max(*begun);
         }
     }
 
@@ -187,7 +204,10 @@ impl Judge {
         for n in asked.about {
             let entry = seen.iter().find(|entry| entry.user == Some(kick.streamers[n].user));
             match entry.map(|entry| entry.liveness) {
-                Some(Liveness::Live(_)) => drop(self.present.insert(n, answer.started.steady.0)),
+                Some(Liveness::Live(start)) => {
+                    self.present.insert(n, answer.started.steady.0);
+                    self.begun(n, start);
+                }
                 Some(Liveness::Offline) | None => drop(self.absent.insert(n, answer.started.steady.0)),
                 Some(Liveness::Nothing) => {}
             }

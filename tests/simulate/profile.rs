@@ -139,10 +139,20 @@ impl Profile {
     /// How long a row may be wrong after the last thing that excuses it: a sweep and its confirmation; with
     /// push, a hold before that. Where many rows share a small budget, the sweep takes its time (RULES R22).
     pub(super) fn bound(&self, rows: usize) -> Duration {
-        let minute = Duration::from_secs(60) / self.settings.requests_per_minute;
-        let asking = 2 * minute * u32::try_from(rows.div_ceil(self.settings.batch)).unwrap_or(u32::MAX);
-        let sweep = self.settings.sweep + asking + self.lag + Duration::from_secs(45);
+        let sweep = self.settings.sweep + self.asking(rows) + self.lag + Duration::from_secs(45);
         if self.deaf { sweep } else { sweep + self.settings.hold }
+    }
+
+    /// How long the requests of a sweep take at most.
+    fn asking(&self, rows: usize) -> Duration {
+        let request = Duration::from_secs(60) / self.settings.requests_per_minute;
+        2 * request * u32::try_from(rows.div_ceil(self.settings.batch)).unwrap_or(u32::MAX)
+    }
+
+    /// How much longer after a 429: a twentieth of the budget is what Kick leaves us at least, and another
+    /// comes back with each minute.
+    pub(super) fn recovery(&self, rows: usize) -> Duration {
+        (20 * self.asking(rows)).min(Duration::from_secs(20 * 60))
     }
 
     /// No evidence is false, and its times can be compared; some is late, lost or repeated.

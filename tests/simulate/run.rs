@@ -261,7 +261,7 @@ impl Day {
         self.excused = self.excused.max(now.min(self.database.down_until));
         self.excused = self.excused.max(self.api.failed + Duration::from_secs(60));
         if let Some(limited) = self.api.limited {
-            self.excused = self.excused.max(limited + Duration::from_secs(25 * 60));
+            self.excused = self.excused.max(limited + self.profile.recovery(self.database.rows.len()));
         }
         if now.as_secs() % 3_600 < 60 {
             self.inspect_machine()?;

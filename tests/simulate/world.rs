@@ -147,6 +147,14 @@ impl Streamer {
         live.unwrap_or(Broadcast { id: LivestreamId(1), start: super::MIDNIGHT })
     }
 
+    /// When this broadcast began, by Kick's clock.
+    pub(super) fn start_of(&self, id: LivestreamId) -> Option<Timestamp> {
+        self.moments.iter().rev().find_map(|(_, moment)| match moment {
+            Moment::Live(broadcast) if broadcast.id == id => Some(broadcast.start),
+            _ => None,
+        })
+    }
+
     /// Since when the status is what it is.
     pub(super) fn since(&self) -> Duration {
         let status = self.now().status();

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// What an answer said is acted upon within this, and none after it: second looks, RULES R6.
 const ACTED_UPON: Duration = Duration::from_secs(600);
+/// RULES R6: for so long whom Kick names nowhere is not said to be Offline.
+const VANISHED: Duration = Duration::from_secs(600);
 
 impl Judge {
     pub(super) fn check_write(
@@ -148,7 +150,7 @@ impl Judge {
                 // Kick names them nowhere, so a row that came later can know nothing.
                 continue;
             }
-            let vanished = if streamer.now() == Moment::Banned { 15 * MINUTE } else { Duration::ZERO };
+            let vanished = if streamer.now() == Moment::Banned { VANISHED } else { Duration::ZERO };
             let withheld = record.locked_until.max(record.refused_until) + 5 * MINUTE;
             let misled = self.misled.get(&n).copied().unwrap_or_default();
             let since = streamer.since().max(record.touched).max(excused(n)).max(misled) + vanished;
