@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// A name that Kick left out, or refused, is asked about again after this at the latest.
 const UNKNOWN_NAME_PAUSE: Duration = Duration::from_secs(600);
+/// The longest that Kick has us wait after a failure; we ourselves wait less (RULES, times).
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(45);
 /// A batch up to this size is never mixed up by Kick (RULES R9).
 const SMALL_BATCH: usize = 10;
 
@@ -60,7 +62,7 @@ impl Api {
             FailureKind::RateLimited(None),
             FailureKind::RateLimited(Some(Duration::from_secs(20))),
             FailureKind::Server(None),
-            FailureKind::Server(Some(Duration::from_secs(45))),
+            FailureKind::Server(Some(RETRY_AFTER)),
             FailureKind::Garbage,
             FailureKind::Network,
         ];

@@ -1,7 +1,7 @@
 //! One simulated day: the machine in its world, both moved by whatever comes first.
 
 use super::agenda::{Agenda, Happening};
-use super::api::Api;
+use super::api::{Api, RETRY_AFTER};
 use super::database::{Database, Step};
 use super::faults::{Fault, plan};
 use super::judge::Judge;
@@ -259,7 +259,7 @@ impl Day {
     fn inspect(&mut self) -> Result<(), String> {
         let now = self.agenda.now;
         self.excused = self.excused.max(now.min(self.database.down_until));
-        self.excused = self.excused.max(self.api.failed + Duration::from_secs(60));
+        self.excused = self.excused.max(self.api.failed + RETRY_AFTER);
         if let Some(limited) = self.api.limited {
             self.excused = self.excused.max(limited + self.profile.recovery(self.database.rows.len()));
         }
