@@ -21,7 +21,7 @@ pub(crate) struct Streamer {
     pub username: Arc<str>,
     /// The username, normalised.
     pub name: Slug,
-    /// Grows when the row names somebody else: answers about the one before are then dropped.
+    /// Grows when the row names or shows something else: answers to questions from before are then dropped.
     pub epoch: u32,
     pub ids: Ids,
     pub belief: Belief,

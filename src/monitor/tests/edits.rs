@@ -48,6 +48,33 @@ fn r15_after_the_hold_a_hand_edit_is_believed_and_asked_about_at_once() {
     );
 }
 
+/// Another instance heard of the stop, and this one did not.
+#[test]
+fn r15_an_answer_that_was_on_its_way_does_not_take_back_what_the_table_shows_since() {
+    check_watched(
+        "
+        1 live 668 10 created@1
+        .. written
+        119 quiet
+        .. auto
+        .. kick xqc/676/668=live@1
+        .. manual
+        120 loud
+        121 roster 1:xqc:Offline
+        122 answer users_livestreams xqc/676=live@1
+        123 answer users_livestreams
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            30.0   ask users_livestreams: 676
+            122.0  ask users_livestreams: 676
+            123.0  log sweep_done streamers=1 seconds=3.0 corrected=0
+        "#]],
+    );
+}
+
 #[test]
 fn r15_a_wrong_online_by_hand_is_put_right_after_two_looks() {
     check_watched(
