@@ -199,13 +199,13 @@ impl Monitor {
             return;
         }
         table.unsure = false;
+        let known_before = std::mem::replace(&mut table.known_at, read_at);
         if shown == table.shown {
             table.overruled = 0;
             return;
         }
         self.ledger.revision += 1;
         let before = std::mem::replace(&mut table.shown, shown);
-        table.known_at = read_at;
         table.is_free();
         let Some(believed) = streamer.belief.status else {
             return self.adopt(now, key, shown);
@@ -215,7 +215,7 @@ impl Monitor {
             return self.writes.settle(key);
         }
         let ours = table.confirmed.filter(|(status, _)| *status == believed && before == Shown::Known(believed));
-        let undone = ours.is_some_and(|(_, at)| self.writes.may_be_undone(at));
+        let undone = ours.is_some_and(|(_, at)| self.writes.may_be_undone(at, known_before));
         if ours.is_some() && !undone {
             table.overruled = table.overruled.saturating_add(1);
             if table.overruled >= OVERRULED_MAX {

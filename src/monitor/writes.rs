@@ -69,9 +69,10 @@ impl Writes {
         self.waiting.remove(&key);
     }
 
-    /// R15: committed so shortly before the connections broke that a crash may have undone it.
-    pub(super) fn may_be_undone(&self, committed: Steady) -> bool {
-        self.broke_at.is_some_and(|broke| committed <= broke && broke.since(committed) <= UNDOABLE)
+    /// R15: committed so shortly before the connections broke that a crash may have undone it, and not seen
+    /// in the table since.
+    pub(super) fn may_be_undone(&self, committed: Steady, seen: Steady) -> bool {
+        self.broke_at.is_some_and(|broke| seen <= broke && committed <= broke && broke.since(committed) <= UNDOABLE)
     }
 }
 
@@ -303,11 +304,10 @@ impl Monitor {
     /// R15: after every reconnection what was committed shortly before is sent again.
     fn rewrite_undoable(&mut self, now: Now) {
         let undoable = self.streamers.iter().filter(|(_, streamer)| {
-            // What was seen in the table since has outlived the break.
-            let seen_since = self.writes.broke_at.is_some_and(|broke| broke < streamer.table.known_at);
-            let confirmed = streamer.table.confirmed.filter(|_| !seen_since);
-            confirmed
-                .is_some_and(|(status, at)| streamer.belief.status == Some(status) && self.writes.may_be_undone(at))
+            let table = &streamer.table;
+            table.confirmed.is_some_and(|(status, at)| {
+                streamer.belief.status == Some(status) && self.writes.may_be_undone(at, table.known_at)
+            })
         });
         let keys: Vec<Key> = undoable.map(|(key, _)| *key).collect();
         for key in keys {

@@ -40,6 +40,8 @@ pub(super) struct Judge {
     begun: BTreeMap<usize, Timestamp>,
     /// The highest livestream id that push told of before its last event, and that event's.
     told: BTreeMap<usize, (Option<LivestreamId>, LivestreamId)>,
+    /// When push last told of a streamer.
+    pushed: BTreeMap<usize, Duration>,
     /// Until when push that told what was not true any more excuses a wrong row of a streamer.
     misled: BTreeMap<usize, Duration>,
     /// When requests started whose answers last had a streamer live, and not among those live.
@@ -63,6 +65,8 @@ struct Known {
     /// None: it may be anything, and writing it is no repetition.
     shown: Option<Shown>,
     committed: Option<Duration>,
+    /// When a read last showed something else than the machine knew of.
+    edited: Option<Duration>,
     /// The last status that was given out to be written, and when it was first.
     last: Option<(Duration, Status)>,
 }
@@ -82,6 +86,7 @@ impl Judge {
             announced: BTreeMap::new(),
             begun: BTreeMap::new(),
             told: BTreeMap::new(),
+            pushed: BTreeMap::new(),
             misled: BTreeMap::new(),
             present: BTreeMap::new(),
             absent: BTreeMap::new(),
@@ -109,7 +114,7 @@ impl Judge {
     pub(super) fn hear(&mut self, now: Duration, input: &Input, kick: &Kick) {
         match input {
             Input::Settings(settings) => self.budgets.push_back((now, settings.requests_per_minute)),
-            Input::Roster(read) => self.hear_roster(read),
+            Input::Roster(read) => self.hear_roster(now, read),
             Input::Push(_, push) => self.hear_push(now, push, kick),
             Input::Answer(answer) => self.hear_answer(answer, kick),
             Input::Written(written) => self.hear_written(now, written),
@@ -122,7 +127,7 @@ impl Judge {
         }
     }
 
-    fn hear_roster(&mut self, read: &RosterRead) {
+    fn hear_roster(&mut self, now: Duration, read: &RosterRead) {
         if read.rows.is_empty() && !self.rows.is_empty() && !self.emptied {
             self.emptied = true;
             return;
@@ -140,6 +145,10 @@ impl Judge {
                     known.username.clone_from(&row.username);
                     let outdated = known.committed.is_some_and(|at| read.started.0 <= at);
                     if !outdated && !busy.contains(&row.id) && known.shown.is_some() {
+                        let undone = self.broke > known.committed;
+                        if known.shown != Some(row.shown) && row.shown != Shown::Unknown && !undone {
+                            known.edited = Some(now);
+                        }
                         known.shown = Some(row.shown);
                     }
                 }
@@ -147,8 +156,13 @@ impl Judge {
                     self.rows.remove(&row.id);
                 }
                 None => {
-                    let known =
-                        Known { username: row.username.clone(), shown: Some(row.shown), committed: None, last: None };
+                    let known = Known {
+                        username: row.username.clone(),
+                        shown: Some(row.shown),
+                        committed: None,
+                        edited: None,
+                        last: None,
+                    };
                     self.rows.insert(row.id.clone(), known);
                 }
             }
@@ -161,6 +175,7 @@ impl Judge {
         let (PushKind::Live { livestream, .. } | PushKind::Stop { livestream }) = &push.what;
         let before = self.told.get(&n).map(|(before, last)| before.map_or(*last, |before| before.max(*last)));
         self.told.insert(n, (before, *livestream));
+        self.pushed.insert(n, now);
         let (streamer, live) = (&kick.streamers[n], matches!(push.what, PushKind::Live { .. }));
         if live != matches!(streamer.now(), Moment::Live(_)) {
             // R7: the broadcast that runs may be the one that the stop ended, for ten minutes, unless push told

@@ -338,6 +338,35 @@ fn r15_after_every_reconnection_recent_writes_are_sent_again() {
     );
 }
 
+/// A break soon after a write undid nothing, as the table shows: what changes later is no crash's doing.
+#[test]
+fn r15_a_hand_edit_long_after_a_break_is_believed() {
+    check_watched(
+        "
+        1 live 668 10
+        .. written
+        20 database reconnected
+        .. already
+        30 quiet
+        .. auto
+        .. kick xqc/676/668=live@1
+        .. roster 1:xqc:Online
+        600 loud
+        .. manual
+        .. roster 1:xqc:Offline
+        601 answer users_livestreams
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            20.0   write 1 Online by push
+            30.0   ask users_livestreams: 676
+            600.0  ask users_livestreams: 676
+        "#]],
+    );
+}
+
 #[test]
 fn r19_a_probe_that_was_lost_with_its_writer_is_sent_again() {
     check_watched(

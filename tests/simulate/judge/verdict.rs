@@ -40,6 +40,7 @@ impl Judge {
         if before.is_none_or(|(_, status)| status != write.status) {
             known.last = Some((now, write.status));
         }
+        let edited = known.edited;
         self.in_flight.insert(write.id, write.clone());
         if profile.wrong_hints {
             // Push through a channel id that the table gives is believed until Kick states another (R12).
@@ -52,6 +53,18 @@ impl Judge {
             }
             return Err(format!("nothing can be known of {:?}", write.username));
         };
+        // R15: what the table shows is taken back by an answer to a newer question alone.
+        let seen = if write.status == Status::Online { &self.present } else { &self.absent };
+        let pushed = self.pushed.get(&n).is_some_and(|at| now < *at + profile.settings.hold);
+        if let (Some(edited), Source::Sweep, false) = (edited, write.source, pushed) {
+            if seen.get(&n).is_none_or(|started| *started < edited) {
+                return Err(format!(
+                    "row {} is written {}, and no answer since its edit said so",
+                    write.row,
+                    write.status.word()
+                ));
+            }
+        }
         let repeated = before.is_some_and(|(_, status)| status == write.status);
         // R13: from Unknown one answer is enough, and it may be a lie.
         let first = before.is_none() && shown == Some(Shown::Unknown) && !profile.honest();
