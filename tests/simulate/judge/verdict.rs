@@ -35,12 +35,11 @@ impl Judge {
             return Err(format!("row {} shows {} already", write.row, write.status.word()));
         }
         let shown = known.shown;
-        // A status that is sent again, to a database that was away, was decided upon when it was first sent.
         let before = known.last;
         if before.is_none_or(|(_, status)| status != write.status) {
             known.last = Some((now, write.status));
         }
-        let edited = known.edited;
+        let (edited, committed) = (known.edited, known.committed);
         self.in_flight.insert(write.id, write.clone());
         if profile.wrong_hints {
             // Push through a channel id that the table gives is believed until Kick states another (R12).
@@ -65,7 +64,11 @@ impl Judge {
                 ));
             }
         }
-        let repeated = before.is_some_and(|(_, status)| status == write.status);
+        // A status that is sent again, to a database that was away or undid it, was decided upon when it was
+        // first sent; so is one that a hand took out of the row (R15).
+        let emptied = shown == Some(Shown::Unknown);
+        let open = |at: Duration| shown.is_none() || emptied || committed.is_none_or(|committed| committed < at);
+        let repeated = before.is_some_and(|(at, status)| status == write.status && open(at));
         // R13: from Unknown one answer is enough, and it may be a lie.
         let first = before.is_none() && shown == Some(Shown::Unknown) && !profile.honest();
         if kick.streamers[n].now().status() == write.status || repeated || first {
