@@ -52,17 +52,9 @@ impl Judge {
             }
             return Err(format!("nothing can be known of {:?}", write.username));
         };
-        // R15: what the table shows is taken back by an answer to a newer question alone.
-        let seen = if write.status == Status::Online { &self.present } else { &self.absent };
         let pushed = self.pushed.get(&n).is_some_and(|at| now < *at + profile.settings.hold);
         if let (Some(edited), Source::Sweep, false) = (edited, write.source, pushed) {
-            if seen.get(&n).is_none_or(|started| *started < edited) {
-                return Err(format!(
-                    "row {} is written {}, and no answer since its edit said so",
-                    write.row,
-                    write.status.word()
-                ));
-            }
+            self.check_taken_back(n, write, edited)?;
         }
         // A status that is sent again, to a database that was away or undid it, was decided upon when it was
         // first sent; so is one that a hand took out of the row (R15).
@@ -82,6 +74,15 @@ impl Judge {
         }
         self.check_flap(n, write, before, kick, profile)?;
         self.check_false(now, n, write, kick, profile)
+    }
+
+    /// R15: what the table shows since it was edited is taken back by an answer to a newer question alone.
+    fn check_taken_back(&self, n: usize, write: &Write, edited: Duration) -> Result<(), String> {
+        let said = if write.status == Status::Online { &self.present } else { &self.absent };
+        if said.get(&n).is_some_and(|started| *started >= edited) {
+            return Ok(());
+        }
+        Err(format!("row {} is written {}, and no answer since its edit said so", write.row, write.status.word()))
     }
 
     /// R7, R9: what was rightly written is not taken back while nothing changed, as long as the API
