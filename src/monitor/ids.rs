@@ -318,7 +318,6 @@ impl Monitor {
             self.unfollow(key, channel);
         }
         self.take_hints(now, key);
-        self.ask_about(key);
     }
 
     /// Keeps what Kick stated over restarts.

@@ -263,12 +263,13 @@ impl Monitor {
         tally
     }
 
-    /// Takes over what the table shows of a streamer, which Kick has yet to confirm (RULES R13, R15).
+    /// Takes over what the table shows of a streamer, and asks Kick to confirm it (RULES R13, R15).
     pub(super) fn believe_table(&mut self, now: Now, key: Key, shown: Shown) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         self.ledger.tally.leaves(streamer.belief.status);
         streamer.believe_table(shown, now);
         self.ledger.tally.enters(streamer.belief.status);
+        self.ask_about(key);
     }
 
     fn tell_of(&self, now: Now, streamer: &Streamer) -> report::Streamer {

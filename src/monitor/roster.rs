@@ -208,7 +208,7 @@ impl Monitor {
         let before = std::mem::replace(&mut table.shown, shown);
         table.is_free();
         let Some(believed) = streamer.belief.status else {
-            return self.adopt(now, key, shown);
+            return self.believe_table(now, key, shown);
         };
         if shown == Shown::Known(believed) {
             // Another instance, or the user, wrote what was about to be written.
@@ -235,17 +235,8 @@ impl Monitor {
         if heard || undone || empty {
             return self.write(now, key);
         }
-        self.adopt(now, key, shown);
-        self.writes.settle(key);
-    }
-
-    /// R15: believes what the table shows until Kick answers a question that is newer.
-    fn adopt(&mut self, now: Now, key: Key, shown: Shown) {
-        if let Some(streamer) = self.streamers.get_mut(&key) {
-            streamer.epoch += 1;
-        }
         self.believe_table(now, key, shown);
-        self.ask_about(key);
+        self.writes.settle(key);
     }
 }
 

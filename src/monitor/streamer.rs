@@ -21,7 +21,7 @@ pub(crate) struct Streamer {
     pub username: Arc<str>,
     /// The username, normalised.
     pub name: Slug,
-    /// Grows when the row names or shows something else: answers to questions from before are then dropped.
+    /// Grows when the row names somebody else: answers about the one before are then dropped.
     pub epoch: u32,
     pub ids: Ids,
     pub belief: Belief,
@@ -89,7 +89,7 @@ pub(crate) struct Belief {
     pub verified: bool,
     pub since: Now,
     pub source: Source,
-    /// When the evidence was received; for the latency of the write.
+    /// When the evidence was received: for the latency of the write; what only the table says, for R15.
     pub received: Steady,
 }
 

@@ -1,7 +1,7 @@
 //! The API's evidence: R5, R6 and R10; the weighing of each observation, R7 to R9, is the streamer's.
 
 use super::asking::{Flight, Kind, Queue};
-use super::streamer::{Doubt, Observation, Vanished, Weight};
+use super::streamer::{Belief, Doubt, Observation, Vanished, Weight};
 use super::times::{
     ENDPOINT_LAG, FLIPS_ALWAYS, FLIPS_SHARE, SECOND_LOOK, TOKEN_WAIT, UNCONFIRMED_GRACE, UNSETTLED_LOOK, VANISHED,
     VANISHED_APART, VANISHED_MIN, WEBSITE_PAUSE,
@@ -164,7 +164,9 @@ impl Monitor {
                 continue;
             }
             if let Some(observation) = self.observation(answer, flight, entry) {
-                if let Some(streamer) = self.streamers.get(key) {
+                // R15: what the table shows is confirmed, or not, by the answer to a newer question.
+                let answers = |belief: &Belief| belief.verified || observation.started >= belief.received;
+                if let Some(streamer) = self.streamers.get(key).filter(|streamer| answers(&streamer.belief)) {
                     weighed.push((*key, observation, streamer.weigh(&observation, self.settings.hold)));
                 }
             }

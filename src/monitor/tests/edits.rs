@@ -69,8 +69,8 @@ fn r15_an_answer_that_was_on_its_way_does_not_take_back_what_the_table_shows_sin
             1.0    write 1 Online by push
             1.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=0
             30.0   ask users_livestreams: 676
+            122.0  log sweep_done streamers=1 seconds=2.0 corrected=0
             122.0  ask users_livestreams: 676
-            123.0  log sweep_done streamers=1 seconds=3.0 corrected=0
         "#]],
     );
 }
