@@ -9,7 +9,7 @@ use super::times::{
 use super::{Asker, Key, Monitor, Timer};
 use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind, Liveness, Seen};
 use crate::domain::event::Event;
-use crate::domain::{Now, Slug, Source, Status, UserId};
+use crate::domain::{Now, Slug, Source, Status, Steady, UserId};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -137,7 +137,7 @@ impl Monitor {
         let by_user: BTreeMap<UserId, &Seen> = seen.iter().filter_map(|s| s.user.map(|user| (user, s))).collect();
         let by_slug: BTreeMap<&Slug, &Seen> =
             seen.iter().filter_map(|s| s.slug.as_ref().map(|slug| (slug, s))).collect();
-        let mut weighed = Vec::new();
+        let (asked, mut weighed) = (answer.started.steady, Vec::new());
         for (key, epoch) in &flight.keys {
             let Some(streamer) = self.streamers.get(key).filter(|streamer| streamer.epoch == *epoch) else { continue };
             let asked_user = streamer.ids.user.or(streamer.ids.configured_user);
@@ -153,7 +153,7 @@ impl Monitor {
             }
             let same = match entry {
                 Some(entry) => self.take_identity(now, *key, entry, flight.kind),
-                None => self.take_missing(now, *key, flight),
+                None => self.take_missing(now, *key, flight, asked),
             };
             // A name whose other spelling is yet to be asked about is not compared.
             let open = self.streamers.get(key).is_some_and(|s| s.ids.user.is_none() && !s.ids.unknown);
@@ -164,9 +164,7 @@ impl Monitor {
                 continue;
             }
             if let Some(observation) = self.observation(answer, flight, entry) {
-                // R15: what the table shows is confirmed, or not, by the answer to a newer question.
-                let answers = |belief: &Belief| belief.verified || observation.started >= belief.received;
-                if let Some(streamer) = self.streamers.get(key).filter(|streamer| answers(&streamer.belief)) {
+                if let Some(streamer) = self.streamers.get(key).filter(|it| answers(asked, &it.belief)) {
                     weighed.push((*key, observation, streamer.weigh(&observation, self.settings.hold)));
                 }
             }
@@ -212,19 +210,19 @@ impl Monitor {
 
     /// R6: missing from `/channels` is unknown; missing from everywhere for long is Offline.
     /// Whether the absence can be an observation of the same streamer.
-    fn take_missing(&mut self, now: Now, key: Key, flight: &Flight) -> bool {
+    fn take_missing(&mut self, now: Now, key: Key, flight: &Flight, asked: Steady) -> bool {
         match (flight.kind, flight.endpoint) {
             (Kind::Name | Kind::Hint, _) => {
                 if self.name_unknown(now, key, flight.kind) {
                     self.missed(now, key);
-                    self.has_vanished(now, key);
+                    self.has_vanished(now, key, asked);
                 }
                 false
             }
             (_, Endpoint::Website) => false,
             (_, Endpoint::Livestreams | Endpoint::UsersLivestreams) => {
                 if self.streamers.get(&key).is_some_and(|streamer| streamer.vanished.is_some()) {
-                    self.has_vanished(now, key);
+                    self.has_vanished(now, key, asked);
                 }
                 true
             }
@@ -232,7 +230,7 @@ impl Monitor {
                 self.missed(now, key);
                 if self.live_list().is_none() {
                     // Kick has no list left that could bear it out.
-                    self.has_vanished(now, key);
+                    self.has_vanished(now, key, asked);
                 }
                 false
             }
@@ -252,13 +250,13 @@ impl Monitor {
     }
 
     /// R6: a streamer whom nothing lists, repeatedly and for so long, is banned or deleted, and not live.
-    fn has_vanished(&mut self, now: Now, key: Key) {
+    fn has_vanished(&mut self, now: Now, key: Key, asked: Steady) {
         let Some(streamer) = self.streamers.get(&key) else { return };
         let long = streamer
             .vanished
             .as_ref()
             .is_some_and(|it| it.times >= VANISHED_MIN && now.steady.since(it.since) >= VANISHED);
-        if long && streamer.belief.status == Some(Status::Online) {
+        if long && streamer.belief.status == Some(Status::Online) && answers(asked, &streamer.belief) {
             self.routine.corrected += 1;
             self.believe(now, key, Status::Offline, Source::Sweep, now.steady);
         }
@@ -367,6 +365,11 @@ impl Monitor {
             self.asking.put(Queue::Reveal, key);
         }
     }
+}
+
+/// R15: what only the table shows is confirmed, or not, by the answer to a newer question.
+fn answers(asked: Steady, belief: &Belief) -> bool {
+    belief.verified || asked >= belief.received
 }
 
 /// The one entry of an answer about one name: Kick may answer with another spelling of it.
