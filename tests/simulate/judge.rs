@@ -38,10 +38,7 @@ pub(super) struct Judge {
     announced: BTreeMap<usize, Duration>,
     /// The latest start of a broadcast that anybody told of.
     begun: BTreeMap<usize, Timestamp>,
-    /// The highest livestream id that push told of before its last event, and that event's.
-    told: BTreeMap<usize, (Option<LivestreamId>, LivestreamId)>,
-    /// When push last told of a streamer.
-    pushed: BTreeMap<usize, Duration>,
+    told: BTreeMap<usize, Told>,
     /// Until when push that told what was not true any more excuses a wrong row of a streamer.
     misled: BTreeMap<usize, Duration>,
     /// When requests started whose answers last had a streamer live, and not among those live.
@@ -50,6 +47,14 @@ pub(super) struct Judge {
     /// How many false Online the API was believed at this moment.
     lied: (Duration, usize),
     pub writes: usize,
+}
+
+/// What push last told of a streamer.
+struct Told {
+    at: Duration,
+    last: LivestreamId,
+    /// The highest livestream id that it told of before.
+    before: Option<LivestreamId>,
 }
 
 struct Asked {
@@ -86,7 +91,6 @@ impl Judge {
             announced: BTreeMap::new(),
             begun: BTreeMap::new(),
             told: BTreeMap::new(),
-            pushed: BTreeMap::new(),
             misled: BTreeMap::new(),
             present: BTreeMap::new(),
             absent: BTreeMap::new(),
@@ -173,9 +177,8 @@ impl Judge {
     fn hear_push(&mut self, now: Duration, push: &Push, kick: &Kick) {
         let Some(n) = kick.streamers.iter().position(|streamer| streamer.channel == push.named) else { return };
         let (PushKind::Live { livestream, .. } | PushKind::Stop { livestream }) = &push.what;
-        let before = self.told.get(&n).map(|(before, last)| before.map_or(*last, |before| before.max(*last)));
-        self.told.insert(n, (before, *livestream));
-        self.pushed.insert(n, now);
+        let before = self.told.get(&n).and_then(|told| told.before.max(Some(told.last)));
+        self.told.insert(n, Told { at: now, last: *livestream, before });
         let (streamer, live) = (&kick.streamers[n], matches!(push.what, PushKind::Live { .. }));
         if live != matches!(streamer.now(), Moment::Live(_)) {
             // R7: the broadcast that runs may be the one that the stop ended, for ten minutes, unless push told

@@ -52,7 +52,7 @@ impl Judge {
             }
             return Err(format!("nothing can be known of {:?}", write.username));
         };
-        let pushed = self.pushed.get(&n).is_some_and(|at| now < *at + profile.settings.hold);
+        let pushed = self.told.get(&n).is_some_and(|told| now < told.at + profile.settings.hold);
         if let (Some(edited), Source::Sweep, false) = (edited, write.source, pushed) {
             self.check_taken_back(n, write, edited)?;
         }
@@ -103,7 +103,7 @@ impl Judge {
         let unseen = (write.status == Status::Online || !announced)
             && before.is_some_and(|(at, _)| streamer.last_began(write.status) + profile.stale() > at);
         // R2: a late stop of a broadcast that push never told of may be that of the one that runs.
-        let stranger = self.told.get(&n).is_some_and(|(before, last)| before.is_none_or(|before| before < *last));
+        let stranger = self.told.get(&n).is_some_and(|told| told.before < Some(told.last));
         let late_stop = write.status == Status::Offline && write.source == Source::Push && stranger && !announced;
         if right_before && !unseen && !late_stop && profile.honest() && self.confirmed.contains(&streamer.user) {
             return Err(format!("row {} flaps: it was written rightly before, and nothing has changed", write.row));
