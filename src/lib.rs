@@ -6,7 +6,7 @@
 //! 3  worker/    one thread each: a loop, no decisions
 //! 2  gateway/   one outside party each: blocking, typed errors
 //! 1  monitor/   wire/   config/            decisions: pure
-//! 0  domain/   clock   stop   backoff   repeats   words, and four tools without opinions
+//! 0  domain/   clock   stop   thread   backoff   repeats   words, and five tools without opinions
 //! ```
 
 pub mod backoff;
@@ -18,5 +18,6 @@ pub mod monitor;
 pub mod process;
 pub mod repeats;
 pub mod stop;
+pub mod thread;
 pub mod wire;
 pub mod worker;

@@ -4,45 +4,49 @@
 
 mod connect;
 mod error;
-mod guard;
 mod listen;
 mod plan;
 mod pool;
+mod session;
 mod sql;
 mod table;
+mod work;
 mod write;
 
 pub use error::DbError;
 pub use listen::Listening;
 
-use crate::clock::{Clock, Pulse};
+use crate::clock::Clock;
 use crate::config::DatabaseConfig;
 use crate::domain::row::{Row, Shown, Write, WriteId, WriteResult};
 use crate::domain::{ChannelId, RowId, Status, UserId};
 use crate::stop::Stop;
-use connect::{Connector, Session};
+use connect::Connector;
 use error::Fault;
-use guard::{Guard, Watched};
-use plan::Plan;
 use pool::Pool;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{ToSql, Type};
+use session::{Crowd, Patience, Session};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use table::Table;
+use work::{Value, Work};
 
 /// A write that takes longer is cancelled; it waits for a table's lock, most likely.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// A read that takes longer is cancelled; a filter may be slow.
 const READ_LIMIT: Duration = Duration::from_secs(30);
+
 /// The database of one configuration. Connects when it is first used, and again when it has to.
 pub struct Database {
-    config: DatabaseConfig,
+    config: Arc<DatabaseConfig>,
     connector: Arc<Connector>,
+    crowd: Crowd,
     pool: Pool,
-    guard: Guard,
+    clock: Clock,
+    /// A reload has gone to another database: what this one still does matters no more.
+    abandoned: AtomicBool,
     /// A session keeps what was prepared in it: there is no pooler in between that gives us others.
     keeps_plans: AtomicBool,
 }
@@ -78,38 +82,45 @@ impl Database {
     pub fn new(config: DatabaseConfig, clock: Clock) -> Result<Database, DbError> {
         let connector = Arc::new(Connector::new(&config)?);
         // One more than there are writers, for the roster.
-        let pool = Pool::new(Arc::clone(&connector), config.pool_size + 1);
-        let guard = Guard::new(clock, connector.tls());
-        Ok(Database { config, connector, pool, guard, keeps_plans: AtomicBool::new(true) })
+        let size = config.pool_size + 1;
+        // And one that listens.
+        let crowd = Crowd::new(size + 1);
+        let pool = Pool::new(Arc::clone(&connector), crowd.clone(), size);
+        let (config, abandoned) = (Arc::new(config), AtomicBool::new(false));
+        Ok(Database { config, connector, crowd, pool, clock, abandoned, keeps_plans: AtomicBool::new(true) })
     }
 
-    /// Reads the whole roster; the filter applies.
-    pub fn read_roster(&self) -> Result<Vec<Row>, DbError> {
-        self.run(READ_LIMIT, |work| {
+    /// Reads the whole roster; the filter applies. A stop cancels it.
+    pub fn read_roster(&self, stop: &Stop) -> Result<Vec<Row>, DbError> {
+        self.run(&self.patience(READ_LIMIT, stop), |work| {
             let statement = work.table()?.roster.clone();
-            let config = &self.config;
-            let values: [(&(dyn ToSql + Sync), Type); 2] =
-                [(&config.online_value, Type::TEXT), (&config.offline_value, Type::TEXT)];
-            let judge = |error: postgres::Error| Fault::judge(&error, self.place());
-            let _watched = work.watch();
-            // Row by row: a large roster is not held twice.
-            let mut rows = work.session.client.query_typed_raw(&statement, values).map_err(judge)?;
-            let mut roster = Vec::new();
-            while let Some(row) = rows.next().map_err(judge)? {
-                roster.push(to_row(&row).map_err(judge)?);
-            }
-            Ok(roster)
+            let config = Arc::clone(&self.config);
+            work.call(move |held| {
+                let values: [(&(dyn ToSql + Sync), Type); 2] =
+                    [(&config.online_value, Type::TEXT), (&config.offline_value, Type::TEXT)];
+                // Row by row: a large roster is not held twice.
+                let mut rows = held.client.query_typed_raw(&statement, values)?;
+                let mut roster = Vec::new();
+                while let Some(row) = rows.next()? {
+                    roster.push(to_row(&row)?);
+                }
+                Ok(roster)
+            })
         })
         .map_err(|fault| self.explain(fault.into_error(), true))
     }
 
     /// Writes the rows that do not show their status already, and tells what became of each.
-    /// `between` is called before each statement, of which there may be many when rows are refused.
-    pub fn write(&self, writes: &[Write], between: &dyn Fn()) -> Vec<(WriteId, WriteResult)> {
+    ///
+    /// A stop cancels what runs. `alive` is called before each statement, of which there may be many when rows are
+    /// refused, and every so often during one: a statement that is not answered, although the server was asked to
+    /// cancel it, is waited for as long as its connection stands.
+    pub fn write(&self, writes: &[Write], stop: &Stop, alive: &dyn Fn()) -> Vec<(WriteId, WriteResult)> {
         if writes.is_empty() {
             return Vec::new();
         }
-        self.run(WRITE_LIMIT, |work| write::write_batch(work, writes, between)).unwrap_or_else(|fault| {
+        let patience = Patience { leaves: false, alive, ..self.patience(WRITE_LIMIT, stop) };
+        self.run(&patience, |work| write::write_batch(work, writes)).unwrap_or_else(|fault| {
             let reason = self.explain(fault.into_error(), false).to_string();
             writes.iter().map(|write| (write.id, WriteResult::Unavailable(reason.clone()))).collect()
         })
@@ -123,7 +134,7 @@ impl Database {
 
     /// Looks at the table, the values and the privileges.
     pub fn inspect(&self) -> Result<Inspection, DbError> {
-        self.run(WRITE_LIMIT, |work| {
+        self.run(&self.patience(WRITE_LIMIT, &Stop::never()), |work| {
             let columns = work.table()?.columns.clone();
             let config = &self.config;
             let read: Vec<&str> = table::columns(config)
@@ -138,11 +149,11 @@ impl Database {
                 .collect();
             let rows = work.query(
                 sql::INSPECT,
-                &[
-                    (&config.table, Type::TEXT),
-                    (&read, Type::TEXT_ARRAY),
-                    (&written, Type::TEXT_ARRAY),
-                    (&config.id_column, Type::TEXT),
+                vec![
+                    Value::text(&config.table),
+                    Value::list(read),
+                    Value::list(written),
+                    Value::text(&config.id_column),
                 ],
             )?;
             let row = rows.first().ok_or_else(|| DbError::Server("the server gave no answer".to_owned()))?;
@@ -157,19 +168,32 @@ impl Database {
 
     /// Opens a connection of its own and listens on `channel`, and on `heartbeat`, which nobody else uses.
     pub fn listen(&self, channel: &str, heartbeat: &str) -> Result<Listening, DbError> {
-        Listening::start(Arc::clone(&self.connector), channel, heartbeat)
+        let session = Session::open(&self.connector, &self.crowd, 0)?;
+        Listening::start(session, self.clock, channel, heartbeat)
     }
 
     /// Sends an empty notification.
     pub fn notify(&self, channel: &str) -> Result<(), DbError> {
-        self.run(WRITE_LIMIT, |work| work.query(sql::NOTIFY, &[(&channel, Type::TEXT)]).map(drop))
+        let stop = Stop::never();
+        let patience = self.patience(WRITE_LIMIT, &stop);
+        self.run(&patience, |work| work.query(sql::NOTIFY, vec![Value::text(channel)]).map(drop))
             .map_err(Fault::into_error)
     }
 
-    /// Ends statements that take too long, until it is stopped. Wants a thread of its own; without
-    /// it nothing but the wait for locks is unbounded.
-    pub fn guard(&self, pulse: &Pulse, stop: &Stop) {
-        self.guard.run(pulse, stop);
+    /// Waits for none of its answers any more, writes included: what it still does matters no more, for another
+    /// database has taken its place.
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a configuration means the same table, by the same way.
+    pub fn is_of(&self, config: &DatabaseConfig) -> bool {
+        self.config.url == config.url && self.config.table == config.table
+    }
+
+    /// For what changes nothing.
+    fn patience<'a>(&'a self, limit: Duration, stop: &'a Stop) -> Patience<'a> {
+        Patience { clock: self.clock, limit, leaves: true, stop, alive: &|| (), abandoned: &self.abandoned }
     }
 
     /// Which database this is, for messages; no secrets.
@@ -184,12 +208,16 @@ impl Database {
 
     /// Does `work` on a connection. What fails because the connection has died in the pool, or
     /// because the table is no longer what it was, is done again: every statement may be repeated.
-    fn run<T>(&self, limit: Duration, mut work: impl FnMut(&mut Work<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn run<T>(
+        &self,
+        patience: &Patience<'_>,
+        mut work: impl FnMut(&mut Work<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let begun = self.pool.begun();
         loop {
             let mut session = self.pool.checkout()?;
             let known = session.table.is_some();
-            let mut at_work = Work { session: &mut session, database: self, limit, known };
+            let mut at_work = Work { session: &mut session, database: self, patience: *patience, known };
             let result = work(&mut at_work);
             let Err(fault) = result else { return result };
             at_work.learn_from(&fault);
@@ -231,73 +259,6 @@ impl Database {
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Database").field("place", &self.place()).finish_non_exhaustive()
-    }
-}
-
-/// A connection that is at work.
-struct Work<'a> {
-    session: &'a mut Session,
-    database: &'a Database,
-    /// For each statement.
-    limit: Duration,
-    /// Whether what is known of the table was learned earlier, and may be out of date.
-    known: bool,
-}
-
-impl<'a> Work<'a> {
-    /// The table as this connection knows it.
-    fn table(&mut self) -> Result<&Table, Fault> {
-        let _watched = self.watch();
-        let table = match self.session.table.take() {
-            Some(table) => table,
-            None => Table::learn(&mut self.session.client, &self.database.config, self.database.place())?,
-        };
-        Ok(self.session.table.insert(table))
-    }
-
-    fn query(&mut self, sql: &str, values: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<postgres::Row>, Fault> {
-        let _watched = self.watch();
-        self.session.client.query_typed(sql, values).map_err(|error| self.judge(&error))
-    }
-
-    /// Writes one row by these parameters of [`sql::write_one`]; whether it was written.
-    fn write_one(&mut self, values: [&str; 7]) -> Result<bool, Fault> {
-        let sql = self.table()?.write_one.clone();
-        if self.database.keeps_plans.load(Ordering::Relaxed) {
-            let _watched = self.watch();
-            match self.execute(&sql, &values) {
-                Err(error) if plan::is_not_known(&error) => self.database.keeps_plans.store(false, Ordering::Relaxed),
-                done => return done.map_err(|error| self.judge(&error)),
-            }
-        }
-        let values = values.each_ref().map(|value| (value as &(dyn ToSql + Sync), Type::TEXT));
-        self.query(&sql, &values).map(|rows| !rows.is_empty())
-    }
-
-    fn execute(&mut self, sql: &str, values: &[&str]) -> Result<bool, postgres::Error> {
-        let Session { client, plan, .. } = &mut *self.session;
-        let plan = match plan.take() {
-            Some(same) if same.is_of(sql) => plan.insert(same),
-            other => plan.insert(Plan::prepare(client, other, sql, values.len())?),
-        };
-        plan.execute(client, values).map(|rows| rows > 0)
-    }
-
-    /// The limit holds from here until what is given back is dropped.
-    fn watch(&self) -> Watched<'a> {
-        self.database.guard.watch(self.session.client.cancel_token(), self.limit)
-    }
-
-    /// Takes what a fault says of the connection and the table to heart.
-    fn learn_from(&mut self, fault: &Fault) {
-        self.session.lost |= fault.lost;
-        if fault.stale {
-            self.session.table = None;
-        }
-    }
-
-    fn judge(&self, error: &postgres::Error) -> Fault {
-        Fault::judge(error, self.database.place())
     }
 }
 

@@ -4,6 +4,8 @@
 //! The ends of channels that a worker needs again after a restart stay here as receivers; senders do
 //! not, for a thread learns by hanging up that it shall end.
 
+mod reload;
+
 use crate::clock::Clock;
 use crate::config::{Config, PushConfig, WebUrl};
 use crate::domain::ask;
@@ -63,6 +65,8 @@ pub(super) struct Crew {
     inputs: Sender<Input>,
     questions: BTreeMap<Asker, Receiver<ask::Request>>,
     lanes: Vec<Receiver<Write>>,
+    /// Writers that were told to end, while others are to take their place.
+    leaving: Vec<String>,
     relane: Sender<Vec<Sender<Write>>>,
     bulletins: Receiver<Bulletin>,
     nudge: (Sender<()>, Receiver<()>),
@@ -117,6 +121,7 @@ impl Crew {
             inputs,
             questions,
             lanes: lanes_out,
+            leaving: Vec::new(),
             relane,
             bulletins: bulletins_out,
             // One nudge that is not yet heard means as much as two.
@@ -158,46 +163,6 @@ impl Crew {
             Box::new(move |pulse, stop| link.run(pulse, stop))
         };
         self.add(supervisor, &format!("link-{}", id.0), SERVANTS, make)
-    }
-
-    /// Other credentials or addresses at Kick: whoever asks there begins anew.
-    pub(super) fn replace_kick(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
-        let old = std::mem::replace(&mut self.kick, Arc::new(Kick::new(&config.kick, REQUEST_LIMIT)));
-        self.tokens = Arc::new(TokenCell::default());
-        self.add_askers(supervisor)?;
-        // Who is told to stop knows that it is not Kick who hangs up.
-        old.hang_up();
-        Ok(())
-    }
-
-    /// Other push settings: every connection is made anew, and the way chosen anew.
-    pub(super) fn replace_push(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
-        self.push = config.push.clone();
-        self.authorities = Arc::new(Authorities::new(config.push.tls_ca.clone()));
-        let old = std::mem::replace(&mut self.realtime, Arc::new(Realtime::new(&config.push)));
-        self.add_broker(supervisor)?;
-        old.hang_up();
-        self.tell(Input::Relink);
-        Ok(())
-    }
-
-    /// Another database or table: whoever reads or writes there begins anew.
-    pub(super) fn replace_database(
-        &mut self,
-        config: &Config,
-        database: Database,
-        supervisor: &mut Supervisor,
-    ) -> Result<(), Fatal> {
-        for lane in 0..self.lanes.len() {
-            supervisor.remove(&writer_name(lane));
-        }
-        self.database = Arc::new(database);
-        let (lanes, lanes_out) = lane_channels(config);
-        self.lanes = lanes_out;
-        // What the old writers had is given out again when the new ones say that they begin.
-        let _ = self.relane.send(lanes);
-        self.add_writers(supervisor)?;
-        self.add_roster(config, supervisor)
     }
 
     /// Another way to follow the roster.
@@ -269,19 +234,11 @@ impl Crew {
             let make = move || -> Body {
                 let (inbox, inputs, database) = (inbox.clone(), inputs.clone(), Arc::clone(&database));
                 let mut writer = Writer { lane, lanes, inbox, inputs, database, clock };
-                Box::new(move |pulse, _| writer.run(pulse))
+                Box::new(move |pulse, stop| writer.run(pulse, &stop))
             };
             self.add(supervisor, &writer_name(lane), SERVANTS, make)?;
         }
-        let database = Arc::clone(&self.database);
-        let make = move || -> Body {
-            let database = Arc::clone(&database);
-            Box::new(move |pulse, stop| {
-                database.guard(pulse, &stop);
-                Ok(())
-            })
-        };
-        self.add(supervisor, "db-guard", SERVANTS, make)
+        Ok(())
     }
 
     fn add_askers(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {

@@ -14,9 +14,9 @@ mod run;
 pub mod signals;
 pub mod status;
 pub mod supervisor;
-pub mod thread;
 
 use crate::domain::event::Event;
+use crate::thread;
 use anyhow::Context;
 use cli::Command;
 use exit::Code;

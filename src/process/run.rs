@@ -127,7 +127,9 @@ impl Daemon {
             let wait = next.map_or(WAIT_MOST, |at| at.since(now)).min(feed.unwrap_or(WAIT_MOST));
             let done = select! {
                 recv(self.supervisor.exits()) -> exit => match exit {
-                    Ok(exit) => self.supervisor.ended(self.clock.steady(), exit).map_err(End::from),
+                    Ok(exit) => self.supervisor.ended(self.clock.steady(), exit)
+                        .and_then(|()| self.crew.relieve_writers(&mut self.supervisor))
+                        .map_err(End::from),
                     Err(_) => Ok(()),
                 },
                 recv(hub) -> wish => match wish {

@@ -1,6 +1,6 @@
 //! Signals, as messages for the main thread (CONTRACT §1). `SIGPIPE` stays ignored, as Rust has it.
 
-use crate::process::thread::{self, Exit};
+use crate::thread::{self, Exit};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
@@ -60,7 +60,7 @@ impl Drop for Catcher {
 #[cfg(test)]
 mod tests {
     use super::{Catcher, Signal};
-    use crate::process::thread::{Exit, How};
+    use crate::thread::{Exit, How};
     use crossbeam_channel::unbounded;
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
     use signal_hook::low_level::raise;

@@ -20,8 +20,8 @@ mod tests;
 use crate::clock::{Clock, Pulse};
 use crate::domain::Steady;
 use crate::domain::event::Event;
-use crate::process::thread::{self, Exit, How};
 use crate::stop::{Stop, StopSource, stop_pair};
+use crate::thread::{self, Exit, How};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use restarts::{Restarts, Verdict};
 use std::collections::BTreeMap;
@@ -126,6 +126,11 @@ impl Supervisor {
             }
             Some(Worker::Resting(..)) | None => {}
         }
+    }
+
+    /// Whether there is a worker of this name; one that was told to stop is there until it has ended.
+    pub fn has(&self, name: &str) -> bool {
+        self.workers.contains_key(name)
     }
 
     /// Tells every worker of a stage to stop.

@@ -46,7 +46,7 @@ impl Roster {
         while !stop.is_stopped() {
             pulse.promise(READ_TURN);
             let started = self.clock.steady();
-            let read = self.database.read_roster();
+            let read = self.database.read_roster(stop);
             let broken_before = std::mem::replace(&mut broken, self.database.broken());
             let goes_on = match read {
                 Ok(rows) => {
@@ -58,8 +58,10 @@ impl Roster {
                         && self.wait(pulse, stop)
                 }
                 Err(error) => {
-                    // A nudge does not shorten this: whoever nudges cannot know better.
-                    let pause = backoff.next(&mut self.rng);
+                    // A nudge does not shorten this: a nudge knows nothing of the database. The pause counts from
+                    // when the read began: one that waited in vain is followed by the next at once, so that a server
+                    // that answers again is heard at once.
+                    let pause = backoff.next(&mut self.rng).saturating_sub(self.clock.steady().since(started));
                     self.tell(Input::Database(DatabaseEvent::Down(error.to_string()))) && !stop.wait(pause)
                 }
             };

@@ -7,6 +7,7 @@ use crate::clock::{Clock, Pulse};
 use crate::domain::row::{DatabaseEvent, Write, WriteResult, Written};
 use crate::gateway::database::Database;
 use crate::monitor::io::Input;
+use crate::stop::Stop;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -39,8 +40,9 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Writes until the inbox is hung up and empty, or nobody wants to hear of it any more.
-    pub fn run(&mut self, pulse: &Pulse) -> anyhow::Result<()> {
+    /// Writes until the inbox is hung up and empty, or nobody wants to hear of it any more. A stop cancels the
+    /// statement that runs, or it would go on after the process has ended; it does not shorten the inbox.
+    pub fn run(&mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         // The core gives out again whatever was given out before it hears of this start.
         while self.inbox.try_recv().is_ok() {}
         let started = Input::WriterStarted { lane: self.lane, lanes: self.lanes };
@@ -61,7 +63,7 @@ impl Writer {
             batch.reverse();
             batch.retain(|write| rows.insert(write.row.clone()));
             batch.reverse();
-            let results = self.database.write(&batch, &|| pulse.promise(STATEMENT_TURN));
+            let results = self.database.write(&batch, stop, &|| pulse.promise(STATEMENT_TURN));
             let broken_before = std::mem::replace(&mut broken, self.database.broken());
             let reached = results.iter().any(|(_, result)| !matches!(result, WriteResult::Unavailable(_)));
             heard = self.inputs.send(Input::Written(Written { at: self.clock.now(), results })).is_ok();

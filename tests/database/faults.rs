@@ -2,12 +2,11 @@
 //! without a restart.
 
 use super::{PATIENCE, config, fixture, open, refusal, shown, write};
-use kick_monitor::clock::{Clock, Pulse};
 use kick_monitor::domain::Status::Online;
 use kick_monitor::domain::row::WriteResult::{AlreadySo, Unavailable, Written};
 use kick_monitor::domain::secret::Secret;
 use kick_monitor::gateway::database::DbError;
-use kick_monitor::stop::stop_pair;
+use kick_monitor::stop::Stop;
 use lab::{Cluster, Shutdown};
 
 const TABLE: &str = "CREATE TABLE streamers (id int PRIMARY KEY, username text, status text);
@@ -30,7 +29,7 @@ fn a_missing_table_or_column_is_named_with_its_key() {
     assert_eq!(refusal(&config), "table \"streamers\" has no column \"State\" (DB_STATUS_COLUMN)");
     config.table = "\"streamer\"".to_owned();
     assert!(refusal(&config).starts_with("there is no table \"streamer\" (DB_TABLE"), "{}", refusal(&config));
-    let error = open(&config).read_roster().expect_err("there is no such table");
+    let error = open(&config).read_roster(&Stop::never()).expect_err("there is no such table");
     assert!(matches!(error, DbError::Setup(_)));
 }
 
@@ -60,7 +59,7 @@ fn a_table_that_is_renamed_and_comes_back_heals() {
     let database = open(&config);
     assert_eq!(shown(&database).len(), 2);
     lab.execute("ALTER TABLE streamers RENAME TO gone");
-    assert!(database.read_roster().is_err());
+    assert!(database.read_roster(&Stop::never()).is_err());
     assert!(unavailable(&write(&database, &["1"], Online)).starts_with("there is no table"));
     lab.execute("ALTER TABLE gone RENAME TO streamers");
     assert_eq!(write(&database, &["1"], Online), [Written]);
@@ -120,9 +119,9 @@ fn a_refused_connection_is_told_at_once_and_healed_when_the_server_is_back() {
         let text = unavailable(&results);
         assert!(text.starts_with("failed to connect to database"), "{how:?}: {text}");
         assert!(text.contains("Connection refused") || text.contains("Connection reset"), "{how:?}: {text}");
-        assert!(matches!(database.read_roster(), Err(DbError::Connection(_))));
+        assert!(matches!(database.read_roster(&Stop::never()), Err(DbError::Connection(_))));
         cluster.start_again();
-        lab::wait_for("the roster to be read again", PATIENCE, || database.read_roster().ok());
+        lab::wait_for("the roster to be read again", PATIENCE, || database.read_roster(&Stop::never()).ok());
     }
 }
 
@@ -131,17 +130,11 @@ fn a_wait_for_a_tables_lock_is_cancelled() {
     let (lab, config) = fixture(TABLE);
     let database = open(&config);
     assert_eq!(shown(&database).len(), 2);
-    let clock = Clock::start();
-    let (source, stop) = stop_pair();
-    std::thread::scope(|scope| {
-        let _source = source;
-        scope.spawn(|| database.guard(&Pulse::new(clock, PATIENCE), &stop));
-        let mut other = lab.client();
-        let mut transaction = other.transaction().expect("a transaction");
-        transaction.execute("LOCK TABLE streamers", &[]).expect("locked");
-        let results = write(&database, &["1", "2"], Online);
-        assert!(unavailable(&results).contains("57014"), "{results:?}");
-        transaction.rollback().expect("rolled back");
-        assert_eq!(write(&database, &["1", "2"], Online), [Written, Written]);
-    });
+    let mut other = lab.client();
+    let mut transaction = other.transaction().expect("a transaction");
+    transaction.execute("LOCK TABLE streamers", &[]).expect("locked");
+    let results = write(&database, &["1", "2"], Online);
+    assert!(unavailable(&results).contains("57014"), "{results:?}");
+    transaction.rollback().expect("rolled back");
+    assert_eq!(write(&database, &["1", "2"], Online), [Written, Written]);
 }

@@ -12,6 +12,7 @@ use kick_monitor::domain::row::{Shown, Write, WriteId, WriteResult};
 use kick_monitor::domain::secret::Secret;
 use kick_monitor::domain::{RowId, Source, Status};
 use kick_monitor::gateway::database::Database;
+use kick_monitor::stop::Stop;
 use lab::Cluster;
 use std::time::Duration;
 
@@ -66,7 +67,7 @@ fn wish(number: u64, id: &str, status: Status) -> Write {
 /// Writes one status to some rows and gives the results in the rows' order.
 fn write(database: &Database, ids: &[&str], status: Status) -> Vec<WriteResult> {
     let writes: Vec<Write> = (0..).zip(ids).map(|(number, id)| wish(number, id, status)).collect();
-    let mut results = database.write(&writes, &|| ());
+    let mut results = database.write(&writes, &Stop::never(), &|| ());
     results.sort_by_key(|(number, _)| *number);
     assert_eq!(results.len(), ids.len(), "each write is answered once: {results:?}");
     results.into_iter().map(|(_, result)| result).collect()
@@ -74,7 +75,7 @@ fn write(database: &Database, ids: &[&str], status: Status) -> Vec<WriteResult> 
 
 /// What the roster shows: `id=Online`, sorted.
 fn shown(database: &Database) -> Vec<String> {
-    let rows = database.read_roster().unwrap_or_else(|error| panic!("the roster is not read: {error}"));
+    let rows = database.read_roster(&Stop::never()).unwrap_or_else(|error| panic!("the roster is not read: {error}"));
     let mut shown: Vec<String> = rows
         .into_iter()
         .map(|row| match row.shown {
@@ -88,7 +89,7 @@ fn shown(database: &Database) -> Vec<String> {
 
 /// The message of a read that has to fail.
 fn refusal(config: &DatabaseConfig) -> String {
-    match open(config).read_roster() {
+    match open(config).read_roster(&Stop::never()) {
         Ok(rows) => panic!("the roster is read: {rows:?}"),
         Err(error) => error.to_string(),
     }

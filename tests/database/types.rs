@@ -5,6 +5,7 @@ use kick_monitor::config::DatabaseConfig;
 use kick_monitor::domain::Status::{Offline, Online};
 use kick_monitor::domain::row::WriteResult::{AlreadySo, Gone, Written};
 use kick_monitor::domain::{ChannelId, UserId};
+use kick_monitor::stop::Stop;
 
 /// Three rows, `ids` in order, that show online, offline and NULL; every result is met once.
 fn check(prepare: &str, id_type: &str, status_type: &str, ids: [&str; 4], values: [&str; 2]) {
@@ -112,7 +113,7 @@ fn names_may_hold_any_character() {
         ..config
     };
     let database = open(&config);
-    let mut rows = database.read_roster().expect("the roster is read");
+    let mut rows = database.read_roster(&Stop::never()).expect("the roster is read");
     rows.sort_by(|a, b| a.id.cmp(&b.id));
     let ids: Vec<_> = rows.iter().map(|row| (&*row.username, row.channel, row.user)).collect();
     assert_eq!(

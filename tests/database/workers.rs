@@ -29,7 +29,7 @@ fn a_writer_writes_all_that_is_queued_and_ends_when_it_is_hung_up() {
     sender.send(before).expect("the inbox lives");
     let mut writer = Writer { lane: 0, lanes: 1, inbox, inputs, database: Arc::new(open(&config)), clock };
     std::thread::scope(|scope| {
-        scope.spawn(|| writer.run(&Pulse::new(clock, PATIENCE)).expect("it ends in order"));
+        scope.spawn(|| writer.run(&Pulse::new(clock, PATIENCE), &Stop::never()).expect("it ends in order"));
         // What was queued before this is given out again by the core, so it is not done twice.
         assert_eq!(seen.recv_timeout(PATIENCE), Ok(Input::WriterStarted { lane: 0, lanes: 1 }));
         for n in 1..=50 {
@@ -57,7 +57,7 @@ fn a_writer_that_nobody_hears_ends() {
     let (_sender, inbox) = unbounded();
     let (inputs, _) = bounded(1);
     let mut writer = Writer { lane: 0, lanes: 1, inbox, inputs, database: Arc::new(open(&config)), clock };
-    writer.run(&Pulse::new(clock, PATIENCE)).expect("it ends in order");
+    writer.run(&Pulse::new(clock, PATIENCE), &Stop::never()).expect("it ends in order");
 }
 
 /// The number of rows of the next roster.

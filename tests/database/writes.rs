@@ -3,6 +3,7 @@
 use super::{PATIENCE, config, fixture, open, shown, wish, write};
 use kick_monitor::domain::Status::{self, Offline, Online};
 use kick_monitor::domain::row::WriteResult::{self, AlreadySo, Locked, Refused, SetAside, Written};
+use kick_monitor::stop::Stop;
 use lab::{Bouncer, Cluster};
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::{Client, NoTls};
@@ -238,7 +239,7 @@ fn two_instances_with_shuffled_batches_write_each_change_once_without_deadlock()
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(write.id.0);
                 state >> 33
             });
-            for (number, result) in batch.chunks(50).flat_map(|part| database.write(part, &|| ())) {
+            for (number, result) in batch.chunks(50).flat_map(|part| database.write(part, &Stop::never(), &|| ())) {
                 match result {
                     Written => written += 1,
                     AlreadySo => {}
@@ -268,6 +269,7 @@ fn two_instances_with_shuffled_batches_write_each_change_once_without_deadlock()
 fn the_same_row_twice_in_a_batch_breaks_nothing() {
     let (_lab, config) = fixture(TABLE);
     let database = open(&config);
-    let results = database.write(&[wish(1, "1", Online), wish(2, "1", Offline), wish(3, "2", Online)], &|| ());
+    let results =
+        database.write(&[wish(1, "1", Online), wish(2, "1", Offline), wish(3, "2", Online)], &Stop::never(), &|| ());
     assert_eq!(results.iter().map(|(_, result)| result).collect::<Vec<_>>(), [&Written, &SetAside, &Written]);
 }

@@ -30,6 +30,8 @@ mod token;
 mod tls;
 // The database's weather.
 mod weather;
+// What the daemon has asked of the database when it stops, reloads, or the server is halted.
+mod unanswered;
 
 // Tables of every kind, by whatever way to the database.
 mod tables;

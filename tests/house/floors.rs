@@ -4,10 +4,11 @@ use super::source::{self, Source, has_word};
 use super::{holding, none};
 
 /// The floor of each module of the crate.
-const FLOORS: [(&str, u8); 11] = [
+const FLOORS: [(&str, u8); 12] = [
     ("domain", 0),
     ("clock", 0),
     ("stop", 0),
+    ("thread", 0),
     ("backoff", 0),
     ("repeats", 0),
     ("monitor", 1),

@@ -2,8 +2,6 @@
 //! everything that can hang. Never a start-up `options` parameter, which PgBouncer refuses.
 
 use super::error::{DbError, connecting};
-use super::plan::Plan;
-use super::table::Table;
 use crate::config::{DatabaseConfig, SslMode};
 use native_tls::{Certificate, Protocol, TlsConnector};
 use postgres::config::{Host, SslMode as Driver};
@@ -24,19 +22,6 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const SILENCE_LIMIT: Duration = Duration::from_secs(15);
 /// An idle connection asks after so long whether its peer is there, and again, and a third time.
 const KEEPALIVE: Duration = Duration::from_secs(10);
-
-/// A connection and what was learned on it.
-pub(super) struct Session {
-    pub(super) client: Client,
-    /// What the table looked like, until an error makes that doubtful.
-    pub(super) table: Option<Table>,
-    /// The one-row statement, prepared.
-    pub(super) plan: Option<Plan>,
-    /// Counts connections from 0.
-    pub(super) number: u64,
-    /// Whether it is of no further use.
-    pub(super) lost: bool,
-}
 
 /// Makes connections.
 pub(super) struct Connector {

@@ -1,55 +1,70 @@
 //! A connection that waits for notifications on `ROSTER_NOTIFY_CHANNEL`. They only say "look": the
 //! poll stays the truth, for a notification may be lost and says nothing of what changed.
 
-use super::Database;
-use super::connect::Connector;
-use super::error::{DbError, connecting};
-use super::sql;
-use postgres::Client;
+use super::error::{DbError, Fault, connecting};
+use super::session::{Held, Patience, Session};
+use super::{Database, sql};
+use crate::clock::Clock;
+use crate::stop::Stop;
 use postgres::fallible_iterator::FallibleIterator;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+
+/// How long the server may take to begin to listen, and the driver to come back from a wait.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// The listening connection.
 pub struct Listening {
-    client: Client,
-    connector: Arc<Connector>,
+    session: Session,
+    clock: Clock,
+    place: String,
     heartbeat: String,
     /// The heartbeat came back since it was last sent.
     alive: bool,
 }
 
+/// What a wait heard.
+#[derive(Default)]
+struct Heard {
+    heartbeat: bool,
+    other: bool,
+    closed: bool,
+}
+
 impl Listening {
-    pub(super) fn start(connector: Arc<Connector>, channel: &str, heartbeat: &str) -> Result<Listening, DbError> {
-        let mut client = connector.open()?;
+    pub(super) fn start(session: Session, clock: Clock, channel: &str, heartbeat: &str) -> Result<Listening, DbError> {
         let both = format!("{}; {}", sql::listen(channel), sql::listen(heartbeat));
-        client.batch_execute(&both).map_err(|error| connecting(&error, connector.place()))?;
-        Ok(Listening { client, connector, heartbeat: heartbeat.to_owned(), alive: false })
+        let (place, heartbeat) = (session.place().to_owned(), heartbeat.to_owned());
+        let mut listening = Listening { session, clock, place, heartbeat, alive: false };
+        listening.call(ANSWER_LIMIT, move |held| held.client.batch_execute(&both))?;
+        Ok(listening)
     }
 
     /// Waits; true when at least one notification came, false when `limit` has passed. Takes all
     /// that came. The heartbeat is none.
     pub fn wait(&mut self, limit: Duration) -> Result<bool, DbError> {
-        let broken = |error: postgres::Error| connecting(&error, self.connector.place());
-        let mut notifications = self.client.notifications();
-        let mut next = notifications.timeout_iter(limit).next().map_err(broken)?;
-        let mut came = false;
-        while let Some(notification) = next {
-            match notification.channel() == self.heartbeat {
-                true => self.alive = true,
-                false => came = true,
-            }
-            next = notifications.iter().next().map_err(broken)?;
+        let heartbeat = self.heartbeat.clone();
+        let heard = self.call(limit + ANSWER_LIMIT, move |held| hear(held, &heartbeat, limit))?;
+        self.alive |= heard.heartbeat;
+        if heard.closed {
+            return Err(DbError::Connection(format!("lost the connection to {}", self.place)));
         }
-        drop(notifications);
-        if self.client.is_closed() {
-            return Err(DbError::Connection(format!("lost the connection to {}", self.connector.place())));
-        }
-        Ok(came)
+        Ok(heard.other)
     }
 
-    /// Sends a heartbeat on another connection. Nothing is ever asked on this one: the driver, told to
-    /// drop a connection that owes it an answer, waits for that answer without end.
+    fn call<T: Send + 'static>(
+        &mut self,
+        limit: Duration,
+        work: impl FnOnce(&mut Held) -> Result<T, postgres::Error> + Send + 'static,
+    ) -> Result<T, DbError> {
+        let (stop, abandoned) = (Stop::never(), AtomicBool::new(false));
+        let patience =
+            Patience { clock: self.clock, limit, leaves: true, stop: &stop, alive: &|| (), abandoned: &abandoned };
+        let done = self.session.call(&patience, work).map_err(Fault::into_error)?;
+        done.map_err(|error| connecting(&error, &self.place))
+    }
+
+    /// Sends a heartbeat on another connection: an answer on this one would not show that the notifications come.
     pub fn beat(&mut self, database: &Database) -> Result<(), DbError> {
         self.alive = false;
         database.notify(&self.heartbeat)
@@ -63,7 +78,23 @@ impl Listening {
 
     /// What is said when it is not.
     pub fn silence(&self) -> DbError {
-        let place = self.connector.place();
-        DbError::Connection(format!("no notification comes through from {place} (is there a pooler between?)"))
+        DbError::Connection(format!("no notification comes through from {} (is there a pooler between?)", self.place))
     }
+}
+
+/// Waits for the first notification, and takes what else has come by then.
+fn hear(held: &mut Held, heartbeat: &str, limit: Duration) -> Result<Heard, postgres::Error> {
+    let mut heard = Heard::default();
+    let mut notifications = held.client.notifications();
+    let mut next = notifications.timeout_iter(limit).next()?;
+    while let Some(notification) = next {
+        match notification.channel() == heartbeat {
+            true => heard.heartbeat = true,
+            false => heard.other = true,
+        }
+        next = notifications.iter().next()?;
+    }
+    drop(notifications);
+    heard.closed = held.client.is_closed();
+    Ok(heard)
 }

@@ -34,7 +34,7 @@ impl Plan {
     }
 
     /// Runs it; how many rows it gave.
-    pub(super) fn execute(&self, client: &mut Client, values: &[&str]) -> Result<usize, Error> {
+    pub(super) fn execute(&self, client: &mut Client, values: &[String]) -> Result<usize, Error> {
         let values: Vec<String> = values.iter().map(|value| escape_literal(value)).collect();
         let answer = client.simple_query(&format!("EXECUTE {}({})", self.name, values.join(", ")))?;
         Ok(answer.iter().filter(|message| matches!(message, SimpleQueryMessage::Row(_))).count())

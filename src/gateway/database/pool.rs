@@ -1,8 +1,9 @@
 //! The pool: connections that are kept for the next statement, made in the background, and told at
 //! once when they cannot be made.
 
-use super::connect::{Connector, Session};
-use super::error::{DbError, connecting};
+use super::connect::Connector;
+use super::error::DbError;
+use super::session::{Crowd, Session};
 use r2d2::{HandleError, ManageConnection, PooledConnection};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -14,8 +15,6 @@ const CHECKOUT_LIMIT: Duration = Duration::from_secs(5);
 const CHECKOUT_LOOK: Duration = Duration::from_millis(20);
 /// The pool tries to connect again by itself, at least every half of this.
 const RETRY: Duration = Duration::from_secs(2);
-/// For a connection to show that it lives.
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// A few connections to one database.
 pub(super) struct Pool {
@@ -30,11 +29,15 @@ pub(super) struct Pool {
 
 impl Pool {
     /// An empty pool; the first who wants a connection has it made.
-    pub(super) fn new(connector: Arc<Connector>, size: u32) -> Pool {
+    pub(super) fn new(connector: Arc<Connector>, crowd: Crowd, size: u32) -> Pool {
         let failures = Failures::default();
         let (begun, broken) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
-        let manager =
-            Manager { connector: Arc::clone(&connector), begun: Arc::clone(&begun), broken: Arc::clone(&broken) };
+        let manager = Manager {
+            connector: Arc::clone(&connector),
+            crowd,
+            begun: Arc::clone(&begun),
+            broken: Arc::clone(&broken),
+        };
         let pool = r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
@@ -83,6 +86,7 @@ impl Pool {
 /// r2d2's view of a [`Connector`].
 pub(super) struct Manager {
     connector: Arc<Connector>,
+    crowd: Crowd,
     begun: Arc<AtomicU64>,
     broken: Arc<AtomicU64>,
 }
@@ -93,16 +97,17 @@ impl ManageConnection for Manager {
 
     fn connect(&self) -> Result<Session, DbError> {
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
-        Ok(Session { client: self.connector.open()?, table: None, plan: None, number, lost: false })
+        Session::open(&self.connector, &self.crowd, number)
     }
 
-    fn is_valid(&self, session: &mut Session) -> Result<(), DbError> {
-        session.client.is_valid(ANSWER_LIMIT).map_err(|error| connecting(&error, self.connector.place()))
+    /// Never asked: a connection is not tested before it is given out.
+    fn is_valid(&self, _: &mut Session) -> Result<(), DbError> {
+        Ok(())
     }
 
     fn has_broken(&self, session: &mut Session) -> bool {
         // The pool asks once, when a connection comes back to it, and drops it if so.
-        let broken = session.lost || session.client.is_closed();
+        let broken = session.is_broken();
         self.broken.fetch_add(u64::from(broken), Ordering::Relaxed);
         broken
     }

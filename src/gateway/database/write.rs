@@ -1,12 +1,11 @@
 //! What becomes of a batch: one statement, and when a row spoils it, its halves, until the offender
 //! stands alone (RULES R20, R21).
 
-use super::Work;
 use super::error::{Blame, Fault};
+use super::work::{Value, Work};
 use crate::domain::row::{Write, WriteId, WriteResult};
 use crate::domain::time::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
-use postgres::types::Type;
 
 /// So many statements may be spent on one batch; enough to single out some fifty refused rows of a
 /// thousand. The rest is set aside and comes again.
@@ -14,13 +13,8 @@ const STATEMENTS_MAX: u32 = 500;
 /// So many statements of a batch may lose to another client: each may have waited for it.
 const CONFLICTS_MAX: u32 = 20;
 
-/// Writes the batch and tells what became of each row. `between` is called before each statement.
-/// Fails only while no row is done, and then with what kept the statement as a whole from working.
-pub(super) fn write_batch(
-    work: &mut Work<'_>,
-    writes: &[Write],
-    between: &dyn Fn(),
-) -> Result<Vec<(WriteId, WriteResult)>, Fault> {
+/// Writes the batch and tells what became of each row. Fails only while no row is done, and then with what kept the statement as a whole from working.
+pub(super) fn write_batch(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<(WriteId, WriteResult)>, Fault> {
     let mut results = Vec::with_capacity(writes.len());
     let (mut statements, mut conflicts) = (0, 0);
     let mut todo = vec![writes];
@@ -30,7 +24,7 @@ pub(super) fn write_batch(
             continue;
         }
         statements += 1;
-        between();
+        (work.patience.alive)();
         let fault = match statement(work, part) {
             Ok(done) => {
                 results.extend(done);
@@ -112,35 +106,27 @@ fn write_many(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<i64>, Fault> 
     let told = config.notify_channel.is_some();
     let dated = told || config.changed_at_column.is_some();
     let wanted = |wanted: bool| if wanted { writes } else { &[] };
-    let ids: Vec<&str> = writes.iter().map(|write| write.row.as_str()).collect();
-    let statuses: Vec<&str> = writes.iter().map(|write| config.status_value(write.status)).collect();
-    let times: Vec<String> = wanted(dated).iter().map(|write| to_sql(write.changed_at)).collect();
-    let usernames: Vec<&str> = wanted(told).iter().map(|write| &*write.username).collect();
-    let sources: Vec<&str> = wanted(told).iter().map(|write| write.source.word()).collect();
-    let channel = config.notify_channel.as_deref().unwrap_or_default();
+    let values = vec![
+        Value::list(writes.iter().map(|write| write.row.as_str())),
+        Value::list(writes.iter().map(|write| config.status_value(write.status))),
+        Value::list(wanted(dated).iter().map(|write| to_sql(write.changed_at))),
+        Value::list(wanted(told).iter().map(|write| &*write.username)),
+        Value::list(wanted(told).iter().map(|write| write.source.word())),
+        Value::text(&config.synchronous_commit),
+        Value::text(config.notify_channel.as_deref().unwrap_or_default()),
+    ];
     let statement = work.table()?.write.clone();
-    let rows = work.query(
-        &statement,
-        &[
-            (&ids, Type::TEXT_ARRAY),
-            (&statuses, Type::TEXT_ARRAY),
-            (&times, Type::TEXT_ARRAY),
-            (&usernames, Type::TEXT_ARRAY),
-            (&sources, Type::TEXT_ARRAY),
-            (&config.synchronous_commit, Type::TEXT),
-            (&channel, Type::TEXT),
-        ],
-    )?;
+    let rows = work.query(&statement, values)?;
     rows.iter().map(|row| row.try_get(0).map_err(|error| work.judge(&error))).collect()
 }
 
 /// Why these rows were not written, by position.
 fn explain(work: &mut Work<'_>, writes: &[Write], which: &[usize]) -> Result<Vec<(i64, WriteResult)>, Fault> {
     let config = &work.database.config;
-    let ids: Vec<&str> = which.iter().map(|n| writes[*n].row.as_str()).collect();
-    let statuses: Vec<&str> = which.iter().map(|n| config.status_value(writes[*n].status)).collect();
+    let ids = Value::list(which.iter().map(|n| writes[*n].row.as_str()));
+    let statuses = Value::list(which.iter().map(|n| config.status_value(writes[*n].status)));
     let statement = work.table()?.unwritten.clone();
-    let rows = work.query(&statement, &[(&ids, Type::TEXT_ARRAY), (&statuses, Type::TEXT_ARRAY)])?;
+    let rows = work.query(&statement, vec![ids, statuses])?;
     let mut reasons = Vec::with_capacity(rows.len());
     for row in rows {
         let nth: i64 = row.try_get(0).map_err(|error| work.judge(&error))?;

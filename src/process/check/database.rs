@@ -1,13 +1,13 @@
 //! What the daemon needs of the database: a way in, the table, its columns, the values, privileges.
 
 use super::{Known, Report};
-use crate::clock::{Clock, Pulse};
+use crate::clock::Clock;
 use crate::config::{Config, SslMode};
 use crate::domain::Slug;
 use crate::domain::row::Row;
 use crate::domain::text::shown;
 use crate::gateway::database::{Database, DbError, Inspection};
-use crate::stop::stop_pair;
+use crate::stop::Stop;
 use std::time::Duration;
 
 /// How long a notification may take through an idle server.
@@ -23,16 +23,7 @@ pub(super) fn check(config: &Config, clock: Clock, report: &mut Report) -> Known
             return Known::default();
         }
     };
-    let (source, stop) = stop_pair();
-    std::thread::scope(|scope| {
-        // Ends what waits for a lock.
-        let pulse = Pulse::new(clock, Duration::MAX);
-        let guarded = &database;
-        scope.spawn(move || guarded.guard(&pulse, &stop));
-        let known = inspect(config, &database, clock, report);
-        drop(source);
-        known
-    })
+    inspect(config, &database, clock, report)
 }
 
 fn inspect(config: &Config, database: &Database, clock: Clock, report: &mut Report) -> Known {
@@ -155,7 +146,7 @@ fn listening(config: &Config, database: &Database, clock: Clock, report: &mut Re
 
 fn roster(config: &Config, database: &Database, report: &mut Report) -> Known {
     report.trying("reading the table");
-    let rows = match database.read_roster() {
+    let rows = match database.read_roster(&Stop::never()) {
         Ok(rows) => rows,
         Err(error) => {
             report.fail("roster", error.to_string(), Some("correct DB_FILTER, or what the message names"));

@@ -33,6 +33,9 @@ pub enum Trouble {
     Drip,
     /// The connection is closed in the middle of the next answer.
     Cut,
+    /// What was connected before stands, and nothing passes on it, either way, until this is over. Then all of it
+    /// does. What is connected meanwhile is well.
+    Held,
     /// Answers come so much later.
     Late(Duration),
     /// Bytes that mean nothing come instead of the next answer, and then the end.
@@ -254,7 +257,10 @@ impl Connection {
             match from.read(&mut bytes) {
                 Ok(0) => break Ok(()),
                 Ok(_) if self.frozen.load(Ordering::Relaxed) => {}
-                Ok(count) => to.write_all(&bytes[..count])?,
+                Ok(count) => {
+                    self.wait_while_held();
+                    to.write_all(&bytes[..count])?;
+                }
                 Err(error) if is_no_end(&error) => {}
                 Err(error) => break Err(error),
             }
@@ -273,6 +279,7 @@ impl Connection {
                 Ok(0) => return Ok(()),
                 Ok(_) if self.frozen.load(Ordering::Relaxed) => {}
                 Ok(count) => {
+                    self.wait_while_held();
                     if !self.deliver(&bytes[..count])? {
                         return Ok(());
                     }
@@ -282,6 +289,20 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    fn wait_while_held(&self) {
+        let mut met = false;
+        loop {
+            let state = self.shared.look();
+            if state.over || state.trouble != Some(Trouble::Held) || self.born == state.changes {
+                return;
+            }
+            if !std::mem::replace(&mut met, true) {
+                self.shared.strikes();
+            }
+            self.shared.wait(LOOK);
+        }
     }
 
     /// Whether the connection goes on. What was there before a trouble came may end by it.

@@ -1,0 +1,110 @@
+//! A connection while something is done on it: the calls that the statements are made of. It decides nothing.
+
+use super::Database;
+use super::error::Fault;
+use super::plan::{self, Plan};
+use super::session::{Held, Patience, Session};
+use super::table::Table;
+use postgres::types::{ToSql, Type};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A connection that is at work.
+pub(super) struct Work<'a> {
+    pub(super) session: &'a mut Session,
+    pub(super) database: &'a Database,
+    /// For each statement.
+    pub(super) patience: Patience<'a>,
+    /// Whether what is known of the table was learned earlier, and may be out of date.
+    pub(super) known: bool,
+}
+
+/// A parameter of a statement: `text` or `text[]`, for the driver looks every other type up.
+pub(super) enum Value {
+    Text(String),
+    List(Vec<String>),
+}
+
+impl Value {
+    pub(super) fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    pub(super) fn list<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Value {
+        Value::List(texts.into_iter().map(Into::into).collect())
+    }
+
+    fn typed(&self) -> (&(dyn ToSql + Sync), Type) {
+        match self {
+            Value::Text(text) => (text, Type::TEXT),
+            Value::List(texts) => (texts, Type::TEXT_ARRAY),
+        }
+    }
+}
+
+impl Work<'_> {
+    /// The table as this connection knows it.
+    pub(super) fn table(&mut self) -> Result<&Table, Fault> {
+        let table = match self.session.table.take() {
+            Some(table) => table,
+            None => {
+                let (config, place) = (Arc::clone(&self.database.config), self.database.place().to_owned());
+                // It changes nothing.
+                let patience = Patience { leaves: true, ..self.patience };
+                self.session.call(&patience, move |held| Table::learn(&mut held.client, &config, &place))??
+            }
+        };
+        Ok(self.session.table.insert(table))
+    }
+
+    /// Does something on the connection.
+    pub(super) fn call<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Held) -> Result<T, postgres::Error> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.session.call(&self.patience, work)?.map_err(|error| self.judge(&error))
+    }
+
+    pub(super) fn query(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<postgres::Row>, Fault> {
+        let sql = sql.to_owned();
+        self.call(move |held| {
+            let values: Vec<_> = values.iter().map(Value::typed).collect();
+            held.client.query_typed(&sql, &values)
+        })
+    }
+
+    /// Writes one row by these parameters of [`sql::write_one`]; whether it was written.
+    pub(super) fn write_one(&mut self, values: [&str; 7]) -> Result<bool, Fault> {
+        let sql = self.table()?.write_one.clone();
+        if self.database.keeps_plans.load(Ordering::Relaxed) {
+            let (sql, values) = (sql.clone(), values.map(str::to_owned));
+            match self.session.call(&self.patience, move |held| execute(held, &sql, &values))? {
+                Err(error) if plan::is_not_known(&error) => self.database.keeps_plans.store(false, Ordering::Relaxed),
+                done => return done.map_err(|error| self.judge(&error)),
+            }
+        }
+        self.query(&sql, values.map(Value::text).into()).map(|rows| !rows.is_empty())
+    }
+
+    /// Takes what a fault says of the connection and the table to heart.
+    pub(super) fn learn_from(&mut self, fault: &Fault) {
+        self.session.lost |= fault.lost;
+        if fault.stale {
+            self.session.table = None;
+        }
+    }
+
+    pub(super) fn judge(&self, error: &postgres::Error) -> Fault {
+        Fault::judge(error, self.database.place())
+    }
+}
+
+/// Executes the prepared one-row statement, which is prepared first if it is another.
+fn execute(held: &mut Held, sql: &str, values: &[String]) -> Result<bool, postgres::Error> {
+    let Held { client, plan } = held;
+    let plan = match plan.take() {
+        Some(same) if same.is_of(sql) => plan.insert(same),
+        other => plan.insert(Plan::prepare(client, other, sql, values.len())?),
+    };
+    plan.execute(client, values).map(|rows| rows > 0)
+}
