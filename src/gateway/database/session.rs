@@ -15,8 +15,8 @@ use crate::stop::Stop;
 use crate::thread;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use postgres::{CancelToken, Client};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long making a connection may take in all: several addresses, each with a limit of its own, TLS, and the
@@ -79,7 +79,7 @@ impl Session {
     /// Makes a connection, on a thread of its own.
     pub(super) fn open(connector: &Arc<Connector>, crowd: &Crowd, number: u64) -> Result<Session, DbError> {
         let place = connector.place();
-        let Some(present) = crowd.enter() else {
+        let Some(present) = crowd.enter(OPEN_LIMIT) else {
             let text = format!("{place} does not answer: {} connections to it still wait", crowd.max);
             return Err(DbError::Connection(text));
         };
@@ -209,12 +209,12 @@ fn live(connector: &Connector, ready: &Sender<Result<CancelToken, DbError>>, inb
 /// How many connections have a thread, and how many may.
 #[derive(Clone, Debug)]
 pub(super) struct Crowd {
-    present: Arc<AtomicU32>,
+    present: Arc<(Mutex<u32>, Condvar)>,
     max: u32,
 }
 
 /// Counts one thread while it lives.
-struct Present(Arc<AtomicU32>);
+struct Present(Arc<(Mutex<u32>, Condvar)>);
 
 impl Crowd {
     /// Room for `used` connections in use and some that were left.
@@ -222,14 +222,24 @@ impl Crowd {
         Crowd { present: Arc::default(), max: used + LEFT_MAX }
     }
 
-    fn enter(&self) -> Option<Present> {
-        let present = Present(Arc::clone(&self.present));
-        (self.present.fetch_add(1, Ordering::Relaxed) < self.max).then_some(present)
+    /// Waits for room, so that a server that answers again is asked at once.
+    fn enter(&self, limit: Duration) -> Option<Present> {
+        let (present, less) = &*self.present;
+        let present = present.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = less.wait_timeout_while(present, limit, |present| *present >= self.max);
+        let (mut present, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            return None;
+        }
+        *present += 1;
+        Some(Present(Arc::clone(&self.present)))
     }
 }
 
 impl Drop for Present {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let (present, less) = &*self.0;
+        *present.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        less.notify_one();
     }
 }
