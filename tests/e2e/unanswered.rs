@@ -105,5 +105,10 @@ fn a_halted_server_does_not_starve_the_watchdog() {
     cluster.thaw();
     ["ana", "bea"].iter().for_each(|name| stage.wait_status(name, "Online"));
     daemon.wait_event("db_recovered", PATIENCE);
+    // Halted again, it holds up no stop.
+    cluster.freeze();
+    stage.kick.stop("ana");
+    stage.kick.stop("bea");
     assert_eq!(daemon.stop(PATIENCE).code(), Some(0));
+    assert_eq!(daemon.wait_event("stopped", PATIENCE).key("unwritten"), "2");
 }
