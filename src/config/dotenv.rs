@@ -33,7 +33,7 @@ pub(super) fn entries(bytes: &[u8]) -> Vec<Entry> {
         if !start.is_empty() && !start.starts_with('#') {
             let (mut entry, len) = entry(rest, line);
             if repaired && rest[..len].contains(char::REPLACEMENT_CHARACTER) {
-                entry.value = Err("is not UTF-8 text".to_owned());
+                entry.value = Err(NOT_UTF8.to_owned());
             }
             entries.push(entry);
             extent = len + line_end(&rest[len..]);
@@ -162,6 +162,7 @@ fn scan_value(text: &str) -> Scan {
     Scan { len: text.len(), fault }
 }
 
+pub(super) const NOT_UTF8: &str = "is not UTF-8 text; expected it in UTF-8";
 const DOLLAR: &str = "has a $ that dotenv would take for a variable; expected the value in single quotes";
 const BACKSLASH: &str = "has a backslash that escapes nothing; expected the value in single quotes";
 

@@ -7,6 +7,7 @@
 mod channel_names;
 mod database_url;
 mod dotenv;
+mod edges;
 pub mod keys;
 mod parse;
 mod problem;

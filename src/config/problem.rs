@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, said in one line: `FILE:LINE: KEY: what is wrong and what was
 //! expected` (CONTRACT §2). Never holds the value of a secret.
 
+use super::edges::is_invisible;
 use std::fmt;
 
 /// How many characters of a bad value are repeated to the administrator.
@@ -32,7 +33,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// `value` in quotes, fit for a message of one line: control characters escaped, cut short.
+/// `value` in quotes, fit for a message of one line: what cannot be seen is escaped, and it is cut short.
 pub(super) fn shown(value: &str) -> String {
     let mut out = String::from("\"");
     for (count, c) in value.chars().enumerate() {
@@ -40,7 +41,8 @@ pub(super) fn shown(value: &str) -> String {
             out.push('…');
             break;
         }
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        let shows = c == ' ' || !(c.is_control() || c.is_whitespace() || is_invisible(c));
+        if shows { out.push(c) } else { out.extend(c.escape_default()) }
     }
     out.push('"');
     out

@@ -4,7 +4,7 @@
 
 use super::keys::{self, Form, KEYS, Key};
 use super::problem::{Problem, shown};
-use super::{WebUrl, dotenv};
+use super::{WebUrl, dotenv, edges};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,8 @@ pub enum FileKind {
     Certificates,
 }
 
+const NUL: &str = "has a NUL character; expected text without";
+
 pub(super) struct Values<'a> {
     file: &'a str,
     given: BTreeMap<&'static str, Given>,
@@ -60,11 +62,24 @@ impl<'a> Values<'a> {
             if let Some(value) = environment.get(&OsString::from(key.name)) {
                 values.given.insert(key.name, Given { line: None, value: value.to_str().map(str::to_owned) });
                 if value.to_str().is_none() {
-                    values.problem(key.name, "is not UTF-8 text");
+                    values.problem(key.name, dotenv::NOT_UTF8);
                 }
             }
         }
+        values.check_edges();
         values
+    }
+
+    /// A value with something at its edges that does not belong to it is told, and not read.
+    fn check_edges(&mut self) {
+        for key in KEYS {
+            let value = self.value(key.name).map(str::to_owned);
+            let fault = value.and_then(|value| Some((edges::check(key, &value).err()?, value)));
+            if let Some((why, value)) = fault {
+                self.bad(key.name, &value, &why);
+                self.given.entry(key.name).and_modify(|given| given.value = None);
+            }
+        }
     }
 
     fn take_entry(&mut self, entry: dotenv::Entry) {
@@ -73,7 +88,7 @@ impl<'a> Values<'a> {
             self.problems.push(Problem { file: self.file.to_owned(), line, key: key.to_owned(), text });
         };
         let value = match entry.value {
-            Ok(value) if value.contains('\0') => Err("has a NUL character".to_owned()),
+            Ok(value) if value.contains('\0') => Err(NUL.to_owned()),
             value => value,
         };
         let value = value.map_err(|text| tell(&entry.key, text)).ok();
@@ -170,21 +185,23 @@ impl<'a> Values<'a> {
             (_, in_file) => in_file,
         };
         let key = if in_file { file_name } else { name };
-        let secret = if in_file { self.secret_file(file_name)? } else { self.value(name)?.to_owned() };
+        let secret = if in_file { self.secret_file(name, file_name)? } else { self.value(name)?.to_owned() };
         read(&secret).map_err(|why| self.problem(key, format!("the value {why}"))).ok().map(|value| (key, value))
     }
 
-    /// The content of a secret's file, without the line end that editors add.
-    fn secret_file(&mut self, name: &str) -> Option<String> {
+    /// The content of the file of the secret `of`, without the line end that editors add.
+    fn secret_file(&mut self, of: &str, name: &str) -> Option<String> {
         let path = self.path(name)?;
         let names = format!("names {}, which", shown(&path.to_string_lossy()));
         let content = self.file(name, &names, FileKind::Secret, &path)?;
         let line = content.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
         let secret = line.unwrap_or(&content);
-        if secret.is_empty() || secret.contains('\0') {
-            self.problem(name, format!("{names} is empty or not text; expected the secret in it"));
-            return None;
-        }
+        let fault = match secret {
+            "" => Err("is empty; expected the secret in it".to_owned()),
+            secret if secret.contains('\0') => Err(NUL.to_owned()),
+            secret => edges::check(key(of), secret),
+        };
+        fault.map_err(|why| self.problem(name, format!("{names} {why}"))).ok()?;
         Some(secret.to_owned())
     }
 

@@ -36,10 +36,14 @@ fn load_with(path: &Path, environment: &BTreeMap<OsString, OsString>) -> Result<
     let credentials = environment.get(&OsString::from("CREDENTIALS_DIRECTORY")).map(Path::new);
     let mut read_named = |kind: FileKind, path: &Path| match kind {
         // Only the PEM blocks matter, and those are ASCII; authorities' names around them may be anything.
-        FileKind::Certificates => Ok(String::from_utf8_lossy(&read(path, Guard::Public)?).into_owned()),
+        FileKind::Certificates => {
+            let text = read(path, Guard::Public)?;
+            // OpenSSL would pass over a first block that begins behind a byte-order mark.
+            Ok(String::from_utf8_lossy(text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text)).into_owned())
+        }
         FileKind::Secret => {
             let guard = if is_credential(path, credentials) { Guard::Public } else { Guard::Private };
-            String::from_utf8(read(path, guard)?).map_err(|_| "is not UTF-8 text".to_owned())
+            String::from_utf8(read(path, guard)?).map_err(|_| "is not UTF-8 text; save it as UTF-8".to_owned())
         }
     };
     config::parse(Sources { file: &file, text: &text, environment, read: &mut read_named })

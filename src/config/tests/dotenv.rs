@@ -112,7 +112,7 @@ fn a_line_that_is_no_entry_is_not_repeated() {
 fn bytes_that_are_no_text_are_refused_in_entries_alone() {
     let found = entries(b"# f\xfcr alle\nA=gr\xfcn\nB=\xc3\xbc # \xfc\n");
     assert_eq!(found.len(), 2);
-    assert_eq!((found[0].line, found[0].value.clone()), (2, Err("is not UTF-8 text".to_owned())));
+    assert_eq!((found[0].line, found[0].value.clone()), (2, Err("is not UTF-8 text; expected it in UTF-8".to_owned())));
     assert_eq!((found[1].line, found[1].value.clone()), (3, Ok("ü".to_owned())));
 }
 

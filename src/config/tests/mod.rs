@@ -2,6 +2,7 @@
 
 mod database_url;
 mod dotenv;
+mod edges;
 mod errors;
 mod example;
 mod settings;
@@ -31,6 +32,10 @@ fn named_file(_: FileKind, path: &Path) -> Result<String, String> {
         Some("/secret") => "from-file\n",
         Some("/secret.crlf") => "from-file\r\n",
         Some("/two-lines") => "s3cret\n\n",
+        Some("/bom") => "\u{feff}s3cret\n",
+        Some("/quotes") => "'s3cret'\n",
+        Some("/blank") => "s3cret \n",
+        Some("/nul") => "s3\0cret\n",
         Some("/empty") => "\n",
         Some("/url") => "postgres://file@db/live?sslmode=verify-ca&sslrootcert=/empty\n",
         Some("/ca") => include_str!("ca.pem"),
