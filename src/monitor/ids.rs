@@ -4,13 +4,14 @@
 use super::asking::{Kind, Queue};
 use super::broadcasts::Broadcasts;
 use super::streamer::Ids;
-use super::times::{NAMES_PAUSE, OLD_NAME_PAUSE, UNKNOWN_NAME_RETRY};
+use super::times::{NAMES_PAUSE, OLD_NAME_PAUSE, STRANGERS_MAX, UNKNOWN_NAME_RETRY};
 use super::{Key, Monitor, Output, Timer};
 use crate::domain::ask::{Learned, Seen, SeenChannel};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::row::Shown;
 use crate::domain::{ChannelId, Now, RowId, Slug};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 impl Monitor {
@@ -20,6 +21,17 @@ impl Monitor {
         // All at once, for a map that grows in order leaves its nodes half empty.
         let known = std::mem::take(&mut self.learned).into_values().chain(learned);
         self.learned = known.map(|known| (known.name.clone(), known)).collect();
+    }
+
+    /// Forgets the names that are in no row, when they have become many: rows come and go for years.
+    pub(super) fn forget_strangers(&mut self) {
+        if self.learned.len().max(self.stated.len()) <= self.streamers.len() + STRANGERS_MAX {
+            return;
+        }
+        let names: BTreeSet<&Slug> = self.streamers.values().map(|streamer| &streamer.name).collect();
+        self.learned.retain(|name, _| names.contains(name));
+        let users: BTreeSet<_> = self.streamers.values().filter_map(|streamer| streamer.ids.user).collect();
+        self.stated.retain(|user, _| users.contains(user));
     }
 
     /// Takes what the table and an earlier process know of a streamer's ids. What Kick stated to the

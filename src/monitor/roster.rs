@@ -53,6 +53,7 @@ impl Monitor {
         }
         if first || added > 0 || removed > 0 {
             self.log(Event::RosterLoaded { streamers: self.streamers.len(), added, removed });
+            self.forget_strangers();
         }
         if first {
             self.schedule_sweep(now);

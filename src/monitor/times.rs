@@ -74,6 +74,8 @@ pub(crate) const UNKNOWN_NAME_RETRY: (Duration, Duration) = (secs(30), secs(600)
 pub(crate) const OLD_NAME_PAUSE: Duration = secs(600);
 /// Whose the names are that are followed by an id is asked this often: somebody else may have taken one.
 pub(crate) const NAMES_PAUSE: Duration = secs(3600);
+/// What is known of this many names that are in no row is kept, for those that come back.
+pub(crate) const STRANGERS_MAX: usize = 10_000;
 /// `/users/livestreams` takes this many ids (KICK.md §5.3).
 pub(crate) const USERS_BATCH: usize = 100;
 /// The longest pause that `Retry-After` is believed for.

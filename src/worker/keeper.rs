@@ -22,8 +22,15 @@ const GATHER: Duration = Duration::from_secs(5);
 /// How long to wait after a write that failed.
 const RETRY: Duration = Duration::from_secs(60);
 
-/// How long to wait when there is nothing to write, and what a write may take.
+/// How long to wait when there is nothing to write.
 const IDLE: Duration = Duration::from_secs(30);
+
+/// What a write may take: however long a disk hangs, that is no reason to end the process.
+const WRITING: Duration = Duration::MAX;
+
+/// How many more than a file holds are remembered before the oldest are let go, all at once: to look for them each
+/// time would cost more than all else.
+const SPARE: usize = 20_000;
 
 /// The worker.
 #[derive(Clone, Debug)]
@@ -69,6 +76,7 @@ impl Keeper {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     if due.is_some() {
+                        self.pulse.promise(WRITING);
                         self.write(&memory, &mut repeats);
                     }
                     return Ok(());
@@ -76,6 +84,7 @@ impl Keeper {
             }
             let now = self.clock.steady();
             if due.is_some_and(|due| now >= due) {
+                self.pulse.promise(WRITING);
                 due = if self.write(&memory, &mut repeats) { None } else { Some(now + RETRY) };
             }
         }
@@ -133,17 +142,24 @@ impl Memory {
         }
         self.count += 1;
         self.streamers.insert(learned.name.clone(), (self.count, learned));
-        if self.streamers.len() > state::STREAMERS_MAX {
-            let oldest = self.streamers.iter().min_by_key(|(_, (order, _))| *order).map(|(name, _)| name.clone());
-            oldest.and_then(|name| self.streamers.remove(&name));
+        if self.streamers.len() > state::STREAMERS_MAX + SPARE {
+            let kept = self.newest();
+            if let Some(oldest) = kept.first().map(|(order, _)| *order) {
+                self.streamers.retain(|_, (order, _)| *order >= oldest);
+            }
         }
         true
     }
 
-    fn oldest_first(&self) -> Vec<&Learned> {
+    /// As many as a file holds, the latest learned, the oldest of them first.
+    fn newest(&self) -> Vec<&(u64, Learned)> {
         let mut streamers: Vec<_> = self.streamers.values().collect();
-        streamers.sort_by_key(|(order, _)| *order);
-        streamers.into_iter().map(|(_, learned)| learned).collect()
+        streamers.sort_unstable_by_key(|(order, _)| *order);
+        streamers.split_off(streamers.len().saturating_sub(state::STREAMERS_MAX))
+    }
+
+    fn oldest_first(&self) -> Vec<&Learned> {
+        self.newest().into_iter().map(|(_, learned)| learned).collect()
     }
 }
 

@@ -1,6 +1,8 @@
 //! R13, R14, R16.
 
+use super::script::Story;
 use super::{check, check_watched};
+use crate::monitor::times::STRANGERS_MAX;
 use expect_test::expect;
 
 #[test]
@@ -209,4 +211,18 @@ fn r16_two_rows_with_one_streamer_are_both_kept_right() {
             8.0    log roster_loaded streamers=1 added=0 removed=1
         "#]],
     );
+}
+
+/// Whether Kick is asked what it told an earlier process, which knew this many others, too.
+fn is_asked_anew(strangers: usize) -> bool {
+    let names: String = (1..=strangers).map(|n| format!(" n{n}/{n}/{}", n + 1_000_000)).collect();
+    let mut story = Story::new();
+    story.play(&format!("0 learned xqc/676/668{names}\n.. roster 1:xqc:Offline\n1 roster 1:xqc:Offline 2:n1:Offline"));
+    story.transcript().contains("ask website: n1")
+}
+
+#[test]
+fn r14_names_that_are_in_no_row_are_known_until_they_are_too_many() {
+    assert!(!is_asked_anew(STRANGERS_MAX));
+    assert!(is_asked_anew(STRANGERS_MAX + 1));
 }

@@ -22,8 +22,8 @@ use std::time::Duration;
 const METRICS_EVERY: Duration = Duration::from_secs(15);
 /// How long it waits before it shows that it is alive.
 const TURN: Duration = Duration::from_secs(20);
-/// A turn with files in it; a disk may be slow.
-const FILES_TURN: Duration = Duration::from_secs(120);
+/// A turn with files in it: however long a disk hangs, that is no reason to end the process.
+const FILES_TURN: Duration = Duration::MAX;
 
 /// The thread's own state.
 #[derive(Debug)]

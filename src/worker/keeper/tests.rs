@@ -1,6 +1,6 @@
 //! What the core learned reaches the disk, in time and at the end, and a bad disk ends nothing.
 
-use super::{Keeper, Memory, recall};
+use super::{Keeper, Memory, SPARE, recall};
 use crate::clock::{Clock, Pulse};
 use crate::domain::ask::Learned;
 use crate::domain::{ChannelId, Steady};
@@ -99,4 +99,9 @@ fn the_memory_keeps_the_last_word_and_lets_the_oldest_go() {
     let kept = memory.oldest_first();
     assert_eq!((kept.len(), kept[0]), (state::STREAMERS_MAX, &learned("n3", 3)));
     assert_eq!(kept[state::STREAMERS_MAX - 2..], [&changed, &learned("one-more", 1)]);
+    for user in 1..=2 * SPARE as i64 {
+        memory.learn(learned(&format!("m{user}"), user));
+    }
+    assert!(memory.streamers.len() <= state::STREAMERS_MAX + SPARE, "it grows without end");
+    assert_eq!(memory.oldest_first().len(), state::STREAMERS_MAX);
 }
