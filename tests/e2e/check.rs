@@ -5,6 +5,7 @@ use super::scratch::{Ended, Scratch, finish, with_config};
 use super::stage::Stage;
 use kick_sim::{Certificate, Face, Fault, Kick, Offer};
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 
 /// A set-up that is right, but for what a test changes.
 struct SetUp {
@@ -197,4 +198,42 @@ fn what_works_but_not_as_well_as_it_could_is_a_warning() {
 
 fn jiff_hours(hours: i64) -> jiff::SignedDuration {
     jiff::SignedDuration::from_hours(hours)
+}
+
+/// Where users come from is the machine's business: LDAP, systemd-userdb, or a file.
+#[test]
+fn the_user_of_the_package_is_found_wherever_the_machine_keeps_it() {
+    if !rustix::process::getuid().is_root() {
+        eprintln!("not shown: only root is told of another user");
+        return;
+    }
+    let set_up = SetUp::new();
+    let config = set_up.scratch.config(set_up.text(&[]));
+    for name in ["state", "run"] {
+        std::fs::create_dir(set_up.scratch.path(name)).expect("a directory can be made");
+    }
+    std::os::unix::fs::chown(set_up.scratch.path("state"), Some(4242), None).expect("root may do that");
+    std::os::unix::fs::chown(set_up.scratch.path("run"), None, Some(4243)).expect("root may do that");
+    std::fs::set_permissions(set_up.scratch.path("run"), PermissionsExt::from_mode(0o775)).expect("root may do that");
+    let check = |getent: &str| {
+        std::fs::create_dir_all(set_up.scratch.path("bin")).expect("a directory can be made");
+        set_up.scratch.file("bin/getent", format!("#!/bin/sh\n{getent}\n"), 0o755);
+        let path = format!("{}:/usr/bin:/bin", set_up.scratch.path("bin").display());
+        finish(with_config("check", &config, &[]).env("PATH", path)).stdout
+    };
+    let known = "case $1 in
+        passwd) [ $2 = kick-monitor ] && echo kick-monitor:x:4242:99::/:/bin/false ;;
+        initgroups) echo 'kick-monitor  98 4243' ;;
+        esac";
+    let said = check(known);
+    for key in ["STATE_DIR", "RUN_DIR"] {
+        let line = said.lines().find(|line| line.starts_with(&format!("ok   {key}: ")));
+        assert!(line.is_some_and(|line| line.ends_with("can be written by the user kick-monitor")), "{said}");
+    }
+    let said = check(&known.replace("4243", "97"));
+    assert!(said.contains("FAIL RUN_DIR: "), "{said}");
+    let said = check("exit 2");
+    assert!(said.contains("can be written by the user that runs this"), "{said}");
+    let said = check("exec sleep 1000");
+    assert!(said.contains("warn user: the user kick-monitor cannot be looked up: no answer"), "{said}");
 }

@@ -9,12 +9,16 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The longest that a look-up of a user may take.
+const LOOK_UP_SECS: &str = "5";
 
 /// Whom the package makes and runs the daemon as.
 const USER: &str = "kick-monitor";
 
 pub(super) fn check(config: &Config, report: &mut Report) {
-    let service = Service::find();
+    let service = Service::find(report);
     directory("STATE_DIR", &config.files.state_dir, &service, report);
     directory("RUN_DIR", &config.files.run_dir, &service, report);
     if let Some(file) = &config.files.metrics_file {
@@ -31,24 +35,25 @@ struct Service {
 }
 
 impl Service {
-    fn find() -> Service {
-        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    fn find(report: &mut Report) -> Service {
         let own = Service { name: "the user that runs this".to_owned(), ids: None };
         if !geteuid().is_root() {
             return own;
         }
-        let passwd = read("/etc/passwd");
-        let entry = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|line| line[0] == USER);
-        let numbers = entry.and_then(|line| Some((line.get(2)?.parse().ok()?, line.get(3)?.parse().ok()?)));
-        let Some((user, group)) = numbers else { return own };
-        let mut groups = vec![group];
-        for line in read("/etc/group").lines() {
-            let fields: Vec<&str> = line.split(':').collect();
-            if fields.get(3).is_some_and(|members| members.split(',').any(|member| member == USER)) {
-                groups.extend(fields.get(2).and_then(|group| group.parse::<u32>().ok()));
+        let entry = match getent("passwd") {
+            Ok(entry) => entry,
+            Err(why) => {
+                let text = format!("the user {USER} cannot be looked up: {why}");
+                report.warn("user", text, "see whether 'getent passwd' answers; what follows is true of root");
+                return own;
             }
-        }
-        Service { name: format!("the user {USER}"), ids: Some((user, groups)) }
+        };
+        let mut fields = entry.split(':').skip(2).map_while(|number| number.parse().ok());
+        let (Some(user), Some(group)) = (fields.next(), fields.next()) else { return own };
+        // The name, and the numbers of the other groups.
+        let others = getent("initgroups").unwrap_or_default();
+        let others = others.split_whitespace().skip(1).filter_map(|group| group.parse().ok());
+        Service { name: format!("the user {USER}"), ids: Some((user, others.chain([group]).collect())) }
     }
 
     fn can_write(&self, path: &Path, metadata: &Metadata) -> bool {
@@ -61,6 +66,21 @@ impl Service {
             () => 0,
         };
         *user == 0 || (metadata.mode() >> shift) & 0o3 == 0o3
+    }
+}
+
+/// What the machine knows of [`USER`], nothing if there is none: wherever it has its users from, which may be a server
+/// that does not answer.
+fn getent(database: &str) -> Result<String, String> {
+    let output = Command::new("timeout").args([LOOK_UP_SECS, "getent", database, USER]).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("failed to start getent: {error}"))?;
+    match output.status.code() {
+        Some(0) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        // It is not known (getent(1)).
+        Some(2) => Ok(String::new()),
+        // timeout(1)
+        Some(124) => Err(format!("no answer within {LOOK_UP_SECS} s")),
+        _ => Err(format!("getent failed ({})", output.status)),
     }
 }
 
