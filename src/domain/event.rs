@@ -106,6 +106,8 @@ pub enum Event {
     StateFile { file: String, reason: String },
     /// A status file cannot be written.
     StatusFile { file: String, reason: String },
+    /// Lines could not be written and are missing.
+    LogDropped { lines: u64 },
     /// A thread ended where it should not have, and was begun anew.
     ThreadRestarted { thread: String, reason: String },
     /// The process ends because a part of it cannot be kept alive.

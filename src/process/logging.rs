@@ -1,75 +1,142 @@
-//! Where the log goes: syslog, or standard error; one write a line, and only lines of our own.
+//! The log as the rest of the program sees it: a line is put into a queue, and a thread of its own writes
+//! it to where it belongs (`output.rs`).
 //!
-//! Whatever becomes of `/dev/log`, logging never panics, never blocks for long, and never needs a
-//! thread: a line that syslog does not take goes to standard error, and syslog is tried again with
-//! a later line. Records of libraries are dropped at any level, for some hold tokens.
+//! So no syslog that hangs and no standard error that nobody reads holds anything up. When the queue is
+//! full, lines are dropped, and how many is said when lines can be written again. Records of libraries are
+//! dropped at any level, for some hold tokens.
 
+mod output;
+mod syslog;
 #[cfg(test)]
 mod tests;
 
 use crate::clock::Clock;
 use crate::config::{LogConfig, LogTarget};
-use crate::domain::Steady;
-use log::{Level, LevelFilter, Metadata, Record};
-use std::io::{self, Write};
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use crate::domain::time::Timestamp;
+use crate::thread::{self, Exit};
+use ::syslog::Facility;
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded, unbounded};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use output::Output;
+use std::convert::Infallible;
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-use syslog::{Facility, Formatter3164, LoggerBackend};
 
 /// Where every syslog service on Linux listens.
-/// Where syslog takes lines.
 pub const DEV_LOG: &str = "/dev/log";
 
-/// The longest that one line may wait for a syslog that does not read. Then standard error has it,
-/// and all that follow until [`AGAIN_AFTER`].
-const SEND_LIMIT: Duration = Duration::from_millis(100);
+/// The most lines that wait to be written: a megabyte or two.
+const WAITING_MAX: usize = 8192;
 
-/// How long after a failure syslog is tried again.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How long a thread waits for room in a full queue, so that a burst of lines is not dropped where they can be
+/// written. Where they cannot, it waits once: until all of the queue has been written, the others do not.
+const ROOM_WAIT: Duration = Duration::from_millis(100);
 
-/// The process's logger. Before [`Logger::configure`] it writes to standard error.
+/// The longest that the end of the process waits for the last lines.
+const FLUSH_MAX: Duration = Duration::from_millis(900);
+
+/// The process's logger.
 pub struct Logger {
     clock: Clock,
-    path: PathBuf,
     /// Whether standard error is the journal's, which reads `<N>` prefixes.
     prefixed: bool,
-    state: Mutex<State>,
+    /// Holds [`WAITING_MAX`]. When it is full, lines are dropped and counted.
+    entries: Sender<Entry>,
+    shared: Arc<Shared>,
+    /// What the thread will write with; none when it has begun.
+    output: Mutex<Option<Output>>,
 }
 
-struct State {
-    stderr: Box<dyn Write + Send>,
+/// What the logger and its thread both look at.
+#[derive(Debug)]
+struct Shared {
+    settings: Mutex<Settings>,
+    /// Lines that were dropped and that nobody has been told of.
+    dropped: AtomicU64,
+    /// Whether the queue was full and has not been emptied since.
+    stalled: AtomicBool,
+}
+
+/// Where lines go.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
     target: LogTarget,
     facility: Facility,
-    syslog: Option<Syslog>,
-    /// Until then syslog is not tried.
-    not_before: Steady,
 }
 
-type Syslog = syslog::Logger<LoggerBackend, Formatter3164>;
+/// What waits to be written.
+enum Entry {
+    /// A line of the log.
+    Line(Line),
+    /// A line for standard error alone, wherever the log goes.
+    Plain(String),
+    /// Nothing: it is dropped when all before it is written.
+    Mark(#[expect(dead_code, reason = "that it is dropped is all that it says")] Sender<Infallible>),
+}
 
-/// Makes the logger the program's, writing to standard error at level `info` until configured.
-/// To be called once.
+/// A line of the log.
+#[derive(Clone, Debug)]
+struct Line {
+    at: Timestamp,
+    priority: Priority,
+    text: String,
+}
+
+/// The severities of syslog that we use, with its numbers.
+#[derive(Clone, Copy, Debug)]
+enum Priority {
+    Error = 3,
+    Warning = 4,
+    Notice = 5,
+    Info = 6,
+    Debug = 7,
+}
+
+static INSTALLED: OnceLock<Logger> = OnceLock::new();
+
+/// Makes the logger the program's, for standard error at level `info` until configured. To be called once.
+/// It has no thread yet, which a fork would not take along: see [`Logger::start`].
 pub fn install(clock: Clock) -> anyhow::Result<&'static Logger> {
-    let logger = Logger::new(clock, DEV_LOG.into(), Box::new(io::stderr()), stderr_is_the_journals());
-    let logger: &'static Logger = Box::leak(Box::new(logger));
+    let make = || Logger::new(clock, DEV_LOG.into(), rustix::stdio::stderr(), stderr_is_the_journals());
+    let logger = INSTALLED.get_or_init(make);
     log::set_logger(logger)?;
     log::set_max_level(LevelFilter::Info);
     Ok(logger)
 }
 
+/// The program's logger, if it has one.
+pub fn installed() -> Option<&'static Logger> {
+    INSTALLED.get()
+}
+
 impl Logger {
     /// A logger that finds syslog at `path`.
-    fn new(clock: Clock, path: PathBuf, stderr: Box<dyn Write + Send>, prefixed: bool) -> Logger {
-        let state = State {
-            stderr,
-            target: LogTarget::Stderr,
-            facility: Facility::LOG_DAEMON,
-            syslog: None,
-            not_before: Steady::default(),
-        };
-        Logger { clock, path, prefixed, state: Mutex::new(state) }
+    fn new(clock: Clock, path: PathBuf, stderr: BorrowedFd<'static>, prefixed: bool) -> Logger {
+        let (entries, inbox) = bounded(WAITING_MAX);
+        let shared = Arc::new(Shared {
+            settings: Mutex::new(Settings { target: LogTarget::Stderr, facility: Facility::LOG_DAEMON }),
+            dropped: AtomicU64::new(0),
+            stalled: AtomicBool::new(false),
+        });
+        let output = Output::new(inbox, Arc::clone(&shared), clock, path, stderr, prefixed);
+        Logger { clock, prefixed, entries, shared, output: Mutex::new(Some(output)) }
+    }
+
+    /// Starts the thread that writes, unless it runs. What was logged before has waited for it. `exits` hears how
+    /// it ends.
+    pub fn start(&self, exits: &Sender<Exit>) -> io::Result<()> {
+        match self.output.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(output) => thread::spawn("log", exits, move || {
+                output.run();
+                Ok(())
+            })
+            .map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Whether what is written to standard error is in the log, too.
@@ -80,71 +147,50 @@ impl Logger {
     /// Logs as `config` says, but to `target`: a daemonized process has nothing but syslog, and a
     /// reload does not change the target (CONTRACT §1, §2).
     pub fn configure(&self, config: &LogConfig, target: LogTarget) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.target = target;
         // The configuration knows no other names than the crate does.
-        state.facility = config.facility.parse().unwrap_or(Facility::LOG_DAEMON);
-        // The facility and the process id are the connection's; the next line makes a new one.
-        state.syslog = None;
-        state.not_before = Steady::default();
+        let facility = config.facility.parse().unwrap_or(Facility::LOG_DAEMON);
+        *self.shared.settings.lock().unwrap_or_else(PoisonError::into_inner) = Settings { target, facility };
         log::set_max_level(config.level);
     }
 
-    fn to_syslog(&self, state: &mut State, priority: Priority, line: &str) -> bool {
-        let now = self.clock.steady();
-        if let Some(syslog) = &mut state.syslog {
-            if priority.send(syslog, line).is_ok() {
-                return true;
-            }
-            state.syslog = None;
+    /// A line for standard error alone, wherever the log goes.
+    pub fn plain(&self, text: String) {
+        self.put(Entry::Plain(text));
+    }
+
+    fn put(&self, entry: Entry) {
+        let wait = if self.shared.stalled.load(Ordering::Relaxed) { Duration::ZERO } else { ROOM_WAIT };
+        if self.entries.send_timeout(entry, wait).is_err() {
+            self.shared.stalled.store(true, Ordering::Relaxed);
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        if now < state.not_before {
-            return false;
-        }
-        // A syslog service that began anew has a new socket: at once, so that no line is lost.
-        let mut fresh = connect(&self.path, state.facility).ok();
-        let sent = fresh.as_mut().is_some_and(|syslog| priority.send(syslog, line).is_ok());
-        if sent {
-            state.syslog = fresh;
-        } else {
-            state.not_before = self.clock.steady() + AGAIN_AFTER;
-        }
-        sent
     }
 }
 
-impl log::Log for Logger {
+impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
         target == "kick_monitor" || target.starts_with("kick_monitor::")
     }
 
     fn log(&self, record: &Record<'_>) {
-        if !self.enabled(record.metadata()) {
-            return;
+        if self.enabled(record.metadata()) {
+            let (at, priority) = (self.clock.now().wall, Priority::of(record));
+            self.put(Entry::Line(Line { at, priority, text: record.args().to_string() }));
         }
-        let priority = Priority::of(record);
-        let line = record.args().to_string();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.target == LogTarget::Syslog && self.to_syslog(&mut state, priority, &line) {
-            return;
-        }
-        let prefix = if self.prefixed { format!("<{}>", priority as u8) } else { String::new() };
-        // Where standard error is gone too, there is nobody left to tell.
-        let _ = state.stderr.write_all(format!("{prefix}{line}\n").as_bytes());
     }
 
-    fn flush(&self) {}
-}
-
-/// The severities of syslog that we use, with its numbers.
-#[derive(Clone, Copy)]
-enum Priority {
-    Error = 3,
-    Warning = 4,
-    Notice = 5,
-    Info = 6,
-    Debug = 7,
+    /// Waits until all that was logged before is written, or cannot be in time. For the end of the process.
+    fn flush(&self) {
+        // Where it has not begun, the process ends early, and nobody waits for the thread.
+        let started = self.start(&unbounded().0);
+        let deadline = self.clock.steady() + FLUSH_MAX;
+        let (mark, written) = bounded(0);
+        if started.is_ok() && self.entries.send_timeout(Entry::Mark(mark), FLUSH_MAX).is_ok() {
+            // Nothing is ever sent; the mark is dropped.
+            let _: Result<Infallible, RecvTimeoutError> = written.recv_timeout(self.clock.until(deadline));
+        }
+    }
 }
 
 impl Priority {
@@ -158,30 +204,6 @@ impl Priority {
             Level::Debug | Level::Trace => Priority::Debug,
         }
     }
-
-    fn send(self, syslog: &mut Syslog, line: &str) -> Result<(), syslog::Error> {
-        match self {
-            Priority::Error => syslog.err(line),
-            Priority::Warning => syslog.warning(line),
-            Priority::Notice => syslog.notice(line),
-            Priority::Info => syslog.info(line),
-            Priority::Debug => syslog.debug(line),
-        }
-    }
-}
-
-/// A connection that never blocks for longer than [`SEND_LIMIT`].
-fn connect(path: &PathBuf, facility: Facility) -> anyhow::Result<Syslog> {
-    let formatter =
-        Formatter3164 { facility, hostname: None, process: "kick-monitor".to_owned(), pid: std::process::id() };
-    // The crate's errors are not Sync.
-    let syslog = syslog::unix_custom(formatter, path).map_err(|error| anyhow::anyhow!("{error}"))?;
-    match &syslog.backend {
-        LoggerBackend::Unix(socket) => UnixDatagram::set_write_timeout(socket, Some(SEND_LIMIT))?,
-        LoggerBackend::UnixStream(stream) => UnixStream::set_write_timeout(stream.get_ref(), Some(SEND_LIMIT))?,
-        LoggerBackend::Udp(..) | LoggerBackend::Tcp(_) => {}
-    }
-    Ok(syslog)
 }
 
 /// Whether standard error leads to the journal itself: `$JOURNAL_STREAM` holds its device and inode

@@ -7,6 +7,7 @@ pub mod configuration;
 mod crew;
 pub mod daemon;
 pub mod exit;
+mod lock;
 pub mod logging;
 pub mod notify;
 pub mod paint;
@@ -35,7 +36,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return Code::Usage.into();
         }
     };
-    let code = match panic::catch_unwind(|| execute(command)) {
+    let code: ExitCode = match panic::catch_unwind(|| execute(command)) {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => {
             complain(&format!("{error:#}"));
@@ -47,8 +48,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Event::Fatal { reason }.say();
             Code::Failed
         }
-    };
-    code.into()
+    }
+    .into();
+    log::logger().flush();
+    code
 }
 
 fn execute(command: Command) -> anyhow::Result<Code> {
@@ -71,7 +74,11 @@ pub fn print(text: &str) -> anyhow::Result<Code> {
     }
 }
 
-/// Says on standard error, where there is one, what is wrong.
+/// Says on standard error, where there is one, what is wrong. The daemon does not wait for somebody to read it.
 pub fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "kick-monitor: {text}");
+    let text = format!("kick-monitor: {text}");
+    match logging::installed() {
+        Some(logger) => logger.plain(text),
+        None => drop(writeln!(io::stderr(), "{text}")),
+    }
 }

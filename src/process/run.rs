@@ -11,28 +11,30 @@ use crate::gateway::database::Database;
 use crate::monitor::Input;
 use crate::process::configuration;
 use crate::process::crew::{self, Crew};
-use crate::process::daemon::{self, PidFile, Side};
+use crate::process::daemon::{self, Side, Starter};
 use crate::process::exit::Code;
+use crate::process::lock::{Directories, PidFile};
 use crate::process::logging::{self, Logger};
 use crate::process::notify::{Notify, watchdog_limit};
-use crate::process::signals::{Catcher, Signal};
+use crate::process::signals::{Catcher, Early, Signal};
 use crate::process::supervisor::{Fatal, Supervisor};
 use crate::worker::hub::ToMain;
 use crossbeam_channel::{Receiver, never, select, unbounded};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The longest wait of the main thread when nothing is due.
 const WAIT_MOST: Duration = Duration::from_secs(30);
-/// How long the end may take (CONTRACT §1), less what remains to be done after it.
-const STOP_MOST: Duration = Duration::from_millis(9500);
+/// How long the end may take (CONTRACT §1), less what remains to be done after it: the last lines of the log.
+const STOP_MOST: Duration = Duration::from_secs(9);
 
 /// Is the daemon until it is told to end.
 ///
 /// # Errors
-/// What keeps it from starting that is not the configuration: the pid file, signals, threads.
+/// What keeps it from starting that is not the configuration: the pid file, the directories, signals, threads.
 pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> anyhow::Result<Code> {
+    // Before all else, for the default of each signal ends the process.
+    let early = Early::watch()?;
     let clock = Clock::start();
     let logger = logging::install(clock)?;
     let path = std::path::absolute(path)?;
@@ -51,11 +53,14 @@ pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> any
             return Ok(refuse(&problems, logger));
         }
     };
-    let mut pid_file = pid_file.map(PidFile::claim).transpose()?;
+    let mut pid_file = pid_file.map(PidFile::take).transpose()?;
+    let mut directories = Directories::take(&config.files)?;
     let mut starter = None;
     if !foreground {
         match daemon::detach()? {
-            Side::Starter => {
+            Side::Starter(child) => {
+                early.give_up();
+                child.wait()?;
                 if let Some(file) = pid_file {
                     file.hand_over();
                 }
@@ -69,23 +74,8 @@ pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> any
     }
     let target = if foreground { config.log.target } else { LogTarget::Syslog };
     logger.configure(&config.log, target);
-    Event::Started { version: env!("CARGO_PKG_VERSION") }.say();
-    let mut supervisor = Supervisor::new(clock, fastrand::u64(..));
-    // Before every other thread, so that no signal finds its default.
-    let catcher = Catcher::start(supervisor.report())?;
-    let (main, hub) = unbounded();
-    // Its pool has threads, which a fork would have left behind.
-    let database = crew::database(&config, clock)?;
-    let mut crew = Crew::start(&config, database, clock, &mut supervisor, main)?;
-    let notify = Notify::from_env();
-    notify.ready();
-    // It talks to the service manager too, which shall hear of the start first.
-    crew.add_status(&config, &mut supervisor)?;
-    if let Some(starter) = starter {
-        starter.release();
-    }
-    let daemon = Daemon { clock, path, config, logger, target, supervisor, crew, hub, notify };
-    Ok(daemon.live(&catcher.signals))
+    directories.begin();
+    Daemon::start(clock, path, config, logger, target, &early, starter)
 }
 
 /// The running process.
@@ -114,6 +104,35 @@ impl From<Fatal> for End {
 }
 
 impl Daemon {
+    /// Starts everybody, and lives.
+    fn start(
+        clock: Clock,
+        path: PathBuf,
+        config: Config,
+        logger: &'static Logger,
+        target: LogTarget,
+        early: &Early,
+        starter: Option<Starter>,
+    ) -> anyhow::Result<Code> {
+        let mut supervisor = Supervisor::new(clock, fastrand::u64(..));
+        logger.start(supervisor.report())?;
+        Event::Started { version: env!("CARGO_PKG_VERSION") }.say();
+        let catcher = Catcher::start(early, supervisor.report())?;
+        let (main, hub) = unbounded();
+        // Its pool has threads, which a fork would have left behind.
+        let database = crew::database(&config, clock)?;
+        let mut crew = Crew::start(&config, database, clock, &mut supervisor, main)?;
+        let notify = Notify::from_env();
+        notify.ready();
+        // It talks to the service manager too, which shall hear of the start first.
+        crew.add_status(&config, &mut supervisor)?;
+        let daemon = Daemon { clock, path, config, logger, target, supervisor, crew, hub, notify };
+        if starter.is_some_and(|starter| !starter.release()) {
+            return Ok(daemon.leave(End::Told("whoever started it has been ended")));
+        }
+        Ok(daemon.live(&catcher.signals))
+    }
+
     fn live(mut self, signals: &Receiver<Signal>) -> Code {
         // Twice in each limit, and a little earlier.
         let feed = watchdog_limit().map(|limit| limit * 2 / 5);
@@ -249,7 +268,7 @@ fn refuse(problems: &[Problem], logger: &Logger) -> Code {
     for problem in problems {
         if !logger.is_the_journals() {
             // The line begins with the file, as CONTRACT §2 has it. Without a standard error, the log tells.
-            let _ = writeln!(io::stderr(), "{problem}");
+            logger.plain(problem.to_string());
         }
         let file = place(problem);
         Event::ConfigError { file, key: problem.key.clone(), reason: problem.text.clone() }.say();

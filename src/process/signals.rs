@@ -4,7 +4,13 @@ use crate::thread::{self, Exit};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
+use signal_hook::{flag, low_level};
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Those that are served.
+const SERVED: [i32; 4] = [SIGHUP, SIGUSR1, SIGINT, SIGTERM];
 
 /// What the operator or the service manager wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +23,50 @@ pub enum Signal {
     SweepNow,
 }
 
+impl Signal {
+    /// What a signal of this number asks for.
+    fn of(number: i32) -> Signal {
+        match number {
+            SIGHUP => Signal::Reload,
+            SIGUSR1 => Signal::SweepNow,
+            SIGINT => Signal::Terminate("SIGINT"),
+            _ => Signal::Terminate("SIGTERM"),
+        }
+    }
+}
+
+/// Keeps in mind which signals came before they could be served. Each of them would end the process otherwise.
+pub struct Early {
+    came: Vec<(i32, Arc<AtomicBool>)>,
+    /// Whether those that ask for the end get it at once.
+    default: Arc<AtomicBool>,
+}
+
+impl Early {
+    /// To be called before all else.
+    pub fn watch() -> io::Result<Early> {
+        let early = Early { came: SERVED.map(|number| (number, Arc::default())).into(), default: Arc::default() };
+        for (number, came) in &early.came {
+            flag::register(*number, Arc::clone(came))?;
+        }
+        for number in [SIGINT, SIGTERM] {
+            flag::register_conditional_default(number, Arc::clone(&early.default))?;
+        }
+        Ok(early)
+    }
+
+    /// For a process that serves nothing and waits only: `INT` and `TERM` end it, as they end any program.
+    pub fn give_up(&self) {
+        self.default.store(true, Ordering::SeqCst);
+        for (number, _) in self.came.iter().filter(|(_, came)| came.load(Ordering::SeqCst)) {
+            if let Signal::Terminate(_) = Signal::of(*number) {
+                // It ends the process.
+                let _ = low_level::emulate_default_handler(*number);
+            }
+        }
+    }
+}
+
 /// Catches signals for as long as it lives.
 pub struct Catcher {
     /// The signals, in the order in which they came.
@@ -25,22 +75,20 @@ pub struct Catcher {
 }
 
 impl Catcher {
-    /// Installs the handlers and starts the thread that waits for them. To be called before the
-    /// other threads exist, so that no signal finds its default. `exits` hears how the thread ends.
-    pub fn start(exits: &Sender<Exit>) -> io::Result<Catcher> {
-        let mut caught = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
+    /// Installs the handlers and starts the thread that waits for them; what came before is the first that is
+    /// served. `exits` hears how the thread ends.
+    pub fn start(early: &Early, exits: &Sender<Exit>) -> io::Result<Catcher> {
+        let mut caught = Signals::new(SERVED)?;
         let handle = caught.handle();
         // Control never blocks; the kernel merges signals of a kind that come faster than they go.
         let (sender, signals) = unbounded();
+        for (number, _) in early.came.iter().filter(|(_, came)| came.load(Ordering::SeqCst)) {
+            // The receiver is in our hands.
+            let _ = sender.send(Signal::of(*number));
+        }
         thread::spawn("signals", exits, move || {
             for number in caught.forever() {
-                let signal = match number {
-                    SIGHUP => Signal::Reload,
-                    SIGUSR1 => Signal::SweepNow,
-                    SIGINT => Signal::Terminate("SIGINT"),
-                    _ => Signal::Terminate("SIGTERM"),
-                };
-                if sender.send(signal).is_err() {
+                if sender.send(Signal::of(number)).is_err() {
                     break;
                 }
             }
@@ -59,7 +107,7 @@ impl Drop for Catcher {
 
 #[cfg(test)]
 mod tests {
-    use super::{Catcher, Signal};
+    use super::{Catcher, Early, Signal};
     use crate::thread::{Exit, How};
     use crossbeam_channel::unbounded;
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
@@ -70,7 +118,14 @@ mod tests {
     fn each_signal_arrives_as_what_it_asks_for() {
         let limit = Duration::from_secs(10);
         let (sender, exits) = unbounded();
-        let catcher = Catcher::start(&sender).expect("handlers can be installed");
+        let early = Early::watch().expect("handlers can be installed");
+        for number in [SIGTERM, SIGHUP] {
+            raise(number).expect("a signal can be raised");
+        }
+        let catcher = Catcher::start(&early, &sender).expect("handlers can be installed");
+        for signal in [Signal::Reload, Signal::Terminate("SIGTERM")] {
+            assert_eq!(catcher.signals.recv_timeout(limit), Ok(signal), "what came early is served");
+        }
         for (number, signal) in [
             (SIGHUP, Signal::Reload),
             (SIGUSR1, Signal::SweepNow),

@@ -37,6 +37,8 @@ mod unanswered;
 mod tables;
 // How the process begins, what it says, and how it ends.
 mod process;
+// What the machine may do to it.
+mod machine;
 // A new configuration takes effect, and a broken one does not.
 mod reload;
 // Everything that the daemon needs is tried, and what fails is named.

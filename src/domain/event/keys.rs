@@ -72,6 +72,7 @@ impl Event {
             E::DbUnavailable { reason, pending } => keys!(outside reason, plain pending),
             E::DbRecovered { pending } => keys!(plain pending),
             E::StateFile { file, reason } | E::StatusFile { file, reason } => keys!(own file, outside reason),
+            E::LogDropped { lines } => keys!(plain lines),
             E::ThreadRestarted { thread, reason } => keys!(own thread, outside reason),
             E::Fatal { reason } => keys!(outside reason),
             E::Heartbeat {

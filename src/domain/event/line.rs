@@ -66,6 +66,7 @@ impl Event {
             Event::WriteRefused { .. } => "write_refused",
             Event::StateFile { .. } => "state_file",
             Event::StatusFile { .. } => "status_file",
+            Event::LogDropped { .. } => "log_dropped",
             Event::ThreadRestarted { .. } => "thread_restarted",
             Event::Fatal { .. } => "fatal",
             Event::Heartbeat { .. } => "heartbeat",
@@ -99,7 +100,8 @@ impl Event {
             | Event::SweepBehind { .. }
             | Event::SweepImplausible { .. }
             | Event::StateFile { .. }
-            | Event::StatusFile { .. } => Severity::Warn,
+            | Event::StatusFile { .. }
+            | Event::LogDropped { .. } => Severity::Warn,
             Event::StatusChanged { .. } => Severity::Notice,
             Event::Started { .. }
             | Event::Ready { .. }
@@ -167,6 +169,7 @@ impl Event {
             Event::WriteRefused { .. } => "PostgreSQL refuses a row, which is tried again later; see the reason",
             Event::StateFile { .. } => "the file of learned ids cannot be used; check STATE_DIR and its owner",
             Event::StatusFile { .. } => "a status file cannot be written; check RUN_DIR, METRICS_FILE and their owner",
+            Event::LogDropped { .. } => "the log could not be written for a while, and lines are missing",
             Event::ThreadRestarted { .. } => "a part of kick-monitor failed and is started again; please report this",
             Event::Fatal { .. } => "kick-monitor cannot go on and ends",
             Event::Heartbeat { .. } => "kick-monitor lives",

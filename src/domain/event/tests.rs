@@ -36,6 +36,7 @@ fn the_life_of_the_process() {
             Event::Fatal { reason: "hub died".to_owned() },
             Event::StatusFile { file: "/run/x/status.json".to_owned(), reason: "disk full".to_owned() },
             Event::StateFile { file: "/var/lib/x/learned.json".to_owned(), reason: "disk full".to_owned() },
+            Event::LogDropped { lines: 12 },
             Event::Heartbeat {
                 streamers: 9,
                 online: 2,
@@ -63,6 +64,7 @@ fn the_life_of_the_process() {
             Error: kick-monitor cannot go on and ends event=fatal reason="hub died"
             Warn: a status file cannot be written; check RUN_DIR, METRICS_FILE and their owner event=status_file file=/run/x/status.json reason="disk full"
             Warn: the file of learned ids cannot be used; check STATE_DIR and its owner event=state_file file=/var/lib/x/learned.json reason="disk full"
+            Warn: the log could not be written for a while, and lines are missing event=log_dropped lines=12
             Info: kick-monitor lives event=heartbeat streamers=9 online=2 subscribed=8 connections=1 pending=0 token_expires_in=3599 last_event_ago=- latency_p50_ms=1.234 latency_p99_ms=-
             Debug: detail event=detail what=pusher_frame text="a b"
         "#]],

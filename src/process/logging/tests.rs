@@ -1,42 +1,35 @@
 //! The logger against a real datagram socket in the place of `/dev/log`.
 
-use super::Logger;
+use super::{Logger, WAITING_MAX};
 use crate::clock::Clock;
 use crate::config::{LogConfig, LogTarget};
+use crossbeam_channel::unbounded;
 use log::{Level, LevelFilter, Log, Record};
-use std::io::{self, Write};
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A logger, where its syslog is to be, and what it wrote to standard error.
 struct Scene {
     logger: Logger,
     path: PathBuf,
-    stderr: Shared,
-}
-
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("nobody panics here").write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    stderr: File,
 }
 
 impl Scene {
     fn new(name: &str, prefixed: bool) -> Scene {
         let folder = std::env::temp_dir().join(format!("kick-monitor-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("the temporary directory is writable");
-        let (path, stderr) = (folder.join("log"), Shared::default());
-        let logger = Logger::new(Clock::start(), path.clone(), Box::new(stderr.clone()), prefixed);
-        Scene { logger, path, stderr }
+        let stderr = File::options().read(true).append(true).create(true).open(folder.join("stderr"));
+        let stderr = stderr.expect("a file can be made");
+        let logger = logger(&folder, stderr.try_clone().expect("it can be shared").into(), prefixed);
+        Scene { logger, path: folder.join("log"), stderr }
     }
 
     fn with_syslog(self, facility: &str) -> Scene {
@@ -56,9 +49,20 @@ impl Scene {
     }
 
     fn written(&self) -> String {
-        let mut bytes = self.stderr.0.lock().expect("nobody panics here");
-        String::from_utf8(std::mem::take(&mut *bytes)).expect("lines are UTF-8")
+        self.logger.flush();
+        let (mut file, mut text) = (&self.stderr, String::new());
+        file.rewind().and_then(|()| file.read_to_string(&mut text)).expect("lines are UTF-8");
+        self.stderr.set_len(0).expect("it can be emptied");
+        text
     }
+}
+
+/// A logger that finds syslog in this folder.
+fn logger(folder: &Path, stderr: OwnedFd, prefixed: bool) -> Logger {
+    let stderr: &'static OwnedFd = Box::leak(Box::new(stderr));
+    let logger = Logger::new(Clock::start(), folder.join("log"), stderr.as_fd(), prefixed);
+    logger.start(&unbounded().0).expect("threads can be had");
+    logger
 }
 
 impl Drop for Scene {
@@ -154,4 +158,35 @@ fn the_journal_learns_the_priority_from_a_prefix() {
     scene.log("kick_monitor", Level::Error, "bad");
     scene.log("kick_monitor::notice", Level::Info, "good");
     assert_eq!(scene.written(), "<3>bad\n<5>good\n");
+}
+
+#[test]
+fn what_neither_syslog_nor_standard_error_takes_waits_or_is_counted() {
+    let (_unread, stderr) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).expect("a pipe can be made");
+    while rustix::io::write(&stderr, &[b'x'; 4096]) != Err(Errno::AGAIN) {}
+    fcntl_setfl(&stderr, OFlags::empty()).expect("it is a pipe");
+    let mut scene = Scene::new("stalled", false);
+    scene.logger = logger(scene.path.parent().expect("it lies in a folder"), stderr, false);
+    let scene = scene.with_syslog("daemon");
+    let syslog = scene.listen();
+    let count = WAITING_MAX + 3_000;
+    for number in 0..count {
+        scene.log("kick_monitor", Level::Info, &format!("number {number}"));
+    }
+    // In vain, but not for long.
+    scene.logger.flush();
+    let mut written = 0;
+    let dropped = loop {
+        let (priority, text) = next(&syslog);
+        match text.split_once(" event=log_dropped lines=") {
+            Some((_, lines)) => break (priority, lines.parse::<usize>().expect("a number")),
+            None => assert!(text.ends_with(&format!(": number {written}")), "{text}"),
+        }
+        written += 1;
+    };
+    // The mark of the flush has had no room either, which makes no line.
+    assert_eq!(dropped, (3 * 8 + 4, count - written));
+    assert!(written >= WAITING_MAX, "{written}");
+    scene.log("kick_monitor", Level::Info, "all is well");
+    assert!(next(&syslog).1.ends_with(": all is well"));
 }

@@ -1,0 +1,199 @@
+//! What one process alone may hold: a pid file, `STATE_DIR`, `RUN_DIR`. Each is a file with a lock that goes
+//! with the process, however it ends, and that a fork takes along.
+
+use crate::config::FilesConfig;
+use crate::domain::event::Event;
+use anyhow::{Context, bail};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// The name of the file in a directory that one process holds.
+const LOCK: &str = ".lock";
+
+/// A file that is locked for as long as this process, or one that it has forked, has it open. It holds the
+/// process's id.
+#[derive(Debug)]
+pub(super) struct Locked {
+    path: PathBuf,
+    file: File,
+}
+
+/// Why a file is not locked.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Another process has the lock: its id, if that can be read.
+    Held(Option<u32>),
+    /// The file cannot be had.
+    Unusable(io::Error),
+    /// The file system knows no locks.
+    Unlockable(io::Error),
+}
+
+impl Locked {
+    /// Creates the file if need be, and locks it.
+    pub(super) fn take(path: &Path) -> Result<Locked, Refusal> {
+        loop {
+            let file = open(path).map_err(Refusal::Unusable)?;
+            let locked = lock(path, file)?;
+            // Whoever had it before may have removed it between our opening and our locking: then others
+            // would find, and lock, another one.
+            if locked.is_in_place() {
+                return Ok(locked);
+            }
+        }
+    }
+
+    /// Writes this process's id.
+    pub(super) fn write(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        writeln!(self.file, "{}", std::process::id())
+    }
+
+    /// Whether the path leads to this very file.
+    pub(super) fn is_in_place(&self) -> bool {
+        is_same(&self.file, &self.path)
+    }
+}
+
+fn is_same(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(ours), Ok(theirs)) => (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()),
+        _ => false,
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let readable_by_all = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
+    Ok(File::from(rustix::fs::open(path, flags, readable_by_all)?))
+}
+
+fn lock(path: &Path, mut file: File) -> Result<Locked, Refusal> {
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {
+            // What it holds is not the id of a process that has the lock.
+            file.set_len(0).map_err(Refusal::Unusable)?;
+            Ok(Locked { path: path.to_owned(), file })
+        }
+        Err(Errno::WOULDBLOCK) => {
+            let mut pid = String::new();
+            // Whoever holds the lock may not have written its id yet.
+            let read = Read::take(&mut file, 20).read_to_string(&mut pid);
+            Err(Refusal::Held(read.ok().and_then(|_| pid.trim().parse().ok())))
+        }
+        Err(error) => Err(Refusal::Unlockable(error.into())),
+    }
+}
+
+/// Who has a lock.
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or("another process".to_owned(), |pid| format!("process {pid}"))
+}
+
+/// `STATE_DIR` and `RUN_DIR`, which no other daemon uses while this lives.
+#[derive(Debug)]
+pub(super) struct Directories {
+    locked: Vec<Locked>,
+    /// What cannot be locked, which is to be said.
+    unlockable: Vec<Event>,
+}
+
+impl Directories {
+    /// Locks both, which are made if need be. Fails when another process has one of them. A directory that cannot
+    /// be written is passed over: that it cannot is said by those who write there.
+    pub(super) fn take(files: &FilesConfig) -> anyhow::Result<Directories> {
+        let mut directories = Directories { locked: Vec::new(), unlockable: Vec::new() };
+        for (key, directory, mode) in [("STATE_DIR", &files.state_dir, 0o750), ("RUN_DIR", &files.run_dir, 0o755)] {
+            let _ = DirBuilder::new().recursive(true).mode(mode).create(directory);
+            let path = directory.join(LOCK);
+            // Both may be one.
+            if directories.locked.iter().any(|locked| is_same(&locked.file, &path)) {
+                continue;
+            }
+            match Locked::take(&path) {
+                Ok(locked) => directories.locked.push(locked),
+                Err(Refusal::Held(pid)) => {
+                    let (directory, holder) = (directory.display(), holder(pid));
+                    bail!(
+                        "another kick-monitor uses {key} already: {directory} is locked by {holder}; \
+                         stop that one, or set {key} to another directory"
+                    )
+                }
+                Err(Refusal::Unusable(_)) => {}
+                Err(Refusal::Unlockable(error)) => {
+                    let file = path.display().to_string();
+                    let reason =
+                        format!("it cannot be locked, so a second kick-monitor in {key} goes unnoticed: {error}");
+                    directories.unlockable.push(match key {
+                        "STATE_DIR" => Event::StateFile { file, reason },
+                        _ => Event::StatusFile { file, reason },
+                    });
+                }
+            }
+        }
+        Ok(directories)
+    }
+
+    /// Writes this process's id into the locks, and says what could not be locked.
+    pub(super) fn begin(&mut self) {
+        for locked in &mut self.locked {
+            // It is for those who are refused, and they can do without.
+            let _ = locked.write();
+        }
+        self.unlockable.drain(..).for_each(|event| event.say());
+    }
+}
+
+/// The pid file. Removed at the end of the process.
+#[derive(Debug)]
+pub(super) struct PidFile(Locked);
+
+impl PidFile {
+    /// Creates and locks the file, so that the starter hears of what is wrong with it. Fails when another process
+    /// has it.
+    pub(super) fn take(path: &Path) -> anyhow::Result<PidFile> {
+        // The daemon works in another directory.
+        let path = std::path::absolute(path).context("failed to make the path of the pid file absolute")?;
+        let doing = || format!("failed to write the pid file {}", path.display());
+        match Locked::take(&path) {
+            Ok(locked) => {
+                let readable_by_all = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
+                rustix::fs::fchmod(&locked.file, readable_by_all).with_context(doing)?;
+                Ok(PidFile(locked))
+            }
+            Err(Refusal::Held(pid)) => {
+                bail!("another kick-monitor runs already: {} is locked by {}", path.display(), holder(pid))
+            }
+            Err(Refusal::Unusable(error)) => Err(error).with_context(doing),
+            Err(Refusal::Unlockable(error)) => {
+                Err(error).with_context(|| format!("failed to lock the pid file {}", path.display()))
+            }
+        }
+    }
+
+    /// Writes this process's id.
+    pub(super) fn write(&mut self) -> anyhow::Result<()> {
+        self.0.write().with_context(|| format!("failed to write the pid file {}", self.0.path.display()))
+    }
+
+    /// Leaves the file to the daemon, which has the same lock.
+    pub(super) fn hand_over(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for PidFile {
+    /// Removes the file, unless it is another's; one that is gone already is no loss.
+    fn drop(&mut self) {
+        if self.0.is_in_place() {
+            let _ = fs::remove_file(&self.0.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! The thread `log`: writes lines to syslog or to standard error, each as one write.
+//!
+//! A line that syslog does not take goes to standard error, and syslog is tried again with a later line. A
+//! line that neither takes waits for either. Nothing here ends the thread.
+
+use super::syslog::Syslog;
+use super::{Entry, Line, Priority, Shared};
+use crate::clock::Clock;
+use crate::config::LogTarget;
+use crate::domain::Steady;
+use crate::domain::event::Event;
+use ::syslog::Facility;
+use crossbeam_channel::Receiver;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// How long after a failure syslog is tried again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// How long one look at whether standard error takes a line may last, before syslog has its turn again.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// As much as a pipe that has room for anything takes without blocking (`PIPE_BUF`, pipe(7)).
+const PIECE: usize = 4096;
+
+/// What the thread has.
+#[derive(Debug)]
+pub(super) struct Output {
+    entries: Receiver<Entry>,
+    shared: Arc<Shared>,
+    clock: Clock,
+    path: PathBuf,
+    stderr: BorrowedFd<'static>,
+    prefixed: bool,
+    syslog: Option<Syslog>,
+    /// Until then syslog is not tried.
+    not_before: Steady,
+}
+
+impl Output {
+    pub(super) fn new(
+        entries: Receiver<Entry>,
+        shared: Arc<Shared>,
+        clock: Clock,
+        path: PathBuf,
+        stderr: BorrowedFd<'static>,
+        prefixed: bool,
+    ) -> Output {
+        Output { entries, shared, clock, path, stderr, prefixed, syslog: None, not_before: Steady::default() }
+    }
+
+    /// Writes until the logger is gone, which the program's never is.
+    pub(super) fn run(mut self) {
+        while let Ok(entry) = self.entries.recv() {
+            let written = match &entry {
+                Entry::Line(line) => self.write(line),
+                Entry::Plain(text) => self.try_stderr(&format!("{text}\n"), true).map(drop),
+                Entry::Mark(_) => Ok(()),
+            };
+            if written.is_err() {
+                self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+            if self.entries.is_empty() {
+                self.shared.stalled.store(false, Ordering::Relaxed);
+                self.say_dropped();
+            }
+        }
+    }
+
+    /// Says how many lines are missing, now that all others are written.
+    fn say_dropped(&mut self) {
+        let lines = self.shared.dropped.swap(0, Ordering::Relaxed);
+        if lines > 0 && log::max_level() >= log::Level::Warn {
+            let text = Event::LogDropped { lines }.line();
+            if self.write(&Line { at: self.clock.now().wall, priority: Priority::Warning, text }).is_err() {
+                self.shared.dropped.fetch_add(lines, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Writes a line, however long that takes. An error means that it is lost: there is nothing that takes it.
+    fn write(&mut self, line: &Line) -> Result<(), Errno> {
+        let prefix = if self.prefixed { format!("<{}>", line.priority as u8) } else { String::new() };
+        let text = format!("{prefix}{}\n", line.text);
+        loop {
+            let settings = *self.shared.settings.lock().unwrap_or_else(PoisonError::into_inner);
+            let by_syslog = settings.target == LogTarget::Syslog;
+            if by_syslog && self.try_syslog(settings.facility, line) || self.try_stderr(&text, !by_syslog)? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn try_syslog(&mut self, facility: Facility, line: &Line) -> bool {
+        if self.syslog.as_mut().is_some_and(|syslog| syslog.send(facility, line)) {
+            return true;
+        }
+        self.syslog = None;
+        let now = self.clock.steady();
+        if now < self.not_before {
+            return false;
+        }
+        // A syslog service that began anew has a new socket: at once, so that no line is lost.
+        self.syslog = Syslog::connect(&self.path);
+        let sent = self.syslog.as_mut().is_some_and(|syslog| syslog.send(facility, line));
+        if !sent {
+            self.syslog = None;
+            self.not_before = now + AGAIN_AFTER;
+        }
+        sent
+    }
+
+    /// Writes to standard error; false when it takes nothing for now and need not be waited for.
+    fn try_stderr(&self, text: &str, wait: bool) -> Result<bool, Errno> {
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            if self.stderr_takes() {
+                match rustix::io::write(self.stderr, &rest[..rest.len().min(PIECE)]) {
+                    Ok(written) => rest = &rest[written..],
+                    // Another process may have made it one that does not block.
+                    Err(Errno::INTR | Errno::AGAIN) => {}
+                    Err(error) => return Err(error),
+                }
+            } else if !wait && rest.len() == text.len() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether a write to standard error would not block; waits a while for that.
+    fn stderr_takes(&self) -> bool {
+        let mut look = [PollFd::new(&self.stderr, PollFlags::OUT)];
+        // What is broken says so when it is written to.
+        matches!(poll(&mut look, Some(&LOOK)), Ok(1..))
+    }
+}
