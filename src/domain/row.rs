@@ -55,6 +55,8 @@ pub struct Write {
     pub changed_at: Timestamp,
     /// Where the evidence came from, for the notification.
     pub source: Source,
+    /// The row was refused when it was last tried: it is tried apart from the others (RULES R20).
+    pub apart: bool,
 }
 
 /// What became of a row that was to be written (RULES R21).
@@ -73,6 +75,9 @@ pub enum WriteResult {
     SetAside,
     /// PostgreSQL refused this row: SQLSTATE and message.
     Refused(String),
+    /// The same, and the others had to wait for it: it took long, had no end, or cost the connection. It is to be
+    /// tried rarely.
+    TimedOut(String),
     /// The database as a whole did not do it: unreachable, read-only, table missing. Whether the
     /// row was written is not known.
     Unavailable(String),

@@ -10,15 +10,17 @@ mod pool;
 mod session;
 mod sql;
 mod table;
+mod words;
 mod work;
 mod write;
 
 pub use error::DbError;
 pub use listen::Listening;
+pub use write::{Attempt, Spoilt};
 
 use crate::clock::Clock;
 use crate::config::DatabaseConfig;
-use crate::domain::row::{Row, Shown, Write, WriteId, WriteResult};
+use crate::domain::row::{Row, Shown};
 use crate::domain::{ChannelId, RowId, Status, UserId};
 use crate::stop::Stop;
 use connect::Connector;
@@ -33,8 +35,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use work::{Value, Work};
 
-/// A write that takes longer is cancelled; it waits for a table's lock, most likely.
-const WRITE_LIMIT: Duration = Duration::from_secs(10);
+/// The longest limit of a write; what takes longer waits for a table's lock, most likely.
+pub const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// A read that takes longer is cancelled; a filter may be slow.
 const READ_LIMIT: Duration = Duration::from_secs(30);
 
@@ -108,22 +110,6 @@ impl Database {
             })
         })
         .map_err(|fault| self.explain(fault.into_error(), true))
-    }
-
-    /// Writes the rows that do not show their status already, and tells what became of each.
-    ///
-    /// A stop cancels what runs. `alive` is called before each statement, of which there may be many when rows are
-    /// refused, and every so often during one: a statement that is not answered, although the server was asked to
-    /// cancel it, is waited for as long as its connection stands.
-    pub fn write(&self, writes: &[Write], stop: &Stop, alive: &dyn Fn()) -> Vec<(WriteId, WriteResult)> {
-        if writes.is_empty() {
-            return Vec::new();
-        }
-        let patience = Patience { leaves: false, alive, ..self.patience(WRITE_LIMIT, stop) };
-        self.run(&patience, |work| write::write_batch(work, writes)).unwrap_or_else(|fault| {
-            let reason = self.explain(fault.into_error(), false).to_string();
-            writes.iter().map(|write| (write.id, WriteResult::Unavailable(reason.clone()))).collect()
-        })
     }
 
     /// How many connections were found broken so far, those included whose statement succeeded on
@@ -217,7 +203,7 @@ impl Database {
         loop {
             let mut session = self.pool.checkout()?;
             let known = session.table.is_some();
-            let mut at_work = Work { session: &mut session, database: self, patience: *patience, known };
+            let mut at_work = Work { session: &mut session, database: self, patience: *patience };
             let result = work(&mut at_work);
             let Err(fault) = result else { return result };
             at_work.learn_from(&fault);

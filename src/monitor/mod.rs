@@ -70,8 +70,8 @@ enum Timer {
     PushGrace(Key),
     /// Write a row that was set aside.
     Rewrite(Key),
-    /// Try whether the database is back.
-    Probe,
+    /// Try whether the database is back, for this writer.
+    Probe(usize),
     /// The routine sweep.
     Sweep,
     /// The sign of life.
@@ -223,7 +223,7 @@ impl Monitor {
                 Timer::WebsiteAgain(key) => self.look_up(key),
                 Timer::PushGrace(key) => self.push_did_not_come(now, key),
                 Timer::Rewrite(key) => self.write(now, key),
-                Timer::Probe => self.probe_database(),
+                Timer::Probe(lane) => self.probe_database(lane),
                 Timer::Sweep => self.begin_sweep(now),
                 Timer::Heartbeat => self.heartbeat(now),
             }
@@ -297,7 +297,7 @@ impl Timer {
             Timer::WebsiteAgain(_) => "look-up",
             Timer::PushGrace(_) => "push grace",
             Timer::Rewrite(_) => "rewrite",
-            Timer::Probe => "probe",
+            Timer::Probe(_) => "probe",
             Timer::Sweep => "sweep",
             Timer::Heartbeat => "heartbeat",
         }

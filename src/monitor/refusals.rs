@@ -42,6 +42,13 @@ impl Monitor {
         self.try_row_later(now, key, row_pause(before));
     }
 
+    /// R21: a row that the others had to wait for is tried rarely.
+    pub(super) fn timed_out(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        streamer.table.set_aside = streamer.table.set_aside.saturating_add(1);
+        self.try_row_later(now, key, REFUSED_PAUSE);
+    }
+
     pub(super) fn refused(&mut self, now: Now, key: Key, reason: &str) {
         let Some(streamer) = self.streamers.get(&key) else { return };
         let (username, id) = (streamer.username.clone(), streamer.row.clone());

@@ -11,6 +11,7 @@ use crate::domain::problem::Code;
 use crate::domain::row::{DatabaseEvent, Shown, Write, WriteId, WriteResult, Written};
 use crate::domain::{Now, RowId, Source, Status, Steady};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// Who reads and who writes may fail in two ways at a time: each is spoken of by itself.
@@ -27,12 +28,22 @@ pub(super) struct Writes {
     /// Streamers whose row must be written and cannot be just now.
     pub(super) waiting: BTreeSet<Key>,
     next: u64,
-    /// Why writing does not work at present.
-    unwritable: Option<Backoff>,
+    /// How many writers there are; a row belongs to one of them.
+    lanes: usize,
+    /// The writers that cannot write at present.
+    away: BTreeMap<usize, Away>,
     /// Reading does not work at present.
     unreadable: bool,
     /// When the database connections last broke.
     broke_at: Option<Steady>,
+}
+
+/// A writer that cannot write at present.
+#[derive(Debug)]
+struct Away {
+    backoff: Backoff,
+    /// The row that failed last; the next that is tried is another one, if another one waits (R20).
+    last: Key,
 }
 
 #[derive(Debug)]
@@ -45,6 +56,12 @@ struct Flight {
     received: Steady,
 }
 
+impl Away {
+    fn new(last: Key) -> Away {
+        Away { backoff: Backoff::new(DATABASE_RETRY.0, DATABASE_RETRY.1), last }
+    }
+}
+
 impl Writes {
     pub(super) fn pending(&self) -> usize {
         let in_flight: BTreeSet<Key> = self.in_flight.values().map(|flight| flight.key).collect();
@@ -53,7 +70,12 @@ impl Writes {
 
     /// Whether the database can be read and written, as far as was tried.
     pub(super) fn works(&self) -> bool {
-        !self.unreadable && self.unwritable.is_none()
+        !self.unreadable && self.away.is_empty()
+    }
+
+    /// Whether no writer of this row's can write at present.
+    fn is_away(&self, row: &RowId) -> bool {
+        self.away.contains_key(&row.lane(self.lanes))
     }
 
     pub(super) fn is_busy(&self, row: &RowId) -> bool {
@@ -83,7 +105,7 @@ impl Monitor {
         if streamer.wanted().is_none() {
             return self.writes.settle(key);
         }
-        let blocked = self.writes.unwritable.is_some()
+        let blocked = self.writes.is_away(&streamer.row)
             || self.writes.is_busy(&streamer.row)
             || streamer.table.not_before > now.steady;
         if blocked {
@@ -117,24 +139,27 @@ impl Monitor {
             status,
             changed_at: belief.since.wall,
             source: belief.source,
+            apart: streamer.table.set_aside > 0,
         }));
         self.writes.in_flight.insert(id, flight);
     }
 
     pub(super) fn take_written(&mut self, now: Now, written: Written) {
-        let mut away = None;
+        let (mut lane, mut away) = (None, None);
         for (id, result) in written.results {
             let Some(flight) = self.writes.in_flight.remove(&id) else { continue };
             self.writes.busy.remove(&flight.row);
+            lane = Some(flight.row.lane(self.writes.lanes));
             if let WriteResult::Unavailable(reason) = &result {
-                away = Some(reason.clone());
+                away = Some((flight.key, reason.clone()));
             }
             self.take_result(now, written.at.steady, flight, result);
         }
-        // One statement failed, however many rows it had.
-        match away {
-            Some(reason) => self.cannot_write(now, &reason),
-            None => self.can_write(now),
+        // One statement failed, or not, however many rows it had.
+        match (lane, away) {
+            (Some(lane), Some((key, reason))) => self.cannot_write(now, lane, key, &reason),
+            (Some(lane), None) => self.can_write(now, lane),
+            (None, _) => {}
         }
     }
 
@@ -166,6 +191,11 @@ impl Monitor {
                 self.ledger.counters.db_write_errors += 1;
                 self.refused(now, key, &reason);
                 self.set_aside_again(now, key);
+            }
+            WriteResult::TimedOut(reason) => {
+                self.ledger.counters.db_write_errors += 1;
+                self.refused(now, key, &reason);
+                self.timed_out(now, key);
             }
             WriteResult::Unavailable(_) => {
                 let heir = self.lost_write(&flight.row);
@@ -213,6 +243,7 @@ impl Monitor {
     /// A writer began: what it had is given out once more. What was written all the same costs nothing
     /// to write again.
     pub(super) fn send_lost_writes(&mut self, now: Now, lane: usize, lanes: usize) {
+        self.set_lanes(lanes);
         let (lost, kept) = std::mem::take(&mut self.writes.in_flight)
             .into_iter()
             .partition(|(_, flight)| flight.row.lane(lanes) == lane);
@@ -225,18 +256,28 @@ impl Monitor {
             }
         }
         // The one row that was to show whether the database is back is lost too.
-        self.probe_database();
+        self.probe_database(lane);
+    }
+
+    /// What other writers failed of, new ones have to try for themselves.
+    fn set_lanes(&mut self, lanes: usize) {
+        if std::mem::replace(&mut self.writes.lanes, lanes) == lanes {
+            return;
+        }
+        if let Some((_, Away { last, .. })) = self.writes.away.pop_first() {
+            self.writes.away = (0..lanes).map(|lane| (lane, Away::new(last))).collect();
+        }
     }
 
     pub(super) fn take_database(&mut self, now: Now, event: DatabaseEvent) {
         match event {
             DatabaseEvent::Up => {
                 let back = std::mem::replace(&mut self.writes.unreadable, false);
-                if self.writes.unwritable.is_some() && back {
-                    self.probe_database();
+                if back {
+                    (0..self.writes.lanes.max(1)).for_each(|lane| self.probe_database(lane));
                 }
                 if self.writes.waiting.is_empty() && self.writes.in_flight.is_empty() {
-                    self.writes.unwritable = None;
+                    self.writes.away.clear();
                 }
                 if back {
                     self.rewrite_undoable(now);
@@ -245,13 +286,13 @@ impl Monitor {
             }
             DatabaseEvent::Reconnected => {
                 // In an outage that is known, it is the outage's begin that counts.
-                if !self.writes.unreadable && self.writes.unwritable.is_none() {
+                if self.writes.works() {
                     self.writes.broke_at = Some(now.steady);
                 }
                 self.rewrite_undoable(now);
             }
             DatabaseEvent::Down(reason) => {
-                if !self.writes.unreadable && self.writes.unwritable.is_none() {
+                if self.writes.works() {
                     self.writes.broke_at = Some(now.steady);
                 }
                 self.writes.unreadable = true;
@@ -260,38 +301,47 @@ impl Monitor {
         }
     }
 
-    fn cannot_write(&mut self, now: Now, reason: &str) {
+    fn cannot_write(&mut self, now: Now, lane: usize, last: Key, reason: &str) {
         self.ledger.counters.db_write_errors += 1;
-        if self.writes.unwritable.is_none() {
-            if !self.writes.unreadable {
-                self.writes.broke_at = Some(now.steady);
-            }
-            self.writes.unwritable = Some(Backoff::new(DATABASE_RETRY.0, DATABASE_RETRY.1));
+        if self.writes.works() {
+            self.writes.broke_at = Some(now.steady);
         }
-        self.say_unavailable(now, WRITING, reason);
-        self.timers.retain(|(_, timer)| *timer != Timer::Probe);
-        let pause = self.writes.unwritable.as_mut().map(|backoff| backoff.next(&mut self.rng)).unwrap_or_default();
-        self.at(now.steady + pause, Timer::Probe);
+        let away = self.writes.away.entry(lane).or_insert_with(|| Away::new(last));
+        away.last = last;
+        let pause = away.backoff.next(&mut self.rng);
+        // What all writers meet is told by one.
+        if self.writes.away.keys().next() == Some(&lane) {
+            self.say_unavailable(now, WRITING, reason);
+        }
+        self.timers.retain(|(_, timer)| *timer != Timer::Probe(lane));
+        self.at(now.steady + pause, Timer::Probe(lane));
     }
 
-    /// One row, to see whether the others would get through.
-    pub(super) fn probe_database(&mut self) {
-        if self.writes.unwritable.is_none() || !self.writes.in_flight.is_empty() {
+    /// One row of a writer's, to see whether the others would get through.
+    pub(super) fn probe_database(&mut self, lane: usize) {
+        let Some(away) = self.writes.away.get(&lane) else { return };
+        let lanes = self.writes.lanes;
+        if self.writes.in_flight.values().any(|flight| flight.row.lane(lanes) == lane) {
             return;
         }
-        while let Some(key) = self.writes.waiting.first().copied() {
-            if self.streamers.get(&key).is_some_and(|streamer| streamer.wanted().is_some()) {
-                return self.send_write(key);
-            }
-            self.writes.settle(key);
+        let behind = self.writes.waiting.range((Bound::Excluded(away.last), Bound::Unbounded));
+        let in_turn = behind.chain(self.writes.waiting.range(..=away.last));
+        let streamers = in_turn.filter_map(|key| Some((*key, self.streamers.get(key)?)));
+        let of_lane = streamers.filter(|(_, it)| it.row.lane(lanes) == lane && it.wanted().is_some());
+        // A row that was refused proves less; it may hang.
+        let best = of_lane.min_by_key(|(_, streamer)| streamer.table.set_aside > 0).map(|(key, _)| key);
+        if let Some(key) = best {
+            return self.send_write(key);
         }
-        self.writes.unwritable = None;
+        let streamers = &self.streamers;
+        self.writes.waiting.retain(|key| streamers.get(key).is_some_and(|streamer| streamer.wanted().is_some()));
+        self.writes.away.remove(&lane);
         self.say_recovered();
     }
 
-    /// A write got through: all that waits goes out, and what a crash may have undone.
-    fn can_write(&mut self, now: Now) {
-        if self.writes.unwritable.take().is_none() {
+    /// A write of this writer's got through: all that waits goes out, and what a crash may have undone.
+    fn can_write(&mut self, now: Now, lane: usize) {
+        if self.writes.away.remove(&lane).is_none() {
             return;
         }
         self.say_recovered();
@@ -327,7 +377,7 @@ impl Monitor {
     }
 
     fn say_recovered(&mut self) {
-        if self.writes.unreadable || self.writes.unwritable.is_some() {
+        if !self.writes.works() {
             return;
         }
         self.ledger.problems.settle_all_but(Code::DatabaseUnavailable, |_| false);

@@ -1,15 +1,19 @@
-//! One lane of writes: takes what is queued, makes one statement of it, tells what became of it.
+//! One lane of writes: takes what is queued, makes one statement of it after another, tells what became of it.
 //!
-//! It decides nothing and never tries again by itself: what is set aside, refused or unavailable
-//! goes back to the core, which knows what is wanted by then (RULES R19).
+//! What goes into a statement is for `lane.rs` to say, which tries again by halves what one row has spoilt.
+//! What is set aside, refused or unavailable goes back to the core, which knows what is wanted by then
+//! (RULES R19).
+
+pub mod lane;
+mod pace;
 
 use crate::clock::{Clock, Pulse};
-use crate::domain::row::{DatabaseEvent, Write, WriteResult, Written};
-use crate::gateway::database::Database;
+use crate::domain::row::{DatabaseEvent, Write, Written};
+use crate::gateway::database::{Attempt, Database};
 use crate::monitor::io::Input;
 use crate::stop::Stop;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use std::collections::HashSet;
+use lane::Lane;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,10 +22,6 @@ const TURN: Duration = Duration::from_secs(5);
 /// A turn with one statement in it: a connection made anew (5 s), a statement until it is cancelled
 /// (10 s), both twice, and a busy machine.
 const STATEMENT_TURN: Duration = Duration::from_secs(60);
-/// Rows in one statement. More would gain nothing and make a refused row among them, which is found
-/// by halving, delay the others for longer.
-const ROWS_MAX: usize = 1000;
-
 /// A writer and its ends of the channels.
 #[derive(Debug)]
 pub struct Writer {
@@ -48,25 +48,28 @@ impl Writer {
         let started = Input::WriterStarted { lane: self.lane, lanes: self.lanes };
         let mut heard = self.inputs.send(started).is_ok();
         let mut broken = self.database.broken();
+        let mut lane = Lane::default();
         while heard {
             pulse.promise(2 * TURN);
-            let first = match self.inbox.recv_timeout(TURN) {
-                Ok(write) => write,
-                Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-            let rest = self.inbox.try_iter().take(ROWS_MAX - 1);
-            // The core has one write of a row out. Just after a restart there may be another, which it has
-            // given up; the later one is the one that counts.
-            let mut rows = HashSet::new();
-            let mut batch: Vec<Write> = std::iter::once(first).chain(rest).collect();
-            batch.reverse();
-            batch.retain(|write| rows.insert(write.row.clone()));
-            batch.reverse();
-            let results = self.database.write(&batch, stop, &|| pulse.promise(STATEMENT_TURN));
+            if lane.is_empty() {
+                match self.inbox.recv_timeout(TURN) {
+                    Ok(write) => lane.add(write),
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+            }
+            self.inbox.try_iter().for_each(|write| lane.add(write));
+            let Some(statement) = lane.choose() else { continue };
+            pulse.promise(STATEMENT_TURN);
+            let begun = self.clock.steady();
+            let attempt =
+                self.database.write(&statement.rows, statement.limit, stop, &|| pulse.promise(STATEMENT_TURN));
+            let (at, reached) = (self.clock.now(), !matches!(attempt, Attempt::Away(_)));
             let broken_before = std::mem::replace(&mut broken, self.database.broken());
-            let reached = results.iter().any(|(_, result)| !matches!(result, WriteResult::Unavailable(_)));
-            heard = self.inputs.send(Input::Written(Written { at: self.clock.now(), results })).is_ok();
+            let results = lane.take(statement, attempt, at.steady.since(begun));
+            if !results.is_empty() {
+                heard = self.inputs.send(Input::Written(Written { at, results })).is_ok();
+            }
             if reached && broken != broken_before {
                 heard &= self.inputs.send(Input::Database(DatabaseEvent::Reconnected)).is_ok();
             }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod faults;
+mod refusals;
 mod types;
 mod workers;
 mod writes;
@@ -13,6 +14,7 @@ use kick_monitor::domain::secret::Secret;
 use kick_monitor::domain::{RowId, Source, Status};
 use kick_monitor::gateway::database::Database;
 use kick_monitor::stop::Stop;
+use kick_monitor::worker::writer::lane::Lane;
 use lab::Cluster;
 use std::time::Duration;
 
@@ -61,13 +63,27 @@ fn wish(number: u64, id: &str, status: Status) -> Write {
         status,
         changed_at: "2026-11-23T12:34:56.123456789Z".parse().expect("a time"),
         source: Source::Push,
+        apart: false,
     }
+}
+
+/// Writes these as a writer does, one statement after another, until each is answered.
+fn write_all(database: &Database, writes: Vec<Write>) -> Vec<(WriteId, WriteResult)> {
+    let (clock, mut lane) = (Clock::start(), Lane::default());
+    writes.into_iter().for_each(|write| lane.add(write));
+    let mut results = Vec::new();
+    while let Some(statement) = lane.choose() {
+        let begun = clock.steady();
+        let attempt = database.write(&statement.rows, statement.limit, &Stop::never(), &|| ());
+        results.extend(lane.take(statement, attempt, clock.steady().since(begun)));
+    }
+    results
 }
 
 /// Writes one status to some rows and gives the results in the rows' order.
 fn write(database: &Database, ids: &[&str], status: Status) -> Vec<WriteResult> {
     let writes: Vec<Write> = (0..).zip(ids).map(|(number, id)| wish(number, id, status)).collect();
-    let mut results = database.write(&writes, &Stop::never(), &|| ());
+    let mut results = write_all(database, writes);
     results.sort_by_key(|(number, _)| *number);
     assert_eq!(results.len(), ids.len(), "each write is answered once: {results:?}");
     results.into_iter().map(|(_, result)| result).collect()

@@ -1,8 +1,9 @@
 //! What becomes of each row of a statement (RULES R19 to R21).
 
-use super::{PATIENCE, config, fixture, open, shown, wish, write};
+use super::{PATIENCE, config, fixture, open, shown, wish, write, write_all};
 use kick_monitor::domain::Status::{self, Offline, Online};
 use kick_monitor::domain::row::WriteResult::{self, AlreadySo, Locked, Refused, SetAside, Written};
+use kick_monitor::gateway::database::Attempt;
 use kick_monitor::stop::Stop;
 use lab::{Bouncer, Cluster};
 use postgres::fallible_iterator::FallibleIterator;
@@ -67,7 +68,7 @@ fn a_row_that_a_trigger_refuses_stands_alone() {
     );
     let database = open(&config);
     let results = write(&database, &["1", "2", "3", "4", "5", "6", "7"], Online);
-    assert_eq!(refused(&results[3]), "P0001: not this one");
+    assert_eq!(refused(&results[3]), "P0001: not this one (PL/pgSQL function no() line 3 at RAISE)");
     assert!(refused(&results[5]).starts_with("42P01: relation \"there_is_no_such_table\""), "{results:?}");
     for n in [0, 1, 2, 4, 6] {
         assert_eq!(results[n], Written, "row {}", n + 1);
@@ -239,7 +240,7 @@ fn two_instances_with_shuffled_batches_write_each_change_once_without_deadlock()
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(write.id.0);
                 state >> 33
             });
-            for (number, result) in batch.chunks(50).flat_map(|part| database.write(part, &Stop::never(), &|| ())) {
+            for (number, result) in batch.chunks(50).flat_map(|part| write_all(&database, part.to_vec())) {
                 match result {
                     Written => written += 1,
                     AlreadySo => {}
@@ -266,10 +267,12 @@ fn two_instances_with_shuffled_batches_write_each_change_once_without_deadlock()
 }
 
 #[test]
-fn the_same_row_twice_in_a_batch_breaks_nothing() {
+fn the_same_row_twice_in_a_statement_breaks_nothing() {
     let (_lab, config) = fixture(TABLE);
     let database = open(&config);
-    let results =
-        database.write(&[wish(1, "1", Online), wish(2, "1", Offline), wish(3, "2", Online)], &Stop::never(), &|| ());
+    let writes = [wish(1, "1", Online), wish(2, "1", Offline), wish(3, "2", Online)];
+    let Attempt::Done(results) = database.write(&writes, PATIENCE, &Stop::never(), &|| ()) else {
+        panic!("not written")
+    };
     assert_eq!(results.iter().map(|(_, result)| result).collect::<Vec<_>>(), [&Written, &SetAside, &Written]);
 }

@@ -6,7 +6,7 @@
 //! leave a connection that never answers. Such a thread ends when the server answers or hangs up.
 
 use super::connect::Connector;
-use super::error::{Blame, DbError, Fault};
+use super::error::{DbError, Fault};
 use super::plan::Plan;
 use super::table::Table;
 use crate::clock::Clock;
@@ -135,7 +135,8 @@ impl Session {
         let due = patience.clock.steady() + patience.limit;
         let mut cancelled: Option<Steady> = None;
         loop {
-            match answer.recv_timeout(LOOK) {
+            let look = if cancelled.is_none() { patience.clock.until(due).min(LOOK) } else { LOOK };
+            match answer.recv_timeout(look) {
                 Ok(value) => return Ok(value),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.gone("has ended: the driver panicked")),
                 Err(RecvTimeoutError::Timeout) => (patience.alive)(),
@@ -170,7 +171,7 @@ impl Session {
     fn gone(&mut self, how: &str) -> Fault {
         self.lost = true;
         let text = format!("the connection to {} {how}", self.connector.place());
-        Fault { blame: Blame::Statement(DbError::Connection(text)), lost: true, stale: false }
+        Fault { lost: true, ..DbError::Connection(text).into() }
     }
 
     /// Asks the server to cancel what runs, from a thread of its own: a server that is halted does not answer this

@@ -125,5 +125,5 @@ fn missing_column(config: &DatabaseConfig, key: &str, column: &str) -> Fault {
 }
 
 fn stale(text: String) -> Fault {
-    Fault { blame: Blame::Statement(DbError::Setup(text)), lost: false, stale: true }
+    Fault { stale: true, ..DbError::Setup(text).into() }
 }

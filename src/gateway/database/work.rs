@@ -15,8 +15,6 @@ pub(super) struct Work<'a> {
     pub(super) database: &'a Database,
     /// For each statement.
     pub(super) patience: Patience<'a>,
-    /// Whether what is known of the table was learned earlier, and may be out of date.
-    pub(super) known: bool,
 }
 
 /// A parameter of a statement: `text` or `text[]`, for the driver looks every other type up.

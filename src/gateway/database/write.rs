@@ -1,60 +1,87 @@
-//! What becomes of a batch: one statement, and when a row spoils it, its halves, until the offender
-//! stands alone (RULES R20, R21).
+//! One write statement: it is committed, or it is told whether a row spoilt it or nothing can be written at
+//! all. What is tried next is the lane's to say (RULES R20, R21).
+//!
+//! An SQLSTATE does not tell a row's error from the statement's or the connection's, for a row's trigger may
+//! raise any, hang, or end the connection. So after a failure the same statement is run without a row: it
+//! changes nothing, and fails where privileges, replica identity, a lock of the table, a read-only server or
+//! the way to it are what is wrong. Where it works, it was a row.
 
-use super::error::{Blame, Fault};
+use super::error::{Blame, DbError, Fault};
+use super::session::Patience;
 use super::work::{Value, Work};
+use super::{Database, WRITE_LIMIT};
 use crate::domain::row::{Write, WriteId, WriteResult};
 use crate::domain::time::Timestamp;
+use crate::stop::Stop;
 use jiff::fmt::temporal::DateTimePrinter;
+use std::time::Duration;
 
-/// So many statements may be spent on one batch; enough to single out some fifty refused rows of a
-/// thousand. The rest is set aside and comes again.
-const STATEMENTS_MAX: u32 = 500;
-/// So many statements of a batch may lose to another client: each may have waited for it.
-const CONFLICTS_MAX: u32 = 20;
+/// The statement without a row has this long at the least, whatever time the one with rows has used up.
+const BARE_LIMIT_MIN: Duration = Duration::from_secs(2);
 
-/// Writes the batch and tells what became of each row. Fails only while no row is done, and then with what kept the statement as a whole from working.
-pub(super) fn write_batch(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<(WriteId, WriteResult)>, Fault> {
-    let mut results = Vec::with_capacity(writes.len());
-    let (mut statements, mut conflicts) = (0, 0);
-    let mut todo = vec![writes];
-    while let Some(part) = todo.pop() {
-        if statements == STATEMENTS_MAX || conflicts == CONFLICTS_MAX {
-            results.extend(part.iter().map(|write| (write.id, WriteResult::Locked)));
-            continue;
-        }
-        statements += 1;
-        (work.patience.alive)();
-        let fault = match statement(work, part) {
-            Ok(done) => {
-                results.extend(done);
-                continue;
-            }
+/// What came of one write statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It was committed: what became of each row.
+    Done(Vec<(WriteId, WriteResult)>),
+    /// It was not, for one of its rows at least cannot be written; others may be.
+    Spoilt(Spoilt),
+    /// Nothing can be written at present, whatever the row: why.
+    Away(String),
+}
+
+/// How a row spoilt a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spoilt {
+    /// What the server said, fit for the row's refusal.
+    pub reason: String,
+    /// Another client was in the way of the row; it may be fine next time.
+    pub conflict: bool,
+    /// The connection did not outlive the statement.
+    pub broke: bool,
+    /// It may be no row's fault all the same: another row that fails alone in the same words proves it.
+    pub general: bool,
+}
+
+impl Database {
+    /// Writes the rows that do not show their status already, in one statement that is cancelled after `limit`.
+    ///
+    /// A stop cancels it, too. `alive` is called every so often: a statement that is not answered, although the
+    /// server was asked to cancel it, is waited for as long as its connection stands.
+    pub fn write(&self, writes: &[Write], limit: Duration, stop: &Stop, alive: &dyn Fn()) -> Attempt {
+        let patience = Patience { alive, ..self.patience(limit, stop) };
+        let waiting = Patience { leaves: false, ..patience };
+        let fault = match self.run(&waiting, |work| statement(work, writes)) {
+            Ok(results) => return Attempt::Done(results),
             Err(fault) => fault,
         };
-        // Nothing is done yet, so the whole batch may be tried elsewhere, or with fresh knowledge.
-        if results.is_empty() && (matches!(fault.blame, Blame::Statement(_)) || fault.stale && work.known) {
-            return Err(fault);
+        let unconnected = matches!(fault.blame, Blame::Statement(DbError::Connection(_))) && !fault.lost;
+        let bare = Patience { limit: WRITE_LIMIT.saturating_sub(limit).max(BARE_LIMIT_MIN), ..patience };
+        let bare = if unconnected { Err(fault.clone()) } else { self.run(&bare, write_nothing) };
+        match bare {
+            Ok(()) => {
+                let conflict = fault.blame == Blame::Conflict;
+                let Fault { said: reason, lost: broke, general, .. } = fault;
+                Attempt::Spoilt(Spoilt { reason, conflict, broke, general })
+            }
+            Err(fault) => Attempt::Away(match fault.unidentified {
+                true => format!("{}; {}", fault.said, self.identity_remedy()),
+                false => self.explain(fault.into_error(), false).to_string(),
+            }),
         }
-        work.learn_from(&fault);
-        conflicts += u32::from(fault.blame == Blame::Conflict);
-        let verdict = match fault.blame {
-            Blame::Row(_) | Blame::Conflict if part.len() > 1 => {
-                let (first, second) = part.split_at(part.len() / 2);
-                todo.extend([second, first]);
-                continue;
-            }
-            Blame::Row(reason) => WriteResult::Refused(reason),
-            Blame::Conflict => WriteResult::Locked,
-            Blame::Statement(error) => {
-                let verdict = WriteResult::Unavailable(error.to_string());
-                results.extend(todo.drain(..).flatten().map(|write| (write.id, verdict.clone())));
-                verdict
-            }
-        };
-        results.extend(part.iter().map(|write| (write.id, verdict.clone())));
     }
-    Ok(results)
+
+    /// What a table without a primary key needs before a publication lets its rows be changed.
+    fn identity_remedy(&self) -> String {
+        let table = &self.config.table;
+        format!("to allow it: ALTER TABLE {table} REPLICA IDENTITY FULL (or give the table a primary key)")
+    }
+}
+
+/// The statement without a row, so that what it fails of is no row's fault: if the server cannot do it, another
+/// one may be the right one.
+fn write_nothing(work: &mut Work<'_>) -> Result<(), Fault> {
+    write_many(work, &[]).map(drop).map_err(|fault| Fault { lost: fault.lost || fault.misplaced, ..fault })
 }
 
 /// One statement; committed when it returns.

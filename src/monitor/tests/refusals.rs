@@ -32,7 +32,7 @@ fn r20_a_locked_row_is_tried_by_itself_and_delays_no_other() {
             1.0    log status_changed username=b id=2 status=Online source=push lag_ms=0
             1.1    write 2 Offline by push
             1.1    log status_changed username=b id=2 status=Offline source=push lag_ms=0
-            1.2    write 1 Online by push
+            1.2    write 1 Online by push apart
         "#]],
     );
 }
@@ -57,15 +57,15 @@ fn r21_set_aside_five_times_is_said_and_tried_every_five_minutes() {
         &expect![[r#"
 
             1.0    write 1 Online by push
-            1.2    write 1 Online by push
-            1.6    write 1 Online by push
-            2.4    write 1 Online by push
-            4.0    write 1 Online by push
+            1.2    write 1 Online by push apart
+            1.6    write 1 Online by push apart
+            2.4    write 1 Online by push apart
+            4.0    write 1 Online by push apart
             4.0    log write_refused username=xqc id=1 reason="not written 5 times in a row, without an error: a trigger or policy suppresses the update"
             30.0   ask users_livestreams: 676
-            304.0  write 1 Online by push
+            304.0  write 1 Online by push apart
             304.0  log write_refused username=xqc id=1 reason="not written 5 times in a row, without an error: a trigger or policy suppresses the update"
-            604.0  write 1 Online by push
+            604.0  write 1 Online by push apart
             604.0  log status_changed username=xqc id=1 status=Online source=push lag_ms=603000
             605.0  write 1 Offline by push
         "#]],
@@ -117,10 +117,10 @@ fn r21_a_row_that_shows_its_new_status_after_all_is_not_locked_any_more() {
         &expect![[r#"
 
             1.0    write 1 Online by push
-            1.2    write 1 Online by push
-            1.6    write 1 Online by push
-            2.4    write 1 Online by push
-            4.0    write 1 Online by push
+            1.2    write 1 Online by push apart
+            1.6    write 1 Online by push apart
+            2.4    write 1 Online by push apart
+            4.0    write 1 Online by push apart
             4.0    log write_refused username=xqc id=1 reason="not written 5 times in a row, without an error: a trigger or policy suppresses the update"
             11.0   write 1 Offline by push
         "#]],
@@ -141,10 +141,38 @@ fn r21_a_refused_row_is_said_once_while_it_lasts() {
 
             1.0    write 1 Online by push
             1.0    log write_refused username=xqc id=1 reason="23514 too early"
-            1.2    write 1 Online by push
-            1.6    write 1 Online by push
-            2.4    write 1 Online by push
+            1.2    write 1 Online by push apart
+            1.6    write 1 Online by push apart
+            2.4    write 1 Online by push apart
             2.4    log status_changed username=xqc id=1 status=Online source=push lag_ms=1400
+        "#]],
+    );
+}
+
+#[test]
+fn r21_a_row_that_takes_too_long_is_tried_apart_every_five_minutes() {
+    check_watched(
+        "
+        1 live 668 10
+        11 timed-out
+        .. auto
+        .. manual
+        100 stop 668 10
+        101 live 668 11
+        313 timed-out
+        613 written
+        614 stop 668 11
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            11.0   log write_refused username=xqc id=1 reason="57014 canceled; it took 10 s"
+            30.0   ask users_livestreams: 676
+            311.0  write 1 Online by push apart
+            313.0  log write_refused username=xqc id=1 reason="57014 canceled; it took 10 s"
+            613.0  write 1 Online by push apart
+            613.0  log status_changed username=xqc id=1 status=Online source=push lag_ms=512000
+            614.0  write 1 Offline by push
         "#]],
     );
 }

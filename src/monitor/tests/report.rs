@@ -184,7 +184,7 @@ fn rows_that_cannot_be_followed_or_written_are_named() {
         ",
         &expect![[r#"
 
-            5.2    write 1 Online by push
+            5.2    write 1 Online by push apart
             6.0    health degraded
             6.0    write_refused since 2026-01-01T00:00:05Z: rows are not written: xqc (id 1): 23514 too early
             6.0    roster_listener since 2026-01-01T00:00:05Z: nobody listens on ROSTER_NOTIFY_CHANNEL, so new rows are noticed every ROSTER_POLL_SECS: it is a pooler

@@ -140,6 +140,10 @@ impl Story {
                 self.writes.clear();
                 self.input(Input::WriterStarted { lane: 0, lanes: 1 });
             }
+            "writers" => {
+                let lanes = number(words[0]) as usize;
+                (0..lanes).for_each(|lane| self.input(Input::WriterStarted { lane, lanes }));
+            }
             "locked-until" => self.find_locked(at(words[0].parse().expect("seconds"))),
             "sweep" => self.input(Input::SweepNow),
             "report" => self.report(),
@@ -342,7 +346,7 @@ impl Story {
         }
     }
 
-    /// `written|already|gone|aside|refused|unavailable [ROW …]`: what became of the outstanding writes.
+    /// `written|already|gone|aside|refused|timed-out|unavailable [ROW …]`: what became of the outstanding writes.
     fn written(&mut self, word: &str, rows: &[&str]) {
         let (of, rest): (Vec<Write>, Vec<Write>) =
             self.writes.drain(..).partition(|write| rows.is_empty() || rows.contains(&write.row.as_str()));

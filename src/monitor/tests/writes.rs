@@ -101,13 +101,13 @@ fn r19_while_the_database_is_away_nothing_grows_and_then_each_row_is_written_onc
             1.0    write 2 Online by push
             1.0    log db_unavailable reason="connection refused" pending=2
             1.1    log db_unavailable reason="starting up" pending=3
-            1.1    write 1 Online by push
+            1.1    write 3 Online by push
             1.4    write 1 Online by push
-            1.9    write 1 Online by push
-            2.0    log status_changed username=a id=1 status=Online source=push lag_ms=950
-            2.0    write 2 Offline by push
-            2.0    write 3 Online by push
+            1.9    write 2 Offline by push
             2.0    log status_changed username=b id=2 status=Offline source=push lag_ms=950
+            2.0    write 1 Online by push
+            2.0    write 3 Online by push
+            2.0    log status_changed username=a id=1 status=Online source=push lag_ms=950
             2.0    log status_changed username=c id=3 status=Online source=push lag_ms=950
             3.0    log db_recovered pending=0
         "#]],
@@ -172,13 +172,13 @@ fn the_pause_before_the_database_is_tried_again_grows_to_five_seconds_whatever_t
             1.0    write 2 Online by push
             1.0    log db_unavailable reason="connection refused" pending=2
             1.1    write 1 Online by push
-            1.3    write 1 Online by push
+            1.3    write 2 Online by push
             1.7    write 1 Online by push
-            2.4    write 1 Online by push
+            2.4    write 2 Online by push
             4.1    write 1 Online by push
-            6.8    write 1 Online by push
+            6.8    write 2 Online by push
             11.5   write 1 Online by push
-            16.5   write 1 Online by push
+            16.5   write 2 Online by push
         "#]],
     );
 }
@@ -218,6 +218,165 @@ fn a_writer_that_died_is_given_its_rows_again_with_what_is_wanted_now() {
             3.0    ask livestreams: 677
             4.0    write 1 Online by sweep
             5.0    log status_changed username=train id=1 status=Online source=sweep lag_ms=2000
+        "#]],
+    );
+}
+
+#[test]
+fn r20_a_probe_is_another_row_than_the_one_that_failed_last() {
+    check(
+        "
+        0 learned a/1/11 b/2/12 c/3/13
+        .. kick a/1/11=offline b/2/12=offline c/3/13=offline
+        .. quiet
+        .. auto
+        .. roster 1:a:Offline 2:b:Offline 3:c:Offline
+        .. link 0 started
+        .. link 1 started
+        .. manual
+        .. loud
+        1 live 11 10
+        .. unavailable
+        1.01 live 12 20
+        1.02 live 13 30 link=1
+        1.2 unavailable
+        1.5 unavailable
+        2 unavailable
+        3 written
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    log db_unavailable reason="connection refused" pending=1
+            1.1    write 2 Online by push
+            1.4    write 3 Online by push
+            1.9    write 1 Online by push
+            2.7    write 2 Online by push
+            3.0    log status_changed username=b id=2 status=Online source=push lag_ms=1990
+            3.0    log db_recovered pending=2
+            3.0    write 1 Online by push
+            3.0    write 3 Online by push
+        "#]],
+    );
+}
+
+#[test]
+fn r20_a_row_that_was_refused_is_no_probe_while_others_wait() {
+    check(
+        "
+        0 learned a/1/11 b/2/12 c/3/13
+        .. kick a/1/11=offline b/2/12=offline c/3/13=offline
+        .. quiet
+        .. auto
+        .. roster 1:a:Offline 2:b:Offline 3:c:Offline
+        .. link 0 started
+        .. link 1 started
+        .. manual
+        .. loud
+        1 live 11 10
+        .. timed-out
+        2 live 12 20
+        .. live 13 30 link=1
+        .. unavailable
+        2.2 unavailable
+        2.5 written
+        .. written
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    log write_refused username=a id=1 reason="57014 canceled; it took 10 s"
+            2.0    write 2 Online by push
+            2.0    write 3 Online by push
+            2.0    log db_unavailable reason="connection refused" pending=3
+            2.1    write 2 Online by push
+            2.4    write 3 Online by push
+            2.5    log status_changed username=c id=3 status=Online source=push lag_ms=500
+            2.5    log db_recovered pending=2
+            2.5    write 2 Online by push
+            2.5    log status_changed username=b id=2 status=Online source=push lag_ms=500
+        "#]],
+    );
+}
+
+#[test]
+fn r20_a_writer_waits_for_no_other() {
+    check(
+        "
+        0 learned a/1/11 b/2/12 c/3/13
+        .. kick a/1/11=offline b/2/12=offline c/3/13=offline
+        .. quiet
+        .. auto
+        .. roster 1:a:Offline 2:b:Offline 4:c:Offline
+        .. link 0 started
+        .. link 1 started
+        .. manual
+        .. loud
+        .. writers 2
+        1 live 11 10
+        .. unavailable
+        1.01 live 12 20
+        .. live 13 30 link=1
+        1.05 written 2
+        1.06 stop 12 20
+        1.07 written 2
+        1.2 unavailable 4
+        1.5 written 1
+        1.6 written
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    log db_unavailable reason="connection refused" pending=1
+            1.0    write 2 Online by push
+            1.0    write 4 Online by push
+            1.1    log status_changed username=b id=2 status=Online source=push lag_ms=40
+            1.1    write 2 Offline by push
+            1.1    log status_changed username=b id=2 status=Offline source=push lag_ms=10
+            1.1    write 1 Online by push
+            1.3    write 4 Online by push
+            1.5    log status_changed username=a id=1 status=Online source=push lag_ms=500
+            1.6    log status_changed username=c id=4 status=Online source=push lag_ms=590
+            1.6    log db_recovered pending=0
+        "#]],
+    );
+}
+
+#[test]
+fn r19_new_writers_try_for_themselves_what_the_old_ones_could_not() {
+    check(
+        "
+        0 learned a/1/11 b/2/12 c/3/13
+        .. kick a/1/11=offline b/2/12=offline c/3/13=offline
+        .. quiet
+        .. auto
+        .. roster 1:a:Offline 2:b:Offline 3:c:Offline
+        .. link 0 started
+        .. link 1 started
+        .. manual
+        .. loud
+        1 live 11 10
+        .. live 12 20
+        .. live 13 30 link=1
+        .. unavailable
+        1.05 writers 3
+        1.06 written 1
+        1.07 written 2
+        1.08 written
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    write 2 Online by push
+            1.0    write 3 Online by push
+            1.0    log db_unavailable reason="connection refused" pending=3
+            1.1    write 1 Online by push
+            1.1    write 2 Online by push
+            1.1    log status_changed username=a id=1 status=Online source=push lag_ms=60
+            1.1    write 3 Online by push
+            1.1    log status_changed username=b id=2 status=Online source=push lag_ms=70
+            1.1    log db_recovered pending=1
+            1.1    log status_changed username=c id=3 status=Online source=push lag_ms=80
         "#]],
     );
 }

@@ -72,7 +72,10 @@ fn list(channels: &[ChannelId]) -> String {
 pub(super) fn said(output: &Output) -> Option<String> {
     Some(match output {
         Output::Ask(_, request) => format!("ask {}", query(&request.query)),
-        Output::Write(write) => format!("write {} {} by {}", write.row, write.status.word(), write.source.word()),
+        Output::Write(write) => {
+            let apart = if write.apart { " apart" } else { "" };
+            format!("write {} {} by {}{apart}", write.row, write.status.word(), write.source.word())
+        }
         Output::Log(Event::Detail { what, .. }) => format!("log detail {what}"),
         Output::Log(event) => {
             let line = event.line();
@@ -153,6 +156,7 @@ pub(super) fn result(word: &str) -> WriteResult {
         "locked" => WriteResult::Locked,
         "aside" => WriteResult::SetAside,
         "refused" => WriteResult::Refused("23514 too early".to_owned()),
+        "timed-out" => WriteResult::TimedOut("57014 canceled; it took 10 s".to_owned()),
         "unavailable" => WriteResult::Unavailable("connection refused".to_owned()),
         _ => panic!("no command {word}"),
     }
