@@ -1,11 +1,18 @@
 //! The user's table, the server it is in, and the threads that read and write it.
 
+mod table;
+mod writer;
+
+pub(super) use table::{Ill, Record};
+
 use super::agenda::{Agenda, Happening};
-use kick_monitor::domain::row::{DatabaseEvent, RosterRead, Row, Shown, Write, WriteId, WriteResult, Written};
+use kick_monitor::domain::row::{DatabaseEvent, RosterRead, Row, Shown, Write};
 use kick_monitor::domain::{Now, RowId, Status, Steady};
+use kick_monitor::gateway::database::Attempt;
 use kick_monitor::monitor::Input;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use writer::Writer;
 
 /// The table and what is under way to it.
 #[derive(Default)]
@@ -18,26 +25,15 @@ pub(super) struct Database {
     pub blank_read: bool,
     /// What was committed last and may not be on the disk yet: when, which row, what it showed before.
     commits: Vec<(Duration, RowId, Shown)>,
-    /// Given to the writer, which has not begun.
-    queue: Vec<Write>,
-    /// The writer's statement, with the results if its connection lives.
-    statement: Option<Vec<(WriteId, WriteResult)>>,
-    writer_life: u32,
-    writer_broken: bool,
+    /// No statement can be done before, whatever the row.
+    pub refuses_until: Duration,
+    /// Until when each row takes how long.
+    pub slow: (Duration, Duration),
+    writers: Vec<Writer>,
     /// When the reader began to read, if it reads.
     reading: Option<u32>,
     reader_life: u32,
     reader_broken: bool,
-}
-
-/// One row.
-#[derive(Clone, Debug)]
-pub(super) struct Record {
-    pub row: Row,
-    pub locked_until: Duration,
-    pub refused_until: Duration,
-    /// When somebody else than we changed the row, or a crash did.
-    pub touched: Duration,
 }
 
 #[derive(Debug)]
@@ -45,17 +41,23 @@ pub(super) enum Step {
     Read,
     ReadNow,
     HaveRead(u32, RosterRead),
-    Execute(u32),
-    Confirm(u32, Now),
+    /// A writer begins, of this number.
+    Begin(usize),
+    /// A writer of this number and life sends its next statement, or hears of it.
+    Execute(usize, u32),
+    Confirm(usize, u32, Now),
 }
 
 impl Database {
+    pub(super) fn new(writers: usize) -> Database {
+        Database { writers: (0..writers).map(|_| Writer::default()).collect(), ..Database::default() }
+    }
+
     pub(super) fn add(&mut self, username: String, shown: Shown, now: Duration) -> &mut Row {
         self.next_row += 1;
         let id = RowId::new(&self.next_row.to_string());
         let row = Row { id: id.clone(), username: username.into(), shown, channel: None, user: None };
-        let record = Record { row, locked_until: Duration::ZERO, refused_until: Duration::ZERO, touched: now };
-        &mut self.rows.entry(id).or_insert(record).row
+        &mut self.rows.entry(id).or_insert(Record::new(row, now)).row
     }
 
     /// Somebody else writes a status, and waits for the disk, so that all before is safe too.
@@ -68,15 +70,16 @@ impl Database {
     }
 
     pub(super) fn write(&mut self, write: Write, agenda: &mut Agenda) {
-        self.queue.push(write);
-        self.wake_writer(agenda);
+        let lane = write.row.lane(self.writers.len());
+        self.writers[lane].give(write);
+        self.wake(lane, agenda);
     }
 
-    fn wake_writer(&mut self, agenda: &mut Agenda) {
-        if self.statement.is_none() && !self.queue.is_empty() {
-            self.statement = Some(Vec::new());
+    /// A writer with something to write that does nothing begins.
+    fn wake(&mut self, lane: usize, agenda: &mut Agenda) {
+        if let Some(life) = self.writers[lane].wakes() {
             let pause = agenda.millis(0, 5);
-            agenda.after(pause, Happening::Database(Step::Execute(self.writer_life)));
+            agenda.after(pause, Happening::Database(Step::Execute(lane, life)));
         }
     }
 
@@ -90,19 +93,20 @@ impl Database {
                 }
                 vec![Input::Database(DatabaseEvent::Up), Input::Roster(read)]
             }
-            Step::Execute(life) => {
-                if life == self.writer_life {
-                    self.execute(now, agenda);
+            Step::Begin(lane) => vec![self.kill_writer(lane)],
+            Step::Execute(lane, life) => {
+                if self.writers[lane].lives(life) {
+                    self.execute(lane, now, agenda);
                 }
                 Vec::new()
             }
-            Step::Confirm(life, at) => {
-                if life != self.writer_life {
+            Step::Confirm(lane, life, at) => {
+                if !self.writers[lane].lives(life) {
                     return Vec::new();
                 }
-                let results = self.statement.take().unwrap_or_default();
-                self.wake_writer(agenda);
-                vec![Input::Written(Written { at, results })]
+                let heard = self.writers[lane].confirm(at);
+                self.wake(lane, agenda);
+                heard
             }
         }
     }
@@ -140,45 +144,29 @@ impl Database {
         self.rows.values().map(|record| record.row.clone()).collect()
     }
 
-    fn execute(&mut self, now: Now, agenda: &mut Agenda) {
-        let writes = std::mem::take(&mut self.queue);
-        let lost = agenda.now < self.down_until || std::mem::take(&mut self.writer_broken);
-        let unavailable = || WriteResult::Unavailable("connection refused".to_owned());
-        let results = writes.into_iter().map(|write| {
-            let result = if lost { unavailable() } else { self.execute_one(&write, agenda.now) };
-            (write.id, result)
-        });
-        self.statement = Some(results.collect());
-        let takes = if agenda.odds(0.2) { agenda.millis(100, 5_000) } else { agenda.millis(1, 20) };
-        agenda.after(takes, Happening::Database(Step::Confirm(self.writer_life, now)));
-    }
-
-    fn execute_one(&mut self, write: &Write, now: Duration) -> WriteResult {
-        let Some(record) = self.rows.get_mut(&write.row) else { return WriteResult::Gone };
-        let wanted = Shown::Known(write.status);
-        if record.row.shown == wanted {
-            return WriteResult::AlreadySo;
-        }
-        if now < record.locked_until {
-            return WriteResult::SetAside;
-        }
-        if now < record.refused_until {
-            return WriteResult::Refused("23514 check constraint".to_owned());
-        }
-        self.commits.push((now, write.row.clone(), record.row.shown));
-        if self.commits.len() > 64 {
-            self.commits.remove(0);
-        }
-        record.row.shown = wanted;
-        WriteResult::Written
+    fn execute(&mut self, lane: usize, now: Now, agenda: &mut Agenda) {
+        let usual = if agenda.odds(0.2) { agenda.millis(100, 1_500) } else { agenda.millis(1, 20) };
+        let usual = if agenda.odds(0.005) { agenda.millis(1_500, 8_000) } else { usual };
+        let Some((rows, limit)) = self.writers[lane].next() else { return };
+        let lost = agenda.now < self.down_until || std::mem::take(&mut self.writers[lane].broken);
+        let (attempt, took) = if lost {
+            (Attempt::Away("connection refused".to_owned()), usual)
+        } else if agenda.now < self.refuses_until {
+            (Attempt::Away("55000: no replica identity".to_owned()), usual)
+        } else {
+            self.run(&rows, usual, limit, agenda.now)
+        };
+        self.writers[lane].runs(attempt, took);
+        let life = self.writers[lane].life();
+        agenda.after(took, Happening::Database(Step::Confirm(lane, life, now)));
     }
 
     /// The connections break. What a statement under way did is not known, even where it was done.
     pub(super) fn break_connections(&mut self, agenda: &mut Agenda) -> Vec<Input> {
-        for (_, result) in self.statement.iter_mut().flatten() {
-            *result = WriteResult::Unavailable("connection lost".to_owned());
+        let away = agenda.now < self.down_until;
+        for writer in &mut self.writers {
+            writer.breaks(away, agenda);
         }
-        self.writer_broken = self.statement.is_none() && agenda.odds(0.5);
         self.reader_broken = true;
         if self.reading.take().is_none() {
             return Vec::new();
@@ -201,28 +189,32 @@ impl Database {
         self.break_connections(agenda)
     }
 
-    /// The writer's thread dies and is begun anew. What it had is lost; what it did, it did.
-    pub(super) fn kill_writer(&mut self) -> Input {
-        self.writer_life += 1;
-        self.queue.clear();
-        self.statement = None;
-        Input::WriterStarted { lane: 0, lanes: 1 }
+    /// A writer's thread dies and is begun anew. What it had is lost; what it did, it did.
+    pub(super) fn kill_writer(&mut self, lane: usize) -> Input {
+        self.writers[lane].die();
+        Input::WriterStarted { lane, lanes: self.writers.len() }
     }
 
-    /// The process dies; the table stays.
-    pub(super) fn kill_process(&mut self) {
-        self.kill_writer();
+    /// How many writers there are.
+    pub(super) fn lanes(&self) -> usize {
+        self.writers.len()
+    }
+
+    /// The process dies; the table stays. The writers of the next one begin.
+    pub(super) fn kill_process(&mut self) -> Vec<Input> {
         self.reading = None;
         self.reader_life += 1;
         self.reader_broken = false;
-        self.writer_broken = false;
+        (0..self.writers.len()).map(|lane| self.kill_writer(lane)).collect()
     }
 
     pub(super) fn calm(&mut self, now: Duration) {
         self.down_until = self.down_until.min(now);
+        self.refuses_until = self.refuses_until.min(now);
+        self.slow.0 = self.slow.0.min(now);
         for record in self.rows.values_mut() {
             record.locked_until = record.locked_until.min(now);
-            record.refused_until = record.refused_until.min(now);
+            record.ill_until = record.ill_until.min(now);
         }
     }
 

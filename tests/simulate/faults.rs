@@ -1,7 +1,7 @@
 //! What goes wrong all of a sudden, and what people do.
 
 use super::agenda::{Agenda, Happening};
-use super::database::any_status;
+use super::database::{Ill, any_status};
 use super::profile::Profile;
 use super::run::Day;
 use kick_monitor::domain::Steady;
@@ -20,6 +20,9 @@ pub(super) enum Fault {
     LinkDied,
     RowLocked,
     RowRefused,
+    RowHangs,
+    TableSlow,
+    StatementRefused,
     DatabaseAway,
     DatabaseCrashed,
     SecondInstance,
@@ -42,7 +45,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) const ALL: [Fault; 27] = [
+    pub(super) const ALL: [Fault; 30] = [
         Fault::ApiTrouble,
         Fault::EndpointGone,
         Fault::LinkLost,
@@ -51,6 +54,9 @@ impl Fault {
         Fault::LinkDied,
         Fault::RowLocked,
         Fault::RowRefused,
+        Fault::RowHangs,
+        Fault::TableSlow,
+        Fault::StatementRefused,
         Fault::DatabaseAway,
         Fault::DatabaseCrashed,
         Fault::SecondInstance,
@@ -71,6 +77,24 @@ impl Fault {
         Fault::TransportRefused,
         Fault::OffersChanged,
     ];
+}
+
+/// A trigger may raise anything, and end the connection.
+fn refused_row(agenda: &mut Agenda) -> Ill {
+    const WORDS: [&str; 6] = ["23514: too early", "P0001: no", "08006: no", "25006: no", "57014: no", "XX000: no"];
+    match agenda.chance.u32(..10) {
+        0 => Ill::Breaks,
+        1 => Ill::Conflicts,
+        2 => Ill::Refuses { words: "53100: no space", general: true },
+        _ => Ill::Refuses { words: agenda.pick(&WORDS).unwrap_or_default(), general: false },
+    }
+}
+
+fn slow_row(agenda: &mut Agenda) -> Ill {
+    match agenda.chance.u32(..4) {
+        0 => Ill::Dawdles { takes: agenda.millis(50, 9_000), refuses: agenda.odds(0.5) },
+        _ => Ill::Hangs,
+    }
 }
 
 /// Plans the next fault of this kind.
@@ -102,15 +126,18 @@ impl Day {
                 let died = agenda.pick(&self.realtime.links()).and_then(|link| self.realtime.start(link, agenda));
                 return died.into_iter().collect();
             }
-            Fault::RowLocked | Fault::RowRefused => {
+            Fault::RowLocked | Fault::RowRefused | Fault::RowHangs => {
                 let until = agenda.now + if agenda.odds(0.8) { agenda.secs(1, 60) } else { agenda.secs(60, 3_600) };
+                let ill = if fault == Fault::RowHangs { slow_row(agenda) } else { refused_row(agenda) };
                 let row = self.database.any_row(agenda).and_then(|row| self.database.rows.get_mut(&row));
                 match row {
                     Some(record) if fault == Fault::RowLocked => record.locked_until = until,
-                    Some(record) => record.refused_until = until,
+                    Some(record) => (record.ill, record.ill_until) = (ill, until),
                     None => {}
                 }
             }
+            Fault::TableSlow => self.database.slow = (agenda.now + agenda.secs(60, 3_600), agenda.millis(5, 400)),
+            Fault::StatementRefused => self.database.refuses_until = agenda.now + agenda.secs(1, 1_800),
             Fault::DatabaseAway => {
                 self.database.down_until =
                     agenda.now + if agenda.odds(0.7) { agenda.secs(1, 60) } else { agenda.secs(60, 3_600) };
@@ -132,7 +159,10 @@ impl Day {
                 let asker = agenda.pick(&[Asker::Api, Asker::Website]).unwrap_or(Asker::Api);
                 return vec![self.api.die(asker)];
             }
-            Fault::WriterDied => return vec![self.database.kill_writer()],
+            Fault::WriterDied => {
+                let lane = agenda.chance.usize(..self.database.lanes());
+                return vec![self.database.kill_writer(lane)];
+            }
             Fault::ProcessDied => return self.begin_process(),
             Fault::Relinked => return vec![Input::Relink],
             Fault::SettingsChanged => {

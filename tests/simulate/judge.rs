@@ -122,7 +122,7 @@ impl Judge {
             Input::Push(_, push) => self.hear_push(now, push, kick),
             Input::Answer(answer) => self.hear_answer(answer, kick),
             Input::Written(written) => self.hear_written(now, written),
-            Input::WriterStarted { .. } => self.hear_lost_writes(),
+            Input::WriterStarted { lane, lanes } => self.hear_lost_writes(*lane, *lanes),
             Input::Database(DatabaseEvent::Down(_) | DatabaseEvent::Reconnected) => self.hear_break(now),
             Input::AskerStarted(asker) => {
                 self.asked.remove(asker);
@@ -264,8 +264,11 @@ impl Judge {
     }
 
     /// Whether what a writer had when it died was written is not known.
-    fn hear_lost_writes(&mut self) {
-        for write in std::mem::take(&mut self.in_flight).into_values() {
+    fn hear_lost_writes(&mut self, lane: usize, lanes: usize) {
+        let all = std::mem::take(&mut self.in_flight).into_iter();
+        let (lost, kept): (BTreeMap<_, _>, _) = all.partition(|(_, write)| write.row.lane(lanes) == lane);
+        self.in_flight = kept;
+        for write in lost.into_values() {
             if let Some(known) = self.rows.get_mut(&write.row) {
                 known.shown = None;
             }

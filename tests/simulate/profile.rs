@@ -47,6 +47,8 @@ pub(super) struct Profile {
     pub faults: Vec<(Fault, Duration)>,
     pub settings: Settings,
     pub poll: Duration,
+    /// How many writers there are.
+    pub writers: usize,
 }
 
 impl Profile {
@@ -80,6 +82,7 @@ impl Profile {
             faults,
             settings: Profile::settings(agenda),
             poll: agenda.secs(10, 30),
+            writers: agenda.pick(&[1, 1, 2, 4]).unwrap_or(1),
         }
     }
 

@@ -95,7 +95,7 @@ impl Day {
             realtime: Realtime::new(&mut agenda),
             transport: (None, 0),
             api: Api::default(),
-            database: Database::default(),
+            database: Database::new(profile.writers),
             wall: jiff::SignedDuration::ZERO,
             learned: BTreeMap::new(),
             excused: Duration::ZERO,
@@ -114,6 +114,9 @@ impl Day {
         for (fault, apart) in day.profile.faults.clone() {
             plan(fault, apart, &mut day.agenda);
         }
+        for lane in 0..day.profile.writers {
+            day.agenda.after(Duration::ZERO, Happening::Database(Step::Begin(lane)));
+        }
         day.agenda.after(Duration::ZERO, Happening::Database(Step::Read));
         day.agenda.after(INSPECTION, Happening::Inspect);
         day
@@ -124,10 +127,11 @@ impl Day {
         self.excused = self.agenda.now;
         self.realtime.kill_process();
         self.api.kill_process();
-        self.database.kill_process();
+        let writers = self.database.kill_process();
         self.judge.forget_process();
         self.monitor = Monitor::new(self.now(), self.profile.settings.clone(), self.agenda.chance.u64(..));
-        vec![Input::Learned(self.learned.values().cloned().collect())]
+        let learned = Input::Learned(self.learned.values().cloned().collect());
+        writers.into_iter().chain([learned]).collect()
     }
 
     fn now(&self) -> Now {
@@ -258,7 +262,7 @@ impl Day {
     /// machine cannot see through.
     fn inspect(&mut self) -> Result<(), String> {
         let now = self.agenda.now;
-        self.excused = self.excused.max(now.min(self.database.down_until));
+        self.excused = self.excused.max(now.min(self.database.down_until.max(self.database.refuses_until)));
         self.excused = self.excused.max(self.api.failed + RETRY_AFTER);
         if let Some(limited) = self.api.limited {
             self.excused = self.excused.max(limited + self.profile.recovery(self.database.rows.len()));
@@ -293,7 +297,8 @@ impl Day {
         self.agenda.now = DAY;
         for record in self.database.rows.values_mut() {
             record.locked_until = Duration::ZERO;
-            record.refused_until = Duration::ZERO;
+            record.ill_until = Duration::ZERO;
+            record.timed_out = Duration::ZERO;
             record.touched = Duration::ZERO;
         }
         self.judge.inspect(DAY, &self.kick, &self.database, Duration::ZERO, |_| Duration::ZERO)

@@ -168,7 +168,8 @@ impl Judge {
                 continue;
             }
             let vanished = if streamer.now() == Moment::Banned { VANISHED } else { Duration::ZERO };
-            let withheld = record.locked_until.max(record.refused_until) + 5 * MINUTE;
+            // R21: the pause after a refusal; nothing excuses a row for what another one does.
+            let withheld = record.locked_until.max(record.ill_until).max(record.timed_out) + 5 * MINUTE;
             let misled = self.misled.get(&n).copied().unwrap_or_default();
             let since = streamer.since().max(record.touched).max(excused(n)).max(misled) + vanished;
             let truth = Shown::Known(streamer.now().status());

@@ -1,0 +1,119 @@
+//! What a write statement does to the table, row by row, and what a row may do to the statement.
+
+use super::Database;
+use kick_monitor::domain::row::{Row, Shown, Write, WriteResult};
+use kick_monitor::gateway::database::{Attempt, Spoilt};
+use std::time::Duration;
+
+/// What is wrong with a row.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::simulate) enum Ill {
+    /// It is refused at once, in these words; `general` if they came without a context.
+    Refuses { words: &'static str, general: bool },
+    /// Its trigger has no end.
+    Hangs,
+    /// It takes this long, and is refused or not.
+    Dawdles { takes: Duration, refuses: bool },
+    /// It ends the connection.
+    Breaks,
+    /// Another client is always in the way.
+    Conflicts,
+}
+
+/// One row.
+#[derive(Clone, Debug)]
+pub(in crate::simulate) struct Record {
+    pub row: Row,
+    pub locked_until: Duration,
+    pub ill: Ill,
+    pub ill_until: Duration,
+    /// When it alone had a statement last for so long in vain that it is tried rarely (RULES R21).
+    pub timed_out: Duration,
+    /// When somebody else than we changed the row, or a crash did.
+    pub touched: Duration,
+}
+
+impl Record {
+    pub(super) fn new(row: Row, now: Duration) -> Record {
+        let (locked_until, ill_until, timed_out) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        Record { row, locked_until, ill: Ill::Hangs, ill_until, timed_out, touched: now }
+    }
+}
+
+impl Database {
+    /// One statement: all of its rows that can be written are, or none.
+    pub(super) fn run(
+        &mut self,
+        writes: &[Write],
+        usual: Duration,
+        limit: Duration,
+        now: Duration,
+    ) -> (Attempt, Duration) {
+        let mut took = usual;
+        let mut spoilt = None;
+        for write in writes {
+            if now < self.slow.0 {
+                took += self.slow.1;
+            }
+            spoilt = self.row_spoils(write, now, &mut took);
+            if took > limit || spoilt.is_some() {
+                break;
+            }
+        }
+        if took > limit {
+            spoilt = Some(said("57014: canceled"));
+            took = limit;
+        }
+        let Some(spoilt) = spoilt else {
+            let done = writes.iter().map(|write| (write.id, self.write_row(write, now))).collect();
+            return (Attempt::Done(done), took);
+        };
+        if let ([alone], true) = (writes, spoilt.broke || took >= Duration::from_millis(900)) {
+            if let Some(record) = self.rows.get_mut(&alone.row) {
+                record.timed_out = now + took;
+            }
+        }
+        (Attempt::Spoilt(spoilt), took)
+    }
+
+    /// Whether a row that would be changed spoils its statement; it may take its time over it.
+    fn row_spoils(&self, write: &Write, now: Duration, took: &mut Duration) -> Option<Spoilt> {
+        let record = self.rows.get(&write.row)?;
+        let touched = record.row.shown != Shown::Known(write.status) && now >= record.locked_until;
+        match record.ill {
+            _ if !touched || now >= record.ill_until => None,
+            Ill::Refuses { words, general } => Some(Spoilt { general, ..said(words) }),
+            Ill::Hangs => {
+                *took = Duration::MAX;
+                None
+            }
+            Ill::Dawdles { takes, refuses } => {
+                *took += takes;
+                refuses.then(|| said("P0001: at last"))
+            }
+            Ill::Breaks => Some(Spoilt { broke: true, ..said("57P01: terminated") }),
+            Ill::Conflicts => Some(Spoilt { conflict: true, ..said("40P01: deadlock") }),
+        }
+    }
+
+    fn write_row(&mut self, write: &Write, now: Duration) -> WriteResult {
+        let Some(record) = self.rows.get_mut(&write.row) else { return WriteResult::Gone };
+        let wanted = Shown::Known(write.status);
+        if record.row.shown == wanted {
+            return WriteResult::AlreadySo;
+        }
+        if now < record.locked_until {
+            return WriteResult::SetAside;
+        }
+        self.commits.push((now, write.row.clone(), record.row.shown));
+        if self.commits.len() > 64 {
+            self.commits.remove(0);
+        }
+        record.row.shown = wanted;
+        WriteResult::Written
+    }
+}
+
+fn said(reason: &str) -> Spoilt {
+    Spoilt { reason: reason.to_owned(), conflict: false, broke: false, general: false }
+}
