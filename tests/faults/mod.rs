@@ -9,6 +9,8 @@ mod machine;
 mod matrix;
 // All of it away at once.
 mod outage;
+// What a single bad row may do.
+mod rows;
 // A long life with all of that.
 mod soak;
 // The ways to Kick and to the database, and what is wrong with them.
