@@ -4,6 +4,7 @@
 
 use crate::backoff::Backoff;
 use crate::clock::{Clock, Pulse};
+use crate::domain::Steady;
 use crate::domain::row::{DatabaseEvent, RosterRead};
 use crate::gateway::database::Database;
 use crate::monitor::io::Input;
@@ -17,6 +18,11 @@ const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MOST: Duration = Duration::from_secs(5);
 /// How long it waits before it shows that it is alive, whatever the poll interval.
 const TURN: Duration = Duration::from_secs(5);
+/// The least time from the end of a read to the next one that a nudge brings: any role of the database may notify as
+/// often as it likes.
+const NUDGED_APART: Duration = Duration::from_millis(500);
+/// The same as a multiple of what the last read took, so that all of them together take a tenth of the time at most.
+const NUDGED_SHARE: u32 = 10;
 /// A turn with a read in it: a connection made anew (5 s), a read until it is cancelled (30 s), both
 /// twice, and a busy machine.
 const READ_TURN: Duration = Duration::from_secs(120);
@@ -55,7 +61,7 @@ impl Roster {
                     (broken == broken_before || self.tell(Input::Database(DatabaseEvent::Reconnected)))
                         && self.tell(Input::Database(DatabaseEvent::Up))
                         && self.tell(Input::Roster(RosterRead { started, rows }))
-                        && self.wait(pulse, stop)
+                        && self.wait(started, pulse, stop)
                 }
                 Err(error) => {
                     // A nudge does not shorten this: a nudge knows nothing of the database. The pause counts from
@@ -76,15 +82,26 @@ impl Roster {
         self.inputs.send(input).is_ok()
     }
 
-    /// Waits for the next poll or a nudge; false means to end.
-    fn wait(&self, pulse: &Pulse, stop: &Stop) -> bool {
-        let next = self.clock.steady() + self.poll;
+    /// Waits for the next poll or a nudge; false means to end. `started`: when the last read did.
+    fn wait(&self, started: Steady, pulse: &Pulse, stop: &Stop) -> bool {
+        let now = self.clock.steady();
+        let mut next = now + self.poll;
+        let nudged = now + NUDGED_APART.max(now.since(started) * NUDGED_SHARE);
+        let never = crossbeam_channel::never();
+        let mut nudge = &self.nudge;
         loop {
             pulse.promise(2 * TURN);
             let left = self.clock.until(next);
-            match stop.recv(&self.nudge, left.min(TURN)) {
-                Received::Message(()) => return true,
-                Received::Nothing if left.is_zero() => return true,
+            match stop.recv(nudge, left.min(TURN)) {
+                Received::Message(()) => {
+                    next = next.min(nudged);
+                    nudge = &never;
+                }
+                Received::Nothing if left.is_zero() => {
+                    // What was asked for until now, the read that follows answers.
+                    self.nudge.try_iter().for_each(drop);
+                    return true;
+                }
                 Received::Nothing => {}
                 Received::HungUp | Received::Stopped => return false,
             }

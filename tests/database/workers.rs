@@ -111,6 +111,48 @@ fn a_notification_has_the_roster_read_at_once() {
     });
 }
 
+#[test]
+fn a_flood_of_notifications_does_not_become_a_flood_of_reads() {
+    let (_lab, config) = fixture(TABLE);
+    let clock = Clock::start();
+    let (source, stop) = stop_pair();
+    let (nudge, nudged) = bounded(1);
+    let (inputs, seen) = unbounded();
+    let mut worker = Roster {
+        poll: Duration::from_secs(3600),
+        nudge: nudged,
+        inputs,
+        database: Arc::new(open(&config)),
+        clock,
+        rng: fastrand::Rng::with_seed(1),
+    };
+    let pulse = Pulse::new(clock, PATIENCE);
+    let mut started = Vec::new();
+    std::thread::scope(|scope| {
+        let _source = source;
+        scope.spawn(|| worker.run(&pulse, &stop).expect("it ends in order"));
+        let pause = Stop::never();
+        while started.len() < 5 {
+            // Any role may notify as often as it likes.
+            let _ = nudge.try_send(());
+            pause.wait(Duration::from_millis(5));
+            started.extend(seen.try_iter().filter_map(|input| match input {
+                Input::Roster(read) => Some(read.started),
+                _ => None,
+            }));
+        }
+        // Once it is quiet, a nudge is followed at once.
+        pause.wait(Duration::from_secs(1));
+        assert!(seen.try_iter().count() < 4, "at most one more read was owed");
+        nudge.send(()).expect("the roster lives");
+        assert_eq!(roster(&seen), 50);
+    });
+    for pair in started.windows(2) {
+        let apart = pair[1].since(pair[0]);
+        assert!(apart >= Duration::from_millis(500), "two reads {apart:?} apart");
+    }
+}
+
 /// A way to PostgreSQL that can swallow what is sent on it, and keeps its connections open.
 struct Swamp {
     listener: TcpListener,
