@@ -2,8 +2,9 @@
 //! (CONTRACT §5). Plain values, whose JSON is a public interface: a field is only ever added.
 
 use crate::domain::problem::Health;
+use crate::domain::text;
 use crate::domain::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// The whole.
@@ -134,7 +135,9 @@ pub struct Histogram {
 #[expect(missing_docs, reason = "the fields are the keys of the event status_changed")]
 pub struct Change {
     pub at: Timestamp,
+    #[serde(serialize_with = "shown")]
     pub id: String,
+    #[serde(serialize_with = "shown")]
     pub username: String,
     pub status: String,
     pub source: String,
@@ -145,8 +148,10 @@ pub struct Change {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Streamer {
     /// The row.
+    #[serde(serialize_with = "shown")]
     pub id: String,
     /// As the table has it.
+    #[serde(serialize_with = "shown")]
     pub username: String,
     /// The username, normalised.
     pub name: String,
@@ -200,6 +205,11 @@ pub struct Streamer {
     /// Kick does not know the name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unknown_to_kick: bool,
+}
+
+/// What the table holds may be anything; what the files show of it is escaped and cut.
+fn shown<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&text::shown(text))
 }
 
 /// A status, and when it was told or written.

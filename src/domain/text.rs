@@ -7,12 +7,19 @@ use std::fmt::Write;
 
 /// The most characters of a text from outside that are shown, before escaping.
 const SHOWN_MAX: usize = 200;
+/// The most characters of a name within a sentence.
+const BRIEF_MAX: usize = 50;
 
 /// The first 200 characters of `text`, with control characters escaped as in JSON (`\n`,
 /// `\u001b`): C0, DEL, C1, the line and paragraph separators, and what changes the direction of
 /// writing.
 pub fn shown(text: &str) -> String {
     escape(text, SHOWN_MAX, false)
+}
+
+/// The beginning of a name, for a sentence that goes on after it.
+pub(crate) fn brief(name: &str) -> String {
+    escape(name, BRIEF_MAX, false)
 }
 
 /// As [`shown`], but not cut: for a text of our own that quotes somebody else's.
@@ -60,10 +67,12 @@ fn escape(text: &str, most: usize, quoted: bool) -> String {
 }
 
 /// Whether `c` steers a terminal or a reader rather than being seen: C0, DEL and C1, the separators
-/// of lines and paragraphs, the marks, embeddings, overrides and isolates of direction.
+/// of lines and paragraphs, the marks, embeddings, overrides and isolates of direction and their outdated kin, and
+/// what annotates or begins a text.
 fn is_control(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
+        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 #[cfg(test)]
@@ -97,7 +106,7 @@ mod tests {
     #[test]
     fn nothing_that_steers_gets_through() {
         let steering = ('\0'..='\u{1f}').chain('\u{7f}'..='\u{9f}').chain("\u{61c}\u{200e}\u{200f}".chars());
-        for c in steering.chain('\u{2028}'..='\u{202e}').chain('\u{2066}'..='\u{2069}') {
+        for c in steering.chain('\u{2028}'..='\u{202e}').chain('\u{2066}'..='\u{206f}').chain(['\u{feff}']) {
             let text = format!("a{c}b");
             for out in [shown(&text), escaped(&text), logfmt_outside(&text), logfmt_own(&text)] {
                 assert!(!out.contains(c) && out.contains('\\'), "{c:?} came out as {out:?}");

@@ -10,6 +10,7 @@ use crate::domain::ask::{Learned, Seen, SeenChannel};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::row::Shown;
+use crate::domain::text::brief;
 use crate::domain::{ChannelId, Now, RowId, Slug};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -136,7 +137,7 @@ impl Monitor {
             self.repeats.works(&what);
             return self.ledger.problems.settle(Code::ChannelIdMismatch, row.as_str());
         }
-        let words = format!("{username}: {configured} should be {actual}");
+        let words = format!("{}: {configured} should be {actual}", brief(&username));
         self.ledger.problems.raise(now.wall, Code::ChannelIdMismatch, row.as_str(), words);
         if self.repeats.fails_once(now.steady, &what, &format!("{configured} {actual}")) {
             self.log(Event::ChannelIdMismatch { username, configured, actual });
@@ -300,7 +301,7 @@ impl Monitor {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         streamer.ids.slug = Some(slug.clone());
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
-        let words = format!("{username} is {slug}");
+        let words = format!("{} is {slug}", brief(&username));
         self.ledger.problems.raise(now.wall, Code::StreamerRenamed, id.as_str(), words);
         if self.repeats.fails_once(now.steady, &renamed(&id), slug.as_str()) {
             self.log(Event::StreamerRenamed { username, id, actual: slug.to_string() });

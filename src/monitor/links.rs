@@ -7,6 +7,7 @@ use super::{Key, Monitor, Output, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::push::{LinkEvent, LinkId, Transport};
+use crate::domain::text::brief;
 use crate::domain::{ChannelId, Now, Steady};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -237,7 +238,7 @@ impl Monitor {
         for key in keys {
             let Some(streamer) = self.streamers.get(&key) else { continue };
             let username = streamer.username.clone();
-            let words = format!("{username} (channel {channel})");
+            let words = format!("{} (channel {channel})", brief(&username));
             self.ledger.problems.raise(now.wall, Code::SubscriptionFailed, &channel.to_string(), words);
             if self.repeats.fails(now.steady, &subscription(channel), &username) {
                 self.log(Event::SubscriptionFailed { username, channel: channel.to_string() });

@@ -5,6 +5,7 @@ use super::times::{LOCKED_MAX, REFUSED_PAUSE, ROW_RETRY, SET_ASIDE_MAX};
 use super::{Key, Monitor, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
+use crate::domain::text::brief;
 use crate::domain::{Now, RowId};
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ impl Monitor {
     pub(super) fn refused(&mut self, now: Now, key: Key, reason: &str) {
         let Some(streamer) = self.streamers.get(&key) else { return };
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
-        let words = format!("{username} (id {id}): {reason}");
+        let words = format!("{} (id {}): {reason}", brief(&username), brief(id.as_str()));
         self.ledger.problems.raise(now.wall, Code::WriteRefused, id.as_str(), words);
         if self.repeats.fails(now.steady, &refusal(&id), reason) {
             self.log(Event::WriteRefused { username, id, reason: reason.to_owned() });

@@ -120,7 +120,7 @@ fn one(run_dir: &Path, wanted: &str, format: Format, now: Timestamp, paint: Pain
         let line = line.with_context(|| format!("failed to read {}", path.display()))?;
         let told: Streamer =
             serde_json::from_str(&line).with_context(|| format!("{} is of another version", path.display()))?;
-        if told.username != wanted && slug.as_ref() != Ok(&told.name) {
+        if told.username != shown(wanted) && slug.as_ref() != Ok(&told.name) {
             continue;
         }
         match format {

@@ -7,6 +7,7 @@ use super::Snapshot;
 use crate::domain::ask::Endpoint;
 use crate::domain::problem::{CODES, Health};
 use crate::domain::report::Histogram;
+use crate::domain::text::escaped;
 use crate::domain::time::Timestamp;
 use std::fmt::{Display, Write};
 
@@ -40,7 +41,7 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
     page.gauge("streamers_online", "Streamers believed Online.", streamers.online);
     page.gauge("streamers_offline", "Streamers believed Offline.", streamers.offline);
     page.gauge("streamers_unknown", "Streamers of whom nothing is known yet.", streamers.unknown);
-    page.gauge("streamers_unusable", "Rows that are left alone for their username.", streamers.unusable);
+    page.gauge("streamers_unusable", "Rows that are left alone for their username or their id.", streamers.unusable);
     page.gauge("subscriptions", "Push subscriptions that are confirmed.", streamers.subscribed);
     page.gauge("realtime_connections", "Push connections that stand.", report.realtime.connected);
     page.gauge("realtime_connections_wanted", "Push connections that should stand.", report.realtime.connections);
@@ -82,8 +83,7 @@ impl Page {
     }
 
     fn series(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
-        let labels: Vec<String> =
-            labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", label(value))).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let _ = writeln!(self.0, "kick_monitor_{name}{labels} {value}");
     }
@@ -133,6 +133,7 @@ impl Page {
     }
 }
 
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+/// A label's value; none of those that there are comes from the table.
+fn label(value: &str) -> String {
+    escaped(value).replace('\\', "\\\\").replace('"', "\\\"")
 }

@@ -3,7 +3,7 @@
 use super::Snapshot;
 use crate::domain::problem::Health;
 use crate::domain::report::{Problem, Report, Streamer, Told};
-use crate::domain::text::shown;
+use crate::domain::text::escaped;
 use crate::domain::time::Timestamp;
 use crate::process::paint::Paint;
 use std::fmt::Write;
@@ -37,7 +37,7 @@ pub(super) fn whole(snapshot: &Snapshot, now: Timestamp, paint: Paint) -> String
         line(&mut page, format_args!("\n{}", paint.strong("Last changes")));
     }
     for change in &report.recent {
-        let (username, source) = (shown(&change.username), &change.source);
+        let (username, source) = (escaped(&change.username), &change.source);
         let lag = span(Duration::from_secs_f64(change.lag_ms.max(0.0) / 1000.0));
         let status = format!("{:<7}", change.status);
         line(&mut page, format_args!("  {}  {status}  {username}, by {source}, {lag} after it came", clock(change.at)));
@@ -59,8 +59,8 @@ pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String 
     };
     let mut page = format!(
         "{} (row {}) is {status} since {}: {why}\n",
-        paint.strong(&shown(&told.username)),
-        shown(&told.id),
+        paint.strong(&escaped(&told.username)),
+        escaped(&told.id),
         when(told.since, now)
     );
     let mut part = |name: &str, texts: Vec<String>| {
@@ -71,7 +71,7 @@ pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String 
     let known = |name: &str, id: Option<i64>| id.map_or(format!("no {name} yet"), |id| format!("{name} {id}"));
     let trust = told.channel_trust.as_ref().map(|trust| format!(" ({trust})")).unwrap_or_default();
     let mut kick = vec![known("user id", told.user_id), known("channel id", told.channel_id) + &trust];
-    kick.extend(told.slug.as_ref().map(|slug| format!("known there as {}", shown(slug))));
+    kick.extend(told.slug.as_ref().map(|slug| format!("known there as {}", escaped(slug))));
     kick.extend(told.unknown_to_kick.then(|| "Kick does not know the name".to_owned()));
     kick.extend(told.livestream_id.map(|id| format!("livestream {id}")));
     kick.extend(told.started_at.map(|at| format!("live since {}", when(at, now))));
