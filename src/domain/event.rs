@@ -48,7 +48,7 @@ pub enum Event {
     ReloadRefused { file: String, key: String, reason: String },
     /// The roster was read and is new or different.
     RosterLoaded { streamers: usize, added: usize, removed: usize },
-    /// A row whose username cannot be a Kick name; it is left alone.
+    /// A row whose username or id cannot be used; it is left alone.
     StreamerUnusable { username: Arc<str>, id: RowId, reason: String },
     /// Kick does not know the name.
     StreamerUnknown { username: Arc<str>, id: RowId },

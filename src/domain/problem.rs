@@ -193,8 +193,8 @@ impl Code {
             Code::StreamerUnusable => (
                 "streamer_unusable",
                 Degraded,
-                "rows are left alone whose username cannot be a Kick name",
-                "correct the usernames",
+                "rows are left alone whose username or id cannot be used",
+                "correct these rows",
             ),
             Code::StreamerUnknown => (
                 "streamer_unknown",

@@ -1,6 +1,6 @@
 //! What the roster worker reads from the user's table, and what the writers do to it.
 
-use crate::domain::{ChannelId, Now, RowId, Source, Status, Steady, UserId, time::Timestamp};
+use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady, UnusableName, UserId, time::Timestamp};
 use std::sync::Arc;
 
 /// What the status column of a row holds, as PostgreSQL compared it with the two configured values.
@@ -17,7 +17,7 @@ pub enum Shown {
 pub struct Row {
     /// The id column.
     pub id: RowId,
-    /// The username column as it stands; NULL is the empty text.
+    /// The username column as it stands; NULL is the empty text, and a very long one is cut.
     pub username: Arc<str>,
     /// The status column.
     pub shown: Shown,
@@ -25,6 +25,41 @@ pub struct Row {
     pub channel: Option<ChannelId>,
     /// `DB_USER_ID_COLUMN`, when configured and a number.
     pub user: Option<UserId>,
+    /// Why the row cannot be used, where already its reading tells.
+    pub flaw: Option<Unusable>,
+}
+
+impl Row {
+    /// Whom the row names, or why it cannot be used.
+    pub fn name(&self) -> Result<Slug, Unusable> {
+        match self.flaw {
+            Some(flaw) => Err(flaw),
+            None => Slug::from_username(&self.username).map_err(Unusable::Name),
+        }
+    }
+}
+
+/// Why a row is left alone; `Display` says it in a few words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// The username cannot be a Kick name.
+    #[error(transparent)]
+    Name(UnusableName),
+    /// The username has bytes without a meaning in the database's encoding.
+    #[error("the username has bytes that are no text in the database's encoding")]
+    UsernameBytes,
+    /// The username is so long that it is not even read.
+    #[error("the username is longer than 64 kB")]
+    UsernameLength,
+    /// The id has such bytes: no statement could name the row.
+    #[error("the id has bytes that are no text in the database's encoding")]
+    IdBytes,
+    /// The id is too long to be sent with each statement.
+    #[error("the id is longer than 1000 characters")]
+    IdLength,
+    /// A write would change other rows as well.
+    #[error("other rows have the same id; let DB_ID_COLUMN name a column that tells them apart")]
+    IdShared,
 }
 
 /// One complete reading of the roster.

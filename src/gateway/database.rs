@@ -3,10 +3,12 @@
 //! works through PgBouncer in transaction mode.
 
 mod connect;
+pub mod decode;
 mod error;
 mod listen;
 mod plan;
 mod pool;
+mod roster;
 mod session;
 mod sql;
 mod table;
@@ -20,14 +22,12 @@ pub use write::{Attempt, Spoilt};
 
 use crate::clock::Clock;
 use crate::config::DatabaseConfig;
-use crate::domain::row::{Row, Shown};
-use crate::domain::{ChannelId, RowId, Status, UserId};
+use crate::domain::row::Row;
+use crate::domain::{RowId, Status};
 use crate::stop::Stop;
 use connect::Connector;
 use error::Fault;
 use pool::Pool;
-use postgres::fallible_iterator::FallibleIterator;
-use postgres::types::{ToSql, Type};
 use session::{Crowd, Patience, Session};
 use std::fmt;
 use std::sync::Arc;
@@ -64,6 +64,10 @@ pub struct Inspection {
     pub unwritable: Vec<String>,
     /// Whether a unique index stands on the id column alone.
     pub id_unique: bool,
+    /// Whether the id column is one of several that a unique index takes together.
+    pub id_part_of_key: bool,
+    /// What the table is, by PostgreSQL's letter for it (`pg_class.relkind`): `r` a table, `v` a view.
+    pub relation: String,
     /// PostgreSQL's version.
     pub version: String,
     /// Whether it takes no writes: a standby, or told so.
@@ -72,6 +76,8 @@ pub struct Inspection {
     pub through_another_port: bool,
     /// The configured columns: key, name, and type as declared.
     pub columns: Vec<(&'static str, String, String)>,
+    /// Whether the time of the change is set in UTC, because its column has no zone.
+    pub zoneless: bool,
 }
 
 impl Database {
@@ -94,22 +100,7 @@ impl Database {
 
     /// Reads the whole roster; the filter applies. A stop cancels it.
     pub fn read_roster(&self, stop: &Stop) -> Result<Vec<Row>, DbError> {
-        self.run(&self.patience(READ_LIMIT, stop), |work| {
-            let statement = work.table()?.roster.clone();
-            let config = Arc::clone(&self.config);
-            work.call(move |held| {
-                let values: [(&(dyn ToSql + Sync), Type); 2] =
-                    [(&config.online_value, Type::TEXT), (&config.offline_value, Type::TEXT)];
-                // Row by row: a large roster is not held twice.
-                let mut rows = held.client.query_typed_raw(&statement, values)?;
-                let mut roster = Vec::new();
-                while let Some(row) = rows.next()? {
-                    roster.push(to_row(&row)?);
-                }
-                Ok(roster)
-            })
-        })
-        .map_err(|fault| self.explain(fault.into_error(), true))
+        self.run(&self.patience(READ_LIMIT, stop), roster::read).map_err(|fault| self.explain(fault.into_error(), true))
     }
 
     /// How many connections were found broken so far, those included whose statement succeeded on
@@ -121,7 +112,8 @@ impl Database {
     /// Looks at the table, the values and the privileges.
     pub fn inspect(&self) -> Result<Inspection, DbError> {
         self.run(&self.patience(WRITE_LIMIT, &Stop::never()), |work| {
-            let columns = work.table()?.columns.clone();
+            let table = work.table()?;
+            let (columns, zoneless) = (table.columns.clone(), table.zoneless);
             let config = &self.config;
             let read: Vec<&str> = table::columns(config)
                 .into_iter()
@@ -147,7 +139,31 @@ impl Database {
             let port: Option<i32> = row.try_get(6).map_err(|error| work.judge(&error))?;
             inspection.through_another_port = port.is_some_and(|port| !self.connector.has_port(port));
             inspection.columns = columns;
+            inspection.zoneless = zoneless;
             Ok(inspection)
+        })
+        .map_err(Fault::into_error)
+    }
+
+    /// Has the server plan the statements that write, for a row if there is one, and gives its plans. Nothing is run,
+    /// but whatever it would refuse at the first change for what the table or the view is, it refuses here.
+    pub fn plan_writes(&self, row: Option<&RowId>) -> Result<Vec<String>, DbError> {
+        let id = || row.map_or(Value::Null, |row| Value::text(row.as_str()));
+        let ids = || Value::list(row.map(RowId::as_str));
+        let none = |count| (0..count).map(|_| Value::Null);
+        let online = || Value::text(&self.config.online_value);
+        self.run(&self.patience(WRITE_LIMIT, &Stop::never()), |work| {
+            let table = work.table()?.clone();
+            let one = [id(), online()].into_iter().chain(none(5)).collect();
+            let many = (0..5).map(|_| ids()).chain(none(2)).collect();
+            let statements = [(table.write_one, one), (table.write, many), (table.unwritten, vec![ids(), ids()])];
+            let mut plans = Vec::new();
+            for (statement, values) in statements {
+                let rows = work.query(&format!("EXPLAIN (COSTS OFF) {statement}"), values)?;
+                let lines: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
+                plans.push(lines.map_err(|error| work.judge(&error))?.join("\n"));
+            }
+            Ok(plans)
         })
         .map_err(Fault::into_error)
     }
@@ -258,28 +274,6 @@ impl DatabaseConfig {
     }
 }
 
-fn to_row(row: &postgres::Row) -> Result<Row, postgres::Error> {
-    let username: Option<&str> = row.try_get(1)?;
-    let shown = match row.try_get(2)? {
-        Some("+") => Shown::Known(Status::Online),
-        Some("-") => Shown::Known(Status::Offline),
-        _ => Shown::Unknown,
-    };
-    Ok(Row {
-        id: RowId::new(row.try_get(0)?),
-        username: username.unwrap_or_default().into(),
-        shown,
-        channel: number(row.try_get(3)?).map(ChannelId),
-        user: number(row.try_get(4)?).map(UserId),
-    })
-}
-
-/// A Kick id out of a column of any type; what is not a plain number is none.
-fn number(text: Option<&str>) -> Option<i64> {
-    let text = text?.trim();
-    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
-}
-
 fn to_inspection(row: &postgres::Row) -> Result<Inspection, postgres::Error> {
     let list = |index: usize| row.try_get::<_, Option<Vec<String>>>(index).map(Option::unwrap_or_default);
     Ok(Inspection {
@@ -287,9 +281,12 @@ fn to_inspection(row: &postgres::Row) -> Result<Inspection, postgres::Error> {
         unreadable: list(1)?,
         unwritable: list(2)?,
         id_unique: row.try_get(3)?,
+        id_part_of_key: row.try_get(7)?,
+        relation: row.try_get(8)?,
         version: row.try_get(4)?,
         read_only: row.try_get(5)?,
         through_another_port: false,
         columns: Vec::new(),
+        zoneless: false,
     })
 }

@@ -42,9 +42,9 @@ use crate::repeats::Repeats;
 use asking::Asking;
 use links::Links;
 use report::Ledger;
+use roster::Unfit;
 use routine::Routine;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use streamer::Streamer;
 use trial::Trial;
 use writes::Writes;
@@ -97,8 +97,8 @@ pub struct Monitor {
     next_key: u32,
     by_row: BTreeMap<RowId, Key>,
     by_channel: BTreeMap<ChannelId, Vec<Key>>,
-    /// Rows whose username cannot be used, with the username that was reported.
-    unusable: BTreeMap<RowId, Arc<str>>,
+    /// Rows that cannot be used, as they were reported.
+    unusable: BTreeMap<RowId, Unfit>,
     learned: BTreeMap<Slug, Learned>,
     /// The channel ids that Kick stated, however a row spells the name (RULES R16).
     stated: BTreeMap<UserId, ChannelId>,

@@ -253,7 +253,7 @@ impl Monitor {
             offline,
             unknown,
             subscribed: self.links.subscribed(),
-            unusable: self.unusable.len(),
+            unusable: self.unusable.values().map(|unfit| unfit.rows).sum(),
         }
     }
 

@@ -8,9 +8,11 @@ use super::times::{OLD_NAME_PAUSE, OVERRULED_MAX};
 use super::{Key, Monitor, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
-use crate::domain::row::{RosterRead, Row, Shown};
-use crate::domain::{Now, RowId, Slug, Source, Steady, UnusableName};
-use std::collections::HashSet;
+use crate::domain::row::{RosterRead, Row, Shown, Unusable};
+use crate::domain::text::brief;
+use crate::domain::{Now, RowId, Slug, Source, Steady};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 /// The problems that are one row's, and go with it.
 const ROW_PROBLEMS: [Code; 4] =
@@ -27,7 +29,7 @@ impl Monitor {
         self.asking.reconsider();
         let first = !self.loaded;
         self.loaded = true;
-        let gone = self.gone(&read.rows);
+        let (gone, shared) = self.compare_ids(&read.rows);
         if !self.unusable.is_empty() {
             let present: HashSet<&RowId> = read.rows.iter().map(|row| &row.id).collect();
             self.unusable.retain(|row, _| present.contains(row));
@@ -40,8 +42,12 @@ impl Monitor {
         for key in gone {
             self.forget(key);
         }
-        for row in read.rows {
-            match self.take_row(now, row, read.started) {
+        for mut row in read.rows {
+            let rows = shared.get(&row.id).copied().unwrap_or(1);
+            if rows > 1 {
+                row.flaw = Some(Unusable::IdShared);
+            }
+            match self.take_row(now, row, rows, read.started) {
                 RowNews::None => {}
                 RowNews::Added => added += 1,
                 RowNews::Replaced => {
@@ -63,31 +69,51 @@ impl Monitor {
         self.check_ready(now);
     }
 
-    /// Whose rows are not among these. As a rule nobody's, and a great roster is read every few seconds.
-    fn gone(&self, rows: &[Row]) -> Vec<Key> {
-        let mut seen: Vec<Key> = rows.iter().filter_map(|row| self.by_row.get(&row.id).copied()).collect();
+    /// Whose rows are not among these, and which ids several of them share, with their number. As a rule nobody's and
+    /// none, and a great roster is read every few seconds: so keys are compared, and ids only where they are new.
+    fn compare_ids(&self, rows: &[Row]) -> (Vec<Key>, BTreeMap<RowId, usize>) {
+        let mut seen: Vec<Key> = Vec::with_capacity(rows.len());
+        let mut strangers: Vec<&RowId> = Vec::new();
+        for row in rows {
+            match self.by_row.get(&row.id) {
+                Some(key) => seen.push(*key),
+                None => strangers.push(&row.id),
+            }
+        }
         seen.sort_unstable();
+        strangers.sort_unstable();
+        let known = |key: &Key| self.streamers.get(key).map(|streamer| &streamer.row);
+        let twice = seen.windows(2).filter(|pair| pair[0] == pair[1]).filter_map(|pair| known(&pair[0]));
+        let mut shared: BTreeMap<RowId, usize> = BTreeMap::new();
+        for id in strangers.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).chain(twice) {
+            *shared.entry(id.clone()).or_insert(1) += 1;
+        }
         seen.dedup();
         if seen.len() == self.by_row.len() {
-            return Vec::new();
+            return (Vec::new(), shared);
         }
-        self.by_row.values().copied().filter(|key| seen.binary_search(key).is_err()).collect()
+        let gone = self.by_row.values().copied().filter(|key| seen.binary_search(key).is_err()).collect();
+        (gone, shared)
     }
 
-    fn take_row(&mut self, now: Now, row: Row, read_at: Steady) -> RowNews {
+    /// `rows`: so many have this row's id.
+    fn take_row(&mut self, now: Now, row: Row, rows: usize, read_at: Steady) -> RowNews {
         let known = self.by_row.get(&row.id).copied();
-        let same = |key: &Key| self.streamers.get(key).is_some_and(|streamer| streamer.username == row.username);
+        let same = |key: &Key| {
+            row.flaw.is_none() && self.streamers.get(key).is_some_and(|streamer| streamer.username == row.username)
+        };
         if let Some(key) = known.filter(same) {
             self.take_known(now, key, &row, read_at);
             return RowNews::None;
         }
-        let name = match Slug::from_username(&row.username) {
+        let name = match row.name() {
             Ok(name) => name,
             Err(reason) => {
                 if let Some(key) = known {
                     self.forget(key);
                 }
-                self.report_unusable(now, row, reason);
+                let unfit = Unfit { reason, username: row.username, rows };
+                self.report_unusable(now, row.id, unfit);
                 return if known.is_some() { RowNews::Removed } else { RowNews::None };
             }
         };
@@ -123,18 +149,19 @@ impl Monitor {
         self.compare_shown(now, key, row.shown, read_at);
     }
 
-    fn report_unusable(&mut self, now: Now, row: Row, reason: UnusableName) {
-        if self.unusable.get(&row.id) == Some(&row.username) {
-            return;
-        }
-        let words = format!("{:?} (id {})", row.username, row.id);
-        self.ledger.problems.raise(now.wall, Code::StreamerUnusable, row.id.as_str(), words);
-        self.log(Event::StreamerUnusable {
-            username: row.username.clone(),
-            id: row.id.clone(),
-            reason: reason.to_string(),
+    /// R14: said once for each row, and for each id that several share.
+    fn report_unusable(&mut self, now: Now, id: RowId, unfit: Unfit) {
+        let before = self.unusable.get(&id).map(|before| (before.reason, &before.username));
+        let same = before.is_some_and(|(reason, name)| {
+            reason == unfit.reason && (reason == Unusable::IdShared || *name == unfit.username)
         });
-        self.unusable.insert(row.id, row.username);
+        if !same {
+            let words = format!("\"{}\" (id {}): {}", brief(&unfit.username), brief(id.as_str()), unfit.reason);
+            self.ledger.problems.raise(now.wall, Code::StreamerUnusable, id.as_str(), words);
+            let (username, reason) = (unfit.username.clone(), unfit.reason.to_string());
+            self.log(Event::StreamerUnusable { username, id: id.clone(), reason });
+        }
+        self.unusable.insert(id, unfit);
     }
 
     /// R13: a new row starts with what the table shows, not yet verified.
@@ -239,6 +266,16 @@ impl Monitor {
         self.believe_table(now, key, shown);
         self.writes.settle(key);
     }
+}
+
+/// A row that cannot be used, or several with one id.
+#[derive(Debug)]
+pub(super) struct Unfit {
+    reason: Unusable,
+    /// The username that was reported.
+    username: Arc<str>,
+    /// How many rows these are.
+    pub(super) rows: usize,
 }
 
 /// What a row of a read brought.

@@ -29,6 +29,13 @@ ALTER ROLE kick_monitor SET statement_timeout = '30s';
 DO $$ BEGIN
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO kick_monitor', current_database());
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO kick_monitor', current_schema());
+    -- What DB_FILTER names is PostgreSQL's own, or stands beside the table; nobody else's schema is searched. On
+    -- PostgreSQL 14 and older, every role may create in "public" unless you say: REVOKE CREATE ON SCHEMA public FROM PUBLIC
+    EXECUTE format('ALTER ROLE kick_monitor SET search_path = pg_catalog, %I, pg_temp', current_schema());
+    -- A statement that waits for a lock when the daemon is killed ends with it, instead of writing later.
+    IF current_setting('server_version_num')::integer >= 140000 THEN
+        ALTER ROLE kick_monitor SET client_connection_check_interval = '2s';
+    END IF;
 END $$;
 
 -- With DB_FILTER, grant SELECT on the columns that it names, too.

@@ -2,6 +2,7 @@
 
 mod connection;
 mod faults;
+mod operators;
 mod refusals;
 mod types;
 mod workers;

@@ -129,6 +129,27 @@ fn names_may_hold_any_character() {
 }
 
 #[test]
+fn a_time_without_a_zone_is_written_in_utc_whatever_the_zone_of_the_session() {
+    for kind in ["timestamp", "timestamp(0)", "timestamptz", "moment"] {
+        let (lab, mut config) = fixture(&format!(
+            "CREATE DOMAIN moment AS timestamp; CREATE TABLE streamers (id int PRIMARY KEY, username text, status text, changed {kind});
+             INSERT INTO streamers VALUES (1, 'a', NULL, NULL), (2, 'b', NULL, NULL), (3, 'c', NULL, NULL)"
+        ));
+        lab.execute(&format!("ALTER DATABASE {} SET timezone = 'Asia/Tokyo'", lab.name()));
+        config.changed_at_column = Some("changed".to_owned());
+        let database = open(&config);
+        // By the statement of one row, and by that of many.
+        assert_eq!(write(&database, &["1"], Online), [Written]);
+        assert_eq!(write(&database, &["2", "3"], Online), [Written, Written]);
+        let zone = if kind == "timestamptz" { " AT TIME ZONE 'UTC'" } else { "" };
+        let written = lab.value(&format!(
+            "SELECT string_agg(DISTINCT to_char(changed{zone}, 'YYYY-MM-DD HH24:MI:SS'), ',') FROM streamers"
+        ));
+        assert_eq!(written.as_deref(), Some("2026-11-23 12:34:56"), "{kind}");
+    }
+}
+
+#[test]
 fn a_filter_limits_what_is_read() {
     let (_lab, mut config) = fixture(
         "CREATE TABLE streamers (id int PRIMARY KEY, username text, status text, enabled boolean, platform text);

@@ -8,13 +8,13 @@ use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 
 /// A set-up that is right, but for what a test changes.
-struct SetUp {
-    stage: Stage,
+pub(super) struct SetUp {
+    pub(super) stage: Stage,
     scratch: Scratch,
 }
 
 impl SetUp {
-    fn new() -> SetUp {
+    pub(super) fn new() -> SetUp {
         SetUp { stage: Stage::with(&["ana", "ben"]), scratch: Scratch::new() }
     }
 
@@ -32,13 +32,13 @@ impl SetUp {
         all.map(|(key, value)| format!("{key}='{value}'\n")).collect()
     }
 
-    fn check(&self, changes: &[(&str, &str)], options: &[&str]) -> Ended {
+    pub(super) fn check(&self, changes: &[(&str, &str)], options: &[&str]) -> Ended {
         finish(&mut with_config("check", &self.scratch.config(self.text(changes)), options))
     }
 
     /// It fails with 69, and a line says so with all of these words.
     #[track_caller]
-    fn fails(&self, changes: &[(&str, &str)], words: &[&str]) {
+    pub(super) fn fails(&self, changes: &[(&str, &str)], words: &[&str]) {
         let ended = self.check(changes, &[]);
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(69), ""), "{}", ended.stdout);
         let named = |line: &str| line.starts_with("FAIL ") && words.iter().all(|word| line.contains(word));

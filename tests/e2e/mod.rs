@@ -35,6 +35,8 @@ mod unanswered;
 
 // Tables of every kind, by whatever way to the database.
 mod tables;
+// What a single row holds harms that row alone.
+mod rows;
 // How the process begins, what it says, and how it ends.
 mod process;
 // What the machine may do to it.
@@ -43,6 +45,8 @@ mod machine;
 mod reload;
 // Everything that the daemon needs is tried, and what fails is named.
 mod check;
+// The very write statement is tried, on tables of every kind.
+mod check_tables;
 // What is wrong with a configuration is said, all of it.
 mod configuration;
 // The printed table, role and trigger do what they promise.

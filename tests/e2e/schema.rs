@@ -13,6 +13,13 @@ fn the_daemon_works_on_the_printed_table_as_the_printed_role() {
     let cluster = Cluster::start();
     let (kick, database) = (Kick::start(), cluster.database());
     database.execute(&schema.stdout);
+    let limits = "SELECT array_to_string(rolconfig, ' ') FROM pg_roles WHERE rolname = 'kick_monitor'";
+    let limits = database.value(limits).expect("the role has limits");
+    for limit in
+        ["statement_timeout=30s", "search_path=pg_catalog, public, pg_temp", "client_connection_check_interval=2s"]
+    {
+        assert!(limits.contains(limit), "{limit}: {limits}");
+    }
     kick.add("ana");
     database.execute("INSERT INTO streamers (username) VALUES ('ana')");
     let named = ["CHANNEL_ID", "USER_ID", "CHANGED_AT"];

@@ -9,6 +9,7 @@ use kick_monitor::config::{self, Sources};
 use kick_monitor::domain::ask::Endpoint;
 use kick_monitor::domain::push::Transport;
 use kick_monitor::domain::{ChannelId, Slug, Steady};
+use kick_monitor::gateway::database::decode::{Raw, Rows};
 use kick_monitor::gateway::kick::entries;
 use kick_monitor::gateway::state;
 use kick_monitor::wire::{Act, SessionInput, offer, sessions};
@@ -120,6 +121,34 @@ fn usernames() {
         let Ok(slug) = Slug::from_username(&String::from_utf8_lossy(bytes)) else { return };
         assert!((1..=25).contains(&slug.as_str().len()), "{slug:?}");
         assert_eq!(Slug::from_username(slug.as_str()).as_ref(), Ok(&slug));
+    });
+}
+
+#[test]
+fn rows_of_the_table() {
+    let mut seeds = lines(include_str!("seeds/usernames.txt"));
+    seeds.extend([b"1\x1fcaf\xe9\x1f77\x1f\xff".to_vec(), b"\xff\x1fxqc".to_vec()]);
+    seeds.extend(["é", " ", "a"].map(|text| format!("1\x1fhttps://kick.com/xqc?{}", text.repeat(1200)).into_bytes()));
+    fuzz("rows", &seeds, |bytes| {
+        let mut parts = bytes.split(|byte| *byte == b'\x1f');
+        let (first, second) = (parts.next().unwrap_or_default(), parts.next());
+        let username = second.unwrap_or(first);
+        let (channel, user) = (parts.next(), parts.next());
+        let raw = Raw { id: first, username, username_length: username.len(), shown: None, channel, user };
+        for encoding in ["UTF8", "SQL_ASCII", "WIN1252"] {
+            let mut rows = Rows::new(encoding);
+            rows.push(&raw);
+            let foreign = rows.foreign().len();
+            let rows = rows.finish(vec![None; foreign]);
+            let [row] = &rows[..] else { panic!("one row: {rows:?}") };
+            assert!([row.id.as_str(), &row.username].iter().all(|text| text.chars().count() <= 1001), "{row:?}");
+            assert!(row.channel.is_none_or(|channel| channel.0 >= 0), "{row:?}");
+            if let Ok(name) = row.name() {
+                let whole = std::str::from_utf8(username).expect("what is used is text");
+                assert_eq!(Slug::from_username(whole), Ok(name), "to cut a name makes no other of it");
+                assert_eq!(row.id.as_str().as_bytes(), first, "the row can be addressed");
+            }
+        }
     });
 }
 

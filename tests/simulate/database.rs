@@ -56,7 +56,7 @@ impl Database {
     pub(super) fn add(&mut self, username: String, shown: Shown, now: Duration) -> &mut Row {
         self.next_row += 1;
         let id = RowId::new(&self.next_row.to_string());
-        let row = Row { id: id.clone(), username: username.into(), shown, channel: None, user: None };
+        let row = Row { id: id.clone(), username: username.into(), shown, channel: None, user: None, flaw: None };
         &mut self.rows.entry(id).or_insert(Record::new(row, now)).row
     }
 

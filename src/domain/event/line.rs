@@ -132,7 +132,7 @@ impl Event {
             }
             Event::ReloadRefused { .. } => "the new configuration cannot be used; the old one stays in force",
             Event::RosterLoaded { .. } => "the roster was read",
-            Event::StreamerUnusable { .. } => "a row is left alone: its username cannot be a Kick name; correct it",
+            Event::StreamerUnusable { .. } => "a row is left alone until it is corrected; see the reason",
             Event::StreamerUnknown { .. } => "Kick does not know a username; correct the row",
             Event::StreamerRenamed { .. } => "a streamer has another name now and is followed by id; update the row",
             Event::ChannelIdMismatch { .. } => "Kick states another channel id than the one known; correct the row",

@@ -101,7 +101,7 @@ fn the_life_of_a_streamer() {
         ],
         expect![[r#"
             Info: the roster was read event=roster_loaded streamers=3 added=2 removed=1
-            Warn: a row is left alone: its username cannot be a Kick name; correct it event=streamer_unusable username="" id=7 reason="the username is empty"
+            Warn: a row is left alone until it is corrected; see the reason event=streamer_unusable username="" id=7 reason="the username is empty"
             Warn: Kick does not know a username; correct the row event=streamer_unknown username=xqc id=7
             Warn: a streamer has another name now and is followed by id; update the row event=streamer_renamed username=xqc actual=xqcow id=7
             Warn: Kick states another channel id than the one known; correct the row event=channel_id_mismatch username=xqc configured=1 actual=2
@@ -185,9 +185,9 @@ fn a_hostile_username_stays_one_value_of_one_line() {
             unusable("\u{1b}[2J\u{7f}\u{9b}\u{2028}\u{2029}\u{202e}\u{2066}"),
         ],
         expect![[r#"
-            Warn: a row is left alone: its username cannot be a Kick name; correct it event=streamer_unusable username="a\nkick-monitor[1]: event=fatal" id="7\n8" reason=bad
-            Warn: a row is left alone: its username cannot be a Kick name; correct it event=streamer_unusable username="a event=status_changed id=\"9\\" id="7\n8" reason=bad
-            Warn: a row is left alone: its username cannot be a Kick name; correct it event=streamer_unusable username="\u001b[2J\u007f\u009b\u2028\u2029\u202e\u2066" id="7\n8" reason=bad
+            Warn: a row is left alone until it is corrected; see the reason event=streamer_unusable username="a\nkick-monitor[1]: event=fatal" id="7\n8" reason=bad
+            Warn: a row is left alone until it is corrected; see the reason event=streamer_unusable username="a event=status_changed id=\"9\\" id="7\n8" reason=bad
+            Warn: a row is left alone until it is corrected; see the reason event=streamer_unusable username="\u001b[2J\u007f\u009b\u2028\u2029\u202e\u2066" id="7\n8" reason=bad
         "#]],
     );
     let line = unusable(&"\u{85}".repeat(1_000)).line();

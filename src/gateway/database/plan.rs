@@ -22,7 +22,7 @@ impl Plan {
     /// Prepares `sql`, whose parameters are `count` texts, in the place of what was prepared before.
     pub(super) fn prepare(client: &mut Client, old: Option<Plan>, sql: &str, count: usize) -> Result<Plan, Error> {
         let name = format!("kick_monitor_{:016x}", Rng::new().u64(..));
-        let types = vec!["text"; count].join(", ");
+        let types = vec!["pg_catalog.text"; count].join(", ");
         let forget = old.map(|old| format!("DEALLOCATE {};\n", old.name)).unwrap_or_default();
         client.batch_execute(&format!("{forget}PREPARE {name} ({types}) AS {sql}"))?;
         Ok(Plan { name, sql: sql.to_owned() })

@@ -1,56 +1,124 @@
 //! Every SQL statement of the program, and nothing else.
 //!
-//! All parameters are `text` or `text[]` and all results are cast to built-in types, so that the
+//! All parameters are `text`, `bytea` or arrays of them, and all results are cast to built-in types, so that the
 //! driver never looks a type up with a named statement, which PgBouncer in transaction mode breaks.
 //! Values become the columns' own types here, by a cast to the type *without* its length: a cast to
 //! `varchar(3)` would silently cut, the assignment that follows refuses. A domain has no operators
 //! of its own, and over an enum it does not get the enum's; so the status column is cast, too.
+//!
+//! Every function, operator and type is named with its schema. Left to the search path, `a = b` of two `varchar` is
+//! an operator of whoever may create one there, and its function runs with our rights. So `IS DISTINCT FROM`, `IN`
+//! and `CASE x WHEN y`, which look for `=` by the path and cannot be told where, are not used: of a wanted status,
+//! which is never NULL, `(a = b) IS NOT TRUE` says the same. (`AT TIME ZONE` and `COALESCE` mean PostgreSQL's own.)
 
 use crate::config::DatabaseConfig;
 
+/// The most bytes of a text that the roster takes whole.
+const WHOLE_MAX: usize = 4000;
+/// The most characters that it takes of a longer one: more than are kept, so that it is seen to be longer.
+const CUT_MAX: usize = 1001;
+
+/// What the statements need to know of a column's type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    /// The type to cast to: a domain's base, without length, with its schema.
+    pub(super) cast: String,
+    /// The operator that compares two of them: `OPERATOR(pg_catalog.=)`, or that of the type's own schema.
+    pub(super) equal: String,
+}
+
+/// The configured columns that the statements compare or set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) id: Kind,
+    pub(super) status: Kind,
+    pub(super) channel: Option<Kind>,
+    pub(super) user: Option<Kind>,
+    /// The database is in UTF-8, as we are: texts come as they stand in it.
+    pub(super) utf8: bool,
+    /// The time of the change is a `timestamp`, which has no zone: it is set in UTC.
+    pub(super) zoneless: bool,
+}
+
 /// The columns of a table: `$1` the table, `$2` the names that are wanted. Gives for each name: the
-/// name, whether there is such a table, the type to cast to (a domain's base, without length), and
-/// the type as declared.
+/// name, whether there is such a table, the type to cast to (a domain's base, without length), the type as declared,
+/// the operator of equality, the column's collation (`COLLATE …`, or nothing), and the encoding of the database.
 ///
-/// `format_type(…, -1)` rather than `NULL`: the latter calls `bpchar` "character", which is one
-/// character long.
+/// A type outside of `pg_catalog` may bring an operator of its own (citext); it counts when it stands in the same
+/// schema and has the same owner. Whatever else compares such types (enums, arrays, ranges) is in `pg_catalog`.
 pub(super) const DESCRIBE: &str = "\
-SELECT w.name, tab.oid IS NOT NULL, format_type(base.oid, -1), format_type(a.atttypid, a.atttypmod)
-FROM (SELECT to_regclass($1)::oid AS oid) AS tab
-CROSS JOIN unnest($2::text[]) AS w(name)
+SELECT w.name, tab.oid IS NOT NULL, base.kind, pg_catalog.format_type(a.atttypid, a.atttypmod),
+    pg_catalog.format('OPERATOR(%I.=)', COALESCE(base.own, 'pg_catalog')),
+    (SELECT pg_catalog.format('COLLATE %I.%I', n.nspname, c.collname)
+        FROM pg_catalog.pg_collation AS c, pg_catalog.pg_namespace AS n
+        WHERE c.oid OPERATOR(pg_catalog.=) a.attcollation AND n.oid OPERATOR(pg_catalog.=) c.collnamespace),
+    pg_catalog.getdatabaseencoding()::pg_catalog.text
+FROM (SELECT pg_catalog.to_regclass($1)::pg_catalog.oid AS oid) AS tab
+CROSS JOIN pg_catalog.unnest($2::pg_catalog.text[]) AS w(name)
 LEFT JOIN pg_catalog.pg_attribute AS a
-    ON a.attrelid = tab.oid AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+    ON a.attrelid OPERATOR(pg_catalog.=) tab.oid AND a.attname OPERATOR(pg_catalog.=) w.name::pg_catalog.name
+        AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2 AND NOT a.attisdropped
 LEFT JOIN LATERAL (
-    WITH RECURSIVE chain(oid, kind, below) AS (
-        SELECT t.oid, t.typtype, t.typbasetype FROM pg_catalog.pg_type AS t WHERE t.oid = a.atttypid
+    WITH RECURSIVE chain(oid, is_domain, below) AS (
+        SELECT t.oid, t.typtype OPERATOR(pg_catalog.=) 'd'::pg_catalog.\"char\", t.typbasetype
+        FROM pg_catalog.pg_type AS t WHERE t.oid OPERATOR(pg_catalog.=) a.atttypid
         UNION ALL
-        SELECT t.oid, t.typtype, t.typbasetype FROM chain JOIN pg_catalog.pg_type AS t ON t.oid = chain.below
+        SELECT t.oid, t.typtype OPERATOR(pg_catalog.=) 'd'::pg_catalog.\"char\", t.typbasetype
+        FROM chain JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) chain.below
     )
-    SELECT chain.oid FROM chain WHERE chain.kind <> 'd'
+    SELECT pg_catalog.format('%I.%I', n.nspname, t.typname) AS kind,
+        (SELECT n.nspname FROM pg_catalog.pg_operator AS o
+            WHERE o.oprname OPERATOR(pg_catalog.=) '='::pg_catalog.name
+                AND o.oprleft OPERATOR(pg_catalog.=) t.oid AND o.oprright OPERATOR(pg_catalog.=) t.oid
+                AND o.oprnamespace OPERATOR(pg_catalog.=) t.typnamespace
+                AND o.oprowner OPERATOR(pg_catalog.=) t.typowner) AS own
+    FROM chain
+    JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) chain.oid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace
+    WHERE NOT chain.is_domain
 ) AS base ON true";
 
 /// What is worth knowing before the first write: `$1` the table, `$2` the columns that are read,
 /// `$3` those that are written, `$4` the id column. Gives the role, the columns that may not be
 /// read, those that may not be written, whether the id is unique, the server's version, whether it is
-/// read-only, and its own port.
+/// read-only, its own port, whether the id is one of several columns of a unique index, and the kind of the
+/// relation (`pg_class.relkind`).
 pub(super) const INSPECT: &str = "\
-SELECT current_user::text,
-    (SELECT array_agg(c.name) FROM unnest($2::text[]) AS c(name)
-        WHERE NOT has_column_privilege(to_regclass($1)::oid, c.name, 'SELECT')),
-    (SELECT array_agg(c.name) FROM unnest($3::text[]) AS c(name)
-        WHERE NOT has_column_privilege(to_regclass($1)::oid, c.name, 'UPDATE')),
+SELECT CURRENT_USER::pg_catalog.text,
+    (SELECT pg_catalog.array_agg(c.name) FROM pg_catalog.unnest($2::pg_catalog.text[]) AS c(name)
+        WHERE NOT pg_catalog.has_column_privilege(tab.oid, c.name, 'SELECT')),
+    (SELECT pg_catalog.array_agg(c.name) FROM pg_catalog.unnest($3::pg_catalog.text[]) AS c(name)
+        WHERE NOT pg_catalog.has_column_privilege(tab.oid, c.name, 'UPDATE')),
     EXISTS (
         SELECT FROM pg_catalog.pg_index AS i
-        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-        WHERE i.indrelid = to_regclass($1)::oid AND i.indisunique AND i.indnkeyatts = 1
-            AND i.indpred IS NULL AND a.attname = $4
+        WHERE i.indrelid OPERATOR(pg_catalog.=) tab.oid AND i.indisunique AND i.indpred IS NULL
+            AND i.indnkeyatts OPERATOR(pg_catalog.=) 1::pg_catalog.int2
+            AND i.indkey[0] OPERATOR(pg_catalog.=) id.attnum
     ),
-    current_setting('server_version'),
-    pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
-    inet_server_port()";
+    pg_catalog.current_setting('server_version'),
+    pg_catalog.pg_is_in_recovery()
+        OR pg_catalog.current_setting('transaction_read_only') OPERATOR(pg_catalog.=) 'on'::pg_catalog.text,
+    pg_catalog.inet_server_port(),
+    EXISTS (
+        SELECT FROM pg_catalog.pg_index AS i
+        WHERE i.indrelid OPERATOR(pg_catalog.=) tab.oid AND i.indisunique
+            AND i.indnkeyatts OPERATOR(pg_catalog.>) 1::pg_catalog.int2
+            AND id.attnum OPERATOR(pg_catalog.=) ANY (i.indkey::pg_catalog.int2[])
+    ),
+    tab.relkind::pg_catalog.text
+FROM pg_catalog.pg_class AS tab
+LEFT JOIN pg_catalog.pg_attribute AS id
+    ON id.attrelid OPERATOR(pg_catalog.=) tab.oid AND id.attname OPERATOR(pg_catalog.=) $4::pg_catalog.name
+WHERE tab.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid";
 
 /// Sends an empty notification on the channel `$1`.
-pub(super) const NOTIFY: &str = "SELECT pg_notify($1, '')::text";
+pub(super) const NOTIFY: &str = "SELECT pg_catalog.pg_notify($1, '')::pg_catalog.text";
+
+/// Texts of the database as UTF-8, in their order: `$1` their bytes, `$2` the encoding. Fails if one of them has no
+/// such form.
+pub(super) const CONVERT: &str = "\
+SELECT pg_catalog.convert(w.bytes, $2::pg_catalog.name, 'UTF8')
+FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.bytea[])) WITH ORDINALITY AS w(bytes, n) ORDER BY w.n";
 
 /// Begins to listen.
 pub(super) fn listen(channel: &str) -> String {
@@ -58,31 +126,44 @@ pub(super) fn listen(channel: &str) -> String {
 }
 
 /// Whether the value `$1` goes into a column of the declared type `exact`, by the type's own input
-/// rules (length, enum labels, a domain's checks), which a cast would bend. Fails if it does not;
-/// else gives the value as the column would show it.
+/// rules (length, enum labels, a domain's checks), which a cast would bend. Fails if it does not.
 pub(super) fn fits(exact: &str) -> String {
-    format!("SELECT r.v::text FROM json_to_record(json_build_object('v', $1)) AS r(v {exact})")
+    format!("SELECT r.v IS NULL FROM pg_catalog.json_to_record(pg_catalog.json_build_object('v', $1)) AS r(v {exact})")
+}
+
+/// Whether the values `$1` and `$2` are equal in a column of the declared type `exact` and this collation.
+pub(super) fn same(exact: &str, collation: &str, kind: &Kind) -> String {
+    let Kind { cast, equal } = kind;
+    format!(
+        "SELECT r.a::{cast} {equal} r.b::{cast}
+FROM pg_catalog.json_to_record(pg_catalog.json_build_object('a', $1, 'b', $2))
+    AS r(a {exact} {collation}, b {exact} {collation})"
+    )
 }
 
 /// The roster: `$1` the online value, `$2` the offline value. Gives id, username, `+`, `-` or NULL
-/// for the status, channel id, user id. The table has no alias, so that a filter may use its name.
-pub(super) fn roster(config: &DatabaseConfig, status_type: &str) -> String {
+/// for the status, channel id, user id, and the length of the username. The table has no alias, so that a filter may
+/// use its name.
+pub(super) fn roster(config: &DatabaseConfig, shape: &Shape) -> String {
     let status = identifier(&config.status_column);
     let id = identifier(&config.id_column);
-    let number = |column: &Option<String>| match column {
-        Some(name) => format!("{}::text", identifier(name)),
-        None => "NULL::text".to_owned(),
+    let username = identifier(&config.username_column);
+    let number = |column: &Option<String>, kind: &Option<Kind>| match (column, kind) {
+        (Some(name), Some(kind)) => shape.bytes(&identifier(name), kind.is_plain()),
+        _ => "NULL::pg_catalog.text".to_owned(),
     };
+    let Kind { cast, equal } = &shape.status;
     // The filter stands on lines of its own: it may end in a comment.
     let filter = config.filter.as_ref().map(|filter| format!(" AND (\n{filter}\n)")).unwrap_or_default();
     format!(
-        "SELECT {id}::text, {username}::text,\n    \
-             CASE {status}::{status_type} WHEN $1::{status_type} THEN '+' WHEN $2::{status_type} THEN '-' END,\n    \
-             {channel}, {user}\n\
+        "SELECT {bytes_of_id},\n    {bytes_of_username},\n    \
+             CASE WHEN {status}::{cast} {equal} $1::{cast} THEN '+' WHEN {status}::{cast} {equal} $2::{cast} THEN '-' END,\n    \
+             {channel},\n    {user},\n    pg_catalog.octet_length({username}::pg_catalog.text)\n\
          FROM {table} WHERE {id} IS NOT NULL{filter}",
-        username = identifier(&config.username_column),
-        channel = number(&config.channel_id_column),
-        user = number(&config.user_id_column),
+        bytes_of_id = shape.bytes(&id, shape.id.is_plain()),
+        bytes_of_username = shape.bytes(&username, false),
+        channel = number(&config.channel_id_column, &shape.channel),
+        user = number(&config.user_id_column, &shape.user),
         table = config.table,
     )
 }
@@ -101,58 +182,54 @@ pub(super) fn roster(config: &DatabaseConfig, status_type: &str) -> String {
 ///
 /// It does not tell why a row was not written ([`unwritten`] does): planning that takes longer than the
 /// write, and most writes need no explanation.
-pub(super) fn write(config: &DatabaseConfig, id_type: &str, status_type: &str) -> String {
+pub(super) fn write(config: &DatabaseConfig, shape: &Shape) -> String {
     let table = &config.table;
     let id = identifier(&config.id_column);
     let status = identifier(&config.status_column);
-    let changed_at = config
-        .changed_at_column
-        .as_ref()
-        .map(|column| format!(", {} = l.changed_at::timestamptz", identifier(column)))
-        .unwrap_or_default();
+    let changed_at = shape.set_changed_at(config, "l.changed_at");
     let told = match config.notify_channel {
         Some(_) => {
-            ", pg_notify($7, json_build_object('id', l.id, 'username', l.username, 'status', l.status,
-    'changed_at', l.changed_at, 'source', l.source)::text)::text"
+            ", pg_catalog.pg_notify($7, pg_catalog.json_build_object('id', l.id, 'username', l.username, 'status', \
+             l.status, 'changed_at', l.changed_at, 'source', l.source)::pg_catalog.text)::pg_catalog.text"
         }
         None => "",
     };
+    let Shape { id: Kind { cast: id_type, equal: same_id }, status: Kind { cast, equal }, .. } = shape;
+    let wanted = wanted(5, &["id", "status", "changed_at", "username", "source"]);
     format!(
-        "WITH km_session AS MATERIALIZED (SELECT set_config('synchronous_commit', $6, true)),
+        "WITH km_session AS MATERIALIZED (SELECT pg_catalog.set_config('synchronous_commit', $6, true)),
 km_locked AS MATERIALIZED (
     SELECT t.{id} AS id, w.status, w.changed_at, w.username, w.source, w.n
-    FROM km_session CROSS JOIN unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[]),
-        (SELECT $4::text[]), (SELECT $5::text[])) WITH ORDINALITY AS w(id, status, changed_at, username, source, n)
-    JOIN {table} AS t ON t.{id} = w.id::{id_type}
-    WHERE t.{status}::{status_type} IS DISTINCT FROM w.status::{status_type}
+    FROM km_session CROSS JOIN {wanted}
+    JOIN {table} AS t ON t.{id} {same_id} w.id::{id_type}
+    WHERE (t.{status}::{cast} {equal} w.status::{cast}) IS NOT TRUE
     FOR NO KEY UPDATE OF t SKIP LOCKED
 )
-UPDATE {table} AS t SET {status} = l.status::{status_type}{changed_at}
-FROM km_locked AS l WHERE t.{id} = l.id
-RETURNING l.n::bigint{told}"
+UPDATE {table} AS t SET {status} = l.status::{cast}{changed_at}
+FROM km_locked AS l WHERE t.{id} {same_id} l.id
+RETURNING l.n::pg_catalog.int8{told}"
     )
 }
 
 /// The write statement of one row: the parameters are those of [`write`], each a single text. Gives a row if
 /// it wrote one.
-pub(super) fn write_one(config: &DatabaseConfig, id_type: &str, status_type: &str) -> String {
+pub(super) fn write_one(config: &DatabaseConfig, shape: &Shape) -> String {
     let table = &config.table;
     let (id, status) = (identifier(&config.id_column), identifier(&config.status_column));
-    let changed_at = config.changed_at_column.as_ref();
-    let changed_at = changed_at.map(|column| format!(", {} = $3::timestamptz", identifier(column)));
+    let changed_at = shape.set_changed_at(config, "$3");
     let told = config.notify_channel.as_ref().map(|_| {
-        ", pg_notify($7, json_build_object('id', l.id, 'username', $4, 'status', $2, 'changed_at', $3, 'source', \
-         $5)::text)::text"
+        ", pg_catalog.pg_notify($7, pg_catalog.json_build_object('id', l.id, 'username', $4, 'status', $2, \
+         'changed_at', $3, 'source', $5)::pg_catalog.text)::pg_catalog.text"
     });
+    let Shape { id: Kind { cast: id_type, equal: same_id }, status: Kind { cast, equal }, .. } = shape;
     format!(
-        "UPDATE {table} AS t SET {status} = $2::{status_type}{changed_at}
+        "UPDATE {table} AS t SET {status} = $2::{cast}{changed_at}
 FROM (
-    SELECT t.{id} AS id, set_config('synchronous_commit', $6, true) FROM {table} AS t
-    WHERE t.{id} = $1::{id_type} AND t.{status}::{status_type} IS DISTINCT FROM $2::{status_type}
+    SELECT t.{id} AS id, pg_catalog.set_config('synchronous_commit', $6, true) FROM {table} AS t
+    WHERE t.{id} {same_id} $1::{id_type} AND (t.{status}::{cast} {equal} $2::{cast}) IS NOT TRUE
     FOR NO KEY UPDATE SKIP LOCKED
-) AS l WHERE t.{id} = l.id
+) AS l WHERE t.{id} {same_id} l.id
 RETURNING true{told}",
-        changed_at = changed_at.unwrap_or_default(),
         told = told.unwrap_or_default(),
     )
 }
@@ -162,26 +239,76 @@ RETURNING true{told}",
 ///
 /// A row that cannot be locked without waiting is locked by somebody else; unless row security is on for
 /// us, which hides a row from the lock as well as from the update.
-pub(super) fn unwritten(config: &DatabaseConfig, id_type: &str, status_type: &str) -> String {
+pub(super) fn unwritten(config: &DatabaseConfig, shape: &Shape) -> String {
     let (id, status) = (identifier(&config.id_column), identifier(&config.status_column));
     let table = &config.table;
+    let Shape { id: Kind { cast: id_type, equal: same_id }, status: Kind { cast, equal }, .. } = shape;
     format!(
         "WITH km_free AS MATERIALIZED (
-    SELECT w.n FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) WITH ORDINALITY AS w(id, status, n)
-    JOIN {table} AS t ON t.{id} = w.id::{id_type}
-    WHERE t.{status}::{status_type} IS DISTINCT FROM w.status::{status_type}
+    SELECT w.n FROM {wanted}
+    JOIN {table} AS t ON t.{id} {same_id} w.id::{id_type}
+    WHERE (t.{status}::{cast} {equal} w.status::{cast}) IS NOT TRUE
     FOR NO KEY UPDATE OF t SKIP LOCKED
 )
-SELECT w.n::bigint, CASE
-    WHEN bool_and(t.{id} IS NULL) THEN 'gone'
-    WHEN bool_and(t.{status}::{status_type} IS NOT DISTINCT FROM w.status::{status_type}) THEN 'already so'
-    WHEN row_security_active({literal}) OR w.n IN (SELECT n FROM km_free) THEN 'set aside'
+SELECT w.n::pg_catalog.int8, CASE
+    WHEN pg_catalog.bool_and(t.{id} IS NULL) THEN 'gone'
+    WHEN pg_catalog.bool_and((t.{status}::{cast} {equal} w.status::{cast}) IS TRUE) THEN 'already so'
+    WHEN pg_catalog.row_security_active({literal})
+        OR w.n OPERATOR(pg_catalog.=) ANY (SELECT n FROM km_free) THEN 'set aside'
     ELSE 'locked' END
-FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) WITH ORDINALITY AS w(id, status, n)
-LEFT JOIN {table} AS t ON t.{id} = w.id::{id_type}
+FROM {wanted}
+LEFT JOIN {table} AS t ON t.{id} {same_id} w.id::{id_type}
 GROUP BY w.n",
+        wanted = wanted(2, &["id", "status"]),
         literal = literal(table)
     )
+}
+
+impl Kind {
+    /// Whether its text is short and of ASCII alone, whatever the value.
+    fn is_plain(&self) -> bool {
+        let name = self.cast.strip_prefix("pg_catalog.").unwrap_or_default();
+        ["int2", "int4", "int8", "oid", "uuid"].contains(&name)
+    }
+}
+
+impl Shape {
+    /// The bytes of a column's text, as they stand in the database, as `bytea` or `text`.
+    ///
+    /// To another encoding than ours the server converts what it sends as text, and one that has no form in UTF-8
+    /// would make the whole answer fail. So it goes as `bytea`, which reads a backslash as the begin of an escape:
+    /// each becomes two.
+    ///
+    /// A short text is taken whole, for to cut it is to count characters, which fails on bytes that are none. Of a
+    /// long one PostgreSQL fetches no more than the part that is taken.
+    fn bytes(&self, column: &str, plain: bool) -> String {
+        let text = format!("{column}::pg_catalog.text");
+        if plain {
+            return text;
+        }
+        let cut = format!(
+            "CASE WHEN pg_catalog.octet_length({text}) OPERATOR(pg_catalog.<=) {WHOLE_MAX} THEN {text} \
+             ELSE pg_catalog.left({text}, {CUT_MAX}) END"
+        );
+        match self.utf8 {
+            true => cut,
+            false => format!("pg_catalog.replace({cut}, E'\\\\', E'\\\\\\\\')::pg_catalog.bytea"),
+        }
+    }
+
+    /// What sets the time of the change to the text `value`, if that is configured.
+    fn set_changed_at(&self, config: &DatabaseConfig, value: &str) -> String {
+        let zone = if self.zoneless { " AT TIME ZONE 'UTC'" } else { "" };
+        let column = config.changed_at_column.as_ref().map(|column| identifier(column));
+        column.map(|column| format!(", {column} = {value}::pg_catalog.timestamptz{zone}")).unwrap_or_default()
+    }
+}
+
+/// What is wanted, as the table `w`: the first `count` parameters, which are arrays, by these names, and the position.
+fn wanted(count: usize, names: &[&str]) -> String {
+    let arrays: Vec<String> =
+        (1..=count).map(|n| format!("pg_catalog.unnest((SELECT ${n}::pg_catalog.text[]))")).collect();
+    format!("ROWS FROM ({}) WITH ORDINALITY AS w({}, n)", arrays.join(", "), names.join(", "))
 }
 
 /// Text as SQL quotes it.

@@ -4,7 +4,7 @@
 //! an error smells of a changed table, so that a renamed table heals when it is back.
 
 use super::error::{Blame, DbError, Fault};
-use super::sql;
+use super::sql::{self, Kind, Shape};
 use crate::config::DatabaseConfig;
 use postgres::Client;
 use postgres::types::Type;
@@ -18,53 +18,103 @@ pub(super) struct Table {
     pub(super) unwritten: String,
     /// The configured columns: key, name, and type as declared.
     pub(super) columns: Vec<(&'static str, String, String)>,
+    /// The database's encoding, as PostgreSQL calls it.
+    pub(super) encoding: String,
+    /// The time of the change is set in UTC, for its column has no zone.
+    pub(super) zoneless: bool,
 }
 
 impl Table {
     /// Looks the table up and makes sure that both values fit its status column.
     pub(super) fn learn(client: &mut Client, config: &DatabaseConfig, place: &str) -> Result<Table, Fault> {
-        let judge = |error: postgres::Error| Fault::judge(&error, place);
-        let names = columns(config);
-        let wanted: Vec<&str> = names.iter().map(|(_, name)| *name).collect();
-        let rows = client
-            .query_typed(sql::DESCRIBE, &[(&config.table, Type::TEXT), (&wanted, Type::TEXT_ARRAY)])
-            .map_err(|error| {
-                let mut fault = judge(error);
-                if let Blame::Statement(DbError::Setup(text)) = &mut fault.blame {
-                    *text = format!("failed to look up table {} (DB_TABLE): {text}", config.table);
-                }
-                fault
-            })?;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in rows {
-            let exists: bool = row.try_get(1).map_err(judge)?;
-            if !exists {
-                return Err(missing_table(config));
-            }
-            let name: String = row.try_get(0).map_err(judge)?;
-            let cast: Option<String> = row.try_get(2).map_err(judge)?;
-            let exact: Option<String> = row.try_get(3).map_err(judge)?;
-            found.push((name, cast.zip(exact)));
-        }
-        let types = |key: &str, column: &str| {
-            let same = found.iter().find(|(name, _)| name == column);
-            same.and_then(|(_, types)| types.clone()).ok_or_else(|| missing_column(config, key, column))
+        let (found, encoding) = describe(client, config, place)?;
+        let column = |key: &str, name: &str| {
+            let same = found.iter().find(|(found, _)| found == name);
+            same.and_then(|(_, column)| column.clone()).ok_or_else(|| missing_column(config, key, name))
         };
-        let mut columns = Vec::with_capacity(names.len());
-        for (key, column) in &names {
-            let (_, exact) = types(key, column)?;
-            columns.push((*key, (*column).to_owned(), exact));
-        }
-        let (id_type, _) = types("DB_ID_COLUMN", &config.id_column)?;
-        let (status_type, exact) = types("DB_STATUS_COLUMN", &config.status_column)?;
-        check_values(client, config, &exact, place)?;
+        let known = columns(config).into_iter();
+        let columns: Result<Vec<_>, Fault> =
+            known.map(|(key, name)| Ok((key, name.to_owned(), column(key, name)?.exact))).collect();
+        let columns = columns?;
+        let status = column("DB_STATUS_COLUMN", &config.status_column)?;
+        check_values(client, config, &status, place)?;
+        let changed_at = config.changed_at_column.as_ref();
+        let changed_at = changed_at.map(|name| column("DB_CHANGED_AT_COLUMN", name)).transpose()?;
+        let zoneless = changed_at.map(|column| is_zoneless(config, &column)).transpose()?.unwrap_or_default();
+        let kind = |key: &str, name: &Option<String>| {
+            name.as_ref().map(|name| column(key, name).map(|column| column.kind)).transpose()
+        };
+        let shape = Shape {
+            id: column("DB_ID_COLUMN", &config.id_column)?.kind,
+            status: status.kind,
+            channel: kind("DB_CHANNEL_ID_COLUMN", &config.channel_id_column)?,
+            user: kind("DB_USER_ID_COLUMN", &config.user_id_column)?,
+            utf8: encoding == "UTF8",
+            zoneless,
+        };
         Ok(Table {
-            roster: sql::roster(config, &status_type),
-            write: sql::write(config, &id_type, &status_type),
-            write_one: sql::write_one(config, &id_type, &status_type),
-            unwritten: sql::unwritten(config, &id_type, &status_type),
+            roster: sql::roster(config, &shape),
+            write: sql::write(config, &shape),
+            write_one: sql::write_one(config, &shape),
+            unwritten: sql::unwritten(config, &shape),
             columns,
+            encoding,
+            zoneless,
         })
+    }
+}
+
+/// The configured columns as far as they are there, and the database's encoding.
+fn describe(
+    client: &mut Client,
+    config: &DatabaseConfig,
+    place: &str,
+) -> Result<(Vec<(String, Option<Column>)>, String), Fault> {
+    let judge = |error: postgres::Error| Fault::judge(&error, place);
+    let wanted: Vec<&str> = columns(config).into_iter().map(|(_, name)| name).collect();
+    let rows = client.query_typed(sql::DESCRIBE, &[(&config.table, Type::TEXT), (&wanted, Type::TEXT_ARRAY)]).map_err(
+        |error| {
+            let mut fault = judge(error);
+            if let Blame::Statement(DbError::Setup(text)) = &mut fault.blame {
+                *text = format!("failed to look up table {} (DB_TABLE): {text}", config.table);
+            }
+            fault
+        },
+    )?;
+    let mut found = Vec::with_capacity(rows.len());
+    let mut encoding = String::new();
+    for row in rows {
+        let exists: bool = row.try_get(1).map_err(judge)?;
+        if !exists {
+            return Err(missing_table(config));
+        }
+        let name: String = row.try_get(0).map_err(judge)?;
+        found.push((name, Column::from_row(&row).map_err(judge)?));
+        encoding = row.try_get(6).map_err(judge)?;
+    }
+    Ok((found, encoding))
+}
+
+/// A column as [`sql::DESCRIBE`] finds it.
+#[derive(Clone, Debug)]
+struct Column {
+    kind: Kind,
+    /// Its type as declared.
+    exact: String,
+    /// `COLLATE …`, or nothing.
+    collation: String,
+}
+
+impl Column {
+    /// None: there is no such column.
+    fn from_row(row: &postgres::Row) -> Result<Option<Column>, postgres::Error> {
+        let (cast, exact): (Option<String>, Option<String>) = (row.try_get(2)?, row.try_get(3)?);
+        let (equal, collation): (String, Option<String>) = (row.try_get(4)?, row.try_get(5)?);
+        Ok(cast.zip(exact).map(|(cast, exact)| Column {
+            kind: Kind { cast, equal },
+            exact,
+            collation: collation.unwrap_or_default(),
+        }))
     }
 }
 
@@ -84,35 +134,54 @@ pub(super) fn columns(config: &DatabaseConfig) -> Vec<(&'static str, &str)> {
     always.into_iter().map(|(key, name)| (key, name.as_str())).chain(maybe).collect()
 }
 
-fn check_values(client: &mut Client, config: &DatabaseConfig, exact: &str, place: &str) -> Result<(), Fault> {
-    let mut shown = |key: &str, value: &str| -> Result<Option<String>, Fault> {
-        let found = client.query_typed(&sql::fits(exact), &[(&value, Type::TEXT)]).map_err(|error| {
+fn check_values(client: &mut Client, config: &DatabaseConfig, status: &Column, place: &str) -> Result<(), Fault> {
+    let exact = &status.exact;
+    let column = sql::identifier(&config.status_column);
+    let table = &config.table;
+    let (online, offline) = (&config.online_value, &config.offline_value);
+    for (key, value) in [("DB_ONLINE_VALUE", online), ("DB_OFFLINE_VALUE", offline)] {
+        client.query_typed(&sql::fits(exact), &[(value, Type::TEXT)]).map_err(|error| {
             let mut fault = Fault::judge(&error, place);
             if let Blame::Row(text) = &fault.blame {
                 fault.blame = Blame::Statement(DbError::Setup(format!(
-                    "the value {value:?} ({key}) does not fit column {} of table {}, which is of type {exact}: {text}",
-                    sql::identifier(&config.status_column),
-                    config.table
+                    "the value {value:?} ({key}) does not fit column {column} of table {table}, which is of type \
+                     {exact}: {text}"
                 )));
             }
             fault
         })?;
-        found.first().map_or(Ok(None), |row| row.try_get(0)).map_err(|error| Fault::judge(&error, place))
-    };
-    let online = shown("DB_ONLINE_VALUE", &config.online_value)?;
-    let offline = shown("DB_OFFLINE_VALUE", &config.offline_value)?;
-    if online == offline {
+    }
+    let same = sql::same(exact, &status.collation, &status.kind);
+    let rows = client
+        .query_typed(&same, &[(online, Type::TEXT), (offline, Type::TEXT)])
+        .map_err(|error| Fault::judge(&error, place))?;
+    let same: Option<bool> =
+        rows.first().map_or(Ok(None), |row| row.try_get(0)).map_err(|e| Fault::judge(&e, place))?;
+    if same == Some(true) {
         return Err(DbError::Setup(format!(
-            "DB_ONLINE_VALUE {:?} and DB_OFFLINE_VALUE {:?} are the same in column {} of table {}, which is of type \
-             {exact}",
-            config.online_value,
-            config.offline_value,
-            sql::identifier(&config.status_column),
-            config.table
+            "DB_ONLINE_VALUE {online:?} and DB_OFFLINE_VALUE {offline:?} are the same in column {column} of table \
+             {table}, which is of type {exact} and compares them as equal: choose values that differ there"
         ))
         .into());
     }
     Ok(())
+}
+
+/// Whether the time of the change goes into a `timestamp`, which has no zone, rather than a `timestamptz`. Into other
+/// types PostgreSQL would put less than that time, or what the zone of the session makes of it.
+fn is_zoneless(config: &DatabaseConfig, changed_at: &Column) -> Result<bool, Fault> {
+    match changed_at.kind.cast.as_str() {
+        "pg_catalog.timestamptz" => Ok(false),
+        // The quotes are PostgreSQL's, for the name is a word of SQL.
+        "pg_catalog.\"timestamp\"" => Ok(true),
+        _ => Err(stale(format!(
+            "column {} (DB_CHANGED_AT_COLUMN) of table {} is of type {}, which holds no time of a change: make it a \
+             timestamptz, or leave DB_CHANGED_AT_COLUMN out",
+            sql::identifier(config.changed_at_column.as_deref().unwrap_or_default()),
+            config.table,
+            changed_at.exact
+        ))),
+    }
 }
 
 fn missing_table(config: &DatabaseConfig) -> Fault {

@@ -17,10 +17,12 @@ pub(super) struct Work<'a> {
     pub(super) patience: Patience<'a>,
 }
 
-/// A parameter of a statement: `text` or `text[]`, for the driver looks every other type up.
+/// A parameter of a statement: `text`, `text[]` or `bytea[]`, for the driver looks types of others up.
 pub(super) enum Value {
+    Null,
     Text(String),
     List(Vec<String>),
+    Bytes(Vec<Vec<u8>>),
 }
 
 impl Value {
@@ -34,8 +36,10 @@ impl Value {
 
     fn typed(&self) -> (&(dyn ToSql + Sync), Type) {
         match self {
+            Value::Null => (&None::<String>, Type::TEXT),
             Value::Text(text) => (text, Type::TEXT),
             Value::List(texts) => (texts, Type::TEXT_ARRAY),
+            Value::Bytes(texts) => (texts, Type::BYTEA_ARRAY),
         }
     }
 }

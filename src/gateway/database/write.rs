@@ -11,6 +11,7 @@ use super::session::Patience;
 use super::work::{Value, Work};
 use super::{Database, WRITE_LIMIT};
 use crate::domain::row::{Write, WriteId, WriteResult};
+use crate::domain::text::shown;
 use crate::domain::time::Timestamp;
 use crate::stop::Stop;
 use jiff::fmt::temporal::DateTimePrinter;
@@ -119,7 +120,7 @@ fn write_one(work: &mut Work<'_>, write: &Write) -> Result<bool, Fault> {
         write.row.as_str(),
         config.status_value(write.status),
         &to_sql(write.changed_at),
-        &write.username,
+        &shown(&write.username),
         write.source.word(),
         &config.synchronous_commit,
         config.notify_channel.as_deref().unwrap_or_default(),
@@ -137,7 +138,8 @@ fn write_many(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<i64>, Fault> 
         Value::list(writes.iter().map(|write| write.row.as_str())),
         Value::list(writes.iter().map(|write| config.status_value(write.status))),
         Value::list(wanted(dated).iter().map(|write| to_sql(write.changed_at))),
-        Value::list(wanted(told).iter().map(|write| &*write.username)),
+        // A notification has room for 8000 bytes.
+        Value::list(wanted(told).iter().map(|write| shown(&write.username))),
         Value::list(wanted(told).iter().map(|write| write.source.word())),
         Value::text(&config.synchronous_commit),
         Value::text(config.notify_channel.as_deref().unwrap_or_default()),

@@ -159,11 +159,12 @@ fn a_connection_that_is_not_needed_after_all_is_never_opened() {
         "
         0 auto
         .. learned a/1/11
-        .. roster 1:a:Offline 2:xqc:Offline:668 1:other:Offline
+        .. roster 1:a:Offline 2:xqc:Offline:668 | 1:other:Offline 2:xqc:Offline:668
         ",
         &expect![[r#"
 
-            0.0    log roster_loaded streamers=2 added=3 removed=1
+            0.0    log roster_loaded streamers=2 added=2 removed=0
+            0.0    log roster_loaded streamers=2 added=1 removed=1
             0.0    open 0
             0.0    log streamer_unknown username=xqc id=2
             0.0    log streamer_unknown username=other id=1

@@ -188,7 +188,7 @@ fn rows_that_cannot_be_followed_or_written_are_named() {
             6.0    health degraded
             6.0    write_refused since 2026-01-01T00:00:05Z: rows are not written: xqc (id 1): 23514 too early
             6.0    roster_listener since 2026-01-01T00:00:05Z: nobody listens on ROSTER_NOTIFY_CHANNEL, so new rows are noticed every ROSTER_POLL_SECS: it is a pooler
-            6.0    streamer_unusable since 2026-01-01T00:00:01Z: rows are left alone whose username cannot be a Kick name: "a+b" (id 2)
+            6.0    streamer_unusable since 2026-01-01T00:00:01Z: rows are left alone whose username or id cannot be used: "a+b" (id 2): the username has characters that no Kick name has (letters, digits, _ and - are allowed)
             6.0    streamer_unknown since 2026-01-01T00:00:01Z: Kick does not know some usernames: nobody
             6.0    {"realtime":{"connected":1,"connections":1,"last_event_at":"2026-01-01T00:00:05Z","transport":"pusher"},"streamers":{"offline":0,"online":1,"subscribed":1,"total":2,"unknown":1,"unusable":1}}
             6.0    {"api":{"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":null,"ok":true,"pending_writes":1},"latency_ms":{"p50":null,"p99":null}}

@@ -226,3 +226,39 @@ fn r14_names_that_are_in_no_row_are_known_until_they_are_too_many() {
     assert!(!is_asked_anew(STRANGERS_MAX));
     assert!(is_asked_anew(STRANGERS_MAX + 1));
 }
+
+#[test]
+fn r13_rows_that_share_an_id_are_said_once_and_never_written() {
+    check(
+        "
+        0 auto
+        .. kick a/1/11=live@0 b/2/12=live@0 c/3/13=live@0
+        .. roster 1:a:Offline 2:b:Offline 1:c:Offline 1:a:Online
+        1 roster 1:c:Offline 1:a:Offline 2:b:Online 1:a:Online
+        2 report
+        3 roster 1:a:Offline 2:b:Online
+        4 roster 1:a:Online 2:b:Online 2:c:Offline
+        5 roster 1:a:Online 2:b:Online 2:c:Offline
+        6 roster 1:a:Online
+        ",
+        &expect![[r#"
+
+            0.0    log streamer_unusable username=a id=1 reason="other rows have the same id; let DB_ID_COLUMN name a column that tells them apart"
+            0.0    log roster_loaded streamers=1 added=1 removed=0
+            0.0    write 2 Online by sweep
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    open 0
+            2.0    health degraded
+            2.0    push_down since 2026-01-01T00:00:02Z: no push connection stands, so changes are found by the sweep
+            2.0    streamer_unusable since 2026-01-01T00:00:00Z: rows are left alone whose username or id cannot be used: "a" (id 1): other rows have the same id; let DB_ID_COLUMN name a column that tells them apart
+            2.0    {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":null},"streamers":{"offline":0,"online":1,"subscribed":0,"total":1,"unknown":0,"unusable":3}}
+            2.0    {"api":{"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":"2026-01-01T00:00:00Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            2.0    {"api_requests":{"channels":{"200":1},"livestreams":{"200":1},"website":{"200":1}},"status_changes_sweep":1}
+            2.0    {"at":"2026-01-01T00:00:00Z","id":"2","lag_ms":0.0,"source":"sweep","status":"Online","username":"b"}
+            3.0    log roster_loaded streamers=2 added=1 removed=0
+            3.0    write 1 Online by sweep
+            4.0    log streamer_unusable username=b id=2 reason="other rows have the same id; let DB_ID_COLUMN name a column that tells them apart"
+            4.0    log roster_loaded streamers=1 added=0 removed=1
+        "#]],
+    );
+}

@@ -274,12 +274,20 @@ impl Story {
         self.input(Input::Settings(self.settings.clone()));
     }
 
-    /// `roster ROW … [read@SECONDS]`
+    /// `roster ROW … [read@SECONDS] [| ROW …]`: one read, or several before the machine has its turn.
     fn roster(&mut self, words: &[&str]) {
         let started = words.iter().find_map(|word| word.strip_prefix("read@"));
         let started = started.map_or(self.now, |time| at(time.parse().expect("seconds"))).steady;
-        let rows = words.iter().filter(|word| !word.starts_with("read@")).map(|word| row(word)).collect();
-        self.input(Input::Roster(RosterRead { started, rows }));
+        let mut reads = words.split(|word| *word == "|").map(|words| {
+            let rows = words.iter().filter(|word| !word.starts_with("read@")).map(|word| row(word)).collect();
+            Input::Roster(RosterRead { started, rows })
+        });
+        let first = reads.next().expect("a read");
+        let more: Vec<Input> = reads.collect();
+        match more.is_empty() {
+            true => self.input(first),
+            false => self.input(Input::Several([vec![first], more].concat())),
+        }
     }
 
     /// `link LINK EVENT [CHANNEL …]`

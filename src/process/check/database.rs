@@ -3,9 +3,8 @@
 use super::{Known, Report};
 use crate::clock::Clock;
 use crate::config::{Config, SslMode};
-use crate::domain::Slug;
 use crate::domain::row::Row;
-use crate::domain::text::shown;
+use crate::domain::text::brief;
 use crate::gateway::database::{Database, DbError, Inspection};
 use crate::stop::Stop;
 use std::time::Duration;
@@ -54,7 +53,7 @@ fn inspect(config: &Config, database: &Database, clock: Clock, report: &mut Repo
             table(config, &found, report);
             listening(config, database, clock, report);
             // What may not be read, the read would only tell again.
-            if found.unreadable.is_empty() { roster(config, database, report) } else { Known::default() }
+            if found.unreadable.is_empty() { roster(config, database, &found, report) } else { Known::default() }
         }
     }
 }
@@ -74,6 +73,7 @@ fn encryption(config: &Config, database: &Database, report: &mut Report) {
 fn blame(text: &str) -> (&'static str, &'static str) {
     match () {
         () if text.contains("has no column") => ("columns", "correct the key named, or add the column to the table"),
+        () if text.contains("DB_CHANGED_AT_COLUMN") => ("columns", "correct the key named, or the column's type"),
         () if text.contains("_VALUE") => ("values", "correct DB_ONLINE_VALUE and DB_OFFLINE_VALUE"),
         () if text.contains("42501") => ("privileges", "run: GRANT USAGE ON SCHEMA to the daemon's role"),
         () => ("table", "correct DB_TABLE, or make one with: kick-monitor schema"),
@@ -83,11 +83,13 @@ fn blame(text: &str) -> (&'static str, &'static str) {
 fn table(config: &Config, found: &Inspection, report: &mut Report) {
     let table = &config.database.table;
     report.ok("table", table.clone());
-    let columns = found.columns.iter().map(|(_, name, kind)| format!("{name} {kind}"));
+    let columns = found.columns.iter().map(|(key, name, kind)| {
+        let utc = if found.zoneless && *key == "DB_CHANGED_AT_COLUMN" { " (set in UTC)" } else { "" };
+        format!("{name} {kind}{utc}")
+    });
     report.ok("columns", columns.collect::<Vec<_>>().join(", "));
     let (online, offline) = (&config.database.online_value, &config.database.offline_value);
     report.ok("values", format!("{online} and {offline} fit column {}", config.database.status_column));
-    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     for (privilege, columns) in [("SELECT", &found.unreadable), ("UPDATE", &found.unwritable)] {
         for column in columns {
             let column = quoted(column);
@@ -97,11 +99,6 @@ fn table(config: &Config, found: &Inspection, report: &mut Report) {
     }
     if found.unreadable.is_empty() && found.unwritable.is_empty() {
         report.ok("privileges", format!("{} may read and write what is needed", found.role));
-    }
-    if !found.id_unique {
-        let id = quoted(&config.database.id_column);
-        let remedy = format!("run: CREATE UNIQUE INDEX ON {table} ({id})");
-        report.warn("id", format!("column {id} has no unique index of its own, so rows may be confused"), &remedy);
     }
     if found.read_only {
         let remedy = "name the primary in DATABASE_URL, or all hosts with ?target_session_attrs=read-write";
@@ -116,6 +113,58 @@ fn table(config: &Config, found: &Inspection, report: &mut Report) {
             "pooler",
             "PgBouncer or a port mapping stands between, which is fine for all but ROSTER_NOTIFY_CHANNEL",
         );
+    }
+}
+
+/// Tries the very statements that will write.
+fn writing(config: &Config, database: &Database, found: &Inspection, row: Option<&Row>, report: &mut Report) {
+    let error = match database.plan_writes(row.map(|row| &row.id)) {
+        Ok(_) => return report.ok("write", "the statements that will write are accepted"),
+        Err(error) => error.to_string(),
+    };
+    let table = &config.database.table;
+    // The keys whose columns the message names.
+    let written = [
+        ("DB_STATUS_COLUMN", Some(&config.database.status_column)),
+        ("DB_CHANGED_AT_COLUMN", config.database.changed_at_column.as_ref()),
+    ];
+    let named = |name: &&String| error.contains(&quoted(name)) || error.contains(&format!("«{name}»"));
+    let keys: Vec<&str> =
+        written.iter().filter(|(_, name)| name.as_ref().is_some_and(named)).map(|(key, _)| *key).collect();
+    let remedy = match (found.relation.as_str(), &keys[..]) {
+        (_, [key, ..]) => format!("let {key} name a column that can be written"),
+        ("m", _) => "let DB_TABLE name a table; a materialized view cannot be written".to_owned(),
+        // The words are SQL's, in whatever language the server speaks.
+        ("r", _) if error.contains("REPLICA IDENTITY") => format!("run: ALTER TABLE {table} REPLICA IDENTITY FULL"),
+        _ if error.contains("REPLICA IDENTITY") => {
+            "run: ALTER TABLE … REPLICA IDENTITY FULL, for the table that the message names".to_owned()
+        }
+        ("v", _) if error.contains("INSTEAD OF") => {
+            "let DB_TABLE name the table itself, or give the view an INSTEAD OF UPDATE trigger".to_owned()
+        }
+        ("v", _) => "let DB_TABLE name the table itself".to_owned(),
+        _ => "correct what the message names, or let DB_TABLE name another table".to_owned(),
+    };
+    report.fail("write", format!("{table} (DB_TABLE) cannot be written: {error}"), Some(&remedy));
+}
+
+/// Whether the id tells rows apart. What no index promises may be true all the same.
+fn id(config: &Config, found: &Inspection, rows: &[Row], report: &mut Report) {
+    let (table, id) = (&config.database.table, quoted(&config.database.id_column));
+    let mut ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    ids.sort_unstable();
+    let mut shared: Vec<&str> = ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    shared.dedup();
+    let remedy = "let DB_ID_COLUMN name a column that tells rows apart";
+    if !shared.is_empty() {
+        let text = format!("rows share a value of column {id} (DB_ID_COLUMN), and are left alone: {}", names(&shared));
+        report.fail("id", text, Some(remedy));
+    } else if found.id_part_of_key && !found.id_unique && found.relation == "r" {
+        let text = format!("column {id} (DB_ID_COLUMN) is only part of a key, so several rows may have the same value");
+        report.fail("id", text, Some(remedy));
+    } else if !found.id_unique && found.relation == "r" {
+        let remedy = format!("run: CREATE UNIQUE INDEX ON {table} ({id})");
+        report.warn("id", format!("column {id} has no unique index of its own, so rows may be confused"), &remedy);
     }
 }
 
@@ -135,6 +184,19 @@ fn listening(config: &Config, database: &Database, clock: Clock, report: &mut Re
         Ok(())
     };
     match heard() {
+        // SQL reads a name without quotes in small letters.
+        Ok(()) if *channel != channel.to_lowercase() => report.warn(
+            "notifications",
+            format!(
+                "ROSTER_NOTIFY_CHANNEL {channel} has capitals: a trigger's NOTIFY {channel} goes to {}, and is not heard",
+                channel.to_lowercase()
+            ),
+            &format!(
+                "write ROSTER_NOTIFY_CHANNEL={}, or in the trigger: NOTIFY {}",
+                channel.to_lowercase(),
+                quoted(channel)
+            ),
+        ),
         Ok(()) => report.ok("notifications", format!("come through on {channel}")),
         Err(error) => report.warn(
             "notifications",
@@ -144,7 +206,7 @@ fn listening(config: &Config, database: &Database, clock: Clock, report: &mut Re
     }
 }
 
-fn roster(config: &Config, database: &Database, report: &mut Report) -> Known {
+fn roster(config: &Config, database: &Database, found: &Inspection, report: &mut Report) -> Known {
     report.trying("reading the table");
     let rows = match database.read_roster(&Stop::never()) {
         Ok(rows) => rows,
@@ -153,6 +215,10 @@ fn roster(config: &Config, database: &Database, report: &mut Report) -> Known {
             return Known::default();
         }
     };
+    if found.unwritable.is_empty() {
+        writing(config, database, found, rows.iter().find(|row| row.flaw.is_none()), report);
+    }
+    id(config, found, &rows, report);
     if rows.is_empty() {
         report.warn("roster", "no row is to be watched", "add rows to the table, or correct DB_FILTER");
         return Known::default();
@@ -160,13 +226,13 @@ fn roster(config: &Config, database: &Database, report: &mut Report) -> Known {
     let mut known = Known::default();
     let (mut unusable, mut channelless) = (Vec::new(), Vec::new());
     for row in &rows {
-        match Slug::from_username(&row.username) {
-            Err(_) => unusable.push(row),
+        match row.name() {
+            Err(_) => unusable.push(&*row.username),
             Ok(name) => {
                 known.channel = known.channel.or(row.channel);
                 if row.channel.is_none() {
                     known.channelless.get_or_insert_with(|| name.clone());
-                    channelless.push(row);
+                    channelless.push(&*row.username);
                 }
                 known.name.get_or_insert(name);
             }
@@ -174,8 +240,8 @@ fn roster(config: &Config, database: &Database, report: &mut Report) -> Known {
     }
     report.ok("roster", format!("{} streamers", rows.len() - unusable.len()));
     if !unusable.is_empty() {
-        let text = format!("{} rows whose username cannot be a Kick name: {}", unusable.len(), names(&unusable));
-        report.warn("usernames", text, "correct the usernames");
+        let text = format!("{} rows whose username or id cannot be used: {}", unusable.len(), names(&unusable));
+        report.warn("usernames", text, "correct these rows");
     }
     if !channelless.is_empty() && config.database.channel_id_column.is_some() {
         let text = format!(
@@ -188,10 +254,15 @@ fn roster(config: &Config, database: &Database, report: &mut Report) -> Known {
     known
 }
 
-fn names(rows: &[&Row]) -> String {
-    let mut names: Vec<String> = rows.iter().take(NAMED_MAX).map(|row| format!("{:?}", shown(&row.username))).collect();
-    if rows.len() > NAMED_MAX {
-        names.push(format!("and {} more", rows.len() - NAMED_MAX));
+fn names(names: &[&str]) -> String {
+    let mut told: Vec<String> = names.iter().take(NAMED_MAX).map(|name| format!("\"{}\"", brief(name))).collect();
+    if names.len() > NAMED_MAX {
+        told.push(format!("and {} more", names.len() - NAMED_MAX));
     }
-    names.join(", ")
+    told.join(", ")
+}
+
+/// A name as SQL quotes it.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -85,6 +85,7 @@ mod tests {
             shown: Shown::Unknown,
             channel: None,
             user: None,
+            flaw: None,
         };
         monitor.handle(now, Input::Roster(RosterRead { started: now.steady, rows: (0..streamers).map(row).collect() }));
         monitor

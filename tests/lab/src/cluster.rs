@@ -132,9 +132,18 @@ impl Cluster {
 
     /// A fresh, empty database.
     pub fn database(&self) -> Database {
+        self.create("")
+    }
+
+    /// The same in another encoding than UTF8.
+    pub fn database_in(&self, encoding: &str) -> Database {
+        self.create(&format!(" ENCODING '{encoding}' TEMPLATE template0"))
+    }
+
+    fn create(&self, options: &str) -> Database {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         let name = format!("lab_{}_{number}", std::process::id());
-        Database::of(self, "postgres".to_owned()).execute(&format!("CREATE DATABASE {name}"));
+        Database::of(self, "postgres".to_owned()).execute(&format!("CREATE DATABASE {name}{options}"));
         Database::of(self, name)
     }
 

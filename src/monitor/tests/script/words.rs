@@ -110,6 +110,7 @@ pub(super) fn row(word: &str) -> Row {
         },
         channel: next().map(|id| ChannelId(number(id))),
         user: next().map(|id| UserId(number(id))),
+        flaw: None,
     }
 }
 

@@ -1,0 +1,212 @@
+//! From the bytes of a row to its texts. What is no text, or too much of it, is that row's own fault: the row is
+//! marked, and the others are read all the same.
+//!
+//! UTF-8 is read here. Of another encoding only ASCII is, which all of PostgreSQL's have in common; the rest is
+//! given to the server to convert ([`Rows::foreign`]).
+
+use crate::domain::row::{Row, Shown, Unusable};
+use crate::domain::{ChannelId, RowId, Status, UserId};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// The most characters of a text that are kept. A name, however it is written, is shorter.
+const TEXT_MAX: usize = 1000;
+/// The most bytes of a username that may be an address with a long query.
+const USERNAME_MAX: usize = 64 * 1024;
+/// The most bytes of a number with blanks around it.
+const NUMBER_MAX: usize = 100;
+
+/// A row as the statement of the roster gives it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Raw<'a> {
+    /// The beginning of the id.
+    pub id: &'a [u8],
+    /// The beginning of the username; NULL is empty.
+    pub username: &'a [u8],
+    /// The length of the whole username, in bytes.
+    pub username_length: usize,
+    /// `+` for the online value, `-` for the offline value.
+    pub shown: Option<&'a str>,
+    /// The channel id's text.
+    pub channel: Option<&'a [u8]>,
+    /// The user id's text.
+    pub user: Option<&'a [u8]>,
+}
+
+/// The rows of a read, as far as they are decoded.
+#[derive(Debug)]
+pub struct Rows {
+    /// What is no UTF-8 may be text in the database's own encoding.
+    foreign_encoding: bool,
+    rows: Vec<Row>,
+    foreign: Vec<Foreign>,
+}
+
+/// A text that only the server can read.
+#[derive(Debug)]
+struct Foreign {
+    row: usize,
+    part: Part,
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Id,
+    Username,
+}
+
+impl Rows {
+    /// No rows yet, of a database in this encoding (PostgreSQL's name of it).
+    pub fn new(encoding: &str) -> Rows {
+        // SQL_ASCII means that nobody knows: what is UTF-8 is taken for that.
+        let foreign_encoding = !matches!(encoding, "UTF8" | "SQL_ASCII");
+        Rows { foreign_encoding, rows: Vec::new(), foreign: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub fn push(&mut self, raw: &Raw<'_>) {
+        let shown = match raw.shown {
+            Some("+") => Shown::Known(Status::Online),
+            Some("-") => Shown::Known(Status::Offline),
+            _ => Shown::Unknown,
+        };
+        let foreign = |bytes: &[u8]| self.foreign_encoding && !bytes.is_ascii();
+        // What the server must convert is put in later.
+        let text = |bytes| if foreign(bytes) { Some("") } else { std::str::from_utf8(bytes).ok() };
+        let (id, flaw) = read(Part::Id, text(raw.id), raw.id);
+        let too_long = (raw.username_length > USERNAME_MAX).then_some(Unusable::UsernameLength);
+        let (username, flawed) = read(Part::Username, text(raw.username), raw.username);
+        let row = self.rows.len();
+        let parts = [(Part::Username, raw.username), (Part::Id, raw.id)].into_iter();
+        let parts = parts.filter(|(_, bytes)| foreign(bytes));
+        self.foreign.extend(parts.map(|(part, bytes)| Foreign { row, part, bytes: bytes.to_vec() }));
+        self.rows.push(Row {
+            id: RowId::new(&id),
+            username: Arc::from(&*username),
+            shown,
+            channel: number(raw.channel).map(ChannelId),
+            user: number(raw.user).map(UserId),
+            flaw: too_long.or(flaw).or(flawed),
+        });
+    }
+
+    /// The texts that the server must convert.
+    pub fn foreign(&self) -> Vec<&[u8]> {
+        self.foreign.iter().map(|text| text.bytes.as_slice()).collect()
+    }
+
+    /// The rows, with what became of [`Rows::foreign`] in the same order; `None` is no text.
+    pub fn finish(mut self, converted: Vec<Option<String>>) -> Vec<Row> {
+        for (foreign, text) in self.foreign.iter().zip(converted) {
+            let Some(row) = self.rows.get_mut(foreign.row) else { continue };
+            let (text, flaw) = read(foreign.part, text.as_deref(), &foreign.bytes);
+            row.flaw = row.flaw.or(flaw);
+            match foreign.part {
+                Part::Id => row.id = RowId::new(&text),
+                Part::Username => row.username = Arc::from(&*text),
+            }
+        }
+        self.rows
+    }
+}
+
+/// The text of a part of a row, cut if need be, and what is wrong with it. `None` is no text.
+fn read<'a>(part: Part, text: Option<&'a str>, bytes: &[u8]) -> (Cow<'a, str>, Option<Unusable>) {
+    let flaw = match (part, text) {
+        (Part::Id, None) => Some(Unusable::IdBytes),
+        (Part::Id, Some(text)) => end(text).map(|_| Unusable::IdLength),
+        (Part::Username, None) => Some(Unusable::UsernameBytes),
+        (Part::Username, Some(_)) => None,
+    };
+    let text = text.map_or_else(|| told(bytes).into(), Cow::from);
+    match end(&text) {
+        // No name ends with this mark, so that one which is cut is used only where it ended before.
+        Some(end) => (format!("{}…", &text[..end]).into(), flaw),
+        None => (text, flaw),
+    }
+}
+
+/// Where a text is to be cut, if it is too long.
+fn end(text: &str) -> Option<usize> {
+    text.char_indices().nth(TEXT_MAX).map(|(at, _)| at)
+}
+
+/// Bytes that are no text, for people: what is none of UTF-8 as `\xe9`.
+fn told(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    text
+}
+
+/// A Kick id out of a column of any type; what is not a plain number is none.
+fn number(text: Option<&[u8]>) -> Option<i64> {
+    let text = text.filter(|text| text.len() <= NUMBER_MAX)?.trim_ascii();
+    if text.iter().all(u8::is_ascii_digit) { std::str::from_utf8(text).ok()?.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Raw, Rows};
+    use crate::domain::ChannelId;
+    use crate::domain::row::{Row, Unusable};
+
+    fn read(encoding: &str, id: &[u8], username: &[u8], converted: &[Option<&str>]) -> Row {
+        let mut rows = Rows::new(encoding);
+        rows.push(&Raw { id, username, username_length: username.len(), ..Raw::default() });
+        assert_eq!(rows.foreign().len(), converted.len());
+        let converted = converted.iter().map(|text| text.map(str::to_owned)).collect();
+        rows.finish(converted).pop().expect("a row")
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_byte_by_byte_and_marks_its_row() {
+        for encoding in ["UTF8", "SQL_ASCII"] {
+            let row = read(encoding, b"1", b"caf\xe9\xc3\xa9", &[]);
+            assert_eq!((&*row.username, row.flaw), ("caf\\xe9é", Some(Unusable::UsernameBytes)), "{encoding}");
+            let row = read(encoding, b"\xff", b"xqc", &[]);
+            assert_eq!((row.id.as_str(), row.name()), ("\\xff", Err(Unusable::IdBytes)), "{encoding}");
+        }
+        let row = read("WIN1252", b"1\xe9", b"x\x81", &[None, Some("1é")]);
+        assert_eq!((row.id.as_str(), row.flaw), ("1é", Some(Unusable::UsernameBytes)));
+        assert_eq!(read("WIN1252", b"1", b"xqc", &[]).flaw, None, "ASCII needs nobody's help");
+    }
+
+    #[test]
+    fn a_name_that_was_cut_is_used_only_where_it_ended_before() {
+        let row = |username: String| read("UTF8", b"1", username.as_bytes(), &[]);
+        let address = row(format!("https://kick.com/xqc?{}", "é".repeat(1500)));
+        assert_eq!(address.name().map(String::from), Ok("xqc".to_owned()));
+        assert_eq!(address.username.chars().count(), 1001);
+        for end in ["a", " ", "-"] {
+            assert!(row(format!("xqc{}", end.repeat(1500))).name().is_err(), "{end:?}");
+            assert!(row(format!("https://kick.com/xqc{}", end.repeat(1500))).name().is_err(), "{end:?}");
+        }
+        let mut rows = Rows::new("UTF8");
+        rows.push(&Raw { id: b"1", username: b"https://kick.com/xqc?", username_length: 100_000, ..Raw::default() });
+        assert_eq!(rows.finish(Vec::new())[0].name(), Err(Unusable::UsernameLength));
+        assert_eq!(read("UTF8", &[b'7'; 1001], b"xqc", &[]).flaw, Some(Unusable::IdLength));
+        assert_eq!(read("UTF8", &[b'7'; 1000], b"xqc", &[]).flaw, None);
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_id() {
+        let blanks = [b" ".repeat(200), b"77".to_vec()].concat();
+        for (text, id) in [
+            (&b" 77 "[..], Some(ChannelId(77))),
+            (b"", None),
+            (b"-7", None),
+            (b"7.0", None),
+            (b"7\xff", None),
+            (b"99999999999999999999", None),
+            (&blanks, None),
+        ] {
+            let mut rows = Rows::new("UTF8");
+            rows.push(&Raw { id: b"1", channel: Some(text), ..Raw::default() });
+            assert_eq!(rows.finish(Vec::new())[0].channel, id, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The read of the roster: its statement, and the conversion of what is not in our encoding.
+
+use super::decode::{Raw, Rows};
+use super::error::{Blame, Fault};
+use super::sql;
+use super::work::{Value, Work};
+use crate::domain::row::Row;
+use postgres::fallible_iterator::FallibleIterator;
+use postgres::types::{FromSql, ToSql, Type};
+use std::sync::Arc;
+
+/// The most statements of one read that look for texts which cannot be converted.
+const CONVERSIONS_MAX: u32 = 2000;
+
+/// Reads the whole roster.
+pub(super) fn read(work: &mut Work<'_>) -> Result<Vec<Row>, Fault> {
+    let table = work.table()?;
+    let (statement, encoding) = (table.roster.clone(), table.encoding.clone());
+    let (config, mut roster) = (Arc::clone(&work.database.config), Rows::new(&encoding));
+    let roster = work.call(move |held| {
+        let values: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&config.online_value, Type::TEXT), (&config.offline_value, Type::TEXT)];
+        // Row by row: a large roster is not held twice.
+        let mut rows = held.client.query_typed_raw(&statement, values)?;
+        while let Some(row) = rows.next()? {
+            add_row(&mut roster, &row)?;
+        }
+        Ok(roster)
+    })?;
+    let converted = convert(work, &encoding, &roster.foreign())?;
+    Ok(roster.finish(converted))
+}
+
+/// Has the server convert texts to UTF-8. One that it cannot convert is found by halving, so that it costs no
+/// other; where there are very many of those, the last ones count as such.
+fn convert(work: &mut Work<'_>, encoding: &str, texts: &[&[u8]]) -> Result<Vec<Option<String>>, Fault> {
+    let mut converted = vec![None; texts.len()];
+    let mut todo = vec![0..texts.len()];
+    for _ in 0..CONVERSIONS_MAX {
+        let Some(part) = todo.pop().filter(|part| !part.is_empty()) else { break };
+        let bytes = texts[part.clone()].iter().map(|text| text.to_vec()).collect();
+        match work.query(sql::CONVERT, vec![Value::Bytes(bytes), Value::text(encoding)]) {
+            Ok(rows) => {
+                for (text, row) in converted[part].iter_mut().zip(rows) {
+                    let bytes: Vec<u8> = row.try_get(0).map_err(|error| work.judge(&error))?;
+                    *text = String::from_utf8(bytes).ok();
+                }
+            }
+            Err(Fault { blame: Blame::Row(_), .. }) if part.len() > 1 => {
+                let middle = part.start + part.len() / 2;
+                todo.extend([middle..part.end, part.start..middle]);
+            }
+            Err(Fault { blame: Blame::Row(_), .. }) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(converted)
+}
+
+fn add_row(roster: &mut Rows, row: &postgres::Row) -> Result<(), postgres::Error> {
+    let bytes = |index: usize| row.try_get::<_, Option<Bytes<'_>>>(index).map(|bytes| bytes.map(|Bytes(bytes)| bytes));
+    let length: Option<i32> = row.try_get(5)?;
+    roster.push(&Raw {
+        id: bytes(0)?.unwrap_or_default(),
+        username: bytes(1)?.unwrap_or_default(),
+        username_length: length.and_then(|length| usize::try_from(length).ok()).unwrap_or_default(),
+        shown: row.try_get(2)?,
+        channel: bytes(3)?,
+        user: bytes(4)?,
+    });
+    Ok(())
+}
+
+/// A text as it came, which may be none.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> FromSql<'a> for Bytes<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Bytes<'a>, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Bytes(raw))
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        [Type::TEXT, Type::BYTEA].contains(kind)
+    }
+}
