@@ -139,6 +139,11 @@ impl Ledger {
         }
     }
 
+    /// Whether the API did not answer when it was last asked.
+    pub(super) fn api_is_away(&self) -> bool {
+        self.api_away.is_some()
+    }
+
     pub(super) fn count_request(&mut self, endpoint: &str, code: Option<u16>) {
         let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());
         let codes = self.counters.api_requests.entry(endpoint.to_owned()).or_default();
@@ -279,7 +284,11 @@ impl Monitor {
             at: now.wall_at(at),
             by: by.map(|endpoint| endpoint.word().to_owned()),
         };
-        let source = if belief.verified { belief.source.word() } else { "table" };
+        let shown = match table.shown {
+            Shown::Known(status) => Some(status),
+            Shown::Unknown => None,
+        };
+        let source = if belief.verified || belief.status != shown { belief.source.word() } else { "table" };
         let trust = match (ids.suspect, ids.confirmed) {
             (true, _) => "suspect",
             (false, true) => "confirmed",
@@ -294,10 +303,7 @@ impl Monitor {
             status: belief.status.map(|status| status.word().to_owned()),
             source: source.to_owned(),
             since: to_milliseconds(belief.since.wall),
-            shown: match table.shown {
-                Shown::Known(status) => Some(status.word().to_owned()),
-                Shown::Unknown => None,
-            },
+            shown: shown.map(|status| status.word().to_owned()),
             pending: self.why_pending(now, streamer).map(str::to_owned),
             last_write: table.confirmed.map(|(status, at)| told(status, at, None)),
             last_push: streamer.heard.map(|heard| told(heard.status, heard.at, None)),
@@ -321,6 +327,7 @@ impl Monitor {
         let wanted = streamer.belief.status.filter(|status| !streamer.table.shows(*status));
         wanted.map(|_| match () {
             () if !self.writes.works() => "the database cannot be used",
+            () if !streamer.belief.verified => "the API is asked first whether the table is right",
             () if streamer.table.not_before > now.steady => "the row is locked or refused, and tried again",
             () => "it is being written",
         })

@@ -263,6 +263,14 @@ impl Monitor {
         if heard || undone || empty {
             return self.write(now, key);
         }
+        if streamer.belief.verified && self.writes.broke_since(known_before) && self.ledger.api_is_away() {
+            // R15: it may be an older copy of the table that another server has. Nobody can be asked, so neither what
+            // it shows is believed, nor is what we know written over it, until the API answers.
+            streamer.belief.verified = false;
+            streamer.belief.received = now.steady;
+            self.ask_about(key);
+            return self.writes.settle(key);
+        }
         self.believe_table(now, key, shown);
         self.writes.settle(key);
     }

@@ -96,6 +96,11 @@ impl Writes {
     pub(super) fn may_be_undone(&self, committed: Steady, seen: Steady) -> bool {
         self.broke_at.is_some_and(|broke| seen <= broke && committed <= broke && broke.since(committed) <= UNDOABLE)
     }
+
+    /// Whether the database connections broke after the table was `seen`.
+    pub(super) fn broke_since(&self, seen: Steady) -> bool {
+        self.broke_at.is_some_and(|broke| seen <= broke)
+    }
 }
 
 impl Monitor {
