@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_manager_hears_what_is_said() {
-        let path = std::env::temp_dir().join(format!("kick-monitor-notify-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("kick-monitor-notify-{}", fastrand::u64(..)));
         let manager = UnixDatagram::bind(&path).expect("a socket can be bound");
         let notify = Notify::to(Some(path.as_os_str()));
         notify.ready();
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn an_abstract_address_begins_with_an_at() {
-        let name = format!("kick-monitor-notify-{}", std::process::id());
+        let name = format!("kick-monitor-notify-{}", fastrand::u64(..));
         let address = SocketAddr::from_abstract_name(&name).expect("the name is short");
         let manager = UnixDatagram::bind_addr(&address).expect("a socket can be bound");
         Notify::to(Some(OsStr::new(&format!("@{name}")))).ready();

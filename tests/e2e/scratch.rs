@@ -8,7 +8,6 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What every configuration needs; nobody listens there.
 pub(crate) const REQUIRED: &str =
@@ -20,10 +19,8 @@ pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     pub(crate) fn new() -> Scratch {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("kick-e2e-{}-{number}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
+        // Not by process id: a suite in another container may share the temporary directory.
+        let path = std::env::temp_dir().join(format!("kick-e2e-{:016x}", fastrand::u64(..)));
         fs::create_dir(&path).expect("a directory can be made");
         // Somebody else shall be able to find, if not to read, what is in it.
         fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("the mode can be set");

@@ -7,16 +7,13 @@ use crate::wire::offer::Offer;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A directory of one test's own, gone when dropped.
 pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
     pub(crate) fn new() -> Scratch {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("kick-monitor-state-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let dir = std::env::temp_dir().join(name);
+        let dir = std::env::temp_dir().join(format!("kick-monitor-state-{}", fastrand::u64(..)));
         fs::create_dir(&dir).expect("a new directory");
         Scratch(dir)
     }

@@ -16,7 +16,7 @@ struct Directory(PathBuf);
 
 impl Directory {
     fn new(name: &str) -> Directory {
-        let path = std::env::temp_dir().join(format!("kick-monitor-configuration-{}-{name}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("kick-monitor-configuration-{}-{name}", fastrand::u64(..)));
         fs::create_dir_all(&path).expect("a directory for the test");
         Directory(path)
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn path(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("kick-monitor-{name}-{}", std::process::id()))
+    std::env::temp_dir().join(format!("kick-monitor-{name}-{}", fastrand::u64(..)))
 }
 
 #[test]

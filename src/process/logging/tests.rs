@@ -24,7 +24,7 @@ struct Scene {
 
 impl Scene {
     fn new(name: &str, prefixed: bool) -> Scene {
-        let folder = std::env::temp_dir().join(format!("kick-monitor-{name}-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("kick-monitor-{name}-{}", fastrand::u64(..)));
         std::fs::create_dir_all(&folder).expect("the temporary directory is writable");
         let stderr = File::options().read(true).append(true).create(true).open(folder.join("stderr"));
         let stderr = stderr.expect("a file can be made");

@@ -1,7 +1,8 @@
 //! A private PostgreSQL: its own directory, port and superuser, made from a template that is
 //! initialised once, and gone with this process.
 
-use crate::{Database, Who, directory, spawn, wait_for};
+use crate::directory::{Directory, home};
+use crate::{Database, Who, spawn, wait_for};
 use postgres::NoTls;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, getuid, kill_process};
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// password over TCP (scram-sha-256), everybody is trusted on the Unix socket.
 #[derive(Debug)]
 pub struct Cluster {
-    directory: PathBuf,
+    directory: Directory,
     port: u16,
     server: Mutex<Option<Child>>,
     databases: AtomicU32,
@@ -62,7 +63,7 @@ impl Cluster {
     ///
     /// As [`Cluster::start`].
     pub fn start_with(settings: &str, hba: &str, files: &[(&str, &str)]) -> Cluster {
-        let directory = directory::private("cluster");
+        let directory = Directory::new("cluster");
         fs::create_dir(directory.join("run")).expect("a directory can be made");
         for_postgres(&directory.join("run"));
         for_postgres(&directory);
@@ -72,18 +73,17 @@ impl Cluster {
             write(&path, text);
             fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("the mode can be set");
         }
+        let (server, databases) = (Mutex::new(None), AtomicU32::new(0));
+        let mut cluster = Cluster { directory, port: 0, server, databases };
         // A port that was free may be taken by the time the server binds it.
         for _ in 0..5 {
-            let port = free_port();
-            configure(&directory, port, settings, hba);
-            let cluster =
-                Cluster { directory: directory.clone(), port, server: Mutex::new(None), databases: AtomicU32::new(0) };
+            cluster.port = free_port();
+            configure(&cluster.directory, cluster.port, settings, hba);
             if cluster.try_start_again() {
                 return cluster;
             }
-            std::mem::forget(cluster);
         }
-        panic!("PostgreSQL does not start:\n{}", log_of(&directory));
+        panic!("PostgreSQL does not start:\n{}", log_of(&cluster.directory));
     }
 
     /// Starts a stopped server again, on the same port.
@@ -206,13 +206,12 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         self.thaw();
         self.stop(Shutdown::Immediate);
-        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
 /// Ready-made data, initialised once for each version of PostgreSQL and kept for later runs.
 fn template() -> PathBuf {
-    let home = directory::home();
+    let home = home();
     for_postgres(&home);
     let postgres = program("postgres");
     let version = Command::new(&postgres).arg("--version").output().expect("postgres tells its version").stdout;

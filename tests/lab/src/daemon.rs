@@ -1,8 +1,9 @@
 //! A real kick-monitor: its configuration in a directory of its own, its log at hand, gone with this
 //! process. It gets no environment but `PATH` and what a test names.
 
+use crate::directory::Directory;
 use crate::log::{Line, Log};
-use crate::{Who, directory, spawn, wait_for};
+use crate::{Who, spawn, wait_for};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -20,7 +21,7 @@ const SHOWN: usize = 80;
 #[derive(Debug)]
 pub struct Daemon {
     program: PathBuf,
-    directory: PathBuf,
+    directory: Directory,
     settings: Mutex<BTreeMap<String, String>>,
     environment: BTreeMap<String, String>,
     child: Mutex<Child>,
@@ -62,7 +63,7 @@ impl Builder {
     ///
     /// When the program cannot be started at all.
     pub fn start(self) -> Daemon {
-        let directory = directory::private("daemon");
+        let directory = Directory::new("daemon");
         let Builder { program, mut settings, environment } = self;
         for (key, name) in [("STATE_DIR", "state"), ("RUN_DIR", "run")] {
             let path = directory.join(name);
@@ -266,7 +267,6 @@ impl Drop for Daemon {
             lines.iter().skip(left_out).for_each(|line| eprintln!("{}", line.text));
             eprintln!("---");
         }
-        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 

@@ -113,7 +113,7 @@ fn the_platforms_authorities_stay_trusted_beside_ones_own() {
     }
     let authorities = ["platform", "own", "stranger"].map(Authority::new);
     let servers = [0, 1, 2].map(|i: usize| authorities[i].server());
-    let store = std::env::temp_dir().join(format!("kick-monitor-roots-{}.pem", std::process::id()));
+    let store = std::env::temp_dir().join(format!("kick-monitor-roots-{}.pem", fastrand::u64(..)));
     std::fs::write(&store, authorities[0].pem()).expect("a file");
     let name = std::thread::current().name().expect("a test has a name").to_owned();
     let output = Command::new(std::env::current_exe().expect("this program"))
