@@ -3,7 +3,7 @@
 
 use super::matrix::{Came, Cell, LONG, THREE, Watch, compare, compare_three, prove_push, wait_online};
 use crate::e2e::stage::Stage;
-use lab::{Authority, Bouncer, Cluster, Daemon, Shutdown, Signal, wait_for};
+use lab::{Authority, Bouncer, Cluster, Daemon, Shutdown, wait_for};
 use postgres::Client;
 use std::fs;
 
@@ -22,8 +22,8 @@ enum Ill {
     Stop(Shutdown),
     /// Every process of the server is halted.
     Freeze,
-    /// The pooler between is ended by this signal, and started again.
-    Pooler(Signal),
+    /// The pooler between is ended in this way, and started again.
+    Pooler(fn(&Bouncer)),
     /// The server shows another host's certificate, and the program verifies it in full.
     Certificate,
 }
@@ -66,8 +66,8 @@ const CASES: [Case; 21] = [
     case("crashed", Ill::Stop(Shutdown::Immediate), AWAY),
     Case { undone: true, ..case("killed, commits undone", Ill::Stop(Shutdown::Kill), AWAY) },
     case("halted", Ill::Freeze, None),
-    case("pooler restarted", Ill::Pooler(Signal::TERM), AWAY),
-    case("pooler killed", Ill::Pooler(Signal::KILL), AWAY),
+    case("pooler restarted", Ill::Pooler(Bouncer::stop), AWAY),
+    case("pooler killed", Ill::Pooler(Bouncer::kill), AWAY),
     case("certificate of another", Ill::Certificate, AWAY),
     case("every backend terminated", login("SELECT 1", "SELECT 1"), None),
     case(
@@ -221,7 +221,7 @@ impl Ground {
             }
             Ill::Stop(how) => self.cluster.stop(how),
             Ill::Freeze => self.cluster.freeze(),
-            Ill::Pooler(signal) => self.bouncer.iter().for_each(|bouncer| bouncer.stop(signal)),
+            Ill::Pooler(end) => self.bouncer.iter().for_each(end),
             Ill::Certificate => self.certify("elsewhere"),
         }
         None

@@ -1,7 +1,6 @@
 //! A PgBouncer in front of a private PostgreSQL, pooling transactions.
 
-use crate::{Cluster, Database, Signal, Who, spawn, wait_for};
-use rustix::process::{Pid, kill_process};
+use crate::{Cluster, Database, Who, spawn, wait_for};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -16,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Bouncer {
     settings: PathBuf,
     url: String,
+    console: String,
     child: Mutex<Child>,
 }
 
@@ -31,14 +31,18 @@ impl Bouncer {
         let settings = sockets.join(format!("{}.ini", database.name()));
         let text = format!(
             "[databases]\n* = host={sockets} port={} user=postgres\n[pgbouncer]\nlisten_addr =\nlisten_port = {port}\n\
-             unix_socket_dir = {sockets}\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n",
+             unix_socket_dir = {sockets}\nauth_type = any\nadmin_users = postgres\npool_mode = transaction\ndefault_pool_size = 2\n",
             cluster.port(),
             sockets = sockets.display(),
         );
         fs::write(&settings, text).expect("a file can be written");
-        let url = database.socket_url().replace(&format!(":{}/", cluster.port()), &format!(":{port}/"));
+        let through = |name: &str| {
+            let direct = Database::of(cluster, name.to_owned()).socket_url();
+            direct.replace(&format!(":{}/", cluster.port()), &format!(":{port}/"))
+        };
+        let (url, console) = (through(database.name()), through("pgbouncer"));
         let child = Mutex::new(run(&settings));
-        let bouncer = Bouncer { settings, url, child };
+        let bouncer = Bouncer { settings, url, console, child };
         bouncer.wait_serving();
         bouncer
     }
@@ -48,15 +52,29 @@ impl Bouncer {
         &self.url
     }
 
-    /// Ends it by this signal, and waits for the end.
+    /// Shuts it down by its console, and waits for the end. Not by a signal: 1.18 has another for this
+    /// than 1.23, whose TERM waits for every client to leave.
     ///
     /// # Panics
     ///
     /// When it does not end.
-    pub fn stop(&self, signal: Signal) {
-        let mut child = self.child();
-        let _ = kill_process(Pid::from_child(&child), signal);
-        wait_for("the end of PgBouncer", PATIENCE, || child.try_wait().ok().flatten());
+    pub fn stop(&self) {
+        let mut console = postgres::Client::connect(&self.console, postgres::NoTls).expect("PgBouncer has a console");
+        // It hangs up instead of answering.
+        if let Err(end) = console.batch_execute("SHUTDOWN") {
+            assert!(end.as_db_error().is_none(), "PgBouncer refuses to end: {end:?}");
+        }
+        self.wait_end();
+    }
+
+    /// Kills it, and waits for the end.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end.
+    pub fn kill(&self) {
+        self.child().kill().expect("who runs can be killed");
+        self.wait_end();
     }
 
     /// Starts it again, at the same place.
@@ -67,6 +85,10 @@ impl Bouncer {
     pub fn start_again(&self) {
         *self.child() = run(&self.settings);
         self.wait_serving();
+    }
+
+    fn wait_end(&self) {
+        wait_for("the end of PgBouncer", PATIENCE, || self.child().try_wait().ok().flatten());
     }
 
     fn wait_serving(&self) {
