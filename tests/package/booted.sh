@@ -124,6 +124,14 @@ known_to_systemd() {
 
 has_status_text() { [ -n "$(m systemctl show -p StatusText --value kick-monitor)" ]; }
 
+limits() { m awk '/^Max open files/ { print $4, $5 }' "/proc/$1/limits"; }
+
+limited() {
+    local hard
+    hard=$(limits 1)
+    same "$(limits "$(pid)")" "$(may_open "${hard#* }")" "the limits"
+}
+
 logged() {
     local pid
     pid=$(pid)
@@ -445,6 +453,7 @@ purged() {
 }
 
 say "== $name"
+claim "$name"
 trap 'remove_machine "$name"' EXIT
 prove "" "a machine boots" prepare
 prove "1 4 5 6 7 10" "installed without a configuration: complete, and says what to do" installed
@@ -452,6 +461,7 @@ prove "3 22" "configured again, and with every argument that dpkg may give" conf
 prove "1 8 10 25" "autopkgtest: configured and restarted; a change by push, an outage" first_run
 prove "12 24" "check, status and schema say so" commands
 ! systemd || prove "9" "systemd knows that it is ready and how it is" known_to_systemd
+prove "18 19" "it may open as many descriptors as the unit says" limited
 prove "21" "the log: one line an event, once, with its priority" logged
 prove "21 24" "the examples for rsyslog and logrotate work; logcheck's rules fit" log_examples
 prove "10" "restarted ten times: one process" restarted

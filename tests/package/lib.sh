@@ -65,6 +65,15 @@ gives() {
 # same A B WHAT
 same() { [ "$1" = "$2" ] || fail "$3: '$1' and '$2' differ"; }
 
+# may_open HARD: how many descriptors an init gives the daemon, both limits. What the unit says, or HARD where that
+# is less and this root may not raise it.
+may_open() {
+    local wanted
+    wanted=$(sed -n 's/^LimitNOFILE=//p' "$tree/debian/kick-monitor.service")
+    [ "$1" -ge "$wanted" ] || prlimit --nofile="$wanted:$wanted" true 2>/dev/null || wanted=$1
+    echo "$wanted $wanted"
+}
+
 # The package that make deb has left.
 the_deb() {
     local found=("$tree"/target/deb/kick-monitor_*.deb)

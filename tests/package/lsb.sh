@@ -88,6 +88,18 @@ started() {
     runs_alone
 }
 
+limits() { awk '/^Max open files/ { print $4, $5 }' "/proc/$(the_pid)/limits"; }
+
+limited() {
+    gives 0 prlimit --nofile=1024: "$script" restart
+    same "$(limits)" "$(may_open "$(ulimit -H -n)")" "the limits"
+    # As in a container whose root may not raise a limit.
+    gives 0 setpriv --inh-caps=-sys_resource --bounding-set=-sys_resource \
+        prlimit --nofile=1024:2048 "$script" restart
+    same "$(limits)" "2048 2048" "the limits"
+    gives 0 "$script" restart
+}
+
 reloaded() {
     local before
     before=$(the_pid)
@@ -202,6 +214,7 @@ others() {
 
 prove "4 19" "init script: without a configuration it says what to do, and 6" unconfigured
 prove "8 19" "init script: start, twice; owners, modes and the user" started
+prove "18 19" "init script: as many descriptors as under systemd, or as there may be" limited
 prove "11 12 19" "init script: a broken configuration is refused before anything is stopped" reloaded
 prove "10 19" "init script: restarts leave one process" restarted
 prove "17 19" "init script: stop, twice; status 3" stopped
