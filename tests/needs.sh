@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what building and testing need and this Debian lacks; with "deb" what making the package
 # needs, too, with "package-lint" and "package-test" what looking at it and testing it do, with "interop" what
-# runs other people's parts. Says what before it does it, asks nothing,
-# and is quick when all is there. Without the right to install, it prints the command.
+# runs other people's parts; with "suite" only what running tests that were built elsewhere needs. Says what
+# before it does it, asks nothing, and is quick when all is there. Without the right to install, it prints the
+# command.
 set -eu
 
 fail() {
@@ -14,20 +15,25 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 lacks_rust() {
     fail "kick-monitor needs Rust 1.85 or newer, and $1.
-Install it with rustup, or on Debian 13 with: apt-get install cargo rust-clippy rustfmt"
+Install it with rustup, or
+    on Debian 12: apt-get install cargo-web rust-web-clippy rustfmt-web
+    on Debian 13: apt-get install cargo rust-clippy rustfmt"
 }
 
-has cargo || lacks_rust "there is no cargo in the PATH"
-version=$(cargo --version | cut -d ' ' -f 2)
-minor=$(echo "$version" | cut -d . -f 2)
-[ "${version%%.*}" -gt 1 ] || [ "$minor" -ge 85 ] || lacks_rust "this is cargo $version"
+packages=
+if [ "${1-}" != suite ]; then
+    has cargo || lacks_rust "there is no cargo in the PATH"
+    version=$(cargo --version | cut -d ' ' -f 2)
+    minor=$(echo "$version" | cut -d . -f 2)
+    [ "${version%%.*}" -gt 1 ] || [ "$minor" -ge 85 ] || lacks_rust "this is cargo $version"
+
+    has make && has cc || packages="$packages build-essential"
+    has pkg-config || packages="$packages pkg-config"
+    { has pkg-config && pkg-config --exists openssl; } || packages="$packages libssl-dev"
+fi
 
 postgres_is_there() { has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
 
-packages=
-has make && has cc || packages="$packages build-essential"
-has pkg-config || packages="$packages pkg-config"
-{ has pkg-config && pkg-config --exists openssl; } || packages="$packages libssl-dev"
 has setpriv || packages="$packages util-linux"
 postgres_is_there || packages="$packages postgresql"
 has pgbouncer || [ -x /usr/sbin/pgbouncer ] || packages="$packages pgbouncer"

@@ -89,6 +89,7 @@ unit_judged() {
 # Where policy-rc.d forbids every start, as in an image that is being made.
 chrooted() {
     local root=$roots/machines/chroot-$1
+    claim "chroot-$1"
     new_machine "chroot-$1" "$1" systemd
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"

@@ -5,11 +5,34 @@
 
 mkdir -p "$work/machines"
 
-# base SUITE INIT: the root that machines are copies of. Made once, in a minute or two.
+# Roots and machines are shared by all checkouts, and by whatever containers have this directory: locks tell what
+# is in use, for a process id would not.
+
+# claim NAME: the machine is this script's till it ends.
+claim() {
+    mkdir -p "$roots/machines"
+    exec 9>"$roots/machines/$1.lock"
+    flock --nonblock 9 || { say "waiting for another package test to leave the machine $1" && flock 9; }
+}
+
+# base SUITE INIT: the root that machines are copies of. Made once, in a minute or two. With "suite" as INIT it
+# has none, and nothing but what tests/needs.sh says that tests need.
 base() {
-    local suite=$1 init=$2 dir=$roots/$1-$2 site security key packages unit
-    [ ! -e "$dir/etc/hostname" ] || { echo "$dir" && return; }
-    [ ! -e "$dir" ] || rm -rf --one-file-system "$dir"
+    local dir=$roots/$1-$2 lock
+    mkdir -p "$roots"
+    exec {lock}>"$dir.lock"
+    flock "$lock"
+    if [ "$2" = suite ] && ! cmp -s "$tree/tests/needs.sh" "$dir/root/needs.sh" || [ ! -e "$dir/etc/hostname" ]; then
+        make_base "$1" "$2" "$dir" >&2
+    fi
+    exec {lock}>&-
+    echo "$dir"
+}
+
+# make_base SUITE INIT DIRECTORY
+make_base() {
+    local suite=$1 init=$2 dir=$3 site security key packages unit hooks=()
+    rm -rf --one-file-system "$dir" "$dir.new"
     say "making a root of $suite with $init in $dir"
     # shellcheck disable=SC2016 # apt's
     site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | awk '/\/debian$/ && !n++')
@@ -18,19 +41,23 @@ base() {
     packages=rsyslog,logrotate,procps,iproute2,adduser,ca-certificates,curl,util-linux,postgresql
     case $init in
     systemd) packages=$packages,systemd,systemd-sysv,dbus ;;
+    suite)
+        packages=ca-certificates
+        hooks=("--customize-hook=copy-in '$tree/tests/needs.sh' /root"
+            "--customize-hook=chroot \"\$1\" /root/needs.sh suite")
+        ;;
     # Standalone: cron's dependencies would bring systemd in, and rsyslog has its script elsewhere.
     sysvinit)
         packages=$packages,sysvinit-core,sysv-rc,initscripts,insserv,orphan-sysvinit-scripts
         packages=$packages,systemd-standalone-sysusers,systemd-standalone-tmpfiles
         ;;
     esac
-    mkdir -p "$roots"
     mmdebstrap --quiet --variant=minbase --mode=root --format=directory --keyring="$key" --include="$packages" \
         --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
-        --dpkgopt='path-exclude=/usr/share/locale/*' "$suite" "$dir.new" \
+        --dpkgopt='path-exclude=/usr/share/locale/*' "${hooks[@]}" "$suite" "$dir.new" \
         "deb [signed-by=$key] $site $suite main" \
         "deb [signed-by=$key] $site $suite-updates main" \
-        "deb [signed-by=$key] $security $suite-security main" >&2
+        "deb [signed-by=$key] $security $suite-security main" || fail "no root of $suite"
     printf '127.0.0.1 localhost\n::1 localhost\n' >"$dir.new/etc/hosts"
     echo "$suite-$init" >"$dir.new/etc/hostname"
     : >"$dir.new/etc/machine-id"
@@ -41,14 +68,12 @@ base() {
         done
     fi
     mv "$dir.new" "$dir"
-    echo "$dir"
 }
 
-# new_machine NAME SUITE INIT: a clean one, not booted.
+# new_machine NAME SUITE INIT: a clean one, not booted, of a name that is claimed.
 new_machine() {
     local of
     of=$(base "$2" "$3")
-    mkdir -p "$roots/machines"
     remove_machine "$1"
     cp -a --reflink=auto "$of" "$roots/machines/$1"
     echo "$3" >"$work/machines/$1.init"
@@ -87,7 +112,7 @@ boot() {
             [ $status -eq 133 ] || exit $status
         done
     ' boot "kick-$name" "$work/machines/$name" -D "$roots/machines/$name" "${how[@]}" "${command[@]}" \
-        </dev/null >"$work/machines/$name.console" 2>&1 &
+        </dev/null >"$work/machines/$name.console" 2>&1 9>&- &
     disown
     within 20 first_process "$name" >/dev/null
     within 90 is_up "$name"
@@ -97,7 +122,8 @@ boot() {
 first_process() {
     local nspawn
     nspawn=$(cat "$work/machines/$1.nspawn" 2>/dev/null) || return 1
-    kill -0 "$nspawn" 2>/dev/null || return 1
+    # The number may be another's by now.
+    grep -zqxs -- "--machine=kick-$1" "/proc/$nspawn/cmdline" || return 1
     pgrep -o -P "$nspawn"
 }
 
