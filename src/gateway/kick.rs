@@ -1,7 +1,7 @@
 //! Kick over HTTP: the token endpoint, the official API, and the website's channel look-up.
 //!
 //! Each call is one request, blocks for at most the limit, and tells what came of it in the words of
-//! the rules. Nothing here retries, waits or decides; no redirect is followed, no proxy is used, and
+//! the rules. Nothing here retries (but for a GET that a kept connection lost), waits or decides; no redirect is followed, no proxy is used, and
 //! no text that leaves this module holds the client secret, a token or a piece of a body.
 
 pub mod entries;
@@ -123,11 +123,8 @@ impl Kick {
 
     /// Asks Kick. The website is asked without a token, whatever is given.
     pub fn ask(&self, token: Option<&Secret>, query: &Query) -> Asked {
-        let mut request = self.client.agent().get(self.address(query));
-        if let Some(token) = token.filter(|_| query.endpoint() != Endpoint::Website) {
-            request = request.header("Authorization", format!("Bearer {}", token.reveal()));
-        }
-        match http::read(request.call()) {
+        let token = token.filter(|_| query.endpoint() != Endpoint::Website);
+        match self.client.get(&self.address(query), token.map(Secret::reveal)) {
             Ok(reply) => Asked {
                 server_date: reply.date,
                 // Nothing but a 200 is an observation (RULES R6).

@@ -2,7 +2,10 @@
 //!
 //! Nothing here knows what a body means.
 
+mod kept;
+
 use super::roots;
+use crate::clock::Clock;
 use crate::domain::time::Timestamp;
 use crate::gateway::trust::Trusting;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -11,13 +14,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::{HeaderMap, Response, header};
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, Body, Error, Timeout};
 
 /// The longest body that is read, in bytes; a hundred livestreams are some hundred KiB.
 const BODY_MAX: u64 = 4 << 20;
 
-/// The longest `Retry-After` that is believed.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+/// The longest `Retry-After` that is obeyed: Kick is not left alone for an hour because of one answer.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -64,6 +69,29 @@ impl Client {
         made.unwrap_or_else(|never| match never {})
     }
 
+    /// Asks with GET. A question that was lost because the server had closed the kept connection is asked
+    /// once more, on a new one, in what is left of the time.
+    pub(super) fn get(&self, address: &str, bearer: Option<&str>) -> Result<Reply, String> {
+        let agent = self.agent();
+        let request = || {
+            let request = agent.get(address);
+            match bearer {
+                Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
+                None => request,
+            }
+        };
+        let clock = Clock::start();
+        match request().call() {
+            Err(error) if kept::was_lost(&error) => {
+                let left = self.limit.saturating_sub(clock.steady().0);
+                // A connection that may be no older than this is a new one.
+                let config = request().config().max_idle_age(Duration::ZERO).timeout_global(Some(left));
+                read(config.build().call())
+            }
+            result => read(result),
+        }
+    }
+
     /// Ends the requests that other threads are in the midst of, and fails later ones. When the platform's
     /// authorities change just then, those on the other side of the change run to their limit.
     pub(super) fn hang_up(&self) {
@@ -84,6 +112,8 @@ fn agent(own_roots: Option<&str>, limit: Duration) -> Agent {
         .proxy(None)
         .user_agent(concat!("kick-monitor/", env!("CARGO_PKG_VERSION")))
         .accept("application/json")
+        // An answer may be packed unless it is said that it must not be (RFC 9110, 12.5.3).
+        .accept_encoding("identity")
         // The whole is what counts; the phases are shorter so that an error can name the one that
         // hangs, and so that a second address is tried when the first is a black hole.
         .timeout_global(Some(limit))
@@ -93,7 +123,8 @@ fn agent(own_roots: Option<&str>, limit: Duration) -> Agent {
         .timeout_send_body(Some(limit / 3))
         .timeout_recv_response(Some(limit / 5 * 4))
         .timeout_recv_body(Some(limit / 5 * 4));
-    config.build().new_agent()
+    let connector = DefaultConnector::default().chain(kept::Watch);
+    Agent::with_parts(config.build(), connector, DefaultResolver::default())
 }
 
 /// Reads an answer to its end; the error says in words how far it came.
@@ -125,11 +156,14 @@ fn http_date(text: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(text).ok()
 }
 
-/// `Retry-After`: seconds, or a time, which counts from the server's own `Date`.
+/// `Retry-After`: seconds, or a time, which counts from the server's own `Date`. Anything else is nothing.
 fn retry_after(text: &str, date: Option<Timestamp>) -> Option<Duration> {
-    let wait = match text.trim().parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => Duration::try_from(http_date(text)?.duration_since(date?)).unwrap_or_default(),
+    let text = text.trim();
+    let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // Too many digits mean too many seconds.
+        text.parse().map_or(Duration::MAX, Duration::from_secs)
+    } else {
+        Duration::try_from(http_date(text)?.duration_since(date?)).unwrap_or_default()
     };
     Some(wait.min(RETRY_AFTER_MAX))
 }
@@ -169,7 +203,12 @@ mod tests {
         for (text, date, seconds) in [
             ("7", None, Some(7)),
             (" 0 ", None, Some(0)),
-            ("86400", None, Some(3600)),
+            ("86400", None, Some(600)),
+            ("3600", None, Some(600)),
+            ("340282366920938463463374607431768211456", None, Some(600)),
+            ("Wed, 14 Oct 2099 08:00:30 GMT", Some(DATE), Some(600)),
+            ("", None, None),
+            ("1e3", None, None),
             ("Wed, 14 Oct 2026 08:00:30 GMT", Some(DATE), Some(30)),
             ("Wed, 14 Oct 2026 07:00:00 GMT", Some(DATE), Some(0)),
             ("Wed, 14 Oct 2026 08:00:30 GMT", None, None),
