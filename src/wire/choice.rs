@@ -28,6 +28,8 @@ const IN_VAIN: u32 = 3;
 
 /// An ailment that is over for so long is not remembered.
 const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
+/// Most ways whose ailments are remembered, of each kind: Kick may offer another one each time.
+const REMEMBERED: usize = 64;
 
 /// What the choice is made from besides Kick's offers.
 #[derive(Clone, Debug)]
@@ -345,6 +347,11 @@ impl Choice {
             _ => first,
         };
         ailing.insert(way, Ailing { how, pause, until: now + pause });
+        ailing.retain(|_, old| now < old.until + FORGOTTEN);
+        if ailing.len() > REMEMBERED {
+            let soonest = ailing.iter().min_by_key(|(_, old)| old.until).map(|(way, _)| way.clone());
+            soonest.and_then(|way| ailing.remove(&way));
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::wire::EndKind;
 use crate::wire::choice::{Choice, KEPT};
 use crate::wire::offer::Offer;
 use crossbeam_channel::{Receiver, Sender};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +34,10 @@ const TURN_MAX: Duration = Duration::from_secs(60);
 const SHARED: Duration = Duration::from_secs(2);
 /// Between two requests for a token of which the first failed.
 const TOKEN_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Tokens that may be asked for at once, and how often one more after those: tokens that live for no time
+/// must not take the budget of requests from everybody else.
+const TOKENS: (usize, Duration) = (10, Duration::from_secs(10));
 
 /// The worker.
 #[derive(Debug)]
@@ -71,6 +75,8 @@ struct Thread<'a> {
     wanting: BTreeMap<LinkId, Reply<Secret>>,
     token_due: Steady,
     token_retry: Backoff,
+    /// When each of the last tokens was asked for, as far as that still counts.
+    fetched: VecDeque<Steady>,
     repeats: Repeats,
 }
 
@@ -91,6 +97,7 @@ impl Broker {
             wanting: BTreeMap::new(),
             token_due,
             token_retry: Backoff::new(TOKEN_RETRY.0, TOKEN_RETRY.1),
+            fetched: VecDeque::new(),
             repeats: Repeats::default(),
         };
         // Who ends with the process ends in order.
@@ -225,6 +232,7 @@ impl Thread<'_> {
         self.tell(Input::Spent)?;
         let asked = self.broker.realtime.guest_token(&self.client);
         let now = self.broker.clock.steady();
+        self.token_due = self.next_token(now);
         let mut pause = self.token_retry.next(&mut self.broker.rng);
         if let Err(Failure { kind: FailureKind::RateLimited(Some(after)), .. }) = asked {
             pause = pause.max(after);
@@ -236,9 +244,22 @@ impl Thread<'_> {
                 self.given.clear();
                 self.token_retry.reset();
             }
-            None => self.token_due = now + pause,
+            None => self.token_due = self.token_due.max(now + pause),
         }
         Ok(token)
+    }
+
+    /// When the next token may be asked for, after one more was: each takes its time off an allowance that
+    /// begins anew when nothing was asked for a while.
+    fn next_token(&mut self, now: Steady) -> Steady {
+        let (at_once, apart) = TOKENS;
+        let counts = apart * u32::try_from(at_once).unwrap_or(u32::MAX);
+        self.fetched.retain(|before| now.since(*before) < counts);
+        self.fetched.push_back(now);
+        match self.fetched.len() < at_once {
+            true => now,
+            false => now + apart,
+        }
     }
 
     /// What an answer holds; a failure is said.

@@ -329,3 +329,20 @@ fn what_kick_may_not_hand_out_is_not_followed() {
     let way = choice.choose(Steady::default(), LinkId(0)).expect("the configured one");
     assert_eq!(way.place.host, "ws-us2.pusher.com");
 }
+
+#[test]
+fn a_broker_that_offers_another_way_each_time_does_not_fill_the_memory() {
+    let mut choice = Choice::new(terms(None), None);
+    let mut now = Steady::default();
+    for n in 0..2000 {
+        now = now + Duration::from_secs(60);
+        choice.take_answer(now, Some(vec![offer(&format!("centrifugo:host-{n}"))]));
+        let way = choice.choose(now, LinkId(0)).expect("a way");
+        assert_eq!(way.place.host, format!("host-{n}.kick.com"), "a new one is taken");
+        match n % 2 {
+            0 => choice.ended(now, LinkId(0), EndKind::Refused),
+            _ => choice.silent(now, Transport::Centrifugo),
+        }
+        assert!(choice.ailing.len() <= 64 && choice.silent.len() <= 64, "after {n}");
+    }
+}

@@ -19,6 +19,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 const CENTRIFUGO: &str = r#"{"provider":"centrifugo","credentials":{"url":"ws://127.0.0.1:9/connection/websocket"}}"#;
 const PUSHER: &str = r#"{"provider":"PUSHER","credentials":{"app_key":"new","cluster":"us2"}}"#;
@@ -172,6 +173,23 @@ fn a_link_never_gets_the_same_token_twice() {
     // Refused at once, perhaps for the token: the very next connection tries another.
     broker.send(Errand::Ended { link: LinkId(0), kind: EndKind::Lost });
     assert_eq!([token(0), token(1), token(2)], ["t2", "t2", "t2"]);
+    broker.end();
+}
+
+#[test]
+fn tokens_that_live_for_no_time_do_not_eat_the_budget() {
+    let broker = start(kick(&[CENTRIFUGO]));
+    let (mut came, mut last) = (0, None);
+    for link in 0..40 {
+        // One link wants another as soon as it has one.
+        let token = broker.token(if link % 2 == 0 { 0 } else { 1 });
+        match token.recv_timeout(Duration::from_secs(1)) {
+            Ok(token) if last.as_ref() != Some(&token) => (came, last) = (came + 1, Some(token)),
+            Ok(_) => {}
+            Err(_) => break,
+        }
+    }
+    assert!((5..=10).contains(&came), "{came} tokens at once");
     broker.end();
 }
 
