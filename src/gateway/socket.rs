@@ -6,6 +6,7 @@
 
 mod authorities;
 mod connect;
+mod frames;
 #[cfg(test)]
 pub(crate) mod scripted;
 mod stream;
@@ -25,7 +26,7 @@ use std::time::Duration;
 use stream::Stream;
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode};
-use tungstenite::{Error, Message, Utf8Bytes, WebSocket};
+use tungstenite::{Bytes, Error, Message, Utf8Bytes, WebSocket};
 
 /// The largest message and frame that is taken. A Kick event is a few KiB (KICK.md §2.5).
 const MESSAGE_MAX: usize = 256 * 1024;
@@ -57,7 +58,7 @@ pub struct Socket {
 /// Something that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// A text message.
+    /// A text message; what was not UTF-8 in it is U+FFFD.
     Text(Utf8Bytes),
     /// A ping (its pong is sent by itself), a pong, or binary data: the peer lives.
     Alive,
@@ -94,23 +95,27 @@ impl Socket {
     /// passed. Returns at once while `read` has not yet come back with `None`.
     pub fn wait(&mut self, wake: &Wake, limit: Duration) {
         self.flush();
+        self.websocket.get_mut().begin_turn();
         let limit = if self.drained && self.broken.is_none() { limit } else { Duration::ZERO };
         if let Err(e) = wake.wait_or(self.websocket.get_ref().as_fd(), self.interest(), limit) {
             self.breaks(format!("failed to wait for the socket: {e}"));
         }
     }
 
-    /// The next frame, or `None` when there is none now.
+    /// The next frame, or `None` when there is none now, or when enough was read before the next `wait`.
     pub fn read(&mut self) -> Result<Option<Frame>, Ended> {
         self.drained = false;
         let mut again = true;
         loop {
             match self.websocket.read() {
                 Ok(Message::Text(text)) => return Ok(Some(Frame::Text(text))),
+                Ok(Message::Binary(bytes)) if self.websocket.get_mut().next_is_text() => {
+                    return Ok(Some(Frame::Text(text_of(bytes))));
+                }
                 Ok(Message::Close(frame)) => return Err(closed(frame)),
                 Ok(_) => return Ok(Some(Frame::Alive)),
                 Err(e) if would_block(&e) => {
-                    self.drained = true;
+                    self.drained = !self.websocket.get_ref().turn_is_over();
                     return self.broken.clone().map_or(Ok(None), Err);
                 }
                 // Reading sends pongs, and a failure of that must not hide the close frame behind the ping.
@@ -156,6 +161,7 @@ impl Socket {
                         return;
                     }
                     self.flush();
+                    self.websocket.get_mut().begin_turn();
                 }
                 Err(_) => return,
             }
@@ -191,6 +197,10 @@ impl Socket {
     fn interest(&self) -> PollFlags {
         if self.unsent { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
     }
+}
+
+fn text_of(bytes: Bytes) -> Utf8Bytes {
+    Utf8Bytes::try_from(bytes.clone()).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).as_ref().into())
 }
 
 fn would_block(error: &Error) -> bool {

@@ -107,11 +107,8 @@ pub(super) fn connect(
     }
     let deadline = effort.clock.steady() + effort.limit;
     let tcp = tcp(address, &found, deadline, effort)?;
-    let stream = if address.tls {
-        Stream::Tls(Box::new(tls(address, authorities, tcp, deadline, effort)?))
-    } else {
-        Stream::Plain(tcp)
-    };
+    let stream =
+        if address.tls { Stream::tls(tls(address, authorities, tcp, deadline, effort)?) } else { Stream::plain(tcp) };
     upgrade(address, stream, config, deadline, effort)
 }
 

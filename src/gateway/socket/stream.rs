@@ -1,47 +1,97 @@
-//! The bytes beneath a websocket: TCP, with TLS over it or without. Never blocks.
+//! The bytes beneath a websocket: TCP, with TLS over it or without. Never blocks, and never hands on more
+//! in one turn than a turn may take: a peer that sends without end must not keep its reader from all else.
 
+use super::frames::Frames;
 use native_tls::TlsStream;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 
+/// Bytes that are read in one turn at the most: a millisecond or so, if they are all empty frames.
+const TURN_MAX: usize = 64 * 1024;
+
 /// A connected stream in non-blocking mode.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(super) struct Stream {
+    wire: Wire,
+    /// What may still be read in this turn.
+    left: usize,
+    frames: Frames,
+}
+
+#[derive(Debug)]
+enum Wire {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Stream {
+    pub(super) fn plain(tcp: TcpStream) -> Stream {
+        Stream::new(Wire::Plain(tcp))
+    }
+
+    pub(super) fn tls(tls: TlsStream<TcpStream>) -> Stream {
+        Stream::new(Wire::Tls(Box::new(tls)))
+    }
+
+    fn new(wire: Wire) -> Stream {
+        Stream { wire, left: TURN_MAX, frames: Frames::default() }
+    }
+
+    /// As much may be read again.
+    pub(super) fn begin_turn(&mut self) {
+        self.left = TURN_MAX;
+    }
+
+    /// Reading has ended because the turn has, and not because there was nothing more.
+    pub(super) fn turn_is_over(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Whether the next data message that the websocket gives was sent as text.
+    pub(super) fn next_is_text(&mut self) -> bool {
+        self.frames.next_is_text()
+    }
+}
+
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Plain(stream) => stream.read(buffer),
-            Stream::Tls(stream) => stream.read(buffer),
+        if self.turn_is_over() {
+            return Err(ErrorKind::WouldBlock.into());
         }
+        let most = buffer.len().min(self.left);
+        let buffer = &mut buffer[..most];
+        let length = match &mut self.wire {
+            Wire::Plain(stream) => stream.read(buffer),
+            Wire::Tls(stream) => stream.read(buffer),
+        }?;
+        self.left -= length;
+        self.frames.pass(&mut buffer[..length]);
+        Ok(length)
     }
 }
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Stream::Plain(stream) => stream.write(bytes),
-            Stream::Tls(stream) => stream.write(bytes),
+        match &mut self.wire {
+            Wire::Plain(stream) => stream.write(bytes),
+            Wire::Tls(stream) => stream.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Stream::Plain(stream) => stream.flush(),
-            Stream::Tls(stream) => stream.flush(),
+        match &mut self.wire {
+            Wire::Plain(stream) => stream.flush(),
+            Wire::Tls(stream) => stream.flush(),
         }
     }
 }
 
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Stream::Plain(stream) => stream.as_fd(),
-            Stream::Tls(stream) => stream.get_ref().as_fd(),
+        match &self.wire {
+            Wire::Plain(stream) => stream.as_fd(),
+            Wire::Tls(stream) => stream.get_ref().as_fd(),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{Address, Authorities, ConnectError, Effort, Ended, Frame, Socket, Wa
 use crate::clock::Clock;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{TryRecvError, channel};
 use std::time::Duration;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Bytes, Message};
@@ -153,6 +153,48 @@ fn a_message_over_the_limit_ends_the_connection() {
     assert_eq!(ended.reason, "a message of 307200 bytes is over the limit of 262144");
     socket.close();
     assert_eq!(server.join(), Some(1000));
+}
+
+#[test]
+fn r5_a_byte_that_is_no_text_costs_itself_alone() {
+    let server = serve(|listener| {
+        let mut peer = accept_websocket(listener);
+        // Whole, and cut into three.
+        for (first, payload) in [(0x81, &b"a\xffb"[..]), (0x01, b"c\xff"), (0x00, b"\xfe"), (0x80, b"d")] {
+            let length = u8::try_from(payload.len()).expect("a short one");
+            peer.get_mut().write_all(&[&[first, length][..], payload].concat()).expect("the peer reads");
+        }
+        send(&mut peer, "after it");
+        close_code(&mut peer)
+    });
+    let (mut socket, wake) = open(&server);
+    for text in ["a\u{fffd}b", "c\u{fffd}\u{fffd}d", "after it"] {
+        assert_eq!(next_frame(&mut socket, &wake), Ok(Frame::Text(text.into())));
+    }
+    socket.close();
+    assert_eq!(server.join(), Some(1000));
+}
+
+#[test]
+fn a_flood_of_empty_frames_leaves_time_for_everything_else() {
+    let (over, go) = channel::<()>();
+    let server = serve(move |listener| {
+        let mut peer = accept_websocket(listener);
+        // A message begins, and goes on without end and without a byte.
+        peer.get_mut().write_all(&[0x01, 0x00]).expect("the peer reads");
+        let flood = [0; 64 * 1024];
+        while go.try_recv().is_err_and(|e| e == TryRecvError::Empty) && peer.get_mut().write_all(&flood).is_ok() {}
+    });
+    let (mut socket, wake) = open(&server);
+    let clock = Clock::start();
+    for _ in 0..10 {
+        assert_eq!(socket.read(), Ok(None), "a turn ends");
+        socket.wait(&wake, PATIENCE);
+    }
+    assert!(clock.steady().0 < PATIENCE, "and what was left unread is not waited for");
+    drop(over);
+    socket.leave();
+    server.join();
 }
 
 #[test]
