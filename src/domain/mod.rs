@@ -5,6 +5,7 @@
 pub mod ask;
 pub mod event;
 pub mod id;
+pub mod json;
 pub mod problem;
 pub mod push;
 pub mod report;

@@ -15,10 +15,10 @@ pub use realtime::{Realtime, new_client};
 
 use crate::config::KickConfig;
 use crate::domain::ask::{Endpoint, Failure, FailureKind, Query, Seen};
+use crate::domain::json::{Json, mended};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use http::{Reply, Unread};
-use serde_json::Value;
 use std::fmt::Display;
 use std::ops::Range;
 use std::time::Duration;
@@ -187,17 +187,18 @@ fn judge<T>(fine: Range<u16>, reply: Reply, read: impl FnOnce(&[u8]) -> Option<T
 
 /// What came of asking for a token.
 fn judge_token(reply: Reply) -> Result<Token, TokenError> {
-    let body = reply.body.as_ref().ok().and_then(|body| serde_json::from_slice::<Value>(body).ok());
+    let text = reply.body.as_ref().map(|body| mended(body)).unwrap_or_default();
+    let body = Json::read(&text);
     let why = match reply.status {
         403 | 423 => FIREWALL,
         300..400 => REDIRECT,
         _ if reply.html => PAGE,
-        200 => match (body.as_ref().and_then(token_in), &reply.body) {
+        200 => match (body.and_then(token_in), &reply.body) {
             (Some(token), _) => return Ok(token),
             (None, Err(Unread::Broken(text))) => text,
             (None, _) => "the answer holds no token",
         },
-        400 | 401 => match body.as_ref().and_then(refusal_in) {
+        400 | 401 => match body.and_then(refusal_in) {
             Some(word) => return Err(TokenError::Refused { status: reply.status, word: word.to_owned() }),
             None => "the answer does not say what is refused",
         },
@@ -210,24 +211,24 @@ fn judge_token(reply: Reply) -> Result<Token, TokenError> {
 }
 
 /// Text that a header can carry.
-fn secret_in(value: &Value) -> Option<Secret> {
-    let text = value.as_str().filter(|text| !text.is_empty())?;
-    text.bytes().all(|byte| byte.is_ascii_graphic()).then(|| Secret::new(text))
+fn secret_in(value: Json<'_>) -> Option<Secret> {
+    let text = value.text().filter(|text| !text.is_empty())?;
+    text.bytes().all(|byte| byte.is_ascii_graphic()).then(|| Secret::new(&text))
 }
 
 /// The token in an answer, if it is a clean one.
-fn token_in(body: &Value) -> Option<Token> {
-    let secret = secret_in(&body["access_token"])?;
+fn token_in(body: Json<'_>) -> Option<Token> {
+    let secret = secret_in(body.get("access_token")?)?;
     // Kick's documents show a string, Kick sends a number.
-    let stated = &body["expires_in"];
-    let seconds = stated.as_u64().or_else(|| stated.as_str()?.trim().parse().ok()).filter(|seconds| *seconds > 0);
+    let stated = body.get("expires_in").and_then(|life| life.integer().or_else(|| life.text()?.trim().parse().ok()));
+    let seconds = stated.and_then(|seconds| u64::try_from(seconds).ok()).filter(|seconds| *seconds > 0);
     Some(Token { secret, expires_in: seconds.map_or(LIFE_UNSTATED, Duration::from_secs) })
 }
 
 /// The word by which the credentials are refused. Ours, not the answer's: an answer may quote what
 /// it was sent.
-fn refusal_in(body: &Value) -> Option<&'static str> {
-    let error = body["error"].as_str()?;
+fn refusal_in(body: Json<'_>) -> Option<&'static str> {
+    let error = body.get("error")?.text()?;
     REFUSALS.into_iter().find(|word| *word == error)
 }
 

@@ -17,11 +17,13 @@ use self::commands::Commands;
 use self::frame::{Admission, Message, Publication, Pushed, Refusal};
 use self::lease::Lease;
 use crate::domain::Steady;
+use crate::domain::json::mended;
 use crate::domain::push::{LinkEvent, Push, Transport};
 use crate::domain::secret::Secret;
 use crate::wire::event;
 use crate::wire::silence::{Silence, Verdict};
 use crate::wire::subscriptions::{Step, Subscriptions};
+use crate::wire::toll::{self, Toll};
 use crate::wire::{Act, End, EndKind, Session, SessionInput};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +57,7 @@ pub struct Centrifugo {
     commands: Commands,
     lease: Lease,
     silence: Silence,
+    toll: Toll,
 }
 
 #[derive(Debug)]
@@ -81,6 +84,7 @@ impl Centrifugo {
             commands: Commands::default(),
             lease: Lease::Endless,
             silence: Silence::new(now),
+            toll: Toll::new(now),
         }
     }
 }
@@ -98,8 +102,9 @@ impl Session for Centrifugo {
                 self.silence.broken(now);
                 // One frame may hold several messages.
                 for line in text.lines().filter(|line| !line.is_empty()) {
-                    if !matches!(self.phase, Phase::Over) {
-                        self.read(now, line, acts);
+                    self.read(now, line, acts);
+                    if matches!(self.phase, Phase::Over) {
+                        return;
                     }
                 }
             }
@@ -153,10 +158,21 @@ impl Centrifugo {
         if line == frame::PING {
             if matches!(self.phase, Phase::Open) {
                 acts.push(Act::Send(frame::PING.to_owned()));
+                self.pay(now, toll::IDLE, acts);
             }
             return;
         }
-        let Ok(message) = frame::read(line) else { return acts.push(Act::Say(LinkEvent::Unreadable)) };
+        match frame::read(line) {
+            Ok(message) => self.take(now, message, acts),
+            // It may be for a control character in what nobody needs.
+            Err(_) => match frame::read(&mended(line.as_bytes())) {
+                Ok(message) => self.take(now, message, acts),
+                Err(_) => self.unreadable(now, acts),
+            },
+        }
+    }
+
+    fn take(&mut self, now: Steady, message: Option<Message<'_>>, acts: &mut Vec<Act>) {
         match (&self.phase, message) {
             (_, None) => {}
             (_, Some(Message { push: Some(Pushed { disconnect: Some(why), .. }), .. })) => {
@@ -200,7 +216,7 @@ impl Centrifugo {
             let refused = self.subscriptions.refused(now, &name);
             return acts.extend(refused.map(|id| Act::Say(LinkEvent::SubscriptionFailed(id))));
         }
-        let complete = self.subscriptions.acked(&name);
+        let complete = self.subscriptions.acked(now, &name);
         acts.extend(complete.map(|id| Act::Say(LinkEvent::Subscribed(id))));
         if let Some(number) = subscribe.and_then(|granted| granted.id) {
             self.commands.name(number, name);
@@ -226,7 +242,9 @@ impl Centrifugo {
                 None => return,
             },
             (None, None) => {
-                acts.extend(push.publication.as_ref().map(|_| Act::Say(LinkEvent::Unreadable)));
+                if push.publication.is_some() {
+                    self.unreadable(now, acts);
+                }
                 return;
             }
         };
@@ -236,6 +254,9 @@ impl Centrifugo {
         if let Some(why) = &push.unsubscribe {
             self.commands.forget(&name);
             let failed = self.subscriptions.refused(now, &name);
+            if failed.is_none() {
+                self.pay(now, toll::IDLE, acts);
+            }
             // With these codes the server wants us to subscribe again, and that is not yet a failure.
             if !(2500..=2999).contains(&why.code) {
                 acts.extend(failed.map(|id| Act::Say(LinkEvent::SubscriptionFailed(id))));
@@ -244,14 +265,28 @@ impl Centrifugo {
     }
 
     /// A publication that is evidence, if it is about somebody we follow.
-    fn evidence(&self, now: Steady, name: &str, publication: &Publication<'_>, acts: &mut Vec<Act>) {
-        let Some(kick) = &publication.data else { return acts.push(Act::Say(LinkEvent::Unreadable)) };
+    fn evidence(&mut self, now: Steady, name: &str, publication: &Publication<'_>, acts: &mut Vec<Act>) {
+        let Some(kick) = &publication.data else { return self.unreadable(now, acts) };
         let Some(what) = kick.event.evidence() else { return };
         let Some(named) = self.subscriptions.named(name) else { return };
-        acts.push(match kick.data.and_then(|data| event::read(what, data)) {
-            Some((what, inside)) => Act::Push(Push { received: now, named, inside, what }),
-            None => Act::Say(LinkEvent::Unreadable),
-        });
+        match kick.data.and_then(|data| event::read(what, data)) {
+            Some((what, inside)) => {
+                acts.push(Act::Push(Push { received: now, named, inside, what }));
+                self.pay(now, toll::EVIDENCE, acts);
+            }
+            None => self.unreadable(now, acts),
+        }
+    }
+
+    fn unreadable(&mut self, now: Steady, acts: &mut Vec<Act>) {
+        acts.push(Act::Say(LinkEvent::Unreadable));
+        self.pay(now, toll::IDLE, acts);
+    }
+
+    fn pay(&mut self, now: Steady, cost: usize, acts: &mut Vec<Act>) {
+        if self.toll.exceeded(now, cost, self.subscriptions.count()) {
+            self.end(End::flood(), acts);
+        }
     }
 
     fn do_what_is_due(&mut self, now: Steady, acts: &mut Vec<Act>) {

@@ -1,9 +1,11 @@
 //! The payloads of the two events that are evidence (RULES R3; KICK.md §3.3, §3.4), the same
 //! whatever transport carried them. It never looks at the name of the push channel.
 
+use crate::domain::json::{Json, mended};
 use crate::domain::push::PushKind;
 use crate::domain::{ChannelId, LivestreamId, time::parse_kick_time};
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// The two events that are evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,17 +22,17 @@ pub enum Evidence {
 /// None when there is no livestream id, or when two channel ids inside contradict each other
 /// (RULES R4). Everything else may be missing, be of another type, or be more than we know.
 pub fn read(what: Evidence, data: &RawValue) -> Option<(PushKind, Option<ChannelId>)> {
-    let payload = payload(data)?;
-    let stream = &payload["livestream"];
-    let livestream = LivestreamId(number(&stream["id"])?);
-    let flat = number(&stream["channel_id"]);
-    let nested = number(&stream["channel"]["id"]);
+    let payload = payload(data);
+    let stream = Json::read(&payload)?.get("livestream")?;
+    let livestream = LivestreamId(number(stream, &["id"])?);
+    let flat = number(stream, &["channel_id"]);
+    let nested = number(stream, &["channel", "id"]);
     if flat.is_some() && nested.is_some() && flat != nested {
         return None;
     }
     let what = match what {
         Evidence::Live => {
-            let created_at = stream["created_at"].as_str().and_then(parse_kick_time);
+            let created_at = stream.get("created_at").and_then(Json::text).and_then(|time| parse_kick_time(&time));
             PushKind::Live { livestream, created_at }
         }
         Evidence::Stop => PushKind::Stop { livestream },
@@ -38,21 +40,19 @@ pub fn read(what: Evidence, data: &RawValue) -> Option<(PushKind, Option<Channel
     Some((what, flat.or(nested).map(ChannelId)))
 }
 
-/// The `data` of any event: a JSON value, or a string that holds one (KICK.md §2.5).
-pub(super) fn payload(data: &RawValue) -> Option<Value> {
-    match serde_json::from_str(data.get()).ok()? {
-        Value::String(text) => serde_json::from_str(&text).ok(),
-        value => Some(value),
+/// The JSON that is the `data` of any event: a value, or a string that holds one (KICK.md §2.5).
+pub(super) fn payload(data: &RawValue) -> Cow<'_, str> {
+    match Json::from(data).text() {
+        Some(text) => Cow::Owned(mended(text.as_bytes()).into_owned()),
+        None => Cow::Borrowed(data.get()),
     }
 }
 
 /// An id, as a number or as a numeric string. Kick's ids begin at 1; a zero is Go's "no value".
-fn number(value: &Value) -> Option<i64> {
-    let number = match value {
-        Value::Number(number) => number.as_i64()?,
-        Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok()?,
-        _ => return None,
-    };
+fn number(stream: Json<'_>, path: &[&str]) -> Option<i64> {
+    let value = stream.at(path)?;
+    let digits = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = value.integer().or_else(|| value.text().filter(digits)?.parse().ok())?;
     (number > 0).then_some(number)
 }
 
@@ -119,6 +119,25 @@ mod tests {
         ] {
             assert_eq!(stop(data), None, "{data}");
         }
+    }
+
+    #[test]
+    fn r5_what_nobody_needs_does_not_spoil_an_event() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for needless in
+            [r#""\ud83d""#, "1e999", &deep, r#"{"\ud83d":1}"#, "\"a\u{fffd}\u{1}\n\"", "99999999999999999999"]
+        {
+            let inner = format!(
+                r#"{{"session_title":{needless},"livestream":{{"session_title":{needless},"id":7,"channel":{{"x":{needless},"id":668}}}}}}"#
+            );
+            let quoted = serde_json::Value::from(inner.as_str()).to_string();
+            assert_eq!(stop(&quoted), Some((7, Some(668))), "in a string: {needless}");
+            if !needless.contains('\n') {
+                assert_eq!(stop(&inner), Some((7, Some(668))), "as an object: {needless}");
+            }
+        }
+        // Half of a pair that only the outer string holds.
+        assert_eq!(stop(r#""{\"livestream\":{\"session_title\":\"\ud83d\",\"id\":7}}""#), Some((7, None)));
     }
 
     #[test]

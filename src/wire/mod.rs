@@ -14,6 +14,7 @@ pub mod pusher;
 pub mod reconnect;
 mod silence;
 mod subscriptions;
+mod toll;
 #[cfg(test)]
 mod transcript;
 
@@ -102,6 +103,13 @@ pub struct End {
     pub code: Option<u16>,
     /// The server's reason, or ours, in a few words. Comes from outside: the log escapes and cuts it.
     pub reason: String,
+}
+
+impl End {
+    /// The server makes us do more than is believable.
+    fn flood() -> End {
+        End { kind: EndKind::Lost, code: None, reason: "the server floods us".to_owned() }
+    }
 }
 
 /// What the end of a connection means for the next one (RULES, "Times"; KICK.md §2.4).

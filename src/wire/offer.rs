@@ -1,11 +1,14 @@
 //! Kick's answer to "which transport?" (KICK.md §1.3), and what of it may be used (CONTRACT §2). It
 //! never chooses, and never asks.
 
+use crate::domain::json::{Json, mended};
 use crate::domain::push::Transport;
 use http::Uri;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The most offers that are read from one answer.
+const OFFERS_MAX: usize = 16;
 
 /// A transport that Kick offers, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,14 +53,16 @@ pub struct Place {
 /// Reads the answer: the offers that this program understands, best first. None when this is no
 /// such answer; an answer may well hold nothing that we understand.
 pub fn read(body: &[u8]) -> Option<Vec<Offer>> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
+    let text = mended(body);
+    let answer = Json::read(&text)?;
     // Kick's own envelope was missing in August 2026.
-    let answer = answer.get("data").unwrap_or(&answer);
-    let connections = answer["connections"].as_array()?;
-    if answer["mode"].as_str().is_some_and(|mode| !mode.eq_ignore_ascii_case("websocket")) {
+    let answer = answer.get("data").unwrap_or(answer);
+    let connections = answer.get("connections")?.items()?;
+    let mode = answer.get("mode").and_then(Json::text);
+    if mode.is_some_and(|mode| !mode.eq_ignore_ascii_case("websocket")) {
         return Some(Vec::new());
     }
-    Some(connections.iter().filter_map(offer).collect())
+    Some(connections.into_iter().filter_map(offer).take(OFFERS_MAX).collect())
 }
 
 /// Where a URL that Kick handed out goes. None when it may not be used: it must be `wss` on port 443
@@ -100,26 +105,14 @@ pub fn pusher_host(configured: &str, cluster: &str) -> Option<String> {
 }
 
 /// One connection of the answer, if it is one that we understand.
-fn offer(connection: &Value) -> Option<Offer> {
-    #[derive(Deserialize)]
-    struct Pusher {
-        app_key: String,
-        cluster: String,
-    }
-    #[derive(Deserialize)]
-    struct Centrifugo {
-        url: String,
-    }
-    let credentials = connection.get("credentials")?;
-    match connection["provider"].as_str()?.to_ascii_lowercase().as_str() {
+fn offer(connection: Json<'_>) -> Option<Offer> {
+    let credential = |name| connection.at(&["credentials", name])?.text();
+    match connection.get("provider")?.text()?.to_ascii_lowercase().as_str() {
         "pusher" => {
-            let Pusher { app_key, cluster } = Pusher::deserialize(credentials).ok()?;
+            let (app_key, cluster) = (credential("app_key")?, credential("cluster")?);
             (is_app_key(&app_key) && is_cluster(&cluster)).then_some(Offer::Pusher { app_key, cluster })
         }
-        "centrifugo" => {
-            let Centrifugo { url } = Centrifugo::deserialize(credentials).ok()?;
-            Some(Offer::Centrifugo { url })
-        }
+        "centrifugo" => Some(Offer::Centrifugo { url: credential("url")? }),
         _ => None,
     }
 }

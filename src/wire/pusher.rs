@@ -12,12 +12,14 @@ mod frame;
 
 use self::frame::{Frame, Name};
 use crate::domain::Steady;
+use crate::domain::json::{Json, mended};
 use crate::domain::push::{LinkEvent, Push, Transport};
 use crate::wire::event::{self, Evidence};
 use crate::wire::silence::{Silence, Verdict};
 use crate::wire::subscriptions::{Step, Subscriptions};
+use crate::wire::toll::{self, Toll};
 use crate::wire::{Act, End, EndKind, Session, SessionInput, close};
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +47,7 @@ pub struct Pusher {
     phase: Phase,
     subscriptions: Subscriptions,
     silence: Silence,
+    toll: Toll,
 }
 
 #[derive(Debug)]
@@ -64,6 +67,7 @@ impl Pusher {
             phase: Phase::Greeting { until: now + HANDSHAKE },
             subscriptions: Subscriptions::new(now, templates),
             silence: Silence::new(now),
+            toll: Toll::new(now),
         }
     }
 }
@@ -107,56 +111,93 @@ impl Session for Pusher {
 
 impl Pusher {
     fn read(&mut self, now: Steady, text: &str, acts: &mut Vec<Act>) {
-        let Ok(frame) = frame::read(text) else { return acts.push(Act::Say(LinkEvent::Unreadable)) };
+        match frame::read(text) {
+            Ok(frame) => self.take(now, &frame, acts),
+            // It may be for a control character in what nobody needs.
+            Err(_) => match frame::read(&mended(text.as_bytes())) {
+                Ok(frame) => self.take(now, &frame, acts),
+                Err(_) => self.unreadable(now, acts),
+            },
+        }
+    }
+
+    fn take(&mut self, now: Steady, frame: &Frame<'_>, acts: &mut Vec<Act>) {
         match (&self.phase, frame.event) {
             (Phase::Greeting { .. }, Name::Established) => {
                 self.silence.set_longest(activity_timeout(frame.data));
                 self.phase = Phase::Open;
                 acts.push(Act::Say(LinkEvent::Connected(Transport::Pusher)));
             }
-            (_, Name::Error) => self.error(now, &frame, acts),
-            (Phase::Open, Name::Ping) => acts.push(Act::Send(frame::PONG.to_owned())),
-            (Phase::Open, Name::Live) => self.evidence(now, Evidence::Live, &frame, acts),
-            (Phase::Open, Name::Stop) => self.evidence(now, Evidence::Stop, &frame, acts),
+            (_, Name::Error) => self.error(now, frame, acts),
+            (Phase::Open, Name::Ping) => {
+                acts.push(Act::Send(frame::PONG.to_owned()));
+                self.pay(now, toll::IDLE, acts);
+            }
+            (Phase::Open, Name::Live) => self.evidence(now, Evidence::Live, frame, acts),
+            (Phase::Open, Name::Stop) => self.evidence(now, Evidence::Stop, frame, acts),
             (Phase::Open, Name::Subscribed) => {
-                let complete = frame.channel.and_then(|name| self.subscriptions.acked(&name));
-                acts.extend(complete.map(|id| Act::Say(LinkEvent::Subscribed(id))));
+                let complete = frame.channel.as_deref().and_then(|name| self.subscriptions.acked(now, name));
+                self.say(now, complete.map(LinkEvent::Subscribed), acts);
             }
             (Phase::Open, Name::SubscriptionError) => {
-                let refused = frame.channel.and_then(|name| self.subscriptions.refused(now, &name));
-                acts.extend(refused.map(|id| Act::Say(LinkEvent::SubscriptionFailed(id))));
+                let refused = frame.channel.as_deref().and_then(|name| self.subscriptions.refused(now, name));
+                self.say(now, refused.map(LinkEvent::SubscriptionFailed), acts);
             }
             _ => {}
         }
     }
 
     /// An event that is evidence, if it is about somebody we follow.
-    fn evidence(&self, now: Steady, what: Evidence, frame: &Frame<'_>, acts: &mut Vec<Act>) {
-        let Some(name) = &frame.channel else { return acts.push(Act::Say(LinkEvent::Unreadable)) };
+    fn evidence(&mut self, now: Steady, what: Evidence, frame: &Frame<'_>, acts: &mut Vec<Act>) {
+        let Some(name) = &frame.channel else { return self.unreadable(now, acts) };
         let Some(named) = self.subscriptions.named(name) else { return };
-        acts.push(match frame.data.and_then(|data| event::read(what, data)) {
-            Some((what, inside)) => Act::Push(Push { received: now, named, inside, what }),
-            None => Act::Say(LinkEvent::Unreadable),
-        });
+        match frame.data.and_then(|data| event::read(what, data)) {
+            Some((what, inside)) => {
+                acts.push(Act::Push(Push { received: now, named, inside, what }));
+                self.pay(now, toll::EVIDENCE, acts);
+            }
+            None => self.unreadable(now, acts),
+        }
     }
 
     /// `pusher:error` is about a channel, or about the connection when it has the code of a close
     /// (KICK.md §2.4), or it is of no consequence.
     fn error(&mut self, now: Steady, frame: &Frame<'_>, acts: &mut Vec<Act>) {
-        let data = frame.data.and_then(event::payload).unwrap_or_default();
-        let message = data["message"].as_str().unwrap_or_default();
-        let mut names = frame.channel.as_deref().into_iter().chain(words(message));
+        let data = frame.data.map(event::payload).unwrap_or_default();
+        let field = |name| Json::read(&data)?.get(name);
+        let message = field("message").and_then(Json::text).unwrap_or_default();
+        let mut names = frame.channel.as_deref().into_iter().chain(words(&message));
         if let Some(name) = names.find(|name| self.subscriptions.named(name).is_some()) {
             let said = if message.to_ascii_lowercase().contains("existing subscription") {
-                self.subscriptions.acked(name).map(LinkEvent::Subscribed)
+                self.subscriptions.acked(now, name).map(LinkEvent::Subscribed)
             } else {
                 self.subscriptions.refused(now, name).map(LinkEvent::SubscriptionFailed)
             };
-            return acts.extend(said.map(Act::Say));
+            return self.say(now, said, acts);
         }
-        let code = data["code"].as_u64().and_then(|code| u16::try_from(code).ok());
-        if close::kind(code) != EndKind::Lost {
-            self.end(self.end_of(code, message), acts);
+        let code = field("code").and_then(Json::integer).and_then(|code| u16::try_from(code).ok());
+        match close::kind(code) {
+            EndKind::Lost => self.pay(now, toll::IDLE, acts),
+            _ => self.end(self.end_of(code, &message), acts),
+        }
+    }
+
+    /// Tells the core; what has nothing to tell was of no use.
+    fn say(&mut self, now: Steady, event: Option<LinkEvent>, acts: &mut Vec<Act>) {
+        match event {
+            Some(event) => acts.push(Act::Say(event)),
+            None => self.pay(now, toll::IDLE, acts),
+        }
+    }
+
+    fn unreadable(&mut self, now: Steady, acts: &mut Vec<Act>) {
+        acts.push(Act::Say(LinkEvent::Unreadable));
+        self.pay(now, toll::IDLE, acts);
+    }
+
+    fn pay(&mut self, now: Steady, cost: usize, acts: &mut Vec<Act>) {
+        if self.toll.exceeded(now, cost, self.subscriptions.count()) {
+            self.end(End::flood(), acts);
         }
     }
 
@@ -194,12 +235,10 @@ impl Pusher {
 /// The greeting's `activity_timeout`, within reason. Where it is missing or nonsense it is 120 s
 /// (KICK.md §2.2), which is longer than our own patience.
 fn activity_timeout(greeting: Option<&RawValue>) -> Duration {
-    let greeting = greeting.and_then(event::payload).unwrap_or_default();
-    let seconds = match &greeting["activity_timeout"] {
-        Value::Number(number) => number.as_u64(),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    };
+    let greeting = greeting.map(event::payload).unwrap_or_default();
+    let stated = Json::read(&greeting).and_then(|greeting| greeting.get("activity_timeout"));
+    let seconds = stated.and_then(|stated| stated.integer().or_else(|| stated.text()?.parse().ok()));
+    let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
     Duration::from_secs(seconds.unwrap_or(120)).max(SHORTEST_SILENCE)
 }
 

@@ -2,10 +2,11 @@
 //! never knows how a protocol writes a subscription, and never gives one up.
 //!
 //! ```text
-//!            turn: Subscribe              acked
-//!   Due(when) ───────────────► Asked(until) ───► Acked
-//!       ▲                           │              │
-//!       └── refused, or no answer ──┴──────────────┘
+//!             turn: Subscribe              acked
+//!   Due(when) ────────────────► Asked(until) ───► Acked
+//!       ▲ └──── acked late ───────── │ ──────────► │
+//!       ├──────── no answer ─────────┤             │
+//!   Refused(when) ◄── refused ───────┴─────────────┘
 //! ```
 
 use crate::domain::{ChannelId, Steady};
@@ -22,6 +23,9 @@ const ACK: Duration = Duration::from_secs(10);
 const PACE: (usize, Duration) = (100, Duration::from_millis(10));
 /// The pauses before a failed subscription is tried again double between these, for ever.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// After a subscription stood for this long, its earlier failures are forgotten.
+const STOOD: Duration = Duration::from_secs(60);
 
 /// A streamer and the number of a template: one push channel.
 type Key = (ChannelId, usize);
@@ -40,7 +44,7 @@ pub(super) struct Subscriptions {
 #[derive(Debug)]
 struct Channel {
     state: State,
-    /// Since the last acknowledgement.
+    /// Since the last acknowledgement that stood.
     tries: u32,
 }
 
@@ -48,9 +52,12 @@ struct Channel {
 enum State {
     /// To be asked for at this time.
     Due(Steady),
+    /// Refused, and to be asked for at this time.
+    Refused(Steady),
     /// Asked for; has failed at this time.
     Asked(Steady),
-    Acked,
+    /// Acknowledged at this time.
+    Acked(Steady),
 }
 
 /// What a turn gives.
@@ -91,7 +98,7 @@ impl Subscriptions {
                 if let Some(time) = channel.state.time() {
                     self.agenda.remove(&(time, (id, number)));
                 }
-                if channel.tries > 0 || channel.state == State::Acked {
+                if channel.tries > 0 {
                     known.push(self.name((id, number)));
                 }
             }
@@ -109,7 +116,7 @@ impl Subscriptions {
             let Some(&(_, key)) = self.agenda.first().filter(|(time, _)| *time <= now) else { return };
             let Some(channel) = self.channels.get_mut(&key) else { return };
             let (next, step) = match channel.state {
-                State::Asked(_) => (failed(now, channel.tries), Step::Failed(key.0)),
+                State::Asked(_) => (State::Due(now + pause_after(channel.tries)), Step::Failed(key.0)),
                 _ => {
                     channel.tries = channel.tries.saturating_add(1);
                     (State::Asked(now + ACK), Step::Subscribe(self.name(key)))
@@ -121,28 +128,36 @@ impl Subscriptions {
         self.not_before = now + pause;
     }
 
-    /// The server acknowledged this name. The streamer, when that makes the last of its channels.
-    pub(super) fn acked(&mut self, name: &str) -> Option<ChannelId> {
+    /// The server acknowledged this name. The streamer, when that makes the last of its channels. What was
+    /// refused must be asked for first, so that refusals and acknowledgements by turns take our time.
+    pub(super) fn acked(&mut self, now: Steady, name: &str) -> Option<ChannelId> {
         let key = self.key(name)?;
-        let channel = self.channels.get_mut(&key)?;
-        channel.tries = 0;
-        if channel.state == State::Acked {
+        if let State::Refused(_) | State::Acked(_) = self.channels.get(&key)?.state {
             return None;
         }
-        self.set(key, State::Acked);
+        self.set(key, State::Acked(now));
         let (id, _) = key;
-        self.channels.range((id, 0)..=(id, usize::MAX)).all(|(_, channel)| channel.state == State::Acked).then_some(id)
+        let mut all = self.channels.range((id, 0)..=(id, usize::MAX));
+        all.all(|(_, channel)| matches!(channel.state, State::Acked(_))).then_some(id)
     }
 
     /// The server refused this name. The streamer, unless that is known already.
     pub(super) fn refused(&mut self, now: Steady, name: &str) -> Option<ChannelId> {
         let key = self.key(name)?;
-        let channel = self.channels.get(&key)?;
-        if let State::Due(_) = channel.state {
-            return None;
+        let channel = self.channels.get_mut(&key)?;
+        match channel.state {
+            State::Due(_) | State::Refused(_) => return None,
+            State::Acked(since) if now.since(since) >= STOOD => channel.tries = 1,
+            State::Acked(_) | State::Asked(_) => {}
         }
-        self.set(key, failed(now, channel.tries));
+        let again = now + pause_after(channel.tries);
+        self.set(key, State::Refused(again));
         Some(key.0)
+    }
+
+    /// How many channels are followed.
+    pub(super) fn count(&self) -> usize {
+        self.channels.len()
     }
 
     /// Whose channel has this name, if it is followed.
@@ -186,15 +201,15 @@ impl Subscriptions {
 impl State {
     fn time(self) -> Option<Steady> {
         match self {
-            State::Due(time) | State::Asked(time) => Some(time),
-            State::Acked => None,
+            State::Due(time) | State::Refused(time) | State::Asked(time) => Some(time),
+            State::Acked(_) => None,
         }
     }
 }
 
-/// The state after a failure that `tries` tries led to.
-fn failed(now: Steady, tries: u32) -> State {
+/// The pause after a failure that `tries` tries led to.
+fn pause_after(tries: u32) -> Duration {
     let (first, most) = RETRY;
     let doubled = first.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
-    State::Due(now + doubled.min(most))
+    doubled.min(most)
 }

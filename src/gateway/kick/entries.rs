@@ -5,70 +5,77 @@
 //! promised envelope is no answer at all (RULES R5).
 
 use crate::domain::ask::{Endpoint, Liveness, Seen, SeenChannel};
-use crate::domain::time::parse_kick_time;
+use crate::domain::json::{Json, mended};
+use crate::domain::time::{Timestamp, parse_kick_time};
 use crate::domain::{ChannelId, Slug, UserId};
-use serde_json::Value;
 
 /// Where a custom banner lies; the channel id follows (KICK.md §6.1).
 const BANNERS: &str = "https://files.kick.com/images/channel/";
 
 /// The channels listed in a body; `None` when it is not what Kick promises.
 pub fn seen(endpoint: Endpoint, body: &[u8]) -> Option<Vec<Seen>> {
-    let body: Value = serde_json::from_slice(body).ok()?;
+    let text = mended(body);
+    let body = Json::read(&text)?;
     match endpoint {
-        Endpoint::Website => Some(vec![website(&body)?]),
+        Endpoint::Website => Some(vec![website(body)?]),
         // An entry that names nobody is no observation, and one for whom it was meant is merely missing.
-        Endpoint::Channels => Some(list(&body)?.iter().filter_map(channel).collect()),
+        Endpoint::Channels => Some(list(body)?.into_iter().filter_map(channel).collect()),
         // In a list of those who are live, who is missing is offline (RULES R6): an entry that names
         // nobody spoils the list.
-        Endpoint::Livestreams => list(&body)?.iter().map(livestream).collect(),
-        Endpoint::UsersLivestreams => list(&body)?.iter().map(user_livestream).collect(),
+        Endpoint::Livestreams => list(body)?.into_iter().map(livestream).collect(),
+        Endpoint::UsersLivestreams => list(body)?.into_iter().map(user_livestream).collect(),
     }
 }
 
 /// The list inside `{"data":[…],"message":"OK"}`.
-fn list(body: &Value) -> Option<&Vec<Value>> {
-    body.get("data")?.as_array()
+fn list(body: Json<'_>) -> Option<Vec<Json<'_>>> {
+    body.get("data")?.items()
 }
 
 /// An entry of `/channels` (KICK.md §5.1).
-fn channel(entry: &Value) -> Option<Seen> {
-    let stream = &entry["stream"];
-    let liveness = match (stream["is_live"].as_bool(), time(&stream["start_time"])) {
+fn channel(entry: Json<'_>) -> Option<Seen> {
+    let stream = entry.get("stream");
+    let is_live = stream.and_then(|stream| stream.get("is_live")?.boolean());
+    let liveness = match (is_live, stream.and_then(|stream| time(stream, "start_time"))) {
         (Some(false), _) => Liveness::Offline,
         (Some(true), Some(start)) => Liveness::Live(Some(start)),
         _ => Liveness::Nothing,
     };
-    let channel = entry["banner_picture"].as_str().and_then(banner).map(SeenChannel::Banner);
-    named(Seen { user: user(&entry["broadcaster_user_id"]), slug: slug(&entry["slug"]), channel, liveness })
+    let channel = entry.get("banner_picture").and_then(Json::text).and_then(|address| banner(&address));
+    named(Seen {
+        user: user(entry, &["broadcaster_user_id"]),
+        slug: slug(entry, &["slug"]),
+        channel: channel.map(SeenChannel::Banner),
+        liveness,
+    })
 }
 
 /// An entry of `/livestreams` (KICK.md §5.2).
-fn livestream(entry: &Value) -> Option<Seen> {
+fn livestream(entry: Json<'_>) -> Option<Seen> {
     named(Seen {
-        user: user(&entry["broadcaster_user_id"]),
-        slug: slug(&entry["slug"]),
-        channel: number(&entry["channel_id"]).map(ChannelId).map(SeenChannel::Stated),
-        liveness: Liveness::Live(time(&entry["started_at"])),
+        user: user(entry, &["broadcaster_user_id"]),
+        slug: slug(entry, &["slug"]),
+        channel: number(entry, &["channel_id"]).map(ChannelId).map(SeenChannel::Stated),
+        liveness: Liveness::Live(time(entry, "started_at")),
     })
 }
 
 /// An entry of `/users/livestreams` (KICK.md §5.3).
-fn user_livestream(entry: &Value) -> Option<Seen> {
+fn user_livestream(entry: Json<'_>) -> Option<Seen> {
     named(Seen {
-        user: user(&entry["broadcaster_user"]["id"]),
-        slug: slug(&entry["channel"]["slug"]),
+        user: user(entry, &["broadcaster_user", "id"]),
+        slug: slug(entry, &["channel", "slug"]),
         channel: None,
-        liveness: Liveness::Live(time(&entry["started_at"])),
+        liveness: Liveness::Live(time(entry, "started_at")),
     })
 }
 
 /// The website's answer (KICK.md §6.2). Its `livestream` comes from a cache and is not looked at.
-fn website(body: &Value) -> Option<Seen> {
+fn website(body: Json<'_>) -> Option<Seen> {
     named(Seen {
-        user: user(&body["user_id"]),
-        slug: slug(&body["slug"]),
-        channel: Some(SeenChannel::Stated(ChannelId(number(&body["id"])?))),
+        user: user(body, &["user_id"]),
+        slug: slug(body, &["slug"]),
+        channel: Some(SeenChannel::Stated(ChannelId(number(body, &["id"])?))),
         liveness: Liveness::Nothing,
     })
 }
@@ -84,21 +91,22 @@ fn banner(address: &str) -> Option<ChannelId> {
     id.parse().ok().filter(|id| *id > 0).map(ChannelId)
 }
 
-fn user(value: &Value) -> Option<UserId> {
-    number(value).map(UserId)
+fn user(entry: Json<'_>, path: &[&str]) -> Option<UserId> {
+    number(entry, path).map(UserId)
 }
 
-fn slug(value: &Value) -> Option<Slug> {
-    Slug::from_username(value.as_str()?).ok()
+fn slug(entry: Json<'_>, path: &[&str]) -> Option<Slug> {
+    Slug::from_username(&entry.at(path)?.text()?).ok()
 }
 
-fn time(value: &Value) -> Option<crate::domain::time::Timestamp> {
-    parse_kick_time(value.as_str()?)
+fn time(entry: Json<'_>, name: &str) -> Option<Timestamp> {
+    parse_kick_time(&entry.get(name)?.text()?)
 }
 
 /// An id, as a number or as text; 0 is how Kick's language writes "none".
-fn number(value: &Value) -> Option<i64> {
-    let id = value.as_i64().or_else(|| value.as_str()?.parse().ok())?;
+fn number(entry: Json<'_>, path: &[&str]) -> Option<i64> {
+    let value = entry.at(path)?;
+    let id = value.integer().or_else(|| value.text()?.parse().ok())?;
     (id > 0).then_some(id)
 }
 

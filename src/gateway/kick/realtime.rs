@@ -5,6 +5,7 @@
 use super::{http, judge, secret_in, unanswered};
 use crate::config::PushConfig;
 use crate::domain::ask::Failure;
+use crate::domain::json::{Json, mended};
 use crate::domain::push::Transport;
 use crate::domain::secret::Secret;
 use crate::wire::offer::{self, Offer};
@@ -68,8 +69,9 @@ pub fn new_client(rng: &mut fastrand::Rng) -> String {
 
 /// The token in an answer, if it is a clean one.
 fn token_in(body: &[u8]) -> Option<Secret> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
-    secret_in(&answer.get("data").unwrap_or(&answer)["token"])
+    let text = mended(body);
+    let answer = Json::read(&text)?;
+    secret_in(answer.get("data").unwrap_or(answer).get("token")?)
 }
 
 #[cfg(test)]

@@ -302,6 +302,18 @@ fn the_life_of_a_token_is_a_number_or_text_and_an_hour_when_missing() {
 }
 
 #[test]
+fn r5_what_nobody_needs_does_not_spoil_a_token() {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for needless in [r#""\ud83d""#, "1e999", &deep] {
+        let (_server, kick) = kick(json(&format!(r#"{{"scope":{needless},"access_token":"tok","expires_in":60}}"#)));
+        assert_eq!(kick.token().map(|token| token.expires_in), Ok(Duration::from_secs(60)), "{needless}");
+        let body = format!(r#"{{"error_description":{needless},"error":"invalid_client"}}"#);
+        let (_server, kick) = self::kick(response(401, "", &body));
+        assert!(matches!(kick.token(), Err(TokenError::Refused { .. })), "{needless}");
+    }
+}
+
+#[test]
 fn only_kicks_own_words_refuse_the_credentials() {
     for (script, word) in [
         (response(401, "", r#"{"error":"invalid_client","error_description":"for hunter2"}"#), Some("invalid_client")),

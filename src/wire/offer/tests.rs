@@ -182,3 +182,23 @@ fn a_cluster_cannot_name_another_host() {
         assert_eq!(pusher_host("ws-us2.pusher.com", cluster), None, "{cluster:?}");
     }
 }
+
+#[test]
+fn r5_what_nobody_needs_does_not_spoil_an_offer() {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for needless in [r#""\ud83d""#, "1e999", &deep] {
+        let body = format!(
+            r#"{{"x":{needless},"data":{{"x":{needless},"connections":[{{"provider":{needless}}},
+            {{"x":{needless},"provider":"pusher","credentials":{{"x":{needless},"app_key":"k","cluster":"us2"}}}}]}}}}"#
+        );
+        let expected = Offer::Pusher { app_key: "k".to_owned(), cluster: "us2".to_owned() };
+        assert_eq!(read(body.as_bytes()), Some(vec![expected]), "{needless}");
+    }
+}
+
+#[test]
+fn of_a_list_without_end_the_first_offers_count() {
+    let one = r#"{"provider":"pusher","credentials":{"app_key":"k","cluster":"us2"}}"#;
+    let body = format!(r#"{{"connections":[{}]}}"#, vec![one; 10_000].join(","));
+    assert_eq!(read(body.as_bytes()).map(|offers| offers.len()), Some(16));
+}

@@ -164,3 +164,83 @@ fn the_website_gives_ids_and_no_word_on_being_live() {
         );
     }
 }
+
+/// What nobody needs, and which many decoders stumble over.
+fn needless() -> Vec<Vec<u8>> {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    let objects = format!("{}1{}", r#"{"a":"#.repeat(200), "}".repeat(200));
+    [
+        &br#""\ud83d""#[..],
+        br#""\udc00\ud83d x""#,
+        b"1e999",
+        b"-1e-999",
+        b"123456789012345678901234567890",
+        b"\"\xff\xfe caf\xe9\"",
+        b"\"line\nfeed\ttab\x01\"",
+        deep.as_bytes(),
+        objects.as_bytes(),
+        br#"{"\ud83d":"\ud83d"}"#,
+    ]
+    .map(<[u8]>::to_vec)
+    .to_vec()
+}
+
+#[test]
+fn r5_what_nobody_needs_spoils_neither_the_entry_nor_its_neighbours() {
+    let cases = [
+        (
+            Endpoint::Channels,
+            r#"{"data":[{"broadcaster_user_id":1,"slug":"a","stream":{"is_live":false}},
+                {"stream_title":#,"broadcaster_user_id":676,"slug":"xqc","\ud83d":1,"stream":{"viewer_count":#,
+                 "is_live":true,"start_time":"2026-09-30T19:24:14Z"}}],"message":#}"#,
+            "1 | a | - | offline\n676 | xqc | - | live 2026-09-30T19:24:14Z\n",
+        ),
+        (
+            Endpoint::Livestreams,
+            r#"{"pagination":#,"data":[{"broadcaster_user_id":1,"slug":"a","channel_id":2},
+                {"category":{"name":#},"stream_title":#,"broadcaster_user_id":676,"slug":"xqc","channel_id":668,
+                 "started_at":"2026-09-30T19:24:14Z"}]}"#,
+            "1 | a | stated 2 | live -\n676 | xqc | stated 668 | live 2026-09-30T19:24:14Z\n",
+        ),
+        (
+            Endpoint::UsersLivestreams,
+            r#"{"data":[{"title":#,"broadcaster_user":{"name":#,"id":676},"channel":{"x":#,"slug":"xqc"}}]}"#,
+            "676 | xqc | - | live -\n",
+        ),
+        (
+            Endpoint::Website,
+            r#"{"id":668,"user_id":676,"slug":"xqc","livestream":#,"user":{"bio":#}}"#,
+            "676 | xqc | stated 668 | nothing\n",
+        ),
+    ];
+    for (endpoint, template, lines) in cases {
+        for needless in needless() {
+            let parts: Vec<&[u8]> = template.split('#').map(str::as_bytes).collect();
+            let body = parts.join(&needless[..]);
+            let told = seen(endpoint, &body).map(|seen| seen.iter().map(line).collect::<String>());
+            assert_eq!(told.as_deref(), Some(lines), "{endpoint:?} with {}", String::from_utf8_lossy(&needless));
+        }
+    }
+}
+
+#[test]
+fn r5_what_is_needed_and_unreadable_costs_its_own_entry_alone() {
+    let body = r#"{"data":[
+        {"broadcaster_user_id":1e999,"slug":"\ud83d"},
+        {"broadcaster_user_id":2,"slug":"\ud83d","stream":{"is_live":false}},
+        "\ud83d",
+        {"broadcaster_user_id":3,"slug":"c","stream":"\ud83d"},
+        {"broadcaster_user_id":4,"slug":"d","stream":{"is_live":true,"start_time":"\ud83d"}},
+        {"broadcaster_user_id":5,"slug":"e","stream":{"is_live":false}}
+    ]}"#;
+    check(
+        Endpoint::Channels,
+        body,
+        &expect![[r#"
+            2 | - | - | offline
+            3 | c | - | nothing
+            4 | d | - | nothing
+            5 | e | - | offline
+        "#]],
+    );
+}

@@ -50,3 +50,39 @@ fn no_frame_makes_the_session_panic_or_sleep_for_ever() {
         }
     }
 }
+
+/// What a session makes of frames of these lines, each as long as a frame may be, until it gives up.
+fn flooded(line: &str) -> (usize, usize, Option<String>) {
+    let frame = line.repeat(256 * 1024 / line.len());
+    let mut session = following(&[668]);
+    let (mut frames, mut most) = (0, 0);
+    loop {
+        frames += 1;
+        let done = acts(&mut session, Steady(Duration::from_millis(frames)), SessionInput::Text(&frame));
+        most = most.max(done.len());
+        let end = done.iter().find_map(|act| match act {
+            Act::End(end) => Some(end.reason.clone()),
+            _ => None,
+        });
+        if end.is_some() || frames == 100 {
+            return (usize::try_from(frames).expect("a few"), most, end);
+        }
+    }
+}
+
+#[test]
+fn whatever_floods_the_session_is_bounded_and_ends_the_connection() {
+    for line in [
+        "x\n",
+        "{}\n",
+        "{}{}\n",
+        "{\"push\":{\"pub\":{}}}\n",
+        "{\"push\":{\"channel\":\"channel.668\",\"unsubscribe\":{}}}\n{\"id\":2,\"subscribe\":{}}\n",
+        "{\"push\":{\"channel\":\"channel.668\",\"pub\":{\"data\":{\"event\":\"App\\\\Events\\\\StopStreamBroadcast\"}}}}\n",
+        "{\"push\":{\"channel\":\"channel.668\",\"pub\":{\"data\":{\"event\":\"App\\\\Events\\\\StopStreamBroadcast\",\"data\":{\"livestream\":{\"id\":7}}}}}}\n",
+    ] {
+        let (frames, most, end) = flooded(line);
+        assert_eq!(end.as_deref(), Some("the server floods us"), "{line:?} for {frames} frames");
+        assert!(most <= 3000, "{most} acts of a frame of {line:?}");
+    }
+}

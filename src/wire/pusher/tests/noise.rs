@@ -37,3 +37,57 @@ fn no_frame_makes_the_session_panic_or_sleep_for_ever() {
         }
     }
 }
+
+#[test]
+fn whatever_floods_the_session_ends_the_connection() {
+    for frame in [
+        "x",
+        r#"{"event":"pusher:ping"}"#,
+        r#"{"event":"pusher:error","data":{"message":"no"}}"#,
+        r#"{"event":"App\\Events\\StopStreamBroadcast"}"#,
+        r#"{"event":"App\\Events\\StopStreamBroadcast","channel":"channel.668","data":{"livestream":{"id":7}}}"#,
+        r#"{"event":"pusher_internal:subscription_succeeded","channel":"channel.668"}"#,
+        r#"{"event":"pusher:subscription_error","channel":"channel.668"}"#,
+        r#"{"event":"pusher_internal:subscription_succeeded","channel":"channel.669"}"#,
+    ] {
+        let mut session = following(&[668]);
+        let ended = (0..100_000).any(|n| {
+            let done = acts(&mut session, Steady(Duration::from_micros(n)), SessionInput::Text(frame));
+            done.iter().any(|act| matches!(act, Act::End(end) if end.reason == "the server floods us"))
+        });
+        assert!(ended, "{frame}");
+    }
+}
+
+#[test]
+fn what_no_server_overdoes_ends_nothing() {
+    let mut session = following(&[668]);
+    for minute in 0..60 {
+        for n in 0..50 {
+            let now = Steady(Duration::from_millis(minute * 60_000 + n * 100));
+            let done = acts(&mut session, now, SessionInput::Text("x"));
+            assert!(!done.iter().any(|act| matches!(act, Act::End(_))), "minute {minute}");
+        }
+    }
+}
+
+#[test]
+fn refusals_and_acknowledgements_by_turns_are_bounded() {
+    let mut session = following(&[668]);
+    let mut told = 0;
+    // The server answers each of our requests at once, and takes it back at once.
+    for minute in 0..10 {
+        for n in 0..60 {
+            let now = Steady(Duration::from_secs(minute * 60 + n));
+            for frame in [
+                r#"{"event":"pusher:subscription_error","channel":"channel.668"}"#,
+                r#"{"event":"pusher_internal:subscription_succeeded","channel":"channel.668"}"#,
+            ] {
+                let done = acts(&mut session, now, SessionInput::Text(frame));
+                assert!(!done.iter().any(|act| matches!(act, Act::End(_))), "{done:?}");
+                told += done.iter().filter(|act| matches!(act, Act::Say(_))).count();
+            }
+        }
+    }
+    assert!(told <= 40, "{told} reports of one subscription in ten minutes");
+}

@@ -126,7 +126,7 @@ fn a_refused_subscription_is_said_once_and_tried_again() {
         2.1 ack channel.3
         2.1 ack channel.4
         3 text {"event":"pusher_internal:subscription_error","data":"{}","channel":"channel.1"}
-        4.1 ack channel.1
+        5.1 ack channel.1
         "#,
         expect![[r#"
             0 open
@@ -160,9 +160,9 @@ fn a_refused_subscription_is_said_once_and_tried_again() {
                 2.1 say Subscribed(ChannelId(4))
             3 text {"event":"pusher_internal:subscription_error","data":"{}","channel":"channel.1"}
                 3 say SubscriptionFailed(ChannelId(1))
-                4 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.1"}}
-            4.1 ack channel.1
-                4.1 say Subscribed(ChannelId(1))
+                5 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.1"}}
+            5.1 ack channel.1
+                5.1 say Subscribed(ChannelId(1))
         "#]],
     );
 }

@@ -1,0 +1,170 @@
+//! JSON from outside, of which only what is asked for is decoded: half a surrogate pair, a number beyond
+//! all numbers or deep nesting in a field that nobody needs costs nothing (R5).
+//!
+//! What is not JSON at all is refused as a whole. Two things are mended first, because they may be inside
+//! a string that nobody needs: bytes that are not UTF-8 become U+FFFD, control characters become blanks.
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// A value that is not decoded yet. Its syntax has been checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<'a>(&'a RawValue);
+
+/// Makes text of bytes, in which control characters are blanks: those that stand between values mean the
+/// same, and those inside a string do not make it unreadable.
+pub fn mended(bytes: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(bytes);
+    if !text.bytes().any(|byte| byte < b' ') {
+        return text;
+    }
+    Cow::Owned(text.replace(|c: char| c < ' ', " "))
+}
+
+impl<'a> Json<'a> {
+    /// The value in a text, if the whole text is one.
+    pub fn read(text: &'a str) -> Option<Json<'a>> {
+        serde_json::from_str(text).ok().map(Json)
+    }
+
+    /// The field of an object; the last one where the name comes twice.
+    pub fn get(self, name: &str) -> Option<Json<'a>> {
+        serde_json::Deserializer::from_str(self.0.get()).deserialize_map(Field(name)).ok()?
+    }
+
+    /// The field of a field.
+    pub fn at(self, path: &[&str]) -> Option<Json<'a>> {
+        path.iter().try_fold(self, |value, name| value.get(name))
+    }
+
+    /// The elements of an array.
+    pub fn items(self) -> Option<Vec<Json<'a>>> {
+        serde_json::Deserializer::from_str(self.0.get()).deserialize_seq(Items).ok()
+    }
+
+    /// A string. Half of a surrogate pair in it becomes U+FFFD.
+    pub fn text(self) -> Option<String> {
+        let mut value = serde_json::Deserializer::from_str(self.0.get());
+        let Bytes(bytes) = Bytes::deserialize(&mut value).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// A whole number that `i64` can hold, written as a number.
+    pub fn integer(self) -> Option<i64> {
+        self.0.get().parse().ok()
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(self) -> Option<bool> {
+        self.0.get().parse().ok()
+    }
+}
+
+impl<'a> From<&'a RawValue> for Json<'a> {
+    fn from(value: &'a RawValue) -> Json<'a> {
+        Json(value)
+    }
+}
+
+/// Finds the field of this name.
+struct Field<'n>(&'n str);
+
+impl<'de> Visitor<'de> for Field<'_> {
+    type Value = Option<Json<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        // Names are read as bytes: as text, half a surrogate pair in any of them would be an error.
+        while let Some(Bytes(name)) = map.next_key()? {
+            if *name == *self.0.as_bytes() {
+                found = Some(Json(map.next_value()?));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Takes an array apart.
+struct Items;
+
+impl<'de> Visitor<'de> for Items {
+    type Value = Vec<Json<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(Json(item));
+        }
+        Ok(items)
+    }
+}
+
+/// A string, as bytes that need not be UTF-8.
+struct Bytes<'a>(Cow<'a, [u8]>);
+
+impl<'de> Deserialize<'de> for Bytes<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Whole;
+
+        impl<'de> Visitor<'de> for Whole {
+            type Value = Bytes<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Bytes<'de>, E> {
+                Ok(Bytes(Cow::Borrowed(bytes)))
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes<'de>, E> {
+                Ok(Bytes(Cow::Owned(bytes.to_vec())))
+            }
+        }
+
+        deserializer.deserialize_bytes(Whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Json, mended};
+
+    #[test]
+    fn what_is_asked_for_is_found_beside_what_cannot_be_decoded() {
+        let text = r#" {"a":"\ud83d","\udead":1e999,"b":{"c":[1,"x",true,null]},"b":{"c":[2]},"n":-7,"t":true} "#;
+        let value = Json::read(text).expect("JSON");
+        assert_eq!(value.get("a").and_then(Json::text).as_deref(), Some("\u{fffd}\u{fffd}\u{fffd}"));
+        let items = value.at(&["b", "c"]).and_then(Json::items).expect("an array");
+        assert_eq!(items.iter().map(|item| item.integer()).collect::<Vec<_>>(), [Some(2)], "the last one counts");
+        assert_eq!(value.get("n").and_then(Json::integer), Some(-7));
+        assert_eq!(value.get("t").and_then(Json::boolean), Some(true));
+        assert!(value.get("missing").is_none() && value.at(&["n", "x"]).is_none());
+        assert!(value.get("n").and_then(Json::text).is_none() && value.get("a").and_then(Json::integer).is_none());
+    }
+
+    #[test]
+    fn half_a_value_or_two_are_none() {
+        for text in ["", "{", r#"{"a":1"#, r#"{"a" 1}"#, "{} {}", "[1,]", "tru", "\u{1}"] {
+            assert!(Json::read(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_and_control_characters_are_mended() {
+        assert_eq!(mended(b"{\"a\":\n\"x\xffy\tz\"}"), "{\"a\": \"x\u{fffd}y z\"}");
+        assert!(matches!(mended(b"{}"), std::borrow::Cow::Borrowed("{}")));
+    }
+}
