@@ -74,8 +74,8 @@ pub enum Event {
     PushMissed { username: Arc<str>, status: Status },
     /// Push looks dead although connected.
     PushSilent { transport: &'static str, missed: u32 },
-    /// A subscription was refused or not acknowledged in time.
-    SubscriptionFailed { username: Arc<str>, channel: String },
+    /// A subscription was refused or not acknowledged in time, or there may be no connection for it.
+    SubscriptionFailed { username: Arc<str>, channel: String, reason: String },
     /// A new token.
     TokenRefreshed { expires_in: Duration },
     /// The credentials were refused.

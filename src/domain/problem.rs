@@ -40,6 +40,7 @@ pub enum Code {
     PushRefused,
     PushDown,
     PushIncomplete,
+    PushLimited,
     PushSilent,
     SubscriptionFailed,
     TokenUnavailable,
@@ -56,7 +57,7 @@ pub enum Code {
 }
 
 /// All of them.
-pub const CODES: [Code; 20] = [
+pub const CODES: [Code; 21] = [
     Code::DatabaseUnavailable,
     Code::TokenRefused,
     Code::KickUnreachable,
@@ -64,6 +65,7 @@ pub const CODES: [Code; 20] = [
     Code::PushRefused,
     Code::PushDown,
     Code::PushIncomplete,
+    Code::PushLimited,
     Code::PushSilent,
     Code::SubscriptionFailed,
     Code::TokenUnavailable,
@@ -135,6 +137,12 @@ impl Code {
                 Degraded,
                 "some push connections do not stand, so changes on them are found by the sweep",
                 "it is tried again; if it lasts, run: kick-monitor check",
+            ),
+            Code::PushLimited => (
+                "push_limited",
+                Degraded,
+                "push does not follow everybody, so changes of the others are found by the sweep",
+                "raise LimitNOFILE (systemd) or ulimit -n, or PUSHER_CHANNELS_PER_CONNECTION, then restart",
             ),
             Code::PushSilent => (
                 "push_silent",

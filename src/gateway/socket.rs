@@ -16,7 +16,7 @@ mod wake;
 
 pub use authorities::Authorities;
 pub use connect::{Address, ConnectError, Effort};
-pub use wake::{Wake, Waker, WakesWhenDropped, wake_pair};
+pub use wake::{Trace, Wake, Waker, WakesWhenDropped, wake_pair};
 
 use crate::clock::Clock;
 use rustix::event::{PollFd, PollFlags};

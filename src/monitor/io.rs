@@ -141,4 +141,8 @@ pub struct Settings {
     pub heartbeat: Option<Duration>,
     /// Streamers that one push connection carries.
     pub streamers_per_link: usize,
+    /// Files and sockets that the process may have open.
+    pub open_files: usize,
+    /// How many of those are kept from the push connections.
+    pub kept_files: usize,
 }

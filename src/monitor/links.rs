@@ -2,8 +2,8 @@
 //!
 //! What a link is told is declared here; a link that begins anew is told everything again.
 
-use super::times::ASKED_AGAIN;
-use super::{Key, Monitor, Output, Timer};
+use super::times::{ASKED_AGAIN, SUBSCRIPTION_STANDS};
+use super::{Key, Monitor, Output, Settings, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::push::{LinkEvent, LinkId, Transport};
@@ -11,10 +11,17 @@ use crate::domain::text::brief;
 use crate::domain::{ChannelId, Now, Steady};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Files that a connection needs: its socket, and what wakes it.
+const FILES_A_LINK: usize = 2;
+
 /// The connections and what they carry.
 #[derive(Debug)]
 pub(super) struct Links {
-    pub(super) per_link: usize,
+    per_link: usize,
+    /// Connections that may be open.
+    most: usize,
+    /// Channels for which no connection may be opened.
+    homeless: BTreeSet<ChannelId>,
     links: BTreeMap<LinkId, Link>,
     homes: BTreeMap<ChannelId, Home>,
     /// How many of those are subscribed.
@@ -49,9 +56,11 @@ struct Home {
 }
 
 impl Links {
-    pub(super) fn new(per_link: usize) -> Links {
-        Links {
-            per_link,
+    pub(super) fn new(settings: &Settings) -> Links {
+        let mut links = Links {
+            per_link: 0,
+            most: 0,
+            homeless: BTreeSet::new(),
             links: BTreeMap::new(),
             homes: BTreeMap::new(),
             subscribed: 0,
@@ -61,6 +70,26 @@ impl Links {
             unfollow: BTreeMap::new(),
             opened: Vec::new(),
             closed: Vec::new(),
+        };
+        links.set_room(settings);
+        links
+    }
+
+    /// Sets how many streamers a connection carries, and how many connections may be open: the files that are
+    /// kept for everything else stay free, or half of all files where those are very few. Connections that are
+    /// open already stay.
+    pub(super) fn set_room(&mut self, settings: &Settings) {
+        let Settings { open_files, kept_files, streamers_per_link, .. } = *settings;
+        self.per_link = streamers_per_link;
+        self.most = ((open_files - kept_files.min(open_files / 2)) / FILES_A_LINK).max(1);
+        self.carry_more();
+    }
+
+    /// Carries channels that had no place, as far as there is one now.
+    fn carry_more(&mut self) {
+        while !self.roomy.is_empty() || self.links.len() < self.most {
+            let Some(channel) = self.homeless.pop_first() else { return };
+            self.follow(channel);
         }
     }
 
@@ -123,11 +152,18 @@ impl Links {
         if self.homes.contains_key(&channel) {
             return;
         }
-        let id = self.roomy.first().copied().unwrap_or_else(|| {
-            let id = self.open();
-            self.roomy.insert(id);
-            id
-        });
+        let id = match self.roomy.first() {
+            Some(id) => *id,
+            None if self.links.len() < self.most => {
+                let id = self.open();
+                self.roomy.insert(id);
+                id
+            }
+            None => {
+                self.homeless.insert(channel);
+                return;
+            }
+        };
         let link = self.links.entry(id).or_default();
         link.channels.insert(channel);
         if link.channels.len() >= self.per_link {
@@ -140,6 +176,7 @@ impl Links {
     }
 
     fn unfollow(&mut self, channel: ChannelId) {
+        self.homeless.remove(&channel);
         let Some(home) = self.homes.remove(&channel) else { return };
         self.subscribed -= usize::from(home.subscribed.is_some());
         let Some(link) = self.links.get_mut(&home.link) else { return };
@@ -159,6 +196,7 @@ impl Links {
         } else if link.started {
             self.unfollow.entry(home.link).or_default().push(channel);
         }
+        self.carry_more();
     }
 
     /// Says what links are to be told. Unfollowing comes first: a channel that left and came back in
@@ -223,7 +261,6 @@ impl Monitor {
             return;
         }
         self.links.subscribed += usize::from(home.subscribed.replace(now.steady).is_none());
-        self.repeats.works(&subscription(channel));
         self.ledger.problems.settle(Code::SubscriptionFailed, &channel.to_string());
         for key in self.by_channel.get(&channel).cloned().unwrap_or_default() {
             self.ask_about(key);
@@ -233,6 +270,12 @@ impl Monitor {
     }
 
     fn subscription_failed(&mut self, now: Now, channel: ChannelId) {
+        // One that stood for a while failed anew; one that did not is failing still, and that was said.
+        let stood = self.links.homes.get_mut(&channel).and_then(|home| home.subscribed.take());
+        self.links.subscribed -= usize::from(stood.is_some());
+        if stood.is_some_and(|since| now.steady.since(since) >= SUBSCRIPTION_STANDS) {
+            self.repeats.works(&subscription(channel));
+        }
         let keys = self.by_channel.get(&channel).cloned().unwrap_or_default();
         self.ledger.counters.subscription_failures += 1;
         for key in keys {
@@ -241,9 +284,40 @@ impl Monitor {
             let words = format!("{} (channel {channel})", brief(&username));
             self.ledger.problems.raise(now.wall, Code::SubscriptionFailed, &channel.to_string(), words);
             if self.repeats.fails(now.steady, &subscription(channel), &username) {
-                self.log(Event::SubscriptionFailed { username, channel: channel.to_string() });
+                let reason = "refused, or not acknowledged in time".to_owned();
+                self.log(Event::SubscriptionFailed { username, channel: channel.to_string(), reason });
             }
         }
+    }
+
+    /// Connections that may be open at once.
+    pub fn links_most(&self) -> usize {
+        self.links.most
+    }
+
+    /// Reports the streamers that push cannot follow because too few files may be open; the sweep compares them like everybody else.
+    pub(super) fn say_who_is_not_followed(&mut self, now: Now) {
+        const WHAT: &str = "room";
+        let Links { homeless, most, .. } = &self.links;
+        let Some(channel) = homeless.first() else {
+            if self.repeats.works(WHAT) {
+                self.ledger.problems.settle(Code::PushLimited, "");
+            }
+            return;
+        };
+        let (homeless, files) = (homeless.len(), self.settings.open_files);
+        let words = format!(
+            "streamers not followed: {homeless}; push connections that the limit of {files} open files allows: {most}"
+        );
+        let username = self.by_channel.get(channel).and_then(|keys| self.streamers.get(keys.first()?));
+        let username = username.map(|streamer| streamer.username.clone()).unwrap_or_default();
+        let channel = channel.to_string();
+        // Said again when there are twice as many: they come one by one.
+        if self.repeats.fails(now.steady, WHAT, &format!("{files} {most} {}", homeless.ilog2())) {
+            let reason = format!("{words}; raise LimitNOFILE (systemd) or ulimit -n, then restart");
+            self.log(Event::SubscriptionFailed { username, channel, reason });
+        }
+        self.ledger.problems.raise(now.wall, Code::PushLimited, "", words);
     }
 
     /// Follows a streamer's channel, for as long as any row needs it.
@@ -282,6 +356,7 @@ impl Monitor {
         let old = std::mem::take(&mut self.links.links);
         self.ledger.problems.settle(Code::PushRefused, "");
         self.links.homes.clear();
+        self.links.homeless.clear();
         self.links.subscribed = 0;
         self.links.roomy.clear();
         self.links.follow.clear();

@@ -129,7 +129,7 @@ impl Monitor {
     pub fn new(now: Now, settings: Settings, seed: u64) -> Monitor {
         let mut monitor = Monitor {
             asking: Asking::new(settings.requests_per_minute),
-            links: Links::new(settings.streamers_per_link),
+            links: Links::new(&settings),
             writes: Writes::default(),
             routine: Routine::new(now),
             settings,
@@ -164,6 +164,7 @@ impl Monitor {
         self.take(now, input);
         self.run_timers(now);
         self.ask(now);
+        self.say_who_is_not_followed(now);
         self.links.flush(&mut self.out);
         std::mem::take(&mut self.out)
     }
@@ -242,7 +243,7 @@ impl Monitor {
         self.asking.reconsider();
         let sweep_changed = settings.sweep != self.settings.sweep;
         self.asking.budget.set(settings.requests_per_minute);
-        self.links.per_link = settings.streamers_per_link;
+        self.links.set_room(&settings);
         self.settings = settings;
         self.schedule_heartbeat(now);
         if sweep_changed && self.loaded {

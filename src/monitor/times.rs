@@ -80,3 +80,6 @@ pub(crate) const STRANGERS_MAX: usize = 10_000;
 pub(crate) const USERS_BATCH: usize = 100;
 /// The longest pause that `Retry-After` is believed for.
 pub(crate) const RETRY_AFTER_MAX: Duration = secs(600);
+
+/// A subscription that is lost after standing for this long has failed anew.
+pub(crate) const SUBSCRIPTION_STANDS: Duration = secs(60);

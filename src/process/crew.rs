@@ -16,7 +16,8 @@ use crate::gateway::database::{Database, DbError};
 use crate::gateway::kick::{Kick, REQUEST_LIMIT, Realtime};
 use crate::gateway::socket::Authorities;
 use crate::gateway::state::{Keep, Remembered};
-use crate::monitor::{Asker, Input, Monitor, Settings};
+use crate::monitor::{Asker, Input, Monitor};
+use crate::process::rules;
 use crate::process::status::Scribe;
 use crate::process::supervisor::{Body, Fatal, Spec, Stage, Supervisor};
 use crate::wire::choice::{Choice, Terms};
@@ -70,20 +71,6 @@ pub(super) struct Crew {
     relane: Sender<Vec<Sender<Write>>>,
     bulletins: Receiver<Bulletin>,
     nudge: (Sender<()>, Receiver<()>),
-}
-
-/// What the core is to know of the configuration.
-pub(super) fn settings(config: &Config) -> Settings {
-    let names = config.push.channel_names.len().max(1);
-    let per_link = usize::try_from(config.push.channels_per_connection).unwrap_or(usize::MAX);
-    Settings {
-        sweep: config.rules.sweep,
-        hold: config.rules.hold,
-        batch: config.rules.batch,
-        requests_per_minute: config.rules.requests_per_minute,
-        heartbeat: config.rules.heartbeat,
-        streamers_per_link: (per_link / names).max(1),
-    }
 }
 
 impl Crew {
@@ -212,7 +199,7 @@ impl Crew {
         known: &[ask::Learned],
     ) -> Result<(), Fatal> {
         let now = self.clock.now();
-        let mut monitor = Monitor::new(now, settings(config), self.rng.u64(..));
+        let mut monitor = Monitor::new(now, rules::settings(config), self.rng.u64(..));
         monitor.handle(now, Input::Learned(known.to_vec()));
         let mut hub = Some(Hub { monitor, inputs, relaned, outlets, clock: self.clock });
         let make = move || -> Body {

@@ -11,6 +11,7 @@ mod lock;
 pub mod logging;
 pub mod notify;
 pub mod paint;
+mod rules;
 mod run;
 pub mod signals;
 pub mod status;

@@ -16,6 +16,7 @@ use crate::process::exit::Code;
 use crate::process::lock::{Directories, PidFile};
 use crate::process::logging::{self, Logger};
 use crate::process::notify::{Notify, watchdog_limit};
+use crate::process::rules;
 use crate::process::signals::{Catcher, Early, Signal};
 use crate::process::supervisor::{Fatal, Supervisor};
 use crate::worker::hub::ToMain;
@@ -114,6 +115,7 @@ impl Daemon {
         early: &Early,
         starter: Option<Starter>,
     ) -> anyhow::Result<Code> {
+        rules::raise_open_files();
         let mut supervisor = Supervisor::new(clock, fastrand::u64(..));
         logger.start(supervisor.report())?;
         Event::Started { version: env!("CARGO_PKG_VERSION") }.say();
@@ -218,7 +220,7 @@ impl Daemon {
         let old = std::mem::replace(&mut self.config, new);
         let new = &self.config;
         self.logger.configure(&new.log, self.target);
-        self.crew.tell(Input::Settings(crew::settings(new)));
+        self.crew.tell(Input::Settings(rules::settings(new)));
         if old.push != new.push {
             self.crew.replace_push(new, &mut self.supervisor)?;
         }

@@ -20,11 +20,13 @@ mod tests;
 use crate::clock::{Clock, Pulse};
 use crate::domain::Steady;
 use crate::domain::event::Event;
+use crate::repeats::Repeats;
 use crate::stop::{Stop, StopSource, stop_pair};
 use crate::thread::{self, Exit, How};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use restarts::{Restarts, Verdict};
 use std::collections::BTreeMap;
+use std::io;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -65,6 +67,7 @@ pub struct Supervisor {
     // Control is never blocked: unbounded, and one message a thread's life.
     report: Sender<Exit>,
     exits: Receiver<Exit>,
+    repeats: Repeats,
 }
 
 enum Worker {
@@ -90,7 +93,8 @@ impl Supervisor {
     /// Without any worker. `seed` is for the jitter of pauses.
     pub fn new(clock: Clock, seed: u64) -> Supervisor {
         let (report, exits) = unbounded();
-        Supervisor { clock, rng: fastrand::Rng::with_seed(seed), workers: BTreeMap::new(), report, exits }
+        let (rng, repeats) = (fastrand::Rng::with_seed(seed), Repeats::default());
+        Supervisor { clock, rng, workers: BTreeMap::new(), report, exits, repeats }
     }
 
     /// The ends of threads, to be given to [`Supervisor::ended`].
@@ -237,7 +241,22 @@ impl Supervisor {
                 self.workers.insert(spec.name.clone(), Worker::Running(spec, restarts, run));
                 Ok(())
             }
-            Err(error) => self.fell(now, spec, restarts, How::Failed(format!("failed to start the thread: {error}"))),
+            Err(error) if spec.vital => Err(Fatal(format!("{}: failed to start the thread: {error}", spec.name))),
+            Err(error) => {
+                self.wait_for_a_thread(now, spec, restarts, &error);
+                Ok(())
+            }
+        }
+    }
+
+    /// The system has no thread to give: that is no failure of the worker, however long it lasts.
+    fn wait_for_a_thread(&mut self, now: Steady, spec: Spec, mut restarts: Restarts, error: &io::Error) {
+        let thread = spec.name.clone();
+        let until = now + restarts.not_begun(&mut self.rng);
+        self.workers.insert(thread.clone(), Worker::Resting(spec, restarts, until));
+        // A thousand connections may wait for theirs.
+        if self.repeats.fails(now, "thread", &error.to_string()) {
+            Event::ThreadRestarted { thread, reason: format!("failed to start the thread: {error}") }.say();
         }
     }
 

@@ -6,6 +6,7 @@
 //! never keeps a push event from being decided upon.
 
 mod lines;
+mod openings;
 mod reports;
 
 use super::errand::Errand;
@@ -21,9 +22,9 @@ use crate::monitor::{Asker, Input, Monitor, Output};
 use crate::stop::Stop;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use lines::Lines;
+use openings::Openings;
 use reports::Reports;
 use std::collections::BTreeMap;
-use std::io;
 use std::time::Duration;
 
 /// The longest wait of one turn, so that the pulse stays fresh.
@@ -84,13 +85,15 @@ pub struct Hub {
 struct Held {
     /// The ways to the connections.
     links: BTreeMap<LinkId, OrderSender>,
+    /// Those that are to be opened.
+    openings: Openings,
     /// What is to be logged.
     lines: Lines,
 }
 
 impl Hub {
     /// Lives until it is told to stop, then for as long as it takes to have the last writes done, a few
-    /// seconds at the most. An error is a bug, or a process without file descriptors.
+    /// seconds at the most.
     pub fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut held = Held::default();
         let mut relaned = self.relaned.clone();
@@ -101,12 +104,13 @@ impl Hub {
             pulse.promise(TURN_PULSE);
             let now = self.clock.now();
             let wake = self.monitor.next_wake().map(|wake| wake.at);
-            let next = wake.into_iter().chain(deadline).chain([reports.due(&self.monitor)]).min();
+            let opening = held.openings.due().filter(|_| deadline.is_none());
+            let next = wake.into_iter().chain(deadline).chain(opening).chain([reports.due(&self.monitor)]).min();
             let wait = next.map_or(WAIT_MOST, |at| at.since(now.steady).min(WAIT_MOST));
             let wait = if held.lines.is_empty() { wait } else { Duration::ZERO };
             select! {
                 recv(self.inputs) -> input => match input {
-                    Ok(input) => self.take_all(input, &mut held)?,
+                    Ok(input) => self.take_all(input, &mut held),
                     Err(_) => deadline = Some(now.steady),
                 },
                 recv(relaned) -> lanes => match lanes {
@@ -120,9 +124,12 @@ impl Hub {
                     held.links.clear();
                 }
                 default(wait) => match held.lines.is_empty() {
-                    true => self.take(self.clock.now(), Input::Tick, &mut held)?,
+                    true => self.take(self.clock.now(), Input::Tick, &mut held),
                     false => held.lines.say_some(),
                 },
+            }
+            if deadline.is_none() {
+                self.open_links(&mut held);
             }
             held.lines.say_overdue();
             reports.tell(self.clock.now(), &mut self.monitor, &self.outlets.bulletins);
@@ -137,25 +144,36 @@ impl Hub {
     }
 
     /// Takes an input, and those that are there already.
-    fn take_all(&mut self, first: Input, held: &mut Held) -> io::Result<()> {
-        self.take(self.clock.now(), first, held)?;
+    fn take_all(&mut self, first: Input, held: &mut Held) {
+        self.take(self.clock.now(), first, held);
         for _ in 1..INPUTS_A_TURN {
             let Ok(input) = self.inputs.try_recv() else { break };
-            self.take(self.clock.now(), input, held)?;
+            self.take(self.clock.now(), input, held);
         }
-        Ok(())
     }
 
-    fn take(&mut self, now: Now, input: Input, held: &mut Held) -> io::Result<()> {
+    fn take(&mut self, now: Now, input: Input, held: &mut Held) {
         for output in self.monitor.handle(now, input) {
-            self.carry_out(output, held)?;
+            self.carry_out(output, held);
         }
-        Ok(())
+    }
+
+    /// Opens the connections that are wanted, as far as there are descriptors for them. A trial is one more
+    /// than the core's number.
+    fn open_links(&self, held: &mut Held) {
+        let Held { links, openings, .. } = held;
+        openings.turn(self.clock.steady(), self.monitor.links_most().saturating_add(1), |id| {
+            let (sender, receiver) = orders()?;
+            let trace = receiver.trace();
+            links.insert(id, sender);
+            let _ = self.outlets.main.send(ToMain::OpenLink(id, receiver));
+            Ok(trace)
+        });
     }
 
     /// Hands on one output. A receiver that is gone is being replaced, or the process ends: whoever is
     /// made anew says so, and is told again.
-    fn carry_out(&self, output: Output, held: &mut Held) -> io::Result<()> {
+    fn carry_out(&self, output: Output, held: &mut Held) {
         let outlets = &self.outlets;
         match output {
             Output::Ask(asker, request) => {
@@ -169,12 +187,11 @@ impl Hub {
                     let _ = writes.send(write);
                 }
             }
-            Output::OpenLink(id) => {
-                let (sender, receiver) = orders()?;
-                held.links.insert(id, sender);
-                let _ = outlets.main.send(ToMain::OpenLink(id, receiver));
+            Output::OpenLink(id) => held.openings.want(id),
+            Output::CloseLink(id) => {
+                held.openings.forget(id);
+                held.links.remove(&id);
             }
-            Output::CloseLink(id) => drop(held.links.remove(&id)),
             Output::Subscribe(id, channels) => tell(&held.links, id, Order::Follow(channels)),
             Output::Unsubscribe(id, channels) => tell(&held.links, id, Order::Unfollow(channels)),
             Output::Silent(transport) => drop(outlets.broker.send(Errand::Silent(transport))),
@@ -185,7 +202,6 @@ impl Hub {
             Output::Learn(learned) => drop(outlets.keeper.send(Keep::Streamer(learned))),
             Output::Log(event) => held.lines.hold(event),
         }
-        Ok(())
     }
 }
 

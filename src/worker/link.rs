@@ -29,7 +29,6 @@ use crate::stop::Stop;
 use crate::wire::choice::Way;
 use crate::wire::reconnect::Reconnect;
 use crate::wire::{Act, End, EndKind, Session, SessionInput, Speak};
-use anyhow::Context;
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, bounded};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -48,6 +47,8 @@ const WAIT_MOST: Duration = Duration::from_secs(30);
 const TURN_PULSE: Duration = Duration::from_secs(60);
 /// How often a link that waits for room among the inputs looks whether it shall end.
 const ROOM_LOOK: Duration = Duration::from_millis(50);
+/// How often a link looks for orders that the system cannot wake.
+const NO_WAKE_LOOK: Duration = Duration::from_secs(1);
 /// So many frames are handled before orders and deadlines are looked at.
 const FRAMES_A_TURN: usize = 256;
 /// So many inputs are handed to the core together at the most.
@@ -75,8 +76,7 @@ pub struct Link {
 
 impl Link {
     /// Lives until the orders are hung up or the stop token is (after which somebody must wake it:
-    /// [`Orders::waker`]); the connection is then closed with 1000. An error is a bug or a process
-    /// without file descriptors.
+    /// [`Orders::waker`]); the connection is then closed with 1000.
     pub fn run(self, pulse: &Pulse, stop: Stop) -> anyhow::Result<()> {
         let mut thread = Thread {
             reconnect: Reconnect::new(self.seed),
@@ -88,22 +88,14 @@ impl Link {
             untold: Vec::new(),
             heard: Vec::new(),
         };
-        let end = thread.link_loop();
+        let Err(Leave) = thread.link_loop();
         thread.send_errand(Errand::Closed(thread.link.id));
-        match end {
-            Err(Leave::Told) => Ok(()),
-            Err(Leave::Failed(e)) => Err(e),
-        }
+        Ok(())
     }
 }
 
-/// Why the link ends.
-enum Leave {
-    /// It was told to.
-    Told,
-    /// It cannot wait.
-    Failed(anyhow::Error),
-}
+/// The link is told to end.
+struct Leave;
 
 /// Why a conversation ends.
 enum Over {
@@ -212,7 +204,7 @@ impl Thread<'_> {
         };
         let socket = match Socket::connect(&address, &authorities, effort) {
             Ok(socket) => socket,
-            Err(ConnectError::GivenUp) => return Err(Leave::Told),
+            Err(ConnectError::GivenUp) => return Err(Leave),
             Err(e) => return Ok(End { kind: EndKind::Lost, code: None, reason: e.to_string() }),
         };
         let session = (self.link.speak)(self.link.clock.steady(), way.transport);
@@ -325,17 +317,19 @@ impl Thread<'_> {
         if left.is_zero() {
             return Ok(false);
         }
-        let waited = self.link.orders.wake.wait(left);
-        waited.context("failed to wait between connections").map_err(Leave::Failed)?;
+        if self.link.orders.wake.wait(left).is_err() {
+            // The system is out of memory for a moment: without the wake, orders are looked at now and then.
+            self.stop.wait(left.min(NO_WAKE_LOOK));
+        }
         Ok(true)
     }
 
     /// Takes the orders that are there. Fails when the link shall end.
     fn take_orders(&mut self) -> Result<(), Leave> {
         if self.stop.is_stopped() {
-            return Err(Leave::Told);
+            return Err(Leave);
         }
-        while let Some(order) = self.link.orders.next().map_err(|_| Leave::Told)? {
+        while let Some(order) = self.link.orders.next().map_err(|_| Leave)? {
             match &order {
                 Order::Follow(ids) => self.followed.extend(ids),
                 Order::Unfollow(ids) => {
@@ -355,22 +349,21 @@ impl Thread<'_> {
         self.hand_over()
     }
 
-    /// Brings the core what was heard, and waits for room; a link that shall end does not wait.
+    /// Brings the core what was heard, and waits for room; a link that is to end does not wait. One frame may
+    /// have held more than is handed over together.
     fn hand_over(&mut self) -> Result<(), Leave> {
-        let mut input = match self.heard.len() {
-            0 => return Ok(()),
-            1 => self.heard.remove(0),
-            _ => Input::Several(std::mem::take(&mut self.heard)),
-        };
-        loop {
-            match self.link.inputs.send_timeout(input, ROOM_LOOK) {
-                Ok(()) => return Ok(()),
-                Err(SendTimeoutError::Disconnected(_)) => return Err(Leave::Told),
-                Err(SendTimeoutError::Timeout(unsent)) => input = unsent,
+        while !self.heard.is_empty() {
+            let rest = self.heard.split_off(self.heard.len().min(TOGETHER_MOST));
+            let mut some = std::mem::replace(&mut self.heard, rest);
+            let mut input = if some.len() == 1 { some.remove(0) } else { Input::Several(some) };
+            while let Err(unsent) = self.link.inputs.send_timeout(input, ROOM_LOOK) {
+                let SendTimeoutError::Timeout(back) = unsent else { return Err(Leave) };
+                input = back;
+                self.pulse.promise(TURN_PULSE);
+                self.take_orders()?;
             }
-            self.pulse.promise(TURN_PULSE);
-            self.take_orders()?;
         }
+        Ok(())
     }
 
     /// The broker never keeps us waiting. While it is being remade the errand waits for the next one.

@@ -26,6 +26,8 @@ mod centrifugo;
 mod ids;
 // Tokens that end early or cannot be had, and secrets that stay secret.
 mod token;
+// What the outside may cost: open files, floods, patience.
+mod limits;
 // TLS to Kick.
 mod tls;
 // The database's weather.

@@ -6,8 +6,10 @@ mod mutate;
 
 use crate::e2e::scratch::{REQUIRED, Scratch, finish, with_config};
 use kick_monitor::config::{self, Sources};
-use kick_monitor::domain::ask::Endpoint;
+use kick_monitor::domain::ask::{Endpoint, Liveness};
+use kick_monitor::domain::json::{Json, mended};
 use kick_monitor::domain::push::Transport;
+use kick_monitor::domain::secret::Secret;
 use kick_monitor::domain::{ChannelId, Slug, Steady};
 use kick_monitor::gateway::database::decode::{Raw, Rows};
 use kick_monitor::gateway::kick::entries;
@@ -32,10 +34,7 @@ fn converse(transport: Transport, bytes: &[u8]) {
     for (number, frame) in bytes.split(|byte| *byte == b'\x1e').enumerate() {
         now = now + Duration::from_secs(number as u64 % 7);
         acts.clear();
-        match std::str::from_utf8(frame) {
-            Ok(text) => session.handle(now, SessionInput::Text(text), &mut acts),
-            Err(_) => session.handle(now, SessionInput::Alive, &mut acts),
-        }
+        session.handle(now, SessionInput::Text(&String::from_utf8_lossy(frame)), &mut acts);
         let mut ticks = 0;
         while session.next_wake() <= now && !acts.iter().any(|act| matches!(act, Act::End(_))) {
             session.handle(now, SessionInput::Tick, &mut acts);
@@ -75,6 +74,53 @@ fn answers_of_the_api() {
             assert!(seen.user.is_none_or(|user| user.0 > 0), "{seen:?}");
         }
     });
+}
+
+#[test]
+fn what_nobody_needs_in_answers_and_frames() {
+    let mut seeds = lines(include_str!("seeds/needless.txt"));
+    seeds.extend(lines(include_str!("seeds/answers.txt")));
+    fuzz("needless", &seeds, |bytes| {
+        // A line of its own is another message to Centrifugo.
+        if Json::read(&mended(bytes)).is_none() || bytes.contains(&b'\n') {
+            return;
+        }
+        let around = |before: &str, after: &str| [before.as_bytes(), bytes, after.as_bytes()].concat();
+        let answer = around(
+            r#"{"data":[{"slug":"ana","stream":{"is_live":false}},{"title":"#,
+            r#","slug":"bob","stream":{"is_live":false}}]}"#,
+        );
+        let seen = entries::seen(Endpoint::Channels, &answer).expect("a list");
+        let offline = seen.iter().filter(|seen| seen.liveness == Liveness::Offline).count();
+        assert_eq!((seen.len(), offline), (2, 2));
+        let inner = around(r#"{"title":"#, r#","livestream":{"id":7}}"#);
+        let quoted = serde_json::Value::from(String::from_utf8_lossy(&inner)).to_string();
+        for data in [String::from_utf8_lossy(&inner).into_owned(), quoted] {
+            let event = format!(r#""event":"App\\Events\\StopStreamBroadcast","data":{data}"#);
+            let pusher = format!(r#"{{{event},"channel":"channel.668"}}"#);
+            let centrifugo = format!(r#"{{"push":{{"channel":"channel.668","pub":{{"data":{{{event}}}}}}}}}"#);
+            assert!(brings_evidence(Transport::Pusher, &[GREETING, &pusher]), "{pusher}");
+            let frames = [r#"{"id":1,"connect":{}}"#, &centrifugo];
+            assert!(brings_evidence(Transport::Centrifugo, &frames), "{centrifugo}");
+        }
+    });
+}
+
+const GREETING: &str = r#"{"event":"pusher:connection_established","data":"{}"}"#;
+
+/// Whether the last of the frames is evidence to a session that follows 668.
+fn brings_evidence(transport: Transport, frames: &[&str]) -> bool {
+    let now = Steady(Duration::from_secs(1));
+    let mut session = sessions(&["channel.{id}".to_owned()])(now, transport);
+    let mut acts = Vec::new();
+    session.handle(now, SessionInput::Opened, &mut acts);
+    session.handle(now, SessionInput::Token(&Secret::new("t")), &mut acts);
+    session.handle(now, SessionInput::Follow(&[ChannelId(668)]), &mut acts);
+    for frame in frames {
+        acts.clear();
+        session.handle(now, SessionInput::Text(frame), &mut acts);
+    }
+    acts.iter().any(|act| matches!(act, Act::Push(_)))
 }
 
 #[test]

@@ -94,6 +94,8 @@ impl Profile {
             requests_per_minute: agenda.pick(&[60, 60, 60, 300]).unwrap_or(60),
             heartbeat: agenda.odds(0.5).then_some(Duration::from_secs(300)),
             streamers_per_link: agenda.pick(&[1, 3, 100]).unwrap_or(100),
+            open_files: 1024,
+            kept_files: 100,
         }
     }
 
@@ -108,6 +110,8 @@ impl Profile {
             requests_per_minute: 60,
             heartbeat: None,
             streamers_per_link: 100,
+            open_files: 1024,
+            kept_files: 100,
         };
         let lag = Duration::from_secs(5);
         Profile { streamers: 12, lag, bans: false, wrong_hints: false, listless: false, settings, ..profile }

@@ -55,7 +55,9 @@ impl Event {
             E::RealtimeRefused { transport, code, reason } => keys!(own transport, known code, outside reason),
             E::PushMissed { username, status } => keys!(outside username, status_word status),
             E::PushSilent { transport, missed } => keys!(own transport, plain missed),
-            E::SubscriptionFailed { username, channel } => keys!(outside username, outside channel),
+            E::SubscriptionFailed { username, channel, reason } => {
+                keys!(outside username, outside channel, own reason)
+            }
             E::TokenRefreshed { expires_in } => keys!(whole expires_in),
             E::TokenRefused { reason, retry_in } | E::TokenUnavailable { reason, retry_in } => {
                 keys!(outside reason, pause retry_in)

@@ -96,7 +96,11 @@ fn the_life_of_a_streamer() {
                 lag: Duration::from_millis(20),
             },
             Event::PushMissed { username: username.clone(), status: Status::Online },
-            Event::SubscriptionFailed { username: username.clone(), channel: "channel.668".to_owned() },
+            Event::SubscriptionFailed {
+                username: username.clone(),
+                channel: "668".to_owned(),
+                reason: "refused".to_owned(),
+            },
             Event::WriteRefused { username, id, reason: "23514: no \"Online\" here".to_owned() },
         ],
         expect![[r#"
@@ -108,7 +112,7 @@ fn the_life_of_a_streamer() {
             Notice: push says Online, and the table now does too event=status_changed username=xqc id=7 status=Online source=push lag_ms=4.21
             Notice: the API says Offline, and the table now does too event=status_changed username=xqc id=7 status=Offline source=sweep lag_ms=20
             Warn: the sweep found what push should have told event=push_missed username=xqc status=Online
-            Warn: a push channel could not be subscribed to and will be tried again event=subscription_failed username=xqc channel=channel.668
+            Warn: a push channel could not be subscribed to and will be tried again event=subscription_failed username=xqc channel=668 reason=refused
             Error: PostgreSQL refuses a row, which is tried again later; see the reason event=write_refused username=xqc id=7 reason="23514: no \"Online\" here"
         "#]],
     );

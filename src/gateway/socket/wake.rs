@@ -5,7 +5,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// The waiting end; it belongs to one thread at a time.
@@ -27,6 +27,17 @@ impl Drop for WakesWhenDropped {
     }
 }
 
+/// Tells whether a pair is still in use, without keeping it so.
+#[derive(Clone, Debug)]
+pub struct Trace(Weak<OwnedFd>);
+
+impl Trace {
+    /// Nobody holds either end any more, so that its descriptor is free.
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
 /// A pair. Fails only when the process has no file descriptor left.
 pub fn wake_pair() -> io::Result<(Waker, Wake)> {
     let fd = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
@@ -42,6 +53,11 @@ impl Waker {
 }
 
 impl Wake {
+    /// What shows when this pair has gone.
+    pub fn trace(&self) -> Trace {
+        Trace(Arc::downgrade(&self.0))
+    }
+
     /// Waits for a wake or until `limit` has passed; true when it was woken, which it then forgets.
     /// A signal may end the wait early.
     pub fn wait(&self, limit: Duration) -> io::Result<bool> {

@@ -108,9 +108,9 @@ fn a_refused_subscription_is_said_by_name() {
         ",
         &expect![[r#"
 
-            1.0    log subscription_failed username=xqc channel=668
+            1.0    log subscription_failed username=xqc channel=668 reason="refused, or not acknowledged in time"
             30.0   ask users_livestreams: 676
-            301.0  log subscription_failed username=xqc channel=668
+            301.0  log subscription_failed username=xqc channel=668 reason="refused, or not acknowledged in time"
         "#]],
     );
 }
@@ -249,6 +249,73 @@ fn fewer_streamers_to_a_connection_hold_for_what_comes_then() {
             1.0    unsubscribe 0 13
             1.0    log roster_loaded streamers=3 added=1 removed=0
             1.0    open 1
+        "#]],
+    );
+}
+
+#[test]
+fn whom_too_few_open_files_leave_without_push_is_said_and_followed_when_there_is_room() {
+    check(
+        "
+        0 set sweep=86400 files=4
+        .. learned a/1/11 b/2/12 c/3/13 d/4/14
+        .. kick a/1/11=offline b/2/12=offline c/3/13=offline d/4/14=offline
+        .. auto
+        .. roster 1:a:Offline 2:b:Offline 3:c:Offline 4:d:Offline
+        .. link 0 started
+        .. link 0 connected
+        .. link 0 subscribed 11 12
+        10 report
+        20 roster 2:b:Offline 3:c:Offline 4:d:Offline
+        400 roster 2:b:Offline 3:c:Offline 4:d:Offline
+        500 relink
+        600 set files=200
+        .. report
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=4 added=4 removed=0
+            0.0    log subscription_failed username=c channel=13 reason="streamers not followed: 2; push connections that the limit of 4 open files allows: 1; raise LimitNOFILE (systemd) or ulimit -n, then restart"
+            0.0    open 0
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=4
+            0.0    subscribe 0 11 12
+            10.0   health degraded
+            10.0   push_limited since 2026-01-01T00:00:00Z: push does not follow everybody, so changes of the others are found by the sweep: streamers not followed: 2; push connections that the limit of 4 open files allows: 1
+            10.0   {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher"},"streamers":{"offline":4,"online":0,"subscribed":2,"total":4,"unknown":0,"unusable":0}}
+            10.0   {"api":{"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            10.0   {"api_requests":{"users_livestreams":{"200":2}}}
+            20.0   log roster_loaded streamers=3 added=0 removed=1
+            20.0   log subscription_failed username=d channel=14 reason="streamers not followed: 1; push connections that the limit of 4 open files allows: 1; raise LimitNOFILE (systemd) or ulimit -n, then restart"
+            20.0   unsubscribe 0 11
+            20.0   subscribe 0 13
+            400.0  log subscription_failed username=d channel=14 reason="streamers not followed: 1; push connections that the limit of 4 open files allows: 1; raise LimitNOFILE (systemd) or ulimit -n, then restart"
+            500.0  open 1
+            500.0  close 0
+            600.0  open 2
+            600.0  health degraded
+            600.0  push_down since 2026-01-01T00:10:00Z: no push connection stands, so changes are found by the sweep
+            600.0  {"realtime":{"connected":0,"connections":2,"last_event_at":null,"transport":"pusher"},"streamers":{"offline":3,"online":0,"subscribed":0,"total":3,"unknown":0,"unusable":0}}
+            600.0  {"api":{"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            600.0  {"api_requests":{"channels":{"200":1},"users_livestreams":{"200":4}}}
+        "#]],
+    );
+}
+
+#[test]
+fn a_subscription_refused_and_granted_by_turns_is_one_failure() {
+    check_watched(
+        "
+        10 link 0 failed 668
+        11 link 0 subscribed 668
+        20 link 0 failed 668
+        21 link 0 subscribed 668
+        100 link 0 failed 668
+        ",
+        &expect![[r#"
+
+            10.0   log subscription_failed username=xqc channel=668 reason="refused, or not acknowledged in time"
+            11.0   ask users_livestreams: 676
+            100.0  log subscription_failed username=xqc channel=668 reason="refused, or not acknowledged in time"
         "#]],
     );
 }

@@ -46,6 +46,8 @@ impl Story {
             requests_per_minute: 600,
             heartbeat: None,
             streamers_per_link: 2,
+            open_files: 1024,
+            kept_files: 100,
         };
         Story {
             monitor: Monitor::new(now, settings.clone(), 1),
@@ -267,6 +269,7 @@ impl Story {
                 "hold" => self.settings.hold = secs,
                 "batch" => self.settings.batch = value as usize,
                 "heartbeat" => self.settings.heartbeat = Some(secs).filter(|secs| !secs.is_zero()),
+                "files" => self.settings.open_files = value as usize,
                 "per-link" => self.settings.streamers_per_link = value as usize,
                 _ => panic!("no setting {key}"),
             }

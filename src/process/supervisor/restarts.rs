@@ -34,6 +34,11 @@ impl Default for Restarts {
 }
 
 impl Restarts {
+    /// The worker could not be begun, which does not count against it: the pause before the next try.
+    pub(super) fn not_begun(&mut self, rng: &mut fastrand::Rng) -> Duration {
+        self.backoff.next(rng)
+    }
+
     /// The worker failed.
     pub(super) fn failed(&mut self, now: Steady, rng: &mut fastrand::Rng) -> Verdict {
         self.recent.retain(|failure| now.since(*failure) < WINDOW);
@@ -70,6 +75,15 @@ mod tests {
     fn the_sixth_failure_in_five_minutes_is_one_too_many() {
         assert_eq!(pauses([0, 1, 3, 7, 15, 31]), [Some(1), Some(2), Some(4), Some(8), Some(16), None]);
         assert_eq!(pauses([0, 74, 148, 222, 296, 299]).last(), Some(&None));
+    }
+
+    #[test]
+    fn a_worker_that_cannot_be_begun_is_never_given_up() {
+        let (mut restarts, mut rng) = (Restarts::default(), fastrand::Rng::with_seed(1));
+        let pauses: Vec<Duration> = (0..100).map(|_| restarts.not_begun(&mut rng)).collect();
+        assert!(pauses[0] <= Duration::from_secs(1) && pauses[99] <= Duration::from_secs(30));
+        let failed = restarts.failed(Steady(Duration::from_secs(2000)), &mut rng);
+        assert!(matches!(failed, Verdict::RestartAfter(_)), "it has not failed yet");
     }
 
     #[test]

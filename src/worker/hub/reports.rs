@@ -77,6 +77,8 @@ mod tests {
             requests_per_minute: 60,
             heartbeat: None,
             streamers_per_link: 100,
+            open_files: 1024,
+            kept_files: 100,
         };
         let mut monitor = Monitor::new(now, settings, 1);
         let row = |n: usize| Row {

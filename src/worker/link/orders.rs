@@ -2,7 +2,7 @@
 //! for a socket.
 
 use crate::domain::ChannelId;
-use crate::gateway::socket::{Wake, Waker, WakesWhenDropped, wake_pair};
+use crate::gateway::socket::{Trace, Wake, Waker, WakesWhenDropped, wake_pair};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use std::io;
 
@@ -51,6 +51,11 @@ impl OrderSender {
 }
 
 impl Orders {
+    /// What shows when the link and everybody who could wake it have gone.
+    pub fn trace(&self) -> Trace {
+        self.wake.trace()
+    }
+
     /// What ends the link's present wait. A stop token cannot do that by itself: whoever stops a
     /// link by its token wakes it afterwards.
     pub fn waker(&self) -> Waker {

@@ -37,6 +37,13 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// Another program, such as a script that ends in the real one.
+    #[must_use]
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Builder {
+        self.program = program.into();
+        self
+    }
+
     /// Adds a line to the configuration file; the last value of a key holds.
     #[must_use]
     pub fn set(mut self, key: &str, value: impl Into<String>) -> Builder {

@@ -1,0 +1,42 @@
+//! What the core is to know of the configuration and of the machine.
+
+use crate::config::Config;
+use crate::monitor::Settings;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// The limit of open files that is asked for, if it is lower: 100,000 streamers need 2,000 and some.
+const FILES_WANTED: u64 = 65_536;
+/// Files that are left to everything but push connections: HTTP, the status files, name look-ups, the log.
+const FILES_KEPT: usize = 64;
+/// Files of one database connection, its driver's own included.
+const FILES_A_SESSION: usize = 8;
+/// Database connections besides the writers': the roster's, the listener's, the guard's.
+const SESSIONS: usize = 3;
+
+/// Raises the limit of open files as far as this process may. Where it may not, the old one holds.
+pub(super) fn raise_open_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(FILES_WANTED, |maximum| maximum.min(FILES_WANTED));
+    if current.is_some_and(|current| current < wanted) {
+        // Where that is refused, `settings` finds the old limit.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
+    }
+}
+
+/// The settings of the core.
+pub(super) fn settings(config: &Config) -> Settings {
+    let names = config.push.channel_names.len().max(1);
+    let per_link = usize::try_from(config.push.channels_per_connection).unwrap_or(usize::MAX);
+    let writers = usize::try_from(config.database.pool_size).unwrap_or(usize::MAX);
+    let open_files = getrlimit(Resource::Nofile).current;
+    Settings {
+        sweep: config.rules.sweep,
+        hold: config.rules.hold,
+        batch: config.rules.batch,
+        requests_per_minute: config.rules.requests_per_minute,
+        heartbeat: config.rules.heartbeat,
+        streamers_per_link: (per_link / names).max(1),
+        open_files: open_files.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX)),
+        kept_files: FILES_KEPT + FILES_A_SESSION.saturating_mul(writers.saturating_add(SESSIONS)),
+    }
+}
