@@ -227,8 +227,9 @@ impl Daemon {
         if old.files != new.files {
             self.crew.add_status(new, &mut self.supervisor)?;
         }
-        if old.kick != new.kick {
-            self.crew.replace_kick(new, &mut self.supervisor)?;
+        match old.kick != new.kick {
+            true => self.crew.replace_kick(new, &mut self.supervisor)?,
+            false => self.crew.hurry(),
         }
         match database {
             Some(database) => self.crew.replace_database(new, database, &mut self.supervisor)?,

@@ -53,8 +53,9 @@ impl TokenWorker {
             }
             let wait = self.clock.until(plan.wake());
             self.pulse.promise(wait + TURN_MAX);
-            match self.stop.recv(self.tokens.refusals(), wait) {
-                Received::Message(()) | Received::Nothing => {}
+            match self.stop.recv(self.tokens.nudges(), wait) {
+                Received::Message(()) => plan.hurry(self.clock.steady()),
+                Received::Nothing => {}
                 Received::HungUp | Received::Stopped => return Ok(()),
             }
         }

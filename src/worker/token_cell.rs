@@ -19,7 +19,7 @@ pub struct Generation(u64);
 pub struct TokenCell {
     held: Mutex<Held>,
     /// Room for one nudge: a second one would say the same.
-    refused: (Sender<()>, Receiver<()>),
+    nudges: (Sender<()>, Receiver<()>),
 }
 
 #[derive(Debug)]
@@ -33,7 +33,7 @@ struct Held {
 impl Default for TokenCell {
     fn default() -> TokenCell {
         let held = Held { token: None, generation: Generation(0), next: stop_pair() };
-        TokenCell { held: Mutex::new(held), refused: bounded(1) }
+        TokenCell { held: Mutex::new(held), nudges: bounded(1) }
     }
 }
 
@@ -61,9 +61,14 @@ impl TokenCell {
     pub fn refuse(&self, generation: Generation) {
         let mut held = self.held();
         if held.generation == generation && held.token.take().is_some() {
-            // A full channel holds a nudge already.
-            let _ = self.refused.0.try_send(());
+            self.hurry();
         }
+    }
+
+    /// If there is no token because asking for one failed, it is asked for now.
+    pub fn hurry(&self) {
+        // A full channel holds a nudge already.
+        let _ = self.nudges.0.try_send(());
     }
 
     /// A new token.
@@ -78,9 +83,9 @@ impl TokenCell {
         self.held().token = None;
     }
 
-    /// A message for each token refused.
-    pub(super) fn refusals(&self) -> &Receiver<()> {
-        &self.refused.1
+    /// A message when a token was refused, or is to be asked for now.
+    pub(super) fn nudges(&self) -> &Receiver<()> {
+        &self.nudges.1
     }
 
     /// A thread that panicked between two assignments here left nothing half done.

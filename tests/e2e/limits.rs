@@ -1,11 +1,12 @@
 //! What the outside may cost: open files, floods, and answers that ask for too much patience.
 
 use super::stage::{PATIENCE, Stage, wait_change};
-use kick_sim::{Offer, Transport};
+use kick_sim::{Face, Fault, Offer, Transport};
 use lab::{Daemon, Signal, wait_for};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The program as a shell starts it that has set the limit of open files.
 fn with_open_files(stage: &Stage, most: usize) -> PathBuf {
@@ -111,4 +112,18 @@ fn r5_a_title_that_no_decoder_likes_hides_nobody() {
         let line = wait_change(&daemon, "ana", 2);
         assert_eq!((line.key("status"), line.key("source")), ("Online", "push"), "{needless}");
     }
+}
+
+#[test]
+fn an_hour_that_the_token_endpoint_asks_for_is_ten_minutes_and_a_reload_ends_it() {
+    let stage = Stage::with(&["ana"]);
+    stage.kick.fault(Face::OAuth, Fault::rate_limited(Some(3600)));
+    let daemon = stage.builder().start();
+    let line = daemon.wait_event("token_unavailable", PATIENCE);
+    let pause: f64 = line.key("retry_in").parse().expect("seconds");
+    assert!((590.0..=600.0).contains(&pause), "{}", line.text);
+    stage.kick.clear_fault(Face::OAuth);
+    daemon.signal(Signal::HUP);
+    daemon.wait_event("ready", Duration::from_secs(30));
+    assert_eq!(stage.kick.count(Face::OAuth), 2);
 }

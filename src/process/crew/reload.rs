@@ -25,6 +25,11 @@ impl Crew {
         Ok(())
     }
 
+    /// A reload: what waits after failures for a token need not wait any longer.
+    pub(in crate::process) fn hurry(&self) {
+        self.tokens.hurry();
+    }
+
     /// Other push settings: every connection is made anew, and the way chosen anew.
     pub(in crate::process) fn replace_push(
         &mut self,

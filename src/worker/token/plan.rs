@@ -99,6 +99,13 @@ impl Plan {
         }
     }
 
+    /// Somebody wants the pause after a failure to end now.
+    pub(super) fn hurry(&mut self, now: Steady) {
+        if self.unavailable.tries() > 0 || self.refused.tries() > 0 {
+            self.due = self.due.min(self.spaced(now));
+        }
+    }
+
     /// Whether the token in use has come to its end.
     pub(super) fn expired(&mut self, now: Steady) -> bool {
         self.expires.take_if(|expires| *expires <= now).is_some()
@@ -193,6 +200,19 @@ mod tests {
         }
         plan.got(at(700.0), Duration::from_secs(3600));
         assert!(plan.failed(at(800.0), refused()).is_some(), "said anew after it was well");
+    }
+
+    #[test]
+    fn who_is_in_a_hurry_ends_the_pause_after_a_failure_and_no_other() {
+        let mut plan = asking();
+        plan.failed(at(0.5), unavailable(Some(600)));
+        assert_eq!(plan.due(), at(600.5));
+        plan.hurry(at(1.0));
+        assert_eq!(plan.due(), at(2.0), "never more than one request in two seconds");
+        plan.asks(at(2.0));
+        plan.got(at(2.5), Duration::from_secs(3600));
+        plan.hurry(at(10.0));
+        assert_eq!(plan.due(), at(2702.5), "the token that there is will do");
     }
 
     #[test]
