@@ -10,7 +10,7 @@ const FILES_WANTED: u64 = 65_536;
 const FILES_KEPT: usize = 64;
 /// Files of one database connection, its driver's own included.
 const FILES_A_SESSION: usize = 8;
-/// Database connections besides the writers': the roster's, the listener's, the guard's.
+/// Database connections besides the writers': the roster's, the listener's, and one that does not answer.
 const SESSIONS: usize = 3;
 
 /// Raises the limit of open files as far as this process may. Where it may not, the old one holds.
