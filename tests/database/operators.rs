@@ -5,6 +5,7 @@ use super::{fixture, open, shown, write};
 use kick_monitor::config::DatabaseConfig;
 use kick_monitor::domain::Status::{Offline, Online};
 use kick_monitor::domain::row::WriteResult::{AlreadySo, Gone, Written};
+use kick_monitor::domain::secret::Secret;
 use kick_monitor::stop::Stop;
 
 /// Everything that our statements might run by name, in a schema that stands before PostgreSQL's own: each leaves a
@@ -65,7 +66,7 @@ fn what_another_role_defines_is_never_run() {
     let role = format!("victim_{}", lab.name());
     lab.execute(&TRAPS.replace("{role}", &role));
     let config = DatabaseConfig {
-        url: kick_monitor::domain::secret::Secret::new(&lab.url_as(&role, "p")),
+        url: Secret::new(lab.url_as(&role, "p")),
         changed_at_column: Some("changed_at".to_owned()),
         notify_channel: Some("changes".to_owned()),
         ..config

@@ -35,20 +35,20 @@ pub(super) fn read(work: &mut Work<'_>) -> Result<Vec<Row>, Fault> {
 /// other; where there are very many of those, the last ones count as such.
 fn convert(work: &mut Work<'_>, encoding: &str, texts: &[&[u8]]) -> Result<Vec<Option<String>>, Fault> {
     let mut converted = vec![None; texts.len()];
-    let mut todo = vec![0..texts.len()];
+    let mut todo = vec![(0, texts.len())];
     for _ in 0..CONVERSIONS_MAX {
-        let Some(part) = todo.pop().filter(|part| !part.is_empty()) else { break };
-        let bytes = texts[part.clone()].iter().map(|text| text.to_vec()).collect();
+        let Some((from, to)) = todo.pop().filter(|(from, to)| from < to) else { break };
+        let bytes = texts[from..to].iter().map(|text| text.to_vec()).collect();
         match work.query(sql::CONVERT, vec![Value::Bytes(bytes), Value::text(encoding)]) {
             Ok(rows) => {
-                for (text, row) in converted[part].iter_mut().zip(rows) {
+                for (text, row) in converted[from..to].iter_mut().zip(rows) {
                     let bytes: Vec<u8> = row.try_get(0).map_err(|error| work.judge(&error))?;
                     *text = String::from_utf8(bytes).ok();
                 }
             }
-            Err(Fault { blame: Blame::Row(_), .. }) if part.len() > 1 => {
-                let middle = part.start + part.len() / 2;
-                todo.extend([middle..part.end, part.start..middle]);
+            Err(Fault { blame: Blame::Row(_), .. }) if to - from > 1 => {
+                let middle = from + (to - from) / 2;
+                todo.extend([(middle, to), (from, middle)]);
             }
             Err(Fault { blame: Blame::Row(_), .. }) => {}
             Err(fault) => return Err(fault),

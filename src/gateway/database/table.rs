@@ -29,8 +29,8 @@ impl Table {
     pub(super) fn learn(client: &mut Client, config: &DatabaseConfig, place: &str) -> Result<Table, Fault> {
         let (found, encoding) = describe(client, config, place)?;
         let column = |key: &str, name: &str| {
-            let same = found.iter().find(|(found, _)| found == name);
-            same.and_then(|(_, column)| column.clone()).ok_or_else(|| missing_column(config, key, name))
+            let found = found.iter().find(|column| column.name == name);
+            found.cloned().ok_or_else(|| missing_column(config, key, name))
         };
         let known = columns(config).into_iter();
         let columns: Result<Vec<_>, Fault> =
@@ -65,11 +65,7 @@ impl Table {
 }
 
 /// The configured columns as far as they are there, and the database's encoding.
-fn describe(
-    client: &mut Client,
-    config: &DatabaseConfig,
-    place: &str,
-) -> Result<(Vec<(String, Option<Column>)>, String), Fault> {
+fn describe(client: &mut Client, config: &DatabaseConfig, place: &str) -> Result<(Vec<Column>, String), Fault> {
     let judge = |error: postgres::Error| Fault::judge(&error, place);
     let wanted: Vec<&str> = columns(config).into_iter().map(|(_, name)| name).collect();
     let rows = client.query_typed(sql::DESCRIBE, &[(&config.table, Type::TEXT), (&wanted, Type::TEXT_ARRAY)]).map_err(
@@ -88,8 +84,7 @@ fn describe(
         if !exists {
             return Err(missing_table(config));
         }
-        let name: String = row.try_get(0).map_err(judge)?;
-        found.push((name, Column::from_row(&row).map_err(judge)?));
+        found.extend(Column::from_row(&row).map_err(judge)?);
         encoding = row.try_get(6).map_err(judge)?;
     }
     Ok((found, encoding))
@@ -98,6 +93,7 @@ fn describe(
 /// A column as [`sql::DESCRIBE`] finds it.
 #[derive(Clone, Debug)]
 struct Column {
+    name: String,
     kind: Kind,
     /// Its type as declared.
     exact: String,
@@ -108,9 +104,11 @@ struct Column {
 impl Column {
     /// None: there is no such column.
     fn from_row(row: &postgres::Row) -> Result<Option<Column>, postgres::Error> {
+        let name: String = row.try_get(0)?;
         let (cast, exact): (Option<String>, Option<String>) = (row.try_get(2)?, row.try_get(3)?);
         let (equal, collation): (String, Option<String>) = (row.try_get(4)?, row.try_get(5)?);
         Ok(cast.zip(exact).map(|(cast, exact)| Column {
+            name,
             kind: Kind { cast, equal },
             exact,
             collation: collation.unwrap_or_default(),
