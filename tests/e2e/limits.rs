@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The program as a shell starts it that has set the limit of open files.
-fn with_open_files(stage: &Stage, most: usize) -> PathBuf {
+pub(crate) fn with_open_files(stage: &Stage, most: usize) -> PathBuf {
     let name = format!("{}-{most}-files.sh", stage.database.name());
     let script = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let program = env!("CARGO_BIN_EXE_kick-monitor");

@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 
 /// The configuration of a program on this stage, and where it keeps its files.
-fn config(stage: &Stage, scratch: &Scratch, further: &str) -> String {
+pub(crate) fn config(stage: &Stage, scratch: &Scratch, further: &str) -> String {
     let path = |name: &str| scratch.path(name).display().to_string();
     let settings = stage.kick.settings().into_iter().chain([
         ("DATABASE_URL", stage.database.url()),
@@ -28,19 +28,19 @@ fn config(stage: &Stage, scratch: &Scratch, further: &str) -> String {
 }
 
 /// A program that is killed with this value, unless it has ended.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Running {
-    fn start(command: &mut Command) -> Running {
+    pub(crate) fn start(command: &mut Command) -> Running {
         Running(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("the program can be started"))
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.0), signal).expect("it runs");
     }
 
     #[track_caller]
-    fn wait_code(&mut self) -> Option<i32> {
+    pub(crate) fn wait_code(&mut self) -> Option<i32> {
         wait_for("the end of the program", PATIENCE, || self.0.try_wait().ok().flatten()).code()
     }
 }
@@ -53,7 +53,7 @@ impl Drop for Running {
 }
 
 /// A pipe that takes not one byte more: the end to read from and the end to write to.
-fn full_pipe() -> (OwnedFd, OwnedFd) {
+pub(crate) fn full_pipe() -> (OwnedFd, OwnedFd) {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).expect("a pipe can be made");
     let flags = fcntl_getfl(&writer).expect("it is open");
     fcntl_setfl(&writer, flags | OFlags::NONBLOCK).expect("it is a pipe");

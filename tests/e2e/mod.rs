@@ -27,7 +27,7 @@ mod ids;
 // Tokens that end early or cannot be had, and secrets that stay secret.
 mod token;
 // What the outside may cost: open files, floods, patience.
-mod limits;
+pub(crate) mod limits;
 // TLS to Kick.
 mod tls;
 // The database's weather.
@@ -42,7 +42,7 @@ mod rows;
 // How the process begins, what it says, and how it ends.
 mod process;
 // What the machine may do to it.
-mod machine;
+pub(crate) mod machine;
 // A new configuration takes effect, and a broken one does not.
 mod reload;
 // Everything that the daemon needs is tried, and what fails is named.

@@ -2,6 +2,9 @@
 //! fail it, and all its connections are cut again and again.
 
 use super::matrix::{Came, Cell, LONG, THREE, Watch, compare, compare_three, prove_push, wait_online};
+use crate::e2e::limits::with_open_files;
+use crate::e2e::machine::{Running, config, full_pipe};
+use crate::e2e::scratch::{Scratch, with_config};
 use crate::e2e::stage::Stage;
 use jiff::{SignedDuration, Timestamp};
 use kick_sim::{Kick, Offer, Transport};
@@ -98,6 +101,59 @@ fn a_program_that_may_open_nothing_more_heals_when_it_may() {
             &|| daemon.limit_descriptors(1024),
         ],
     );
+}
+
+#[test]
+fn a_program_that_may_open_few_files_loses_nothing() {
+    let cell = cell("100 open files for 60 connections");
+    let names: Vec<String> = (0..60).map(|n| format!("s{n:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let stage = Stage::with(&names);
+    let builder = stage.builder().program(with_open_files(&stage, 100)).set("SWEEP_SECS", "1");
+    let daemon = stage.start(builder.set("PUSHER_CHANNELS_PER_CONNECTION", "1"));
+    let watch = Watch::start(&daemon);
+    daemon.wait_event("subscription_failed", LONG);
+    let noticed = Some(watch.elapsed());
+    names.iter().for_each(|name| stage.wait_status(name, "Offline"));
+    let began = watch.elapsed();
+    for name in &names {
+        stage.kick.go_live(name);
+    }
+    names.iter().for_each(|name| wait_online(&stage, name));
+    let healed = watch.elapsed() - began;
+    let came: Came = names.iter().map(|name| compare(&stage.written(name), &["Offline", "Online"])).sum();
+    cell.record(Came { noticed, healed, ..came });
+}
+
+#[test]
+fn a_log_that_stalls_loses_no_change() {
+    let cell = cell("standard error that is not read");
+    let stage = Stage::with(&THREE);
+    let scratch = Scratch::new();
+    let path = scratch.config(config(&stage, &scratch, "LOG_LEVEL=debug\n"));
+    let (_unread, stderr) = full_pipe();
+    let mut running = Running::start(with_config("run", &path, &["--foreground"]).stderr(stderr));
+    stage.wait_followed(&THREE);
+    THREE.iter().for_each(|username| stage.wait_status(username, "Offline"));
+    for username in THREE {
+        stage.kick.go_live(username);
+    }
+    THREE.iter().for_each(|username| wait_online(&stage, username));
+    running.signal(Signal::TERM);
+    assert_eq!(running.wait_code(), Some(0));
+    cell.record(compare_three(&stage));
+}
+
+#[test]
+fn a_flood_of_messages_costs_its_connection_and_no_change() {
+    let cell = Cell { edge: "centrifugo", fault: "flood of messages that cannot be read" };
+    cell.announce();
+    let stage = Stage::with(&THREE);
+    stage.kick.offer(&[Offer::Centrifugo]);
+    let daemon = watch(&stage, |builder| builder.set("REALTIME", "centrifugo"));
+    let flood = || stage.kick.send_raw_frame(&"x\n".repeat(100_000));
+    let noticed = || drop(daemon.wait_event("realtime_disconnected", LONG));
+    suffer(cell, &stage, &daemon, [&flood, &noticed, &|| ()]);
 }
 
 /// A small file system of its own, gone with this value.
