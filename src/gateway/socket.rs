@@ -102,7 +102,7 @@ impl Socket {
         }
     }
 
-    /// The next frame, or `None` when there is none now, or when enough was read before the next `wait`.
+    /// The next frame, or `None` when no frame is there now, or when enough was read before the next `wait`.
     pub fn read(&mut self) -> Result<Option<Frame>, Ended> {
         self.drained = false;
         let mut again = true;

@@ -69,8 +69,8 @@ impl Monitor {
         self.check_ready(now);
     }
 
-    /// Whose rows are not among these, and which ids several of them share, with their number. As a rule nobody's and
-    /// none, and a great roster is read every few seconds: so keys are compared, and ids only where they are new.
+    /// Whose rows are not among these, and which ids several of them share, with their number. As a rule there are
+    /// neither, and a large roster is read every few seconds: so keys are compared, and ids only where they are new.
     fn compare_ids(&self, rows: &[Row]) -> (Vec<Key>, BTreeMap<RowId, usize>) {
         let mut seen: Vec<Key> = Vec::with_capacity(rows.len());
         let mut strangers: Vec<&RowId> = Vec::new();

@@ -39,7 +39,7 @@ impl Locked {
         loop {
             let file = open(path).map_err(Refusal::Unusable)?;
             let locked = lock(path, file)?;
-            // Whoever had it before may have removed it between our opening and our locking: then others
+            // Its holder before us may have removed it between our opening and our locking: then others
             // would find, and lock, another one.
             if locked.is_in_place() {
                 return Ok(locked);
@@ -81,7 +81,7 @@ fn lock(path: &Path, mut file: File) -> Result<Locked, Refusal> {
         }
         Err(Errno::WOULDBLOCK) => {
             let mut pid = String::new();
-            // Whoever holds the lock may not have written its id yet.
+            // The process that holds the lock may not have written its id yet.
             let read = Read::take(&mut file, 20).read_to_string(&mut pid);
             Err(Refusal::Held(read.ok().and_then(|_| pid.trim().parse().ok())))
         }

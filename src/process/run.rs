@@ -126,11 +126,11 @@ impl Daemon {
         let mut crew = Crew::start(&config, database, clock, &mut supervisor, main)?;
         let notify = Notify::from_env();
         notify.ready();
-        // It talks to the service manager too, which shall hear of the start first.
+        // It talks to the service manager too, which has to hear of the start first.
         crew.add_status(&config, &mut supervisor)?;
         let daemon = Daemon { clock, path, config, logger, target, supervisor, crew, hub, notify };
         if starter.is_some_and(|starter| !starter.release()) {
-            return Ok(daemon.leave(End::Told("whoever started it has been ended")));
+            return Ok(daemon.leave(End::Told("the process that started it has ended")));
         }
         Ok(daemon.live(&catcher.signals))
     }

@@ -1,4 +1,4 @@
-//! What is told of a row that is refused, and what is not: nothing that it holds (RULES R20, R21).
+//! What is told of a row that is refused, and what is not: nothing that it holds (R20, R21).
 
 use super::{fixture, open, refusal, shown, write};
 use kick_monitor::domain::Status::{self, Online};

@@ -128,7 +128,7 @@ fn start_and_hold(command: &mut Command, scratch: &Scratch) -> (Running, OwnedFd
     let running = Running::start(command.env("SSL_CERT_FILE", &authorities).stderr(Stdio::null()));
     let open = || rustix::fs::open(&authorities, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
     let holder = wait_for("the program to begin", PATIENCE, || open().ok());
-    // Whoever reads them later finds a file.
+    // A later reader finds a file.
     fs::remove_file(&authorities).and_then(|()| fs::write(&authorities, "")).expect("a file can be written");
     (running, holder)
 }
@@ -226,7 +226,7 @@ fn a_second_program_with_the_same_directory_says_so_and_ends() {
     assert_eq!(finish(&mut with_config("status", &path, &[])).code, Some(0));
     let checked = finish(&mut with_config("check", &path, &[]));
     assert_eq!(checked.code, Some(0), "{}", checked.stdout);
-    // Other directories are no trouble, and one for both is none either.
+    // Other directories are no trouble, nor is one for both.
     let text = config(&stage, &scratch, "").replace("/run'", "/both'").replace("/state'", "/both'");
     let both = scratch.file("both.env", text, 0o600);
     let mut third = Running::start(with_config("run", &both, &["--foreground"]).stderr(Stdio::null()));

@@ -132,7 +132,7 @@ fn end(text: &str) -> Option<usize> {
     text.char_indices().nth(TEXT_MAX).map(|(at, _)| at)
 }
 
-/// Bytes that are no text, for people: what is none of UTF-8 as `\xe9`.
+/// Bytes that are no text, for people: what is not UTF-8 is shown as `\xe9`.
 fn told(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -142,7 +142,7 @@ fn told(bytes: &[u8]) -> String {
     text
 }
 
-/// A Kick id out of a column of any type; what is not a plain number is none.
+/// A Kick id out of a column of any type, `None` when it is not a plain number.
 fn number(text: Option<&[u8]>) -> Option<i64> {
     let text = text.filter(|text| text.len() <= NUMBER_MAX)?.trim_ascii();
     if text.iter().all(u8::is_ascii_digit) { std::str::from_utf8(text).ok()?.parse().ok() } else { None }
@@ -172,7 +172,7 @@ mod tests {
         }
         let row = read("WIN1252", b"1\xe9", b"x\x81", &[None, Some("1é")]);
         assert_eq!((row.id.as_str(), row.flaw), ("1é", Some(Unusable::UsernameBytes)));
-        assert_eq!(read("WIN1252", b"1", b"xqc", &[]).flaw, None, "ASCII needs nobody's help");
+        assert_eq!(read("WIN1252", b"1", b"xqc", &[]).flaw, None, "ASCII needs no conversion");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! of its own, and over an enum it does not get the enum's; so the status column is cast, too.
 //!
 //! Every function, operator and type is named with its schema. Left to the search path, `a = b` of two `varchar` is
-//! an operator of whoever may create one there, and its function runs with our rights. So `IS DISTINCT FROM`, `IN`
+//! an operator of any role that may create one there, and its function runs with our rights. So `IS DISTINCT FROM`, `IN`
 //! and `CASE x WHEN y`, which look for `=` by the path and cannot be told where, are not used: of a wanted status,
 //! which is never NULL, `(a = b) IS NOT TRUE` says the same. (`AT TIME ZONE` and `COALESCE` mean PostgreSQL's own.)
 

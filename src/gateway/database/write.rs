@@ -1,5 +1,5 @@
 //! One write statement: it is committed, or it is told whether a row spoilt it or nothing can be written at
-//! all. What is tried next is the lane's to say (RULES R20, R21).
+//! all. What is tried next is the lane's to say (R20, R21).
 //!
 //! An SQLSTATE does not tell a row's error from the statement's or the connection's, for a row's trigger may
 //! raise any, hang, or end the connection. So after a failure the same statement is run without a row: it

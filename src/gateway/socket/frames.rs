@@ -1,5 +1,5 @@
 //! Follows the frames in the bytes that a server sends, and marks those of text as binary, which the
-//! websocket library hands on unchecked. Of text it demands UTF-8, and one byte in a title that is none would
+//! websocket library hands on unchecked. Of text it demands UTF-8, and one byte in a title that is not UTF-8 would
 //! end a connection that carries a hundred streamers, as often as it comes (R5).
 //!
 //! It changes nothing else and refuses nothing: what is no frame is the library's to notice.

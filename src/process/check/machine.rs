@@ -69,8 +69,8 @@ impl Service {
     }
 }
 
-/// What the machine knows of [`USER`], nothing if there is none: wherever it has its users from, which may be a server
-/// that does not answer.
+/// The entry of [`USER`] in this database of getent(1), empty if there is no such user: wherever the machine has its
+/// users from, which may be a server that does not answer.
 fn getent(database: &str) -> Result<String, String> {
     let output = Command::new("timeout").args([LOOK_UP_SECS, "getent", database, USER]).stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("failed to start getent: {error}"))?;

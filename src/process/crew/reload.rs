@@ -11,7 +11,7 @@ use crate::worker::token_cell::TokenCell;
 use std::sync::Arc;
 
 impl Crew {
-    /// Other credentials or addresses at Kick: whoever asks there begins anew.
+    /// Other credentials or addresses at Kick: the workers that ask there begin anew.
     pub(in crate::process) fn replace_kick(
         &mut self,
         config: &Config,
@@ -45,7 +45,7 @@ impl Crew {
         Ok(())
     }
 
-    /// Another database or table: whoever reads or writes there begins anew.
+    /// Another database or table: the workers that read or write there begin anew.
     pub(in crate::process) fn replace_database(
         &mut self,
         config: &Config,

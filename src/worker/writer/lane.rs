@@ -1,4 +1,4 @@
-//! What a lane writes next, with how many others, and for how long: the schedule of RULES R20. It knows no
+//! What a lane writes next, with how many others, and for how long: the schedule of R20. It knows no
 //! database and no clock.
 //!
 //! A row that spoils its statement is found by halving. Where that was quick, the halves are next. Where it

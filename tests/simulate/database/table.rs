@@ -27,7 +27,7 @@ pub(in crate::simulate) struct Record {
     pub locked_until: Duration,
     pub ill: Ill,
     pub ill_until: Duration,
-    /// When it alone had a statement last for so long in vain that it is tried rarely (RULES R21).
+    /// When it alone had a statement last until it was cancelled, since when it is tried rarely (R21).
     pub timed_out: Duration,
     /// When somebody else than we changed the row, or a crash did.
     pub touched: Duration,
