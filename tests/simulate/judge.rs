@@ -34,6 +34,8 @@ pub(super) struct Judge {
     broke: Option<Duration>,
     /// Streamers whose channel id Kick has stated.
     confirmed: BTreeSet<UserId>,
+    /// Whether it had when a streamer was last told of: a write may be given out long after it was decided upon.
+    confirmed_when_told: BTreeMap<usize, bool>,
     /// When push last told of the broadcast that runs.
     announced: BTreeMap<usize, Duration>,
     /// The latest start of a broadcast that anybody told of.
@@ -88,6 +90,7 @@ impl Judge {
             evidence: BTreeMap::new(),
             broke: None,
             confirmed: BTreeSet::new(),
+            confirmed_when_told: BTreeMap::new(),
             announced: BTreeMap::new(),
             begun: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -177,6 +180,7 @@ impl Judge {
     fn hear_push(&mut self, now: Duration, push: &Push, kick: &Kick) {
         let Some(n) = kick.streamers.iter().position(|streamer| streamer.channel == push.named) else { return };
         let (PushKind::Live { livestream, .. } | PushKind::Stop { livestream }) = &push.what;
+        self.confirmed_when_told.insert(n, self.confirmed.contains(&kick.streamers[n].user));
         let before = self.told.get(&n).and_then(|told| told.before.max(Some(told.last)));
         self.told.insert(n, Told { at: now, last: *livestream, before });
         let (streamer, live) = (&kick.streamers[n], matches!(push.what, PushKind::Live { .. }));
@@ -233,6 +237,7 @@ impl Judge {
             if !usable {
                 continue;
             }
+            self.confirmed_when_told.insert(n, self.confirmed.contains(&kick.streamers[n].user));
             let told = self.evidence.entry(n).or_default();
             told.push_back((answer.started.steady.0, entry.is_some()));
             if told.len() > 20 {

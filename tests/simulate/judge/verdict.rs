@@ -105,7 +105,9 @@ impl Judge {
         // R2: a late stop of a broadcast that push never told of may be that of the one that runs.
         let stranger = self.told.get(&n).is_some_and(|told| told.before < Some(told.last));
         let late_stop = write.status == Status::Offline && write.source == Source::Push && stranger && !announced;
-        if right_before && !unseen && !late_stop && profile.honest() && self.confirmed.contains(&streamer.user) {
+        // R12: push through an id that was not confirmed has no hold.
+        let confirmed = self.confirmed_when_told.get(&n) == Some(&true);
+        if right_before && !unseen && !late_stop && profile.honest() && confirmed {
             return Err(format!("row {} flaps: it was written rightly before, and nothing has changed", write.row));
         }
         Ok(())
