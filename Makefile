@@ -31,7 +31,7 @@ interop: needs
 # Every fault on every way out of the program, and what came of it.
 faults: needs
 	@rm -rf target/faults && mkdir -p target/faults
-	FAULTS_MATRIX=$(CURDIR)/target/faults RUST_TEST_THREADS=8 $(CARGO) test --locked --test tests -- faults::ways faults::database faults::machine faults::outage
+	FAULTS_MATRIX=$(CURDIR)/target/faults RUST_TEST_THREADS=8 $(CARGO) test --locked --test tests -- faults::ways faults::database faults::rows faults::machine faults::outage
 	@tests/faults.sh target/faults
 
 # What CI runs besides the tests.
