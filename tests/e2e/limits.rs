@@ -20,8 +20,8 @@ pub(crate) fn with_open_files(stage: &Stage, most: usize) -> PathBuf {
     script
 }
 
-/// The problems that `status` tells of.
-fn status(daemon: &Daemon) -> serde_json::Value {
+/// What `status` tells.
+pub(super) fn status(daemon: &Daemon) -> serde_json::Value {
     let output = daemon.command("status").arg("--json").output().expect("it runs");
     serde_json::from_slice(&output.stdout).expect("JSON")
 }

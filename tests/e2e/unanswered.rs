@@ -1,6 +1,7 @@
 //! Statements that are not answered: what becomes of them when the daemon stops, when it reloads, and when the server
 //! is halted.
 
+use super::limits::status;
 use super::reload::reload;
 use super::scratch::Scratch;
 use super::stage::{PATIENCE, Stage};
@@ -109,6 +110,7 @@ fn a_halted_server_does_not_starve_the_watchdog() {
     cluster.freeze();
     stage.kick.stop("ana");
     stage.kick.stop("bea");
+    wait_for("both stops to be heard", PATIENCE, || (status(&daemon)["database"]["pending_writes"] == 2).then_some(()));
     assert_eq!(daemon.stop(PATIENCE).code(), Some(0));
     assert_eq!(daemon.wait_event("stopped", PATIENCE).key("unwritten"), "2");
 }
