@@ -1,8 +1,8 @@
 //! Kick over HTTP: the token endpoint, the official API, and the website's channel look-up.
 //!
 //! Each call is one request, blocks for at most the limit, and tells what came of it in the words of
-//! the rules. Nothing here retries (but for a GET that a kept connection lost), waits or decides; no redirect is followed, no proxy is used, and
-//! no text that leaves this module holds the client secret, a token or a piece of a body.
+//! the rules. Nothing here retries (but for a GET that a kept connection lost), waits or decides; no redirect is
+//! followed, no proxy is used, and no text that leaves this module holds the client secret, a token or a piece of a body.
 
 pub mod entries;
 mod http;

@@ -96,7 +96,7 @@ impl Monitor {
         (gone, shared)
     }
 
-    /// `rows`: so many have this row's id.
+    /// `rows`: how many rows of this read have the row's id.
     fn take_row(&mut self, now: Now, row: Row, rows: usize, read_at: Steady) -> RowNews {
         let known = self.by_row.get(&row.id).copied();
         let same = |key: &Key| {

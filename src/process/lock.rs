@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 /// The name of the file in a directory that one process holds.
 const LOCK: &str = ".lock";
 
+/// What others may do with these files.
+const READABLE_BY_ALL: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::RGRP).union(Mode::ROTH);
+
 /// A file that is locked for as long as this process, or one that it has forked, has it open. It holds the
 /// process's id.
 #[derive(Debug)]
@@ -68,8 +71,7 @@ fn is_same(file: &File, path: &Path) -> bool {
 
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let readable_by_all = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
-    Ok(File::from(rustix::fs::open(path, flags, readable_by_all)?))
+    Ok(File::from(rustix::fs::open(path, flags, READABLE_BY_ALL)?))
 }
 
 fn lock(path: &Path, mut file: File) -> Result<Locked, Refusal> {
@@ -161,8 +163,7 @@ impl PidFile {
         let doing = || format!("failed to write the pid file {}", path.display());
         match Locked::take(&path) {
             Ok(locked) => {
-                let readable_by_all = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
-                rustix::fs::fchmod(&locked.file, readable_by_all).with_context(doing)?;
+                rustix::fs::fchmod(&locked.file, READABLE_BY_ALL).with_context(doing)?;
                 Ok(PidFile(locked))
             }
             Err(Refusal::Held(pid)) => {

@@ -22,6 +22,7 @@ const TURN: Duration = Duration::from_secs(5);
 /// A turn with one statement in it: a connection made anew (5 s), a statement until it is cancelled
 /// (10 s), both twice, and a busy machine.
 const STATEMENT_TURN: Duration = Duration::from_secs(60);
+
 /// A writer and its ends of the channels.
 #[derive(Debug)]
 pub struct Writer {
