@@ -27,6 +27,11 @@ pub fn escaped(text: &str) -> String {
     escape(text, usize::MAX, false)
 }
 
+/// The first `most` characters of a text that has more, and a mark that it was cut.
+pub(crate) fn cut(text: &str, most: usize) -> Option<String> {
+    text.char_indices().nth(most).map(|(end, _)| format!("{}…", &text[..end]))
+}
+
 /// `text` as a value of logfmt: as [`shown`], and between quotes when it is empty or holds a space,
 /// a quote, a backslash, `=`, or something escaped. What stands between the quotes then reads as a
 /// string of JSON.

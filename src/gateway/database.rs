@@ -18,6 +18,7 @@ mod write;
 
 pub use error::DbError;
 pub use listen::Listening;
+pub use sql::identifier;
 pub use write::{Attempt, Spoilt};
 
 use crate::clock::Clock;
@@ -115,22 +116,12 @@ impl Database {
             let table = work.table()?;
             let (columns, zoneless) = (table.columns.clone(), table.zoneless);
             let config = &self.config;
-            let read: Vec<&str> = table::columns(config)
-                .into_iter()
-                .filter(|(key, _)| *key != "DB_CHANGED_AT_COLUMN")
-                .map(|(_, name)| name)
-                .collect();
-            let written: Vec<&str> = [Some(&config.status_column), config.changed_at_column.as_ref()]
-                .into_iter()
-                .flatten()
-                .map(String::as_str)
-                .collect();
             let rows = work.query(
                 sql::INSPECT,
                 vec![
                     Value::text(&config.table),
-                    Value::list(read),
-                    Value::list(written),
+                    Value::list(table::read_columns(config)),
+                    Value::list(table::written_columns(config)),
                     Value::text(&config.id_column),
                 ],
             )?;
@@ -156,7 +147,8 @@ impl Database {
             let table = work.table()?.clone();
             let one = [id(), online()].into_iter().chain(none(5)).collect();
             let many = (0..5).map(|_| ids()).chain(none(2)).collect();
-            let statements = [(table.write_one, one), (table.write, many), (table.unwritten, vec![ids(), ids()])];
+            let statements =
+                [(table.write_one.to_string(), one), (table.write, many), (table.unwritten, vec![ids(), ids()])];
             let mut plans = Vec::new();
             for (statement, values) in statements {
                 let rows = work.query(&format!("EXPLAIN (COSTS OFF) {statement}"), values)?;
@@ -246,12 +238,10 @@ impl Database {
     /// The grants that the role needs.
     fn remedy(&self) -> String {
         let list = |names: Vec<&str>| names.into_iter().map(sql::identifier).collect::<Vec<_>>().join(", ");
-        let read = table::columns(&self.config).into_iter().filter(|(key, _)| *key != "DB_CHANGED_AT_COLUMN");
-        let written = [Some(&self.config.status_column), self.config.changed_at_column.as_ref()];
         format!(
             "to allow it: GRANT SELECT ({}), UPDATE ({}) ON {} TO {}",
-            list(read.map(|(_, name)| name).collect()),
-            list(written.into_iter().flatten().map(String::as_str).collect()),
+            list(table::read_columns(&self.config)),
+            list(table::written_columns(&self.config)),
             self.config.table,
             self.connector.user(),
         )

@@ -5,6 +5,7 @@
 //! given to the server to convert ([`Rows::foreign`]).
 
 use crate::domain::row::{Row, Shown, Unusable};
+use crate::domain::text::cut;
 use crate::domain::{ChannelId, RowId, Status, UserId};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -115,21 +116,16 @@ impl Rows {
 fn read<'a>(part: Part, text: Option<&'a str>, bytes: &[u8]) -> (Cow<'a, str>, Option<Unusable>) {
     let flaw = match (part, text) {
         (Part::Id, None) => Some(Unusable::IdBytes),
-        (Part::Id, Some(text)) => end(text).map(|_| Unusable::IdLength),
+        (Part::Id, Some(text)) => cut(text, TEXT_MAX).map(|_| Unusable::IdLength),
         (Part::Username, None) => Some(Unusable::UsernameBytes),
         (Part::Username, Some(_)) => None,
     };
     let text = text.map_or_else(|| told(bytes).into(), Cow::from);
-    match end(&text) {
-        // No name ends with this mark, so that one which is cut is used only where it ended before.
-        Some(end) => (format!("{}…", &text[..end]).into(), flaw),
+    match cut(&text, TEXT_MAX) {
+        // No name ends with the mark of a cut, so that one which is cut is used only where it ended before.
+        Some(beginning) => (beginning.into(), flaw),
         None => (text, flaw),
     }
-}
-
-/// Where a text is to be cut, if it is too long.
-fn end(text: &str) -> Option<usize> {
-    text.char_indices().nth(TEXT_MAX).map(|(at, _)| at)
 }
 
 /// Bytes that are no text, for people: what is not UTF-8 is shown as `\xe9`.

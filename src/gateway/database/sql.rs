@@ -317,6 +317,6 @@ fn literal(text: &str) -> String {
 }
 
 /// A name as SQL quotes it.
-pub(super) fn identifier(name: &str) -> String {
+pub fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

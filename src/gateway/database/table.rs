@@ -8,13 +8,15 @@ use super::sql::{self, Kind, Shape};
 use crate::config::DatabaseConfig;
 use postgres::Client;
 use postgres::types::Type;
+use std::sync::Arc;
 
 /// The statements for the table as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Table {
     pub(super) roster: String,
     pub(super) write: String,
-    pub(super) write_one: String,
+    /// Sent whole to the connection's thread with each change, so it is shared.
+    pub(super) write_one: Arc<str>,
     pub(super) unwritten: String,
     /// The configured columns: key, name, and type as declared.
     pub(super) columns: Vec<(&'static str, String, String)>,
@@ -55,7 +57,7 @@ impl Table {
         Ok(Table {
             roster: sql::roster(config, &shape),
             write: sql::write(config, &shape),
-            write_one: sql::write_one(config, &shape),
+            write_one: sql::write_one(config, &shape).into(),
             unwritten: sql::unwritten(config, &shape),
             columns,
             encoding,
@@ -130,6 +132,18 @@ pub(super) fn columns(config: &DatabaseConfig) -> Vec<(&'static str, &str)> {
     ];
     let maybe = maybe.into_iter().filter_map(|(key, name)| Some((key, name.as_deref()?)));
     always.into_iter().map(|(key, name)| (key, name.as_str())).chain(maybe).collect()
+}
+
+/// The names of the columns that are read.
+pub(super) fn read_columns(config: &DatabaseConfig) -> Vec<&str> {
+    let read = columns(config).into_iter().filter(|(key, _)| *key != "DB_CHANGED_AT_COLUMN");
+    read.map(|(_, name)| name).collect()
+}
+
+/// The names of the columns that are written.
+pub(super) fn written_columns(config: &DatabaseConfig) -> Vec<&str> {
+    let written = [Some(&config.status_column), config.changed_at_column.as_ref()];
+    written.into_iter().flatten().map(String::as_str).collect()
 }
 
 fn check_values(client: &mut Client, config: &DatabaseConfig, status: &Column, place: &str) -> Result<(), Fault> {

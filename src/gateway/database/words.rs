@@ -1,6 +1,7 @@
 //! An error of the server's in words: its code, its message, where it comes from, and nothing of what the
 //! rows hold, for these words stand in the log and in a file that everybody may read.
 
+use crate::domain::text::cut;
 use postgres::error::{DbError, SqlState};
 
 /// The longest message of the server's, in characters; a trigger may say anything, and its name is to fit into
@@ -16,7 +17,7 @@ pub(super) fn describe(error: &DbError) -> String {
     let more = [error.detail().filter(|_| !quotes), error.hint()];
     let mut text = headline(error);
     for more in more.into_iter().flatten() {
-        text = format!("{text} ({})", cut(more, MESSAGE_MAX));
+        text = format!("{text} ({})", brief(more, MESSAGE_MAX));
     }
     text
 }
@@ -26,7 +27,7 @@ pub(super) fn describe(error: &DbError) -> String {
 pub(super) fn refusal(error: &DbError) -> String {
     let text = headline(error);
     match context(error).and_then(function) {
-        Some(function) => format!("{text} ({})", cut(function, FUNCTION_MAX)),
+        Some(function) => format!("{text} ({})", brief(function, FUNCTION_MAX)),
         None => text,
     }
 }
@@ -49,7 +50,7 @@ fn function(context: &str) -> Option<&str> {
 /// SQLSTATE and message, with the constraint and the column where the message does not name them.
 fn headline(error: &DbError) -> String {
     let encoding = [SqlState::CHARACTER_NOT_IN_REPERTOIRE, SqlState::UNTRANSLATABLE_CHARACTER].contains(error.code());
-    let message = cut(error.message(), MESSAGE_MAX);
+    let message = brief(error.message(), MESSAGE_MAX);
     let message = if class(error) == "22" && !encoding { masked(&message) } else { message };
     let mut text = format!("{}: {message}", error.code().code());
     for (what, name) in [("constraint", error.constraint()), ("column", error.column()), ("table", error.table())] {
@@ -73,11 +74,8 @@ fn class(error: &DbError) -> &str {
     error.code().code().get(..2).unwrap_or_default()
 }
 
-fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+fn brief(text: &str, most: usize) -> String {
+    cut(text, most).unwrap_or_else(|| text.to_owned())
 }
 
 #[cfg(test)]

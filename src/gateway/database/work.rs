@@ -77,9 +77,9 @@ impl Work<'_> {
 
     /// Writes one row by these parameters of [`sql::write_one`]; whether it was written.
     pub(super) fn write_one(&mut self, values: [&str; 7]) -> Result<bool, Fault> {
-        let sql = self.table()?.write_one.clone();
+        let sql = Arc::clone(&self.table()?.write_one);
         if self.database.keeps_plans.load(Ordering::Relaxed) {
-            let (sql, values) = (sql.clone(), values.map(str::to_owned));
+            let (sql, values) = (Arc::clone(&sql), values.map(str::to_owned));
             match self.session.call(&self.patience, move |held| execute(held, &sql, &values))? {
                 Err(error) if plan::is_not_known(&error) => self.database.keeps_plans.store(false, Ordering::Relaxed),
                 done => return done.map_err(|error| self.judge(&error)),

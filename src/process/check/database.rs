@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::config::{Config, SslMode};
 use crate::domain::row::Row;
 use crate::domain::text::brief;
-use crate::gateway::database::{Database, DbError, Inspection};
+use crate::gateway::database::{Database, DbError, Inspection, identifier};
 use crate::stop::Stop;
 use std::time::Duration;
 
@@ -92,8 +92,8 @@ fn table(config: &Config, found: &Inspection, report: &mut Report) {
     report.ok("values", format!("{online} and {offline} fit column {}", config.database.status_column));
     for (privilege, columns) in [("SELECT", &found.unreadable), ("UPDATE", &found.unwritable)] {
         for column in columns {
-            let column = quoted(column);
-            let remedy = format!("run: GRANT {privilege} ({column}) ON {table} TO {}", quoted(&found.role));
+            let column = identifier(column);
+            let remedy = format!("run: GRANT {privilege} ({column}) ON {table} TO {}", identifier(&found.role));
             report.fail("privileges", format!("no {privilege} on column {column} of table {table}"), Some(&remedy));
         }
     }
@@ -128,7 +128,7 @@ fn writing(config: &Config, database: &Database, found: &Inspection, row: Option
         ("DB_STATUS_COLUMN", Some(&config.database.status_column)),
         ("DB_CHANGED_AT_COLUMN", config.database.changed_at_column.as_ref()),
     ];
-    let named = |name: &&String| error.contains(&quoted(name)) || error.contains(&format!("«{name}»"));
+    let named = |name: &&String| error.contains(&identifier(name)) || error.contains(&format!("«{name}»"));
     let keys: Vec<&str> =
         written.iter().filter(|(_, name)| name.as_ref().is_some_and(named)).map(|(key, _)| *key).collect();
     let remedy = match (found.relation.as_str(), &keys[..]) {
@@ -150,7 +150,7 @@ fn writing(config: &Config, database: &Database, found: &Inspection, row: Option
 
 /// Whether the id tells rows apart. What no index promises may be true all the same.
 fn id(config: &Config, found: &Inspection, rows: &[Row], report: &mut Report) {
-    let (table, id) = (&config.database.table, quoted(&config.database.id_column));
+    let (table, id) = (&config.database.table, identifier(&config.database.id_column));
     let mut ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     ids.sort_unstable();
     let mut shared: Vec<&str> = ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
@@ -194,7 +194,7 @@ fn listening(config: &Config, database: &Database, clock: Clock, report: &mut Re
             &format!(
                 "write ROSTER_NOTIFY_CHANNEL={}, or in the trigger: NOTIFY {}",
                 channel.to_lowercase(),
-                quoted(channel)
+                identifier(channel)
             ),
         ),
         Ok(()) => report.ok("notifications", format!("come through on {channel}")),
@@ -260,9 +260,4 @@ fn names(names: &[&str]) -> String {
         told.push(format!("and {} more", names.len() - NAMED_MAX));
     }
     told.join(", ")
-}
-
-/// A name as SQL quotes it.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
