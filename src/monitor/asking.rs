@@ -371,10 +371,21 @@ impl Monitor {
         keys.all(|key| self.asking.weather.is_foul(self.endpoint(self.kind_for(Queue::Routine, key))))
     }
 
+    /// R16: what is answered about a user id holds for every row that names its streamer.
+    fn add_namesakes(&self, kind: Kind, keys: &mut Vec<Key>) {
+        if matches!(kind, Kind::Name | Kind::Hint | Kind::Website) {
+            return;
+        }
+        let asked: BTreeSet<Key> = keys.iter().copied().collect();
+        let namesakes = asked.iter().flat_map(|key| self.namesakes(*key)).filter(|key| !asked.contains(key));
+        keys.extend(namesakes.collect::<BTreeSet<Key>>());
+    }
+
     /// Makes one request of these streamers. False when none of them can be asked about any more.
     fn send_question(&mut self, now: Now, queue: Queue, kind: Kind, keys: Vec<Key>) -> bool {
-        let keys: Vec<Key> = keys.into_iter().filter(|key| self.streamers.contains_key(key)).collect();
+        let mut keys: Vec<Key> = keys.into_iter().filter(|key| self.streamers.contains_key(key)).collect();
         let Some((query, batch)) = self.query(kind, &keys) else { return false };
+        self.add_namesakes(kind, &mut keys);
         let asker = if kind == Kind::Website { Asker::Website } else { Asker::Api };
         if matches!(queue, Queue::Fresh | Queue::Routine) {
             self.asking.take(Queue::Routine, &keys);

@@ -210,11 +210,18 @@ impl Monitor {
         self.confirm_channel(now, key, channel);
         let Some(user) = self.streamers.get(&key).and_then(|streamer| streamer.ids.user) else { return };
         self.stated.insert(user, channel);
-        let mut others = self.by_channel.get(&channel).cloned().unwrap_or_default();
-        others.retain(|other| *other != key && self.streamers.get(other).is_some_and(|s| s.ids.user == Some(user)));
-        for other in others {
+        for other in self.namesakes(key) {
             self.confirm_channel(now, other, channel);
         }
+    }
+
+    /// The other rows that name the same streamer, as far as they are followed.
+    pub(super) fn namesakes(&self, key: Key) -> Vec<Key> {
+        let ids = self.streamers.get(&key).map(|streamer| &streamer.ids);
+        let Some((user, channel)) = ids.and_then(|ids| ids.user.zip(ids.channel)) else { return Vec::new() };
+        let mut others = self.by_channel.get(&channel).cloned().unwrap_or_default();
+        others.retain(|other| *other != key && self.streamers.get(other).is_some_and(|s| s.ids.user == Some(user)));
+        others
     }
 
     fn confirm_channel(&mut self, now: Now, key: Key, channel: ChannelId) {

@@ -1,7 +1,7 @@
 //! Rows that cannot be written for a while: locked, refused, suppressed (R20, R21). Each is tried again by
 //! itself and delays no other.
 
-use super::times::{LOCKED_MAX, REFUSED_PAUSE, ROW_RETRY, SET_ASIDE_MAX};
+use super::times::{LOCKED_MAX, REFUSED_PAUSE, ROW_RETRY, SET_ASIDE_MAX, TIMED_OUT_RETRY};
 use super::{Key, Monitor, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
@@ -43,11 +43,13 @@ impl Monitor {
         self.try_row_later(now, key, row_pause(before));
     }
 
-    /// R21: a row that the others had to wait for is tried rarely.
+    /// R21: a row that the others had to wait for is tried rarely. The first time it may have been the server
+    /// or this machine that was slow, so it has a second chance soon.
     pub(super) fn timed_out(&mut self, now: Now, key: Key) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let pause = if streamer.table.set_aside == 0 { TIMED_OUT_RETRY } else { REFUSED_PAUSE };
         streamer.table.set_aside = streamer.table.set_aside.saturating_add(1);
-        self.try_row_later(now, key, REFUSED_PAUSE);
+        self.try_row_later(now, key, pause);
     }
 
     pub(super) fn refused(&mut self, now: Now, key: Key, reason: &str) {

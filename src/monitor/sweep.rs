@@ -10,7 +10,7 @@ use super::{Asker, Key, Monitor, Timer};
 use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind, Liveness, Seen};
 use crate::domain::event::Event;
 use crate::domain::{Now, Slug, Source, Status, Steady, UserId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 impl Monitor {
@@ -264,11 +264,11 @@ impl Monitor {
 
     /// R10: one answer that would change implausibly many is looked at again first.
     fn implausible(&mut self, now: Now, flight: &Flight, weighed: &[(Key, Observation, Weight)]) -> bool {
-        let flips = weighed.iter().filter(|(key, _, weight)| {
-            let known = self.streamers.get(key).is_some_and(|streamer| streamer.belief.status.is_some());
-            known && matches!(weight, Weight::Changes | Weight::Doubts { .. })
-        });
-        let (changes, covered) = (flips.count(), flight.keys.len());
+        let flips = weighed.iter().filter(|(_, _, weight)| matches!(weight, Weight::Changes | Weight::Doubts { .. }));
+        let known = flips.filter(|(key, _, _)| self.streamers.get(key).is_some_and(|it| it.belief.status.is_some()));
+        // R16: rows that name one streamer are one change.
+        let changed: BTreeSet<_> = known.map(|(key, _, _)| self.asked_by(flight.kind, *key)).collect();
+        let (changes, covered) = (changed.len(), flight.batch);
         let braked = changes > FLIPS_ALWAYS && changes * FLIPS_SHARE > covered;
         if braked && self.repeats.fails(now.steady, "implausible", flight.endpoint.word()) {
             self.log(Event::SweepImplausible { endpoint: flight.endpoint.word(), covered, changes });

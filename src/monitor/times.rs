@@ -52,6 +52,8 @@ pub(crate) const SET_ASIDE_MAX: u32 = 5;
 pub(crate) const LOCKED_MAX: u32 = 64;
 /// R21: how often a refused row is tried.
 pub(crate) const REFUSED_PAUSE: Duration = secs(300);
+/// R21: a row that took too long for the first time is tried again after this.
+pub(crate) const TIMED_OUT_RETRY: Duration = secs(30);
 /// R21: after so many confirmed writes a row that shows something else is taken as written.
 pub(crate) const OVERRULED_MAX: u8 = 3;
 /// A locked or refused row is tried again after this, doubling.

@@ -167,6 +167,29 @@ fn r16_a_row_whose_channel_id_is_not_stated_does_not_unlearn_what_kick_stated_fo
 }
 
 #[test]
+fn r16_an_answer_about_one_of_two_rows_of_a_streamer_serves_both() {
+    check(
+        "
+        0 learned xqc/676/668
+        .. kick xqc/676/668=offline
+        .. quiet
+        .. auto asks
+        .. roster 1:xqc:Offline 2:@XQC:Offline
+        .. link 0 started
+        .. link 0 subscribed 668
+        5 loud
+        10 kick xqc/676/668=live@10
+        .. roster 1:xqc:Online 2:@XQC:Offline
+        ",
+        &expect![[r#"
+
+            10.0   ask users_livestreams: 676
+            10.0   write 2 Online by sweep
+        "#]],
+    );
+}
+
+#[test]
 fn ids_a_user_id_that_the_website_tells_first_outweighs_a_name_that_the_api_leaves_out() {
     check(
         "

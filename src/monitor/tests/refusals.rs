@@ -150,29 +150,31 @@ fn r21_a_refused_row_is_said_once_while_it_lasts() {
 }
 
 #[test]
-fn r21_a_row_that_takes_too_long_is_tried_apart_every_five_minutes() {
+fn r21_a_row_that_takes_too_long_is_tried_apart_after_half_a_minute_and_then_every_five() {
     check_watched(
         "
         1 live 668 10
         11 timed-out
         .. auto
         .. manual
+        43 timed-out
         100 stop 668 10
         101 live 668 11
-        313 timed-out
-        613 written
-        614 stop 668 11
+        345 timed-out
+        645 written
+        646 stop 668 11
         ",
         &expect![[r#"
 
             1.0    write 1 Online by push
             11.0   log write_refused username=xqc id=1 reason="57014 canceled; it took 10 s"
             30.0   ask users_livestreams: 676
-            311.0  write 1 Online by push apart
-            313.0  log write_refused username=xqc id=1 reason="57014 canceled; it took 10 s"
-            613.0  write 1 Online by push apart
-            613.0  log status_changed username=xqc id=1 status=Online source=push lag_ms=512000
-            614.0  write 1 Offline by push
+            41.0   write 1 Online by push apart
+            343.0  write 1 Online by push apart
+            345.0  log write_refused username=xqc id=1 reason="57014 canceled; it took 10 s"
+            645.0  write 1 Online by push apart
+            645.0  log status_changed username=xqc id=1 status=Online source=push lag_ms=544000
+            646.0  write 1 Offline by push
         "#]],
     );
 }

@@ -6,7 +6,7 @@
 //! after what has come since, with a short limit. So a row that hangs costs its neighbours, whatever their
 //! number: the limit of the statement that it is met in ([`FIRST_LIMIT`], or four times what so many rows took
 //! before), [`PROBE_LIMIT`] for each halving, and one try by itself, of [`WRITE_LIMIT`]. From then on the core
-//! has it tried apart, with [`FIRST_LIMIT`], every five minutes.
+//! has it tried apart, with [`FIRST_LIMIT`]: after half a minute, then every five minutes.
 
 use super::pace::Pace;
 use crate::domain::RowId;
