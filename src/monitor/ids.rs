@@ -11,7 +11,7 @@ use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::row::Shown;
 use crate::domain::text::brief;
-use crate::domain::{ChannelId, Now, RowId, Slug};
+use crate::domain::{ChannelId, Now, Slug};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -131,15 +131,14 @@ impl Monitor {
     fn check_configured(&mut self, now: Now, key: Key) {
         let Some(streamer) = self.streamers.get(&key) else { return };
         let (Some(configured), Some(actual)) = (streamer.ids.configured_channel, streamer.ids.channel) else { return };
-        let (what, username) = (mismatch(&streamer.row), streamer.username.clone());
-        let row = streamer.row.clone();
+        let (row, username) = (streamer.row.clone(), streamer.username.clone());
         if configured == actual {
-            self.repeats.works(&what);
-            return self.ledger.problems.settle(Code::ChannelIdMismatch, row.as_str());
+            self.ledger.troubles.settle(Code::ChannelIdMismatch, row.as_str());
+            return;
         }
         let words = format!("{}: {configured} should be {actual}", brief(&username));
-        self.ledger.problems.raise(now.wall, Code::ChannelIdMismatch, row.as_str(), words);
-        if self.repeats.fails_once(now.steady, &what, &format!("{configured} {actual}")) {
+        let how = format!("{configured} {actual}");
+        if self.ledger.troubles.raise_once(now, Code::ChannelIdMismatch, row.as_str(), words, &how) {
             self.log(Event::ChannelIdMismatch { username, configured, actual });
         }
     }
@@ -199,8 +198,7 @@ impl Monitor {
     fn known_again(&mut self, key: Key) {
         if let Some(streamer) = self.streamers.get_mut(&key) {
             streamer.vanished = None;
-            self.repeats.works(&unknown(&streamer.row));
-            self.ledger.problems.settle(Code::StreamerUnknown, streamer.row.as_str());
+            self.ledger.troubles.settle(Code::StreamerUnknown, streamer.row.as_str());
         }
     }
 
@@ -266,9 +264,8 @@ impl Monitor {
         let pause = UNKNOWN_NAME_RETRY.0.saturating_mul(1 << ids.misses.min(10)).min(UNKNOWN_NAME_RETRY.1);
         ids.misses = ids.misses.saturating_add(1);
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
-        self.ledger.problems.raise(now.wall, Code::StreamerUnknown, id.as_str(), &*username);
         self.ask_name_after(now, key, pause);
-        if self.repeats.fails_once(now.steady, &unknown(&id), &username) {
+        if self.ledger.troubles.raise_once(now, Code::StreamerUnknown, id.as_str(), &*username, &username) {
             self.log(Event::StreamerUnknown { username, id });
         }
         true
@@ -309,8 +306,7 @@ impl Monitor {
         streamer.ids.slug = Some(slug.clone());
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
         let words = format!("{} is {slug}", brief(&username));
-        self.ledger.problems.raise(now.wall, Code::StreamerRenamed, id.as_str(), words);
-        if self.repeats.fails_once(now.steady, &renamed(&id), slug.as_str()) {
+        if self.ledger.troubles.raise_once(now, Code::StreamerRenamed, id.as_str(), words, slug.as_str()) {
             self.log(Event::StreamerRenamed { username, id, actual: slug.to_string() });
         }
         self.ask_name_after(now, key, OLD_NAME_PAUSE);
@@ -361,17 +357,4 @@ impl Monitor {
             self.out.push(Output::Learn(learned));
         }
     }
-}
-
-/// Names the failures of [`crate::repeats`] that concern one row's ids.
-pub(super) fn unknown(row: &RowId) -> String {
-    format!("unknown {row}")
-}
-
-pub(super) fn renamed(row: &RowId) -> String {
-    format!("renamed {row}")
-}
-
-pub(super) fn mismatch(row: &RowId) -> String {
-    format!("channel id {row}")
 }

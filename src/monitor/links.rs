@@ -231,10 +231,10 @@ impl Monitor {
                 self.ledger.counters.realtime_reconnects += u64::from(link.was_connected);
                 link.was_connected = true;
                 self.ledger.transport = Some(transport.word());
-                self.ledger.problems.settle(Code::PushRefused, "");
-                self.ledger.problems.changed = true;
+                self.ledger.troubles.rest(Code::PushRefused, "");
+                self.ledger.troubles.changed = true;
             }
-            LinkEvent::Refused(why) => self.ledger.problems.raise(now.wall, Code::PushRefused, "", why),
+            LinkEvent::Refused(why) => self.ledger.troubles.note(now, Code::PushRefused, "", why),
             LinkEvent::Disconnected => self.lost_link(id),
             LinkEvent::Subscribed(channel) => self.subscribed(now, id, channel),
             LinkEvent::SubscriptionFailed(channel) => self.subscription_failed(now, channel),
@@ -246,7 +246,7 @@ impl Monitor {
     fn lost_link(&mut self, id: LinkId) {
         let Some(link) = self.links.links.get_mut(&id) else { return };
         link.connected = None;
-        self.ledger.problems.changed = true;
+        self.ledger.troubles.changed = true;
         for channel in &link.channels {
             if let Some(home) = self.links.homes.get_mut(channel) {
                 self.links.subscribed -= usize::from(home.subscribed.take().is_some());
@@ -261,7 +261,7 @@ impl Monitor {
             return;
         }
         self.links.subscribed += usize::from(home.subscribed.replace(now.steady).is_none());
-        self.ledger.problems.settle(Code::SubscriptionFailed, &channel.to_string());
+        self.ledger.troubles.rest(Code::SubscriptionFailed, &channel.to_string());
         for key in self.by_channel.get(&channel).cloned().unwrap_or_default() {
             self.ask_about(key);
             self.at(now.steady + ASKED_AGAIN, Timer::Ask(key));
@@ -274,7 +274,7 @@ impl Monitor {
         let stood = self.links.homes.get_mut(&channel).and_then(|home| home.subscribed.take());
         self.links.subscribed -= usize::from(stood.is_some());
         if stood.is_some_and(|since| now.steady.since(since) >= SUBSCRIPTION_STANDS) {
-            self.repeats.works(&subscription(channel));
+            self.ledger.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
         }
         let keys = self.by_channel.get(&channel).cloned().unwrap_or_default();
         self.ledger.counters.subscription_failures += 1;
@@ -282,10 +282,10 @@ impl Monitor {
             let Some(streamer) = self.streamers.get(&key) else { continue };
             let username = streamer.username.clone();
             let words = format!("{} (channel {channel})", brief(&username));
-            self.ledger.problems.raise(now.wall, Code::SubscriptionFailed, &channel.to_string(), words);
-            if self.repeats.fails(now.steady, &subscription(channel), &username) {
+            let channel = channel.to_string();
+            if self.ledger.troubles.raise(now, Code::SubscriptionFailed, &channel, words, &username) {
                 let reason = "refused, or not acknowledged in time".to_owned();
-                self.log(Event::SubscriptionFailed { username, channel: channel.to_string(), reason });
+                self.log(Event::SubscriptionFailed { username, channel, reason });
             }
         }
     }
@@ -297,12 +297,9 @@ impl Monitor {
 
     /// Reports the streamers that push cannot follow because too few files may be open; the sweep compares them like everybody else.
     pub(super) fn say_who_is_not_followed(&mut self, now: Now) {
-        const WHAT: &str = "room";
         let Links { homeless, most, .. } = &self.links;
         let Some(channel) = homeless.first() else {
-            if self.repeats.works(WHAT) {
-                self.ledger.problems.settle(Code::PushLimited, "");
-            }
+            self.ledger.troubles.settle(Code::PushLimited, "");
             return;
         };
         let (homeless, files) = (homeless.len(), self.settings.open_files);
@@ -313,11 +310,11 @@ impl Monitor {
         let username = username.map(|streamer| streamer.username.clone()).unwrap_or_default();
         let channel = channel.to_string();
         // Said again when there are twice as many: they come one by one.
-        if self.repeats.fails(now.steady, WHAT, &format!("{files} {most} {}", homeless.ilog2())) {
+        let how = format!("{files} {most} {}", homeless.ilog2());
+        if self.ledger.troubles.raise(now, Code::PushLimited, "", &*words, &how) {
             let reason = format!("{words}; raise LimitNOFILE (systemd) or ulimit -n, then restart");
             self.log(Event::SubscriptionFailed { username, channel, reason });
         }
-        self.ledger.problems.raise(now.wall, Code::PushLimited, "", words);
     }
 
     /// Follows a streamer's channel, for as long as any row needs it.
@@ -337,12 +334,11 @@ impl Monitor {
             self.by_channel.remove(&channel);
             self.links.unfollow(channel);
             self.unfollow_on_trial(channel);
-            self.repeats.works(&subscription(channel));
-            self.ledger.problems.settle(Code::SubscriptionFailed, &channel.to_string());
+            self.ledger.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
         }
         if self.links.count() == 0 {
             // Nobody is there any more to be refused.
-            self.ledger.problems.settle(Code::PushRefused, "");
+            self.ledger.troubles.rest(Code::PushRefused, "");
         }
     }
 
@@ -354,7 +350,7 @@ impl Monitor {
         self.missed.clear();
         self.routine.expected_push.clear();
         let old = std::mem::take(&mut self.links.links);
-        self.ledger.problems.settle(Code::PushRefused, "");
+        self.ledger.troubles.rest(Code::PushRefused, "");
         self.links.homes.clear();
         self.links.homeless.clear();
         self.links.subscribed = 0;
@@ -367,8 +363,4 @@ impl Monitor {
             self.links.follow(channel);
         }
     }
-}
-
-fn subscription(channel: ChannelId) -> String {
-    format!("subscription {channel}")
 }

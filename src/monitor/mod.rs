@@ -15,7 +15,6 @@ pub mod io;
 mod latency;
 mod links;
 mod poison;
-mod problems;
 mod push;
 mod questions;
 mod refusals;
@@ -28,6 +27,7 @@ mod sweep;
 mod tests;
 mod times;
 mod trial;
+mod troubles;
 mod weather;
 mod writes;
 
@@ -107,7 +107,8 @@ pub struct Monitor {
     links: Links,
     writes: Writes,
     routine: Routine,
-    repeats: Repeats,
+    /// Answers that R10 holds back are logged once in a while.
+    brakes: Repeats,
     /// The roster was read once.
     loaded: bool,
     /// An empty roster that the next read must confirm (RULES R14).
@@ -142,7 +143,7 @@ impl Monitor {
             learned: BTreeMap::new(),
             stated: BTreeMap::new(),
             timers: BTreeSet::new(),
-            repeats: Repeats::default(),
+            brakes: Repeats::default(),
             loaded: false,
             emptied: false,
             kick_start: None,
@@ -184,9 +185,9 @@ impl Monitor {
             Input::Written(written) => self.take_written(now, written),
             Input::WriterStarted { lane, lanes } => self.send_lost_writes(now, lane, lanes),
             Input::Database(event) => self.take_database(now, event),
-            Input::Token(expires) => self.take_token(expires),
+            Input::Token(expires) => self.take_token(now, expires),
             Input::TokenFailed { status, reason, refused } => self.token_failed(now, status, &reason, refused),
-            Input::Listening(why_not) => self.ledger.problems.set(now.wall, Code::RosterListener, why_not),
+            Input::Listening(why_not) => self.ledger.troubles.set(now, Code::RosterListener, why_not),
             Input::Brokered { endpoint, status } => self.ledger.count_request(endpoint, status),
             Input::Spent => self.asking.budget.spend(now.steady, 1),
             Input::SweepNow => {
@@ -251,12 +252,12 @@ impl Monitor {
         }
     }
 
-    fn take_token(&mut self, expires: Steady) {
+    fn take_token(&mut self, now: Now, expires: Steady) {
         self.token_expires = Some(expires);
         self.asking.weather.token_came();
         self.ledger.count_request("token", Some(200));
-        self.ledger.problems.settle(Code::TokenRefused, "");
-        self.ledger.problems.settle(Code::TokenUnavailable, "");
+        self.ledger.troubles.set(now, Code::TokenRefused, None);
+        self.ledger.troubles.set(now, Code::TokenUnavailable, None);
     }
 
     fn token_failed(&mut self, now: Now, status: Option<u16>, reason: &str, refused: bool) {
@@ -265,8 +266,8 @@ impl Monitor {
             true => (Code::TokenRefused, Code::TokenUnavailable),
             false => (Code::TokenUnavailable, Code::TokenRefused),
         };
-        self.ledger.problems.settle(other, "");
-        self.ledger.problems.raise(now.wall, code, "", reason);
+        self.ledger.troubles.set(now, other, None);
+        self.ledger.troubles.note(now, code, "", reason);
     }
 
     /// Changes what is believed of a streamer, and has it written.

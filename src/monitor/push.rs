@@ -22,8 +22,7 @@ impl Monitor {
         if let Some(transport) = self.links.transport(link) {
             self.missed.remove(&transport);
         }
-        self.repeats.works("push_silent");
-        self.ledger.problems.settle(Code::PushSilent, "");
+        self.ledger.troubles.settle(Code::PushSilent, "");
         for key in self.by_channel.get(&push.named).cloned().unwrap_or_default() {
             self.take_push_for(now, key, push);
         }
@@ -119,14 +118,14 @@ impl Monitor {
         let missed = self.missed.entry(transport).or_default();
         *missed += 1;
         let missed = *missed;
-        if missed >= MISSED_MAX {
-            let words = format!("{missed} changes in a row, over {}", transport.word());
-            self.ledger.problems.raise(now.wall, Code::PushSilent, "", words);
-        }
         if missed % MISSED_MAX == 0 {
             self.out.push(Output::Silent(transport));
         }
-        if missed >= MISSED_MAX && self.repeats.fails(now.steady, "push_silent", transport.word()) {
+        if missed < MISSED_MAX {
+            return;
+        }
+        let words = format!("{missed} changes in a row, over {}", transport.word());
+        if self.ledger.troubles.raise(now, Code::PushSilent, "", words, transport.word()) {
             self.log(Event::PushSilent { transport: transport.word(), missed });
         }
     }

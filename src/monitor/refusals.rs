@@ -3,10 +3,10 @@
 
 use super::times::{LOCKED_MAX, REFUSED_PAUSE, ROW_RETRY, SET_ASIDE_MAX, TIMED_OUT_RETRY};
 use super::{Key, Monitor, Timer};
+use crate::domain::Now;
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::text::brief;
-use crate::domain::{Now, RowId};
 use std::time::Duration;
 
 impl Monitor {
@@ -56,8 +56,7 @@ impl Monitor {
         let Some(streamer) = self.streamers.get(&key) else { return };
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
         let words = format!("{} (id {}): {reason}", brief(&username), brief(id.as_str()));
-        self.ledger.problems.raise(now.wall, Code::WriteRefused, id.as_str(), words);
-        if self.repeats.fails(now.steady, &refusal(&id), reason) {
+        if self.ledger.troubles.raise(now, Code::WriteRefused, id.as_str(), words, reason) {
             self.log(Event::WriteRefused { username, id, reason: reason.to_owned() });
         }
     }
@@ -74,8 +73,4 @@ impl Monitor {
 /// The pause before a row is tried again that was tried so often before.
 fn row_pause(before: u32) -> Duration {
     ROW_RETRY.0.saturating_mul(1 << before.min(10)).min(ROW_RETRY.1)
-}
-
-pub(super) fn refusal(row: &RowId) -> String {
-    format!("write {row}")
 }

@@ -2,8 +2,8 @@
 //! and each streamer with the reasons of their status.
 
 use super::latency::Latency;
-use super::problems::Problems;
 use super::streamer::Streamer;
+use super::troubles::Troubles;
 use super::{Key, Monitor, RowId};
 use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind};
 use crate::domain::problem::Code;
@@ -76,7 +76,7 @@ impl Committed {
 /// What is remembered for the report alone.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    pub(super) problems: Problems,
+    pub(super) troubles: Troubles,
     pub(super) counters: Counters,
     pub(super) tally: Tally,
     pub(super) latency: Latency,
@@ -150,39 +150,42 @@ impl Ledger {
         *codes.entry(code).or_default() += 1;
     }
 
-    /// A question to Kick failed.
-    pub(super) fn failed(&mut self, now: Now, endpoint: Endpoint, failure: &Failure) {
+    /// A question to Kick failed. Whether to log it.
+    pub(super) fn failed(&mut self, now: Now, endpoint: Endpoint, failure: &Failure) -> bool {
         let code = match failure.kind {
-            // The endpoint is done without.
-            FailureKind::NotFound => return,
             FailureKind::Blocked => Code::ApiBlocked,
             FailureKind::RateLimited(_) => Code::ApiRateLimited,
             _ => Code::ApiError,
         };
         for other in [Code::ApiBlocked, Code::ApiRateLimited, Code::ApiError] {
             if other != code {
-                self.problems.settle(other, endpoint.word());
+                self.troubles.settle(other, endpoint.word());
             }
         }
         let words = match failure.status {
             Some(status) => format!("{}: {status}, {}", endpoint.word(), failure.text),
             None => format!("{}: {}", endpoint.word(), failure.text),
         };
-        self.problems.raise(now.wall, code, endpoint.word(), words);
+        let how = format!("{:?} {:?} {}", std::mem::discriminant(&failure.kind), failure.status, failure.text);
+        let news = self.troubles.raise(now, code, endpoint.word(), words, &how);
+        if failure.kind == FailureKind::NotFound {
+            // The endpoint is done without.
+            self.troubles.rest(code, endpoint.word());
+        }
+        news
     }
 
-    /// A question to Kick was answered.
-    pub(super) fn works(&mut self, endpoint: Endpoint) {
-        for code in [Code::ApiBlocked, Code::ApiRateLimited, Code::ApiError] {
-            self.problems.settle(code, endpoint.word());
-        }
+    /// A question to Kick was answered. Whether to log it, for others had failed.
+    pub(super) fn works(&mut self, endpoint: Endpoint) -> bool {
+        let codes = [Code::ApiBlocked, Code::ApiRateLimited, Code::ApiError];
+        codes.map(|code| self.troubles.settle(code, endpoint.word())).contains(&true)
     }
 }
 
 impl Monitor {
     /// Whether a problem came or went since the last report.
     pub fn has_news(&self) -> bool {
-        self.ledger.problems.changed
+        self.ledger.troubles.changed
     }
 
     /// Grows whenever what is told of a streamer may have changed.
@@ -193,15 +196,15 @@ impl Monitor {
     /// The whole.
     pub fn report(&mut self, now: Now) -> Report {
         self.judge_the_whole(now);
-        self.ledger.problems.changed = false;
+        self.ledger.troubles.changed = false;
         let wall = |at: Option<Steady>| at.map(|at| now.wall_at(at));
         let ledger = &self.ledger;
         let mut counters = ledger.counters.clone();
         counters.push_discarded = self.discarded;
         counters.change_latency = ledger.latency.histogram();
         Report {
-            health: ledger.problems.health(),
-            problems: ledger.problems.list(),
+            health: ledger.troubles.health(),
+            problems: ledger.troubles.list(),
             streamers: self.count_streamers(),
             realtime: Realtime {
                 transport: ledger.transport.map(str::to_owned),
@@ -241,12 +244,12 @@ impl Monitor {
         let both = ledger.push_away.zip(ledger.api_away).map(|(push, api)| now.steady.since(push.max(api)));
         let unreachable = !self.streamers.is_empty() && both.is_some_and(|both| both > self.settings.sweep);
         let nothing = |is: bool| is.then(String::new);
-        let problems = &mut ledger.problems;
-        problems.set(now.wall, Code::KickUnreachable, nothing(unreachable));
-        problems.set(now.wall, Code::Starting, nothing(!self.routine.ready));
-        problems.set(now.wall, Code::PushDown, nothing(links > 0 && up == 0));
+        let troubles = &mut ledger.troubles;
+        troubles.set(now, Code::KickUnreachable, nothing(unreachable));
+        troubles.set(now, Code::Starting, nothing(!self.routine.ready));
+        troubles.set(now, Code::PushDown, nothing(links > 0 && up == 0));
         let some = (up > 0 && up < links).then(|| format!("{} of {links}", links - up));
-        problems.set(now.wall, Code::PushIncomplete, some);
+        troubles.set(now, Code::PushIncomplete, some);
     }
 
     fn count_streamers(&self) -> Streamers {

@@ -1,8 +1,6 @@
 //! The roster: who is watched, and what the table shows of them. R13 to R16.
 
 use super::broadcasts::Broadcasts;
-use super::ids::{mismatch, renamed, unknown};
-use super::refusals::refusal;
 use super::streamer::{Belief, Ids, Streamer, Table};
 use super::times::{OLD_NAME_PAUSE, OVERRULED_MAX};
 use super::{Key, Monitor, Timer};
@@ -14,9 +12,8 @@ use crate::domain::{Now, RowId, Slug, Source, Steady};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-/// The problems that are one row's, and go with it.
-const ROW_PROBLEMS: [Code; 4] =
-    [Code::WriteRefused, Code::StreamerUnknown, Code::StreamerRenamed, Code::ChannelIdMismatch];
+/// The troubles that are one row's, and go with it.
+const OF_A_ROW: [Code; 4] = [Code::WriteRefused, Code::StreamerUnknown, Code::StreamerRenamed, Code::ChannelIdMismatch];
 
 impl Monitor {
     pub(super) fn take_roster(&mut self, now: Now, read: RosterRead) {
@@ -36,7 +33,7 @@ impl Monitor {
         }
         let unusable = &self.unusable;
         let stays = |row: &str| unusable.contains_key(&RowId::new(row));
-        self.ledger.problems.settle_all_but(Code::StreamerUnusable, stays);
+        self.ledger.troubles.keep(Code::StreamerUnusable, stays);
         let mut added = 0;
         let mut removed = gone.len();
         for key in gone {
@@ -118,7 +115,7 @@ impl Monitor {
             }
         };
         if self.unusable.remove(&row.id).is_some() {
-            self.ledger.problems.settle(Code::StreamerUnusable, row.id.as_str());
+            self.ledger.troubles.rest(Code::StreamerUnusable, row.id.as_str());
         }
         let Some(key) = known else {
             self.welcome(now, row, name, read_at);
@@ -157,7 +154,7 @@ impl Monitor {
         });
         if !same {
             let words = format!("\"{}\" (id {}): {}", brief(&unfit.username), brief(id.as_str()), unfit.reason);
-            self.ledger.problems.raise(now.wall, Code::StreamerUnusable, id.as_str(), words);
+            self.ledger.troubles.note(now, Code::StreamerUnusable, id.as_str(), words);
             let (username, reason) = (unfit.username.clone(), unfit.reason.to_string());
             self.log(Event::StreamerUnusable { username, id: id.clone(), reason });
         }
@@ -209,11 +206,8 @@ impl Monitor {
         self.asking.forget(key);
         self.writes.forget(key);
         self.routine.forget(key);
-        for failure in [refusal, unknown, renamed, mismatch] {
-            self.repeats.works(&failure(&streamer.row));
-        }
-        for code in ROW_PROBLEMS {
-            self.ledger.problems.settle(code, streamer.row.as_str());
+        for code in OF_A_ROW {
+            self.ledger.troubles.settle(code, streamer.row.as_str());
         }
     }
 

@@ -118,14 +118,12 @@ impl Monitor {
         let requests = listed.div_ceil(USERS_BATCH) + named.div_ceil(self.settings.batch);
         let takes = self.asking.budget.time_for(requests);
         let fitting = takes.as_secs() + 1;
-        if takes > self.settings.sweep {
-            let words = format!("{fitting} s would fit {} streamers", self.streamers.len());
-            self.ledger.problems.raise(now.wall, Code::SweepBehind, "", words);
-        }
         if takes <= self.settings.sweep {
-            self.repeats.works("sweep_behind");
-            self.ledger.problems.settle(Code::SweepBehind, "");
-        } else if self.repeats.fails(now.steady, "sweep_behind", "") {
+            self.ledger.troubles.settle(Code::SweepBehind, "");
+            return;
+        }
+        let words = format!("{fitting} s would fit {} streamers", self.streamers.len());
+        if self.ledger.troubles.raise(now, Code::SweepBehind, "", words, "") {
             self.log(Event::SweepBehind { streamers: self.streamers.len(), seconds: takes.as_secs_f64(), fitting });
         }
     }
@@ -161,7 +159,7 @@ impl Monitor {
             return;
         }
         self.routine.ready = true;
-        self.ledger.problems.changed = true;
+        self.ledger.troubles.changed = true;
         self.ledger.last_sweep.get_or_insert((now.steady, now.steady.since(self.routine.born).as_secs_f64()));
         self.log(Event::Ready {
             version: env!("CARGO_PKG_VERSION"),

@@ -38,8 +38,7 @@ impl Monitor {
 
     fn kick_works(&mut self, endpoint: Endpoint) {
         self.asking.weather.works(endpoint);
-        self.ledger.works(endpoint);
-        if self.repeats.works(&asked(endpoint)) {
+        if self.ledger.works(endpoint) {
             self.log(Event::ApiRecovered { endpoint: endpoint.word() });
         }
     }
@@ -125,12 +124,9 @@ impl Monitor {
     }
 
     fn say_failure(&mut self, now: Now, endpoint: Endpoint, failure: &Failure, retry_in: Duration) {
-        self.ledger.failed(now, endpoint, failure);
-        let how = format!("{:?} {:?} {}", std::mem::discriminant(&failure.kind), failure.status, failure.text);
-        if !self.repeats.fails(now.steady, &asked(endpoint), &how) {
-            return;
+        if self.ledger.failed(now, endpoint, failure) {
+            self.log(failure.clone().event(endpoint.word(), retry_in));
         }
-        self.log(failure.clone().event(endpoint.word(), retry_in));
     }
 
     fn take_seen(&mut self, now: Now, answer: &Answer, flight: &Flight, seen: &[Seen]) {
@@ -270,7 +266,7 @@ impl Monitor {
         let changed: BTreeSet<_> = known.map(|(key, _, _)| self.asked_by(flight.kind, *key)).collect();
         let (changes, covered) = (changed.len(), flight.batch);
         let braked = changes > FLIPS_ALWAYS && changes * FLIPS_SHARE > covered;
-        if braked && self.repeats.fails(now.steady, "implausible", flight.endpoint.word()) {
+        if braked && self.brakes.fails(now.steady, "implausible", flight.endpoint.word()) {
             self.log(Event::SweepImplausible { endpoint: flight.endpoint.word(), covered, changes });
         }
         braked
@@ -378,8 +374,4 @@ fn only<'a>(seen: &'a [Seen], flight: &Flight) -> Option<&'a Seen> {
         ([one], 1) => Some(one),
         _ => None,
     }
-}
-
-fn asked(endpoint: Endpoint) -> String {
-    format!("kick {}", endpoint.word())
 }

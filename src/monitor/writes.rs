@@ -1,7 +1,6 @@
 //! What goes to the table, and what became of it: R19, and the writes that a crash of the database may
 //! have undone (R15).
 
-use super::refusals::refusal;
 use super::report::Committed;
 use super::times::{DATABASE_RETRY, ROW_RETRY, UNDOABLE};
 use super::{Key, Monitor, Output, Timer};
@@ -222,8 +221,7 @@ impl Monitor {
 
     /// The row shows what was to be written, and perhaps it was we who wrote it.
     fn row_took(&mut self, now: Now, flight: &Flight, at: Steady, by_us: bool) {
-        self.repeats.works(&refusal(&flight.row));
-        self.ledger.problems.settle(Code::WriteRefused, flight.row.as_str());
+        self.ledger.troubles.settle(Code::WriteRefused, flight.row.as_str());
         let heir = self.heir(flight);
         let Some(streamer) = heir.and_then(|key| self.streamers.get_mut(&key)) else { return };
         let table = &mut streamer.table;
@@ -374,8 +372,7 @@ impl Monitor {
     }
 
     fn say_unavailable(&mut self, now: Now, what: &str, reason: &str) {
-        self.ledger.problems.raise(now.wall, Code::DatabaseUnavailable, what, reason);
-        if self.repeats.fails(now.steady, what, reason) {
+        if self.ledger.troubles.raise(now, Code::DatabaseUnavailable, what, reason, reason) {
             let pending = self.writes.pending();
             self.log(Event::DbUnavailable { reason: reason.to_owned(), pending });
         }
@@ -385,8 +382,8 @@ impl Monitor {
         if !self.writes.works() {
             return;
         }
-        self.ledger.problems.settle_all_but(Code::DatabaseUnavailable, |_| false);
-        let (read, written) = (self.repeats.works(READING), self.repeats.works(WRITING));
+        let [read, written] =
+            [READING, WRITING].map(|what| self.ledger.troubles.settle(Code::DatabaseUnavailable, what));
         if read || written {
             let pending = self.writes.pending();
             self.log(Event::DbRecovered { pending });
