@@ -396,7 +396,7 @@ impl Monitor {
         let keys = keys.iter().filter_map(|key| self.streamers.get(key).map(|streamer| (*key, streamer.epoch)));
         let flight = Flight { id, endpoint: query.endpoint(), kind, queue, keys: keys.collect(), batch };
         self.asking.flights.insert(asker, flight);
-        self.out.push(Output::Ask(asker, Request { id, query }));
+        self.book.out.push(Output::Ask(asker, Request { id, query }));
         true
     }
 }

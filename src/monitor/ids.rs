@@ -133,12 +133,12 @@ impl Monitor {
         let (Some(configured), Some(actual)) = (streamer.ids.configured_channel, streamer.ids.channel) else { return };
         let (row, username) = (streamer.row.clone(), streamer.username.clone());
         if configured == actual {
-            self.ledger.troubles.settle(Code::ChannelIdMismatch, row.as_str());
+            self.book.troubles.settle(Code::ChannelIdMismatch, row.as_str());
             return;
         }
         let words = format!("{}: {configured} should be {actual}", brief(&username));
         let how = format!("{configured} {actual}");
-        if self.ledger.troubles.raise_once(now, Code::ChannelIdMismatch, row.as_str(), words, &how) {
+        if self.book.troubles.raise_once(now, Code::ChannelIdMismatch, row.as_str(), words, &how) {
             self.log(Event::ChannelIdMismatch { username, configured, actual });
         }
     }
@@ -198,7 +198,7 @@ impl Monitor {
     fn known_again(&mut self, key: Key) {
         if let Some(streamer) = self.streamers.get_mut(&key) {
             streamer.vanished = None;
-            self.ledger.troubles.settle(Code::StreamerUnknown, streamer.row.as_str());
+            self.book.troubles.settle(Code::StreamerUnknown, streamer.row.as_str());
         }
     }
 
@@ -265,7 +265,7 @@ impl Monitor {
         ids.misses = ids.misses.saturating_add(1);
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
         self.ask_name_after(now, key, pause);
-        if self.ledger.troubles.raise_once(now, Code::StreamerUnknown, id.as_str(), &*username, &username) {
+        if self.book.troubles.raise_once(now, Code::StreamerUnknown, id.as_str(), &*username, &username) {
             self.log(Event::StreamerUnknown { username, id });
         }
         true
@@ -306,7 +306,7 @@ impl Monitor {
         streamer.ids.slug = Some(slug.clone());
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
         let words = format!("{} is {slug}", brief(&username));
-        if self.ledger.troubles.raise_once(now, Code::StreamerRenamed, id.as_str(), words, slug.as_str()) {
+        if self.book.troubles.raise_once(now, Code::StreamerRenamed, id.as_str(), words, slug.as_str()) {
             self.log(Event::StreamerRenamed { username, id, actual: slug.to_string() });
         }
         self.ask_name_after(now, key, OLD_NAME_PAUSE);
@@ -354,7 +354,7 @@ impl Monitor {
         };
         if self.learned.get(&name) != Some(&learned) {
             self.learned.insert(name, learned.clone());
-            self.out.push(Output::Learn(learned));
+            self.book.out.push(Output::Learn(learned));
         }
     }
 }

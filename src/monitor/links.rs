@@ -228,13 +228,13 @@ impl Monitor {
             }
             LinkEvent::Connected(transport) => {
                 link.connected = Some(transport);
-                self.ledger.counters.realtime_reconnects += u64::from(link.was_connected);
+                self.book.counters.realtime_reconnects += u64::from(link.was_connected);
                 link.was_connected = true;
-                self.ledger.transport = Some(transport.word());
-                self.ledger.troubles.rest(Code::PushRefused, "");
-                self.ledger.troubles.changed = true;
+                self.book.transport = Some(transport.word());
+                self.book.troubles.rest(Code::PushRefused, "");
+                self.book.troubles.changed = true;
             }
-            LinkEvent::Refused(why) => self.ledger.troubles.note(now, Code::PushRefused, "", why),
+            LinkEvent::Refused(why) => self.book.troubles.note(now, Code::PushRefused, "", why),
             LinkEvent::Disconnected => self.lost_link(id),
             LinkEvent::Subscribed(channel) => self.subscribed(now, id, channel),
             LinkEvent::SubscriptionFailed(channel) => self.subscription_failed(now, channel),
@@ -246,7 +246,7 @@ impl Monitor {
     fn lost_link(&mut self, id: LinkId) {
         let Some(link) = self.links.links.get_mut(&id) else { return };
         link.connected = None;
-        self.ledger.troubles.changed = true;
+        self.book.troubles.changed = true;
         for channel in &link.channels {
             if let Some(home) = self.links.homes.get_mut(channel) {
                 self.links.subscribed -= usize::from(home.subscribed.take().is_some());
@@ -261,7 +261,7 @@ impl Monitor {
             return;
         }
         self.links.subscribed += usize::from(home.subscribed.replace(now.steady).is_none());
-        self.ledger.troubles.rest(Code::SubscriptionFailed, &channel.to_string());
+        self.book.troubles.rest(Code::SubscriptionFailed, &channel.to_string());
         for key in self.by_channel.get(&channel).cloned().unwrap_or_default() {
             self.ask_about(key);
             self.at(now.steady + ASKED_AGAIN, Timer::Ask(key));
@@ -274,16 +274,16 @@ impl Monitor {
         let stood = self.links.homes.get_mut(&channel).and_then(|home| home.subscribed.take());
         self.links.subscribed -= usize::from(stood.is_some());
         if stood.is_some_and(|since| now.steady.since(since) >= SUBSCRIPTION_STANDS) {
-            self.ledger.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
+            self.book.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
         }
         let keys = self.by_channel.get(&channel).cloned().unwrap_or_default();
-        self.ledger.counters.subscription_failures += 1;
+        self.book.counters.subscription_failures += 1;
         for key in keys {
             let Some(streamer) = self.streamers.get(&key) else { continue };
             let username = streamer.username.clone();
             let words = format!("{} (channel {channel})", brief(&username));
             let channel = channel.to_string();
-            if self.ledger.troubles.raise(now, Code::SubscriptionFailed, &channel, words, &username) {
+            if self.book.troubles.raise(now, Code::SubscriptionFailed, &channel, words, &username) {
                 let reason = "refused, or not acknowledged in time".to_owned();
                 self.log(Event::SubscriptionFailed { username, channel, reason });
             }
@@ -299,7 +299,7 @@ impl Monitor {
     pub(super) fn say_who_is_not_followed(&mut self, now: Now) {
         let Links { homeless, most, .. } = &self.links;
         let Some(channel) = homeless.first() else {
-            self.ledger.troubles.settle(Code::PushLimited, "");
+            self.book.troubles.settle(Code::PushLimited, "");
             return;
         };
         let (homeless, files) = (homeless.len(), self.settings.open_files);
@@ -311,7 +311,7 @@ impl Monitor {
         let channel = channel.to_string();
         // Said again when there are twice as many: they come one by one.
         let how = format!("{files} {most} {}", homeless.ilog2());
-        if self.ledger.troubles.raise(now, Code::PushLimited, "", &*words, &how) {
+        if self.book.troubles.raise(now, Code::PushLimited, "", &*words, &how) {
             let reason = format!("{words}; raise LimitNOFILE (systemd) or ulimit -n, then restart");
             self.log(Event::SubscriptionFailed { username, channel, reason });
         }
@@ -334,11 +334,11 @@ impl Monitor {
             self.by_channel.remove(&channel);
             self.links.unfollow(channel);
             self.unfollow_on_trial(channel);
-            self.ledger.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
+            self.book.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
         }
         if self.links.count() == 0 {
             // Nobody is there any more to be refused.
-            self.ledger.troubles.rest(Code::PushRefused, "");
+            self.book.troubles.rest(Code::PushRefused, "");
         }
     }
 
@@ -350,7 +350,7 @@ impl Monitor {
         self.missed.clear();
         self.routine.expected_push.clear();
         let old = std::mem::take(&mut self.links.links);
-        self.ledger.troubles.rest(Code::PushRefused, "");
+        self.book.troubles.rest(Code::PushRefused, "");
         self.links.homes.clear();
         self.links.homeless.clear();
         self.links.subscribed = 0;

@@ -8,6 +8,7 @@
 //! judgement of a single observation, R1, R2, R7 and R9, is in `streamer`.
 
 mod asking;
+mod book;
 mod broadcasts;
 mod budget;
 mod ids;
@@ -40,11 +41,11 @@ use crate::domain::push::Transport;
 use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady, UserId};
 use crate::repeats::Repeats;
 use asking::Asking;
+use book::{Book, Timer};
 use links::Links;
-use report::Ledger;
 use roster::Unfit;
 use routine::Routine;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use streamer::Streamer;
 use trial::Trial;
 use writes::Writes;
@@ -52,31 +53,6 @@ use writes::Writes;
 /// Names a streamer inside the core; never used again for another row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Key(u32);
-
-/// What is to happen by itself later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    /// Ask about a streamer.
-    Ask(Key),
-    /// Take the second look at a streamer.
-    SecondLook(Key),
-    /// Ask whose the names are that are followed by an id.
-    Names,
-    /// Ask again about a name that Kick did not know.
-    UnknownName(Key),
-    /// Look a channel id up at the website again.
-    WebsiteAgain(Key),
-    /// Push has had its time to confirm what the sweep found.
-    PushGrace(Key),
-    /// Write a row that was set aside.
-    Rewrite(Key),
-    /// Try whether the database is back, for this writer.
-    Probe(usize),
-    /// The routine sweep.
-    Sweep,
-    /// The sign of life.
-    Heartbeat,
-}
 
 /// Why and when the core wants to be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +78,6 @@ pub struct Monitor {
     learned: BTreeMap<Slug, Learned>,
     /// The channel ids that Kick stated, however a row spells the name (RULES R16).
     stated: BTreeMap<UserId, ChannelId>,
-    timers: BTreeSet<(Steady, Timer)>,
     asking: Asking,
     links: Links,
     writes: Writes,
@@ -121,8 +96,7 @@ pub struct Monitor {
     last_push: Option<Steady>,
     token_expires: Option<Steady>,
     discarded: u64,
-    ledger: Ledger,
-    out: Vec<Output>,
+    book: Book,
 }
 
 impl Monitor {
@@ -142,7 +116,6 @@ impl Monitor {
             unusable: BTreeMap::new(),
             learned: BTreeMap::new(),
             stated: BTreeMap::new(),
-            timers: BTreeSet::new(),
             brakes: Repeats::default(),
             loaded: false,
             emptied: false,
@@ -152,8 +125,7 @@ impl Monitor {
             last_push: None,
             token_expires: None,
             discarded: 0,
-            ledger: Ledger::default(),
-            out: Vec::new(),
+            book: Book::default(),
         };
         monitor.schedule_heartbeat(now);
         monitor
@@ -161,13 +133,13 @@ impl Monitor {
 
     /// Takes what happened; says what is to be done, in order.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
-        self.ledger.revision += u64::from(input.is_news());
+        self.book.revision += u64::from(input.is_news());
         self.take(now, input);
         self.run_timers(now);
         self.ask(now);
         self.say_who_is_not_followed(now);
-        self.links.flush(&mut self.out);
-        std::mem::take(&mut self.out)
+        self.links.flush(&mut self.book.out);
+        std::mem::take(&mut self.book.out)
     }
 
     fn take(&mut self, now: Now, input: Input) {
@@ -187,11 +159,11 @@ impl Monitor {
             Input::Database(event) => self.take_database(now, event),
             Input::Token(expires) => self.take_token(now, expires),
             Input::TokenFailed { status, reason, refused } => self.token_failed(now, status, &reason, refused),
-            Input::Listening(why_not) => self.ledger.troubles.set(now, Code::RosterListener, why_not),
-            Input::Brokered { endpoint, status } => self.ledger.count_request(endpoint, status),
+            Input::Listening(why_not) => self.book.troubles.set(now, Code::RosterListener, why_not),
+            Input::Brokered { endpoint, status } => self.book.count_request(endpoint, status),
             Input::Spent => self.asking.budget.spend(now.steady, 1),
             Input::SweepNow => {
-                self.out.push(Output::ReadRoster);
+                self.book.out.push(Output::ReadRoster);
                 self.order_sweep(now);
             }
             Input::AskerStarted(asker) => self.ask_again(asker),
@@ -201,7 +173,7 @@ impl Monitor {
 
     /// When the core wants a `Tick` if nothing else happens.
     pub fn next_wake(&self) -> Option<Wake> {
-        let timer = self.timers.first().map(|(at, timer)| Wake { at: *at, why: timer.word() });
+        let timer = self.book.timers.first().map(|(at, timer)| Wake { at: *at, why: timer.word() });
         let asking = self.asking.wake.map(|at| Wake { at, why: "ask" });
         timer.into_iter().chain(asking).min_by_key(|wake| wake.at)
     }
@@ -212,11 +184,11 @@ impl Monitor {
     }
 
     fn run_timers(&mut self, now: Now) {
-        while let Some((at, timer)) = self.timers.first().copied() {
+        while let Some((at, timer)) = self.book.timers.first().copied() {
             if at > now.steady {
                 break;
             }
-            self.timers.pop_first();
+            self.book.timers.pop_first();
             match timer {
                 Timer::Ask(key) => self.ask_about(key),
                 Timer::SecondLook(key) => self.look_again(key),
@@ -233,11 +205,11 @@ impl Monitor {
     }
 
     fn at(&mut self, when: Steady, timer: Timer) {
-        self.timers.insert((when, timer));
+        self.book.at(when, timer);
     }
 
     fn log(&mut self, event: Event) {
-        self.out.push(Output::Log(event));
+        self.book.log(event);
     }
 
     fn take_settings(&mut self, now: Now, settings: Settings) {
@@ -255,26 +227,26 @@ impl Monitor {
     fn take_token(&mut self, now: Now, expires: Steady) {
         self.token_expires = Some(expires);
         self.asking.weather.token_came();
-        self.ledger.count_request("token", Some(200));
-        self.ledger.troubles.set(now, Code::TokenRefused, None);
-        self.ledger.troubles.set(now, Code::TokenUnavailable, None);
+        self.book.count_request("token", Some(200));
+        self.book.troubles.set(now, Code::TokenRefused, None);
+        self.book.troubles.set(now, Code::TokenUnavailable, None);
     }
 
     fn token_failed(&mut self, now: Now, status: Option<u16>, reason: &str, refused: bool) {
-        self.ledger.count_request("token", status);
+        self.book.count_request("token", status);
         let (code, other) = match refused {
             true => (Code::TokenRefused, Code::TokenUnavailable),
             false => (Code::TokenUnavailable, Code::TokenRefused),
         };
-        self.ledger.troubles.set(now, other, None);
-        self.ledger.troubles.note(now, code, "", reason);
+        self.book.troubles.set(now, other, None);
+        self.book.troubles.note(now, code, "", reason);
     }
 
     /// Changes what is believed of a streamer, and has it written.
     fn believe(&mut self, now: Now, key: Key, status: Status, source: Source, received: Steady) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        self.ledger.tally.leaves(streamer.belief.status);
-        self.ledger.tally.enters(Some(status));
+        self.book.tally.leaves(streamer.belief.status);
+        self.book.tally.enters(Some(status));
         streamer.believe(status, source, received, now);
         self.asking.no_second_look(key);
         self.write(now, key);
@@ -286,22 +258,5 @@ impl Monitor {
     /// What Kick's clock shows; until Kick has said, what ours does.
     fn kick_time(&self, now: Now) -> jiff::Timestamp {
         self.kick_start.and_then(|start| start.checked_add(now.steady.0).ok()).unwrap_or(now.wall)
-    }
-}
-
-impl Timer {
-    fn word(self) -> &'static str {
-        match self {
-            Timer::Ask(_) => "ask",
-            Timer::SecondLook(_) => "second look",
-            Timer::Names => "names",
-            Timer::UnknownName(_) => "unknown name",
-            Timer::WebsiteAgain(_) => "look-up",
-            Timer::PushGrace(_) => "push grace",
-            Timer::Rewrite(_) => "rewrite",
-            Timer::Probe(_) => "probe",
-            Timer::Sweep => "sweep",
-            Timer::Heartbeat => "heartbeat",
-        }
     }
 }

@@ -22,7 +22,7 @@ impl Monitor {
         if let Some(transport) = self.links.transport(link) {
             self.missed.remove(&transport);
         }
-        self.ledger.troubles.settle(Code::PushSilent, "");
+        self.book.troubles.settle(Code::PushSilent, "");
         for key in self.by_channel.get(&push.named).cloned().unwrap_or_default() {
             self.take_push_for(now, key, push);
         }
@@ -119,13 +119,13 @@ impl Monitor {
         *missed += 1;
         let missed = *missed;
         if missed % MISSED_MAX == 0 {
-            self.out.push(Output::Silent(transport));
+            self.book.out.push(Output::Silent(transport));
         }
         if missed < MISSED_MAX {
             return;
         }
         let words = format!("{missed} changes in a row, over {}", transport.word());
-        if self.ledger.troubles.raise(now, Code::PushSilent, "", words, transport.word()) {
+        if self.book.troubles.raise(now, Code::PushSilent, "", words, transport.word()) {
             self.log(Event::PushSilent { transport: transport.word(), missed });
         }
     }
@@ -141,7 +141,7 @@ impl Monitor {
             let username = streamer.username.clone();
             let carrier = streamer.ids.channel.and_then(|channel| self.links.carrier(channel));
             self.log(Event::PushMissed { username, status });
-            self.ledger.counters.push_missed += 1;
+            self.book.counters.push_missed += 1;
             self.suspect(key);
             if let Some(transport) = carrier {
                 self.missed_by(now, transport);

@@ -56,7 +56,7 @@ impl Monitor {
         let Some(streamer) = self.streamers.get(&key) else { return };
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
         let words = format!("{} (id {}): {reason}", brief(&username), brief(id.as_str()));
-        if self.ledger.troubles.raise(now, Code::WriteRefused, id.as_str(), words, reason) {
+        if self.book.troubles.raise(now, Code::WriteRefused, id.as_str(), words, reason) {
             self.log(Event::WriteRefused { username, id, reason: reason.to_owned() });
         }
     }

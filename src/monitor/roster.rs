@@ -33,7 +33,7 @@ impl Monitor {
         }
         let unusable = &self.unusable;
         let stays = |row: &str| unusable.contains_key(&RowId::new(row));
-        self.ledger.troubles.keep(Code::StreamerUnusable, stays);
+        self.book.troubles.keep(Code::StreamerUnusable, stays);
         let mut added = 0;
         let mut removed = gone.len();
         for key in gone {
@@ -115,7 +115,7 @@ impl Monitor {
             }
         };
         if self.unusable.remove(&row.id).is_some() {
-            self.ledger.troubles.rest(Code::StreamerUnusable, row.id.as_str());
+            self.book.troubles.rest(Code::StreamerUnusable, row.id.as_str());
         }
         let Some(key) = known else {
             self.welcome(now, row, name, read_at);
@@ -138,7 +138,7 @@ impl Monitor {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         let hints_changed = streamer.ids.configured_channel != row.channel || streamer.ids.configured_user != row.user;
         if hints_changed {
-            self.ledger.revision += 1;
+            self.book.revision += 1;
             streamer.ids.configured_channel = row.channel;
             streamer.ids.configured_user = row.user;
             self.take_hints(now, key);
@@ -154,7 +154,7 @@ impl Monitor {
         });
         if !same {
             let words = format!("\"{}\" (id {}): {}", brief(&unfit.username), brief(id.as_str()), unfit.reason);
-            self.ledger.troubles.note(now, Code::StreamerUnusable, id.as_str(), words);
+            self.book.troubles.note(now, Code::StreamerUnusable, id.as_str(), words);
             let (username, reason) = (unfit.username.clone(), unfit.reason.to_string());
             self.log(Event::StreamerUnusable { username, id: id.clone(), reason });
         }
@@ -183,8 +183,8 @@ impl Monitor {
             table: Table::new(row.shown, read_at),
         };
         streamer.believe_table(row.shown, now);
-        self.ledger.tally.enters(streamer.belief.status);
-        self.ledger.revision += 1;
+        self.book.tally.enters(streamer.belief.status);
+        self.book.revision += 1;
         self.streamers.insert(key, Box::new(streamer));
         self.by_row.insert(row.id, key);
         self.routine.greet(key);
@@ -195,8 +195,8 @@ impl Monitor {
     /// R14: a row that is gone is forgotten with all that was queued for it.
     fn forget(&mut self, key: Key) {
         let Some(streamer) = self.streamers.remove(&key) else { return };
-        self.ledger.tally.leaves(streamer.belief.status);
-        self.ledger.revision += 1;
+        self.book.tally.leaves(streamer.belief.status);
+        self.book.revision += 1;
         if let Some(channel) = streamer.ids.channel {
             self.unfollow(key, channel);
         }
@@ -207,7 +207,7 @@ impl Monitor {
         self.writes.forget(key);
         self.routine.forget(key);
         for code in OF_A_ROW {
-            self.ledger.troubles.settle(code, streamer.row.as_str());
+            self.book.troubles.settle(code, streamer.row.as_str());
         }
     }
 
@@ -226,7 +226,7 @@ impl Monitor {
             table.overruled = 0;
             return;
         }
-        self.ledger.revision += 1;
+        self.book.revision += 1;
         let before = std::mem::replace(&mut table.shown, shown);
         table.is_free();
         let Some(believed) = streamer.belief.status else {
@@ -257,7 +257,7 @@ impl Monitor {
         if heard || undone || empty {
             return self.write(now, key);
         }
-        if streamer.belief.verified && self.writes.broke_since(known_before) && self.ledger.api_is_away() {
+        if streamer.belief.verified && self.writes.broke_since(known_before) && self.book.api_is_away() {
             // R15: it may be an older copy of the table that another server has. Nobody can be asked, so neither what
             // it shows is believed, nor is what we know written over it, until the API answers.
             streamer.belief.verified = false;

@@ -66,7 +66,7 @@ impl Routine {
 impl Monitor {
     /// The next sweep comes one interval from now, whatever was planned.
     pub(super) fn schedule_sweep(&mut self, now: Now) {
-        self.timers.retain(|(_, timer)| *timer != Timer::Sweep);
+        self.book.timers.retain(|(_, timer)| *timer != Timer::Sweep);
         self.at(now.steady + self.settings.sweep, Timer::Sweep);
     }
 
@@ -119,11 +119,11 @@ impl Monitor {
         let takes = self.asking.budget.time_for(requests);
         let fitting = takes.as_secs() + 1;
         if takes <= self.settings.sweep {
-            self.ledger.troubles.settle(Code::SweepBehind, "");
+            self.book.troubles.settle(Code::SweepBehind, "");
             return;
         }
         let words = format!("{fitting} s would fit {} streamers", self.streamers.len());
-        if self.ledger.troubles.raise(now, Code::SweepBehind, "", words, "") {
+        if self.book.troubles.raise(now, Code::SweepBehind, "", words, "") {
             self.log(Event::SweepBehind { streamers: self.streamers.len(), seconds: takes.as_secs_f64(), fitting });
         }
     }
@@ -145,7 +145,7 @@ impl Monitor {
     pub(super) fn check_swept(&mut self, now: Now) {
         let Some(cycle) = self.routine.cycle.take_if(|cycle| cycle.left.is_empty()) else { return };
         let seconds = now.steady.since(cycle.began).as_secs_f64();
-        self.ledger.last_sweep = Some((now.steady, seconds));
+        self.book.last_sweep = Some((now.steady, seconds));
         let corrected = std::mem::take(&mut self.routine.corrected);
         self.log(Event::SweepDone { streamers: cycle.covers, seconds, corrected });
         if cycle.again {
@@ -159,8 +159,8 @@ impl Monitor {
             return;
         }
         self.routine.ready = true;
-        self.ledger.troubles.changed = true;
-        self.ledger.last_sweep.get_or_insert((now.steady, now.steady.since(self.routine.born).as_secs_f64()));
+        self.book.troubles.changed = true;
+        self.book.last_sweep.get_or_insert((now.steady, now.steady.since(self.routine.born).as_secs_f64()));
         self.log(Event::Ready {
             version: env!("CARGO_PKG_VERSION"),
             seconds: now.steady.since(self.routine.born).as_secs_f64(),
@@ -169,7 +169,7 @@ impl Monitor {
     }
 
     pub(super) fn schedule_heartbeat(&mut self, now: Now) {
-        self.timers.retain(|(_, timer)| *timer != Timer::Heartbeat);
+        self.book.timers.retain(|(_, timer)| *timer != Timer::Heartbeat);
         if let Some(every) = self.settings.heartbeat {
             self.at(now.steady + every, Timer::Heartbeat);
         }
@@ -177,7 +177,7 @@ impl Monitor {
 
     pub(super) fn heartbeat(&mut self, now: Now) {
         let online = self.streamers.values().filter(|streamer| streamer.belief.status == Some(Status::Online)).count();
-        let latency = self.ledger.latency.percentiles();
+        let latency = self.book.latency.percentiles();
         self.log(Event::Heartbeat {
             streamers: self.streamers.len(),
             online,

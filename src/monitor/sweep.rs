@@ -17,7 +17,7 @@ impl Monitor {
     pub(super) fn take_answer(&mut self, now: Now, answer: Answer) {
         let Some(flight) = self.asking.landed(answer.id) else { return };
         self.asking.budget.spend(now.steady, answer.spent.saturating_sub(1));
-        self.ledger.asked(flight.endpoint, &answer);
+        self.book.asked(flight.endpoint, &answer);
         if let Some(date) = answer.server_date {
             // The header is cut to whole seconds, half a second too low on average, and was written
             // somewhere between the request and the end of the answer.
@@ -38,7 +38,7 @@ impl Monitor {
 
     fn kick_works(&mut self, endpoint: Endpoint) {
         self.asking.weather.works(endpoint);
-        if self.ledger.works(endpoint) {
+        if self.book.works(endpoint) {
             self.log(Event::ApiRecovered { endpoint: endpoint.word() });
         }
     }
@@ -124,7 +124,7 @@ impl Monitor {
     }
 
     fn say_failure(&mut self, now: Now, endpoint: Endpoint, failure: &Failure, retry_in: Duration) {
-        if self.ledger.failed(now, endpoint, failure) {
+        if self.book.failed(now, endpoint, failure) {
             self.log(failure.clone().event(endpoint.word(), retry_in));
         }
     }

@@ -26,9 +26,9 @@ impl Monitor {
             return;
         }
         let Some((link, follows)) = self.links.open_trial() else {
-            return self.out.push(Output::TrialOver { proved: false });
+            return self.book.out.push(Output::TrialOver { proved: false });
         };
-        self.out.push(Output::TrialBegun(link));
+        self.book.out.push(Output::TrialBegun(link));
         self.trial = Some(Trial { link, follows, subscribed: BTreeSet::new(), deaf_to: 0 });
     }
 
@@ -36,7 +36,7 @@ impl Monitor {
     pub(super) fn end_trial(&mut self, proved: bool) {
         if let Some(trial) = self.trial.take() {
             self.links.close_trial(trial.link);
-            self.out.push(Output::TrialOver { proved });
+            self.book.out.push(Output::TrialOver { proved });
         }
     }
 
@@ -51,14 +51,14 @@ impl Monitor {
         if trial.follows.is_empty() {
             return self.end_trial(false);
         }
-        self.out.push(Output::Unsubscribe(trial.link, vec![channel]));
+        self.book.out.push(Output::Unsubscribe(trial.link, vec![channel]));
     }
 
     /// Takes what the trial's link says of its life; false when it is another link.
     pub(super) fn take_trial_link(&mut self, id: LinkId, event: &LinkEvent) -> bool {
         let Some(trial) = self.trial.as_mut().filter(|trial| trial.link == id) else { return false };
         match event {
-            LinkEvent::Started => self.out.push(Output::Subscribe(id, trial.follows.clone())),
+            LinkEvent::Started => self.book.out.push(Output::Subscribe(id, trial.follows.clone())),
             LinkEvent::Subscribed(channel) => drop(trial.subscribed.insert(*channel)),
             LinkEvent::Disconnected => trial.subscribed.clear(),
             LinkEvent::Connected(_)

@@ -1,7 +1,7 @@
 //! What goes to the table, and what became of it: R19, and the writes that a crash of the database may
 //! have undone (R15).
 
-use super::report::Committed;
+use super::book::Committed;
 use super::times::{DATABASE_RETRY, ROW_RETRY, UNDOABLE};
 use super::{Key, Monitor, Output, Timer};
 use crate::backoff::Backoff;
@@ -136,7 +136,7 @@ impl Monitor {
             source: belief.source,
             received: belief.received,
         };
-        self.out.push(Output::Write(Write {
+        self.book.out.push(Output::Write(Write {
             id,
             row: flight.row.clone(),
             username: flight.username.clone(),
@@ -180,24 +180,24 @@ impl Monitor {
             WriteResult::Written => {
                 let (username, id) = (flight.username.clone(), flight.row.clone());
                 let (status, source, lag) = (flight.status, flight.source, at.since(flight.received));
-                self.ledger.written(Committed { at, id: id.clone(), username: username.clone(), status, source, lag });
+                self.book.written(Committed { at, id: id.clone(), username: username.clone(), status, source, lag });
                 self.log(Event::StatusChanged { username, id, status, source, lag });
                 self.row_took(now, &flight, at, true);
             }
             WriteResult::AlreadySo => self.row_took(now, &flight, at, false),
             WriteResult::Gone => {
-                self.out.push(Output::ReadRoster);
+                self.book.out.push(Output::ReadRoster);
                 self.try_row_later(now, key, ROW_RETRY.1);
             }
             WriteResult::Locked => self.locked(now, key),
             WriteResult::SetAside => self.set_aside(now, key),
             WriteResult::Refused(reason) => {
-                self.ledger.counters.db_write_errors += 1;
+                self.book.counters.db_write_errors += 1;
                 self.refused(now, key, &reason);
                 self.set_aside_again(now, key);
             }
             WriteResult::TimedOut(reason) => {
-                self.ledger.counters.db_write_errors += 1;
+                self.book.counters.db_write_errors += 1;
                 self.refused(now, key, &reason);
                 self.timed_out(now, key);
             }
@@ -221,7 +221,7 @@ impl Monitor {
 
     /// The row shows what was to be written, and perhaps it was we who wrote it.
     fn row_took(&mut self, now: Now, flight: &Flight, at: Steady, by_us: bool) {
-        self.ledger.troubles.settle(Code::WriteRefused, flight.row.as_str());
+        self.book.troubles.settle(Code::WriteRefused, flight.row.as_str());
         let heir = self.heir(flight);
         let Some(streamer) = heir.and_then(|key| self.streamers.get_mut(&key)) else { return };
         let table = &mut streamer.table;
@@ -305,7 +305,7 @@ impl Monitor {
     }
 
     fn cannot_write(&mut self, now: Now, lane: usize, last: Key, reason: &str) {
-        self.ledger.counters.db_write_errors += 1;
+        self.book.counters.db_write_errors += 1;
         if self.writes.works() {
             self.writes.broke_at = Some(now.steady);
         }
@@ -316,7 +316,7 @@ impl Monitor {
         if self.writes.away.keys().next() == Some(&lane) {
             self.say_unavailable(now, WRITING, reason);
         }
-        self.timers.retain(|(_, timer)| *timer != Timer::Probe(lane));
+        self.book.timers.retain(|(_, timer)| *timer != Timer::Probe(lane));
         self.at(now.steady + pause, Timer::Probe(lane));
     }
 
@@ -372,7 +372,7 @@ impl Monitor {
     }
 
     fn say_unavailable(&mut self, now: Now, what: &str, reason: &str) {
-        if self.ledger.troubles.raise(now, Code::DatabaseUnavailable, what, reason, reason) {
+        if self.book.troubles.raise(now, Code::DatabaseUnavailable, what, reason, reason) {
             let pending = self.writes.pending();
             self.log(Event::DbUnavailable { reason: reason.to_owned(), pending });
         }
@@ -382,8 +382,7 @@ impl Monitor {
         if !self.writes.works() {
             return;
         }
-        let [read, written] =
-            [READING, WRITING].map(|what| self.ledger.troubles.settle(Code::DatabaseUnavailable, what));
+        let [read, written] = [READING, WRITING].map(|what| self.book.troubles.settle(Code::DatabaseUnavailable, what));
         if read || written {
             let pending = self.writes.pending();
             self.log(Event::DbRecovered { pending });

@@ -1,0 +1,246 @@
+//! The book of the core: what every part writes into and none decides on. Outputs, timers, troubles and counts.
+
+use super::latency::Latency;
+use super::troubles::Troubles;
+use super::{Key, Output};
+use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind};
+use crate::domain::event::Event;
+use crate::domain::problem::Code;
+use crate::domain::report::{Change, Counters};
+use crate::domain::{Now, RowId, Source, Status, Steady};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// So many changes are told of.
+const RECENT_MAX: usize = 10;
+
+/// What is to happen by itself later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// Ask about a streamer.
+    Ask(Key),
+    /// Take the second look at a streamer.
+    SecondLook(Key),
+    /// Ask whose the names are that are followed by an id.
+    Names,
+    /// Ask again about a name that Kick did not know.
+    UnknownName(Key),
+    /// Look a channel id up at the website again.
+    WebsiteAgain(Key),
+    /// Push has had its time to confirm what the sweep found.
+    PushGrace(Key),
+    /// Write a row that was set aside.
+    Rewrite(Key),
+    /// Try whether the database is back, for this writer.
+    Probe(usize),
+    /// The routine sweep.
+    Sweep,
+    /// The sign of life.
+    Heartbeat,
+}
+
+/// How many streamers are believed to be what. Kept as beliefs change: counting a hundred thousand
+/// takes ten milliseconds, in which no push event is decided upon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) online: usize,
+    pub(super) offline: usize,
+    pub(super) unknown: usize,
+}
+
+impl Tally {
+    fn of(&mut self, status: Option<Status>) -> &mut usize {
+        match status {
+            Some(Status::Online) => &mut self.online,
+            Some(Status::Offline) => &mut self.offline,
+            None => &mut self.unknown,
+        }
+    }
+
+    /// A streamer comes, with this belief.
+    pub(super) fn enters(&mut self, status: Option<Status>) {
+        *self.of(status) += 1;
+    }
+
+    /// A streamer goes.
+    pub(super) fn leaves(&mut self, status: Option<Status>) {
+        let count = self.of(status);
+        *count = count.saturating_sub(1);
+    }
+}
+
+/// A change that was written.
+#[derive(Debug)]
+pub(super) struct Committed {
+    pub(super) at: Steady,
+    pub(super) id: RowId,
+    pub(super) username: Arc<str>,
+    pub(super) status: Status,
+    pub(super) source: Source,
+    pub(super) lag: Duration,
+}
+
+impl Committed {
+    fn tell(&self, now: Now) -> Change {
+        Change {
+            at: now.wall_at(self.at),
+            id: self.id.to_string(),
+            username: self.username.to_string(),
+            status: self.status.word().to_owned(),
+            source: self.source.word().to_owned(),
+            lag_ms: self.lag.as_secs_f64() * 1000.0,
+        }
+    }
+}
+
+/// The book.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    /// What is to be done, in order.
+    pub(super) out: Vec<Output>,
+    /// What is to happen by itself later.
+    pub(super) timers: BTreeSet<(Steady, Timer)>,
+    pub(super) troubles: Troubles,
+    pub(super) counters: Counters,
+    pub(super) tally: Tally,
+    pub(super) latency: Latency,
+    recent: VecDeque<Committed>,
+    pub(super) last_write: Option<Steady>,
+    /// When the last sweep was complete, and how long it took.
+    pub(super) last_sweep: Option<(Steady, f64)>,
+    /// Since when the API has not answered, and since when no push connection stands.
+    api_away: Option<Steady>,
+    push_away: Option<Steady>,
+    /// What was last spoken to us.
+    pub(super) transport: Option<&'static str>,
+    /// Grows whenever what is told of a streamer may have changed.
+    pub(super) revision: u64,
+}
+
+impl Book {
+    /// Has this happen then.
+    pub(super) fn at(&mut self, when: Steady, timer: Timer) {
+        self.timers.insert((when, timer));
+    }
+
+    pub(super) fn log(&mut self, event: Event) {
+        self.out.push(Output::Log(event));
+    }
+
+    /// A change was written, `lag` after its evidence came.
+    pub(super) fn written(&mut self, change: Committed) {
+        self.last_write = Some(change.at);
+        match change.source {
+            Source::Push => {
+                self.counters.status_changes_push += 1;
+                self.latency.took(change.lag);
+            }
+            Source::Sweep => self.counters.status_changes_sweep += 1,
+        }
+        if self.recent.len() == RECENT_MAX {
+            self.recent.pop_back();
+        }
+        self.recent.push_front(change);
+    }
+
+    /// Kick was asked, or could not be.
+    pub(super) fn asked(&mut self, endpoint: Endpoint, answer: &Answer) {
+        let code = match &answer.result {
+            Ok(_) => Some(200),
+            Err(failure) => failure.status,
+        };
+        if answer.spent > 1 {
+            // The gateway asks again after this alone (KICK.md §9).
+            self.count_request(endpoint.word(), Some(401));
+        }
+        if answer.spent > 0 {
+            self.count_request(endpoint.word(), code);
+        }
+        if endpoint == Endpoint::Website {
+            return;
+        }
+        let away = match &answer.result {
+            Ok(_) => false,
+            Err(Failure { kind, .. }) => {
+                !matches!(kind, FailureKind::BadRequest | FailureKind::NotFound | FailureKind::RateLimited(_))
+            }
+        };
+        if !away {
+            self.api_away = None;
+        } else if self.api_away.is_none() {
+            self.api_away = Some(answer.finished.steady);
+        }
+    }
+
+    /// For how long neither push nor the API has worked, if so; `push`: a connection stands.
+    pub(super) fn both_away(&mut self, now: Steady, push: bool) -> Option<Duration> {
+        self.push_away = if push { None } else { self.push_away.or(Some(now)) };
+        self.push_away.zip(self.api_away).map(|(push, api)| now.since(push.max(api)))
+    }
+
+    /// The last changes that were written, the newest first.
+    pub(super) fn recent(&self, now: Now) -> Vec<Change> {
+        self.recent.iter().map(|change| change.tell(now)).collect()
+    }
+
+    /// Whether the API did not answer when it was last asked.
+    pub(super) fn api_is_away(&self) -> bool {
+        self.api_away.is_some()
+    }
+
+    pub(super) fn count_request(&mut self, endpoint: &str, code: Option<u16>) {
+        let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());
+        let codes = self.counters.api_requests.entry(endpoint.to_owned()).or_default();
+        *codes.entry(code).or_default() += 1;
+    }
+
+    /// A question to Kick failed. Whether to log it.
+    pub(super) fn failed(&mut self, now: Now, endpoint: Endpoint, failure: &Failure) -> bool {
+        let code = match failure.kind {
+            FailureKind::Blocked => Code::ApiBlocked,
+            FailureKind::RateLimited(_) => Code::ApiRateLimited,
+            _ => Code::ApiError,
+        };
+        for other in [Code::ApiBlocked, Code::ApiRateLimited, Code::ApiError] {
+            if other != code {
+                self.troubles.settle(other, endpoint.word());
+            }
+        }
+        let words = match failure.status {
+            Some(status) => format!("{}: {status}, {}", endpoint.word(), failure.text),
+            None => format!("{}: {}", endpoint.word(), failure.text),
+        };
+        let how = format!("{:?} {:?} {}", std::mem::discriminant(&failure.kind), failure.status, failure.text);
+        let news = self.troubles.raise(now, code, endpoint.word(), words, &how);
+        if failure.kind == FailureKind::NotFound {
+            // The endpoint is done without.
+            self.troubles.rest(code, endpoint.word());
+        }
+        news
+    }
+
+    /// A question to Kick was answered. Whether to log it, for others had failed.
+    pub(super) fn works(&mut self, endpoint: Endpoint) -> bool {
+        let codes = [Code::ApiBlocked, Code::ApiRateLimited, Code::ApiError];
+        codes.map(|code| self.troubles.settle(code, endpoint.word())).contains(&true)
+    }
+}
+
+impl Timer {
+    /// What for, in a word.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Timer::Ask(_) => "ask",
+            Timer::SecondLook(_) => "second look",
+            Timer::Names => "names",
+            Timer::UnknownName(_) => "unknown name",
+            Timer::WebsiteAgain(_) => "look-up",
+            Timer::PushGrace(_) => "push grace",
+            Timer::Rewrite(_) => "rewrite",
+            Timer::Probe(_) => "probe",
+            Timer::Sweep => "sweep",
+            Timer::Heartbeat => "heartbeat",
+        }
+    }
+}
