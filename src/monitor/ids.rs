@@ -287,7 +287,7 @@ impl Monitor {
         let followed = self.streamers.iter_mut().filter(|(_, streamer)| streamer.ids.user.is_some());
         for (key, streamer) in followed {
             streamer.ids.doubtful = streamer.ids.slug.clone().filter(|slug| streamer.spells_otherwise(slug));
-            self.asking.put(Queue::Names, *key);
+            self.asking.put(Queue::Names, key);
         }
     }
 

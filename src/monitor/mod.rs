@@ -23,6 +23,7 @@ pub mod report;
 mod roster;
 mod routine;
 mod streamer;
+mod streamers;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -46,13 +47,9 @@ use links::Links;
 use roster::Unfit;
 use routine::Routine;
 use std::collections::BTreeMap;
-use streamer::Streamer;
+use streamers::{Key, Streamers};
 use trial::Trial;
 use writes::Writes;
-
-/// Names a streamer inside the core; never used again for another row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Key(u32);
 
 /// Why and when the core wants to be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +65,7 @@ pub struct Wake {
 pub struct Monitor {
     settings: Settings,
     rng: fastrand::Rng,
-    /// Boxed, for the nodes of the map are half empty.
-    streamers: BTreeMap<Key, Box<Streamer>>,
-    next_key: u32,
-    by_row: BTreeMap<RowId, Key>,
+    streamers: Streamers,
     by_channel: BTreeMap<ChannelId, Vec<Key>>,
     /// Rows that cannot be used, as they were reported.
     unusable: BTreeMap<RowId, Unfit>,
@@ -109,9 +103,7 @@ impl Monitor {
             routine: Routine::new(now),
             settings,
             rng: fastrand::Rng::with_seed(seed),
-            streamers: BTreeMap::new(),
-            next_key: 0,
-            by_row: BTreeMap::new(),
+            streamers: Streamers::default(),
             by_channel: BTreeMap::new(),
             unusable: BTreeMap::new(),
             learned: BTreeMap::new(),

@@ -10,7 +10,6 @@ use crate::domain::report::{Api, Database, Realtime, Report, Streamers, Told};
 use crate::domain::row::Shown;
 use crate::domain::time::to_milliseconds;
 use crate::domain::{Now, Status, Steady, report};
-use std::ops::Bound;
 
 impl Monitor {
     /// Whether a problem came or went since the last report.
@@ -61,9 +60,8 @@ impl Monitor {
 
     /// The streamers of so many rows behind `after`, in the order of their ids as text.
     pub fn page(&self, now: Now, after: Option<&RowId>, most: usize) -> Vec<report::Streamer> {
-        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let keys = self.by_row.range((behind, Bound::Unbounded)).take(most).map(|(_, key)| key);
-        keys.filter_map(|key| self.streamers.get(key)).map(|streamer| self.tell_of(now, streamer)).collect()
+        let keys = self.streamers.behind(after).take(most);
+        keys.filter_map(|key| self.streamers.get(&key)).map(|streamer| self.tell_of(now, streamer)).collect()
     }
 
     /// What no single event tells: it lasts, or it is about several of them together.

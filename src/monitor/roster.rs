@@ -18,7 +18,7 @@ const OF_A_ROW: [Code; 4] = [Code::WriteRefused, Code::StreamerUnknown, Code::St
 impl Monitor {
     pub(super) fn take_roster(&mut self, now: Now, read: RosterRead) {
         // R14: an empty table may be one that somebody is about to fill again.
-        if read.rows.is_empty() && !self.by_row.is_empty() && !self.emptied {
+        if read.rows.is_empty() && !self.streamers.is_empty() && !self.emptied {
             self.emptied = true;
             return;
         }
@@ -72,8 +72,8 @@ impl Monitor {
         let mut seen: Vec<Key> = Vec::with_capacity(rows.len());
         let mut strangers: Vec<&RowId> = Vec::new();
         for row in rows {
-            match self.by_row.get(&row.id) {
-                Some(key) => seen.push(*key),
+            match self.streamers.of_row(&row.id) {
+                Some(key) => seen.push(key),
                 None => strangers.push(&row.id),
             }
         }
@@ -86,16 +86,16 @@ impl Monitor {
             *shared.entry(id.clone()).or_insert(1) += 1;
         }
         seen.dedup();
-        if seen.len() == self.by_row.len() {
+        if seen.len() == self.streamers.len() {
             return (Vec::new(), shared);
         }
-        let gone = self.by_row.values().copied().filter(|key| seen.binary_search(key).is_err()).collect();
+        let gone = self.streamers.behind(None).filter(|key| seen.binary_search(key).is_err()).collect();
         (gone, shared)
     }
 
     /// `rows`: how many rows of this read have the row's id.
     fn take_row(&mut self, now: Now, row: Row, rows: usize, read_at: Steady) -> RowNews {
-        let known = self.by_row.get(&row.id).copied();
+        let known = self.streamers.of_row(&row.id);
         let same = |key: &Key| {
             row.flaw.is_none() && self.streamers.get(key).is_some_and(|streamer| streamer.username == row.username)
         };
@@ -163,11 +163,9 @@ impl Monitor {
 
     /// R13: a new row starts with what the table shows, not yet verified.
     fn welcome(&mut self, now: Now, row: Row, name: Slug, read_at: Steady) {
-        let key = Key(self.next_key);
-        self.next_key += 1;
         let unknown = Belief { status: None, verified: false, since: now, source: Source::Sweep, received: now.steady };
         let mut streamer = Streamer {
-            row: row.id.clone(),
+            row: row.id,
             username: row.username,
             name,
             epoch: 0,
@@ -185,8 +183,7 @@ impl Monitor {
         streamer.believe_table(row.shown, now);
         self.book.tally.enters(streamer.belief.status);
         self.book.revision += 1;
-        self.streamers.insert(key, Box::new(streamer));
-        self.by_row.insert(row.id, key);
+        let key = self.streamers.insert(streamer);
         self.routine.greet(key);
         self.take_hints(now, key);
         self.ask_about(key);
@@ -194,14 +191,11 @@ impl Monitor {
 
     /// R14: a row that is gone is forgotten with all that was queued for it.
     fn forget(&mut self, key: Key) {
-        let Some(streamer) = self.streamers.remove(&key) else { return };
+        let Some(streamer) = self.streamers.remove(key) else { return };
         self.book.tally.leaves(streamer.belief.status);
         self.book.revision += 1;
         if let Some(channel) = streamer.ids.channel {
             self.unfollow(key, channel);
-        }
-        if self.by_row.get(&streamer.row) == Some(&key) {
-            self.by_row.remove(&streamer.row);
         }
         self.asking.forget(key);
         self.writes.forget(key);

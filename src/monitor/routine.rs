@@ -84,7 +84,7 @@ impl Monitor {
         self.asking.weather.hope(now.steady);
         // Names that Kick does not know have their own pace.
         let known = self.streamers.iter().filter(|(_, streamer)| !streamer.ids.unknown);
-        let keys: Vec<Key> = known.map(|(key, _)| *key).collect();
+        let keys: Vec<Key> = known.map(|(key, _)| key).collect();
         if keys.is_empty() || self.is_sweeping() {
             return;
         }

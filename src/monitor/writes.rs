@@ -169,7 +169,7 @@ impl Monitor {
 
     /// Whether a write was done is not known: whoever has the row now must have it written once more.
     fn lost_write(&mut self, row: &RowId) -> Option<Key> {
-        let heir = self.by_row.get(row).copied()?;
+        let heir = self.streamers.of_row(row)?;
         self.streamers.get_mut(&heir)?.table.unsure = true;
         Some(heir)
     }
@@ -216,7 +216,7 @@ impl Monitor {
     /// Who has the row of a write now: whoever it was for, as a rule.
     fn heir(&self, flight: &Flight) -> Option<Key> {
         let same = self.streamers.contains_key(&flight.key).then_some(flight.key);
-        same.or_else(|| self.by_row.get(&flight.row).copied())
+        same.or_else(|| self.streamers.of_row(&flight.row))
     }
 
     /// The row shows what was to be written, and perhaps it was we who wrote it.
@@ -362,7 +362,7 @@ impl Monitor {
                 streamer.belief.status == Some(status) && self.writes.may_be_undone(at, table.known_at)
             })
         });
-        let keys: Vec<Key> = undoable.map(|(key, _)| *key).collect();
+        let keys: Vec<Key> = undoable.map(|(key, _)| key).collect();
         for key in keys {
             if let Some(streamer) = self.streamers.get_mut(&key) {
                 streamer.table.unsure = true;
