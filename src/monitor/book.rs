@@ -95,8 +95,10 @@ impl Committed {
 }
 
 /// The book.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Book {
+    /// For the jitter of pauses.
+    pub(super) rng: fastrand::Rng,
     /// What is to be done, in order.
     pub(super) out: Vec<Output>,
     /// What is to happen by itself later.
@@ -119,6 +121,25 @@ pub(super) struct Book {
 }
 
 impl Book {
+    pub(super) fn new(seed: u64) -> Book {
+        Book {
+            rng: fastrand::Rng::with_seed(seed),
+            out: Vec::new(),
+            timers: BTreeSet::new(),
+            troubles: Troubles::default(),
+            counters: Counters::default(),
+            tally: Tally::default(),
+            latency: Latency::default(),
+            recent: VecDeque::new(),
+            last_write: None,
+            last_sweep: None,
+            api_away: None,
+            push_away: None,
+            transport: None,
+            revision: 0,
+        }
+    }
+
     /// Has this happen then.
     pub(super) fn at(&mut self, when: Steady, timer: Timer) {
         self.timers.insert((when, timer));

@@ -18,7 +18,6 @@ mod links;
 mod poison;
 mod push;
 mod questions;
-mod refusals;
 pub mod report;
 mod roster;
 mod routine;
@@ -39,6 +38,7 @@ use crate::domain::ask::Learned;
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::push::Transport;
+use crate::domain::row::{Shown, Written};
 use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady, UserId};
 use crate::repeats::Repeats;
 use asking::Asking;
@@ -64,7 +64,6 @@ pub struct Wake {
 #[derive(Debug)]
 pub struct Monitor {
     settings: Settings,
-    rng: fastrand::Rng,
     streamers: Streamers,
     by_channel: BTreeMap<ChannelId, Vec<Key>>,
     /// Rows that cannot be used, as they were reported.
@@ -102,7 +101,6 @@ impl Monitor {
             writes: Writes::default(),
             routine: Routine::new(now),
             settings,
-            rng: fastrand::Rng::with_seed(seed),
             streamers: Streamers::default(),
             by_channel: BTreeMap::new(),
             unusable: BTreeMap::new(),
@@ -117,7 +115,7 @@ impl Monitor {
             last_push: None,
             token_expires: None,
             discarded: 0,
-            book: Book::default(),
+            book: Book::new(seed),
         };
         monitor.schedule_heartbeat(now);
         monitor
@@ -147,8 +145,10 @@ impl Monitor {
             Input::Several(inputs) => inputs.into_iter().for_each(|input| self.take(now, input)),
             Input::Answer(answer) => self.take_answer(now, answer),
             Input::Written(written) => self.take_written(now, written),
-            Input::WriterStarted { lane, lanes } => self.send_lost_writes(now, lane, lanes),
-            Input::Database(event) => self.take_database(now, event),
+            Input::WriterStarted { lane, lanes } => {
+                self.writes.send_lost(now, lane, lanes, &mut self.streamers, &mut self.book);
+            }
+            Input::Database(event) => self.writes.take_database(now, event, &mut self.streamers, &mut self.book),
             Input::Token(expires) => self.take_token(now, expires),
             Input::TokenFailed { status, reason, refused } => self.token_failed(now, status, &reason, refused),
             Input::Listening(why_not) => self.book.troubles.set(now, Code::RosterListener, why_not),
@@ -189,7 +189,7 @@ impl Monitor {
                 Timer::WebsiteAgain(key) => self.look_up(key),
                 Timer::PushGrace(key) => self.push_did_not_come(now, key),
                 Timer::Rewrite(key) => self.write(now, key),
-                Timer::Probe(lane) => self.probe_database(lane),
+                Timer::Probe(lane) => self.writes.probe(lane, &self.streamers, &mut self.book),
                 Timer::Sweep => self.begin_sweep(now),
                 Timer::Heartbeat => self.heartbeat(now),
             }
@@ -244,6 +244,18 @@ impl Monitor {
         self.write(now, key);
         if status == Status::Online {
             self.reveal_channel(key);
+        }
+    }
+
+    /// Has a streamer's row show what is believed (R19).
+    fn write(&mut self, now: Now, key: Key) {
+        self.writes.write(now, key, &self.streamers, &mut self.book);
+    }
+
+    /// R13: whoever has a row by now that was written for another one starts with what it shows.
+    fn take_written(&mut self, now: Now, written: Written) {
+        for heir in self.writes.take_written(now, written, &mut self.streamers, &mut self.book) {
+            self.believe_table(now, heir.key, Shown::Known(heir.shows));
         }
     }
 

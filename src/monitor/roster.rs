@@ -198,7 +198,7 @@ impl Monitor {
             self.unfollow(key, channel);
         }
         self.asking.forget(key);
-        self.writes.forget(key);
+        self.writes.settle(key);
         self.routine.forget(key);
         for code in OF_A_ROW {
             self.book.troubles.settle(code, streamer.row.as_str());

@@ -77,7 +77,7 @@ impl Monitor {
         if matches!(failure.kind, FailureKind::RateLimited(_)) {
             self.asking.budget.refused(now.steady);
         }
-        let pause = self.asking.weather.fails(now.steady, flight.endpoint, failure.kind, &mut self.rng);
+        let pause = self.asking.weather.fails(now.steady, flight.endpoint, failure.kind, &mut self.book.rng);
         self.say_failure(now, flight.endpoint, failure, pause);
     }
 
