@@ -1,19 +1,30 @@
 //! What is asked of Kick next: R22. One request at a time is out to the API and one to the website,
 //! all from one budget.
 
-use super::budget::{Budget, Class};
-use super::poison::Poison;
+mod budget;
+mod poison;
+mod questions;
+mod weather;
+
+use super::book::Book;
+use super::io::Settings;
+use super::streamers::{Key, Streamers};
 use super::times::SMALL_BATCH;
-use super::weather::Weather;
-use super::{Asker, Key, Monitor, Output};
+use super::{Asker, Output};
 use crate::domain::ask::{Endpoint, Request, RequestId};
 use crate::domain::{Now, Steady};
+use budget::{Budget, Class};
+use poison::Poison;
+pub(super) use questions::asked_by;
 use std::collections::{BTreeMap, BTreeSet};
+use weather::Weather;
 
 /// Who is to be asked about, and what holds questions back.
 #[derive(Debug)]
 pub(super) struct Asking {
     pub(super) budget: Budget,
+    /// Names or ids in one request of most endpoints.
+    batch: usize,
     queues: BTreeMap<Queue, BTreeSet<Key>>,
     /// Queues of which nobody could be asked about while these endpoints were clear, and who has come since:
     /// a great roster is not gone through again for every input that changes nothing of it.
@@ -100,9 +111,10 @@ impl Queue {
 const API_QUEUES: [Queue; 5] = [Queue::Fresh, Queue::Reveal, Queue::Second, Queue::Routine, Queue::Names];
 
 impl Asking {
-    pub(super) fn new(per_minute: u32) -> Asking {
+    pub(super) fn new(settings: &Settings) -> Asking {
         Asking {
-            budget: Budget::new(per_minute),
+            budget: Budget::new(settings.requests_per_minute),
+            batch: settings.batch,
             queues: BTreeMap::new(),
             fruitless: BTreeMap::new(),
             pieces: Vec::new(),
@@ -113,6 +125,13 @@ impl Asking {
             website_last: None,
             wake: None,
         }
+    }
+
+    /// The settings changed.
+    pub(super) fn set(&mut self, settings: &Settings) {
+        self.reconsider();
+        self.budget.set(settings.requests_per_minute);
+        self.batch = settings.batch;
     }
 
     pub(super) fn put(&mut self, queue: Queue, key: Key) {
@@ -235,114 +254,110 @@ impl Asking {
     }
 }
 
-impl Monitor {
-    /// Asks about a streamer as soon as the budget allows.
-    pub(super) fn ask_about(&mut self, key: Key) {
-        if self.streamers.contains_key(&key) {
-            self.asking.put(Queue::Fresh, key);
-        }
-    }
-
+impl Asking {
     /// Takes the second look at a streamer, if there is still a doubt.
-    pub(super) fn look_again(&mut self, key: Key) {
-        if self.streamers.get(&key).is_some_and(|streamer| streamer.doubt.is_some()) {
-            self.asking.put(Queue::Second, key);
+    pub(super) fn look_again(&mut self, key: Key, streamers: &Streamers) {
+        if streamers.get(&key).is_some_and(|streamer| streamer.doubt.is_some()) {
+            self.put(Queue::Second, key);
         }
     }
 
     /// A thread that asks began anew: its request is asked again.
     pub(super) fn ask_again(&mut self, asker: Asker) {
-        if let Some(flight) = self.asking.flights.remove(&asker) {
-            self.asking.put_back(&flight);
+        if let Some(flight) = self.flights.remove(&asker) {
+            self.put_back(&flight);
         }
-        self.asking.weather.forget(asker);
+        self.weather.forget(asker);
     }
 
     /// Sends what may be sent. Called at the end of every turn.
-    pub(super) fn ask(&mut self, now: Now) {
-        self.asking.wake = None;
-        if !self.asking.flights.contains_key(&Asker::Api) {
-            self.ask_api(now);
+    pub(super) fn ask(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
+        self.wake = None;
+        if !self.flights.contains_key(&Asker::Api) {
+            self.ask_api(now, streamers, book);
         }
-        if !self.asking.flights.contains_key(&Asker::Website) {
-            self.ask_website(now);
+        if !self.flights.contains_key(&Asker::Website) {
+            self.ask_website(now, streamers, book);
         }
     }
 
-    fn ask_api(&mut self, now: Now) {
+    fn ask_api(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
         let endpoints = [Endpoint::Channels, Endpoint::Livestreams, Endpoint::UsersLivestreams];
-        let idle = self.asking.pieces.is_empty() && !API_QUEUES.iter().any(|queue| self.asking.is_queued(*queue));
+        let idle = self.pieces.is_empty() && !API_QUEUES.iter().any(|queue| self.is_queued(*queue));
         if idle {
             return;
         }
         let clear: BTreeSet<Endpoint> =
-            endpoints.into_iter().filter(|endpoint| self.asking.is_clear(now.steady, *endpoint)).collect();
-        while let Some(n) = self.asking.pieces.iter().rposition(|(_, kind, _)| clear.contains(&self.endpoint(*kind))) {
-            if !self.asking.can_afford(now.steady, Class::Fresh) {
+            endpoints.into_iter().filter(|endpoint| self.is_clear(now.steady, *endpoint)).collect();
+        while let Some(n) = self.pieces.iter().rposition(|(_, kind, _)| clear.contains(&self.endpoint(*kind))) {
+            if !self.can_afford(now.steady, Class::Fresh) {
                 return;
             }
-            let (queue, kind, keys) = self.asking.pieces.remove(n);
-            if self.send_question(now, queue, kind, keys) {
+            let (queue, kind, keys) = self.pieces.remove(n);
+            if self.send(now, queue, kind, keys, streamers, book) {
                 return;
             }
         }
         for queue in API_QUEUES {
-            while self.asking.is_queued(queue) {
-                if !self.asking.can_afford(now.steady, queue.class()) {
+            while self.is_queued(queue) {
+                if !self.can_afford(now.steady, queue.class()) {
                     return;
                 }
-                let Some((kind, keys)) = self.next_batch(queue, &clear) else { break };
-                self.asking.take(queue, &keys);
-                if self.send_question(now, queue, kind, keys) {
+                let Some((kind, keys)) = self.next_batch(queue, &clear, streamers) else { break };
+                self.take(queue, &keys);
+                if self.send(now, queue, kind, keys, streamers, book) {
                     return;
                 }
             }
         }
     }
 
-    fn ask_website(&mut self, now: Now) {
-        while self.asking.is_queued(Queue::Website) {
-            if !self.asking.is_clear(now.steady, Endpoint::Website)
-                || !self.asking.can_afford(now.steady, Class::LookUp)
-            {
+    fn ask_website(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
+        while self.is_queued(Queue::Website) {
+            if !self.is_clear(now.steady, Endpoint::Website) || !self.can_afford(now.steady, Class::LookUp) {
                 return;
             }
-            let queued = self.asking.queues.get(&Queue::Website);
-            let last = self.asking.website_last;
+            let queued = self.queues.get(&Queue::Website);
+            let last = self.website_last;
             let after = queued.and_then(|keys| keys.iter().find(|key| Some(**key) > last));
             let Some(key) = after.or(queued.and_then(BTreeSet::first)).copied() else { return };
-            self.asking.website_last = Some(key);
-            self.asking.take(Queue::Website, &[key]);
-            if self.knows_channel(key) {
+            self.website_last = Some(key);
+            self.take(Queue::Website, &[key]);
+            if streamers.get(&key).is_none_or(|streamer| streamer.ids.are_certain()) {
                 continue;
             }
-            if self.send_question(now, Queue::Website, Kind::Website, vec![key]) {
+            if self.send(now, Queue::Website, Kind::Website, vec![key], streamers, book) {
                 return;
             }
         }
     }
 
     /// Who in a queue is to be asked about next, how, and who else can be asked about with them.
-    fn next_batch(&mut self, queue: Queue, clear: &BTreeSet<Endpoint>) -> Option<(Kind, Vec<Key>)> {
-        let Some(first) = self.next_of(queue, clear) else {
-            self.asking.fruitless.insert(queue, (clear.clone(), Vec::new()));
+    fn next_batch(
+        &mut self,
+        queue: Queue,
+        clear: &BTreeSet<Endpoint>,
+        streamers: &Streamers,
+    ) -> Option<(Kind, Vec<Key>)> {
+        let Some(first) = self.next_of(queue, clear, streamers) else {
+            self.fruitless.insert(queue, (clear.clone(), Vec::new()));
             return None;
         };
-        let kind = self.kind_for(queue, first);
-        let alone = |key: Key| self.asking.poison.is_alone(key);
+        let kind = self.kind_for(queue, first, streamers);
+        let alone = |key: Key| self.poison.is_alone(key);
         if alone(first) {
             return Some((kind, vec![first]));
         }
         let limit = self.batch_limit(queue, kind);
-        let queued = self.asking.queues.get(&queue)?;
+        let queued = self.queues.get(&queue)?;
         // What room is left costs nothing.
         let filler = Some(Queue::Routine).filter(|_| queue == Queue::Fresh);
-        let more = filler.and_then(|filler| self.asking.queues.get(&filler)).into_iter().flatten();
+        let more = filler.and_then(|filler| self.queues.get(&filler)).into_iter().flatten();
         let candidates = queued.iter().chain(more.filter(|key| !queued.contains(key))).copied();
         // Rows that name one streamer are one question (R16).
         let (mut about, mut keys) = (BTreeSet::new(), Vec::new());
-        for key in candidates.filter(|key| !alone(*key) && self.kind_for(queue, *key) == kind) {
-            about.insert(self.asked_by(kind, key));
+        for key in candidates.filter(|key| !alone(*key) && self.kind_for(queue, *key, streamers) == kind) {
+            about.insert(asked_by(kind, key, streamers));
             if about.len() > limit {
                 break;
             }
@@ -352,11 +367,11 @@ impl Monitor {
     }
 
     /// The first of a queue who can be asked about; whoever must be alone comes last.
-    fn next_of(&self, queue: Queue, clear: &BTreeSet<Endpoint>) -> Option<Key> {
-        let queued = self.asking.queues.get(&queue)?;
-        let can = |key: &Key| clear.contains(&self.endpoint(self.kind_for(queue, *key)));
-        let alone = |key: &Key| self.asking.poison.is_alone(*key);
-        match self.asking.fruitless.get(&queue).filter(|(then, _)| then == clear) {
+    fn next_of(&self, queue: Queue, clear: &BTreeSet<Endpoint>, streamers: &Streamers) -> Option<Key> {
+        let queued = self.queues.get(&queue)?;
+        let can = |key: &Key| clear.contains(&self.endpoint(self.kind_for(queue, *key, streamers)));
+        let alone = |key: &Key| self.poison.is_alone(*key);
+        match self.fruitless.get(&queue).filter(|(then, _)| then == clear) {
             Some((_, since)) => since.iter().copied().find(|key| queued.contains(key) && can(key)),
             None => {
                 let mut able = queued.iter().copied().filter(can);
@@ -367,36 +382,44 @@ impl Monitor {
     }
 
     /// Whether none of these could be asked about by the routine, for endpoints that do not answer.
-    pub(super) fn are_unreachable(&self, mut keys: impl Iterator<Item = Key>) -> bool {
-        keys.all(|key| self.asking.weather.is_foul(self.endpoint(self.kind_for(Queue::Routine, key))))
-    }
-
-    /// R16: what is answered about a user id holds for every row that names its streamer.
-    fn add_namesakes(&self, kind: Kind, keys: &mut Vec<Key>) {
-        if matches!(kind, Kind::Name | Kind::Hint | Kind::Website) {
-            return;
-        }
-        let asked: BTreeSet<Key> = keys.iter().copied().collect();
-        let namesakes = asked.iter().flat_map(|key| self.namesakes(*key)).filter(|key| !asked.contains(key));
-        keys.extend(namesakes.collect::<BTreeSet<Key>>());
+    pub(super) fn are_unreachable(&self, mut keys: impl Iterator<Item = Key>, streamers: &Streamers) -> bool {
+        keys.all(|key| self.weather.is_foul(self.endpoint(self.kind_for(Queue::Routine, key, streamers))))
     }
 
     /// Makes one request of these streamers. False when none of them can be asked about any more.
-    fn send_question(&mut self, now: Now, queue: Queue, kind: Kind, keys: Vec<Key>) -> bool {
-        let mut keys: Vec<Key> = keys.into_iter().filter(|key| self.streamers.contains_key(key)).collect();
-        let Some((query, batch)) = self.query(kind, &keys) else { return false };
-        self.add_namesakes(kind, &mut keys);
+    fn send(
+        &mut self,
+        now: Now,
+        queue: Queue,
+        kind: Kind,
+        keys: Vec<Key>,
+        streamers: &Streamers,
+        book: &mut Book,
+    ) -> bool {
+        let mut keys: Vec<Key> = keys.into_iter().filter(|key| streamers.contains_key(key)).collect();
+        let Some((query, batch)) = self.query(kind, &keys, streamers) else { return false };
+        add_namesakes(kind, &mut keys, streamers);
         let asker = if kind == Kind::Website { Asker::Website } else { Asker::Api };
         if matches!(queue, Queue::Fresh | Queue::Routine) {
-            self.asking.take(Queue::Routine, &keys);
+            self.take(Queue::Routine, &keys);
         }
-        let id = self.asking.next;
-        self.asking.next = RequestId(id.0 + 1);
-        self.asking.budget.spend(now.steady, 1);
-        let keys = keys.iter().filter_map(|key| self.streamers.get(key).map(|streamer| (*key, streamer.epoch)));
+        let id = self.next;
+        self.next = RequestId(id.0 + 1);
+        self.budget.spend(now.steady, 1);
+        let keys = keys.iter().filter_map(|key| streamers.get(key).map(|streamer| (*key, streamer.epoch)));
         let flight = Flight { id, endpoint: query.endpoint(), kind, queue, keys: keys.collect(), batch };
-        self.asking.flights.insert(asker, flight);
-        self.book.out.push(Output::Ask(asker, Request { id, query }));
+        self.flights.insert(asker, flight);
+        book.out.push(Output::Ask(asker, Request { id, query }));
         true
     }
+}
+
+/// R16: what is answered about a user id holds for every row that names its streamer.
+fn add_namesakes(kind: Kind, keys: &mut Vec<Key>, streamers: &Streamers) {
+    if matches!(kind, Kind::Name | Kind::Hint | Kind::Website) {
+        return;
+    }
+    let asked: BTreeSet<Key> = keys.iter().copied().collect();
+    let namesakes = asked.iter().flat_map(|key| streamers.namesakes(*key)).filter(|key| !asked.contains(key));
+    keys.extend(namesakes.collect::<BTreeSet<Key>>());
 }

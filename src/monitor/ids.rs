@@ -83,7 +83,7 @@ impl Monitor {
     /// R16: which broadcasts of a channel have ended is known for the rows that follow it already. A row
     /// that comes later would take the late stop of an old one for the end of the one that runs (R2).
     fn share_broadcasts(&mut self, key: Key, channel: ChannelId) {
-        let told = self.by_channel.get(&channel).and_then(|keys| self.streamers.get(keys.first()?));
+        let told = self.streamers.of_channel_first(channel);
         let Some(broadcast) = told.map(|other| other.broadcast.clone()) else { return };
         if let Some(streamer) = self.streamers.get_mut(&key) {
             streamer.broadcast = broadcast;
@@ -92,7 +92,7 @@ impl Monitor {
 
     /// R12: two usernames cannot have one channel, so those whom Kick has not confirmed are suspect.
     fn suspect_shared(&mut self, channel: ChannelId) {
-        let keys = self.by_channel.get(&channel).cloned().unwrap_or_default();
+        let keys = self.streamers.of_channel(channel).to_vec();
         let name_of = |key: &Key| self.streamers.get(key).map(|streamer| streamer.name.clone());
         let Some(first) = keys.first().and_then(name_of) else { return };
         if keys.iter().all(|key| name_of(key).as_ref() == Some(&first)) {
@@ -121,11 +121,6 @@ impl Monitor {
         if needed {
             self.asking.put(Queue::Website, key);
         }
-    }
-
-    /// Kick stated the streamer's channel id, and nothing speaks against it.
-    pub(super) fn knows_channel(&self, key: Key) -> bool {
-        self.streamers.get(&key).is_none_or(|streamer| streamer.ids.confirmed && !streamer.ids.suspect)
     }
 
     fn check_configured(&mut self, now: Now, key: Key) {
@@ -208,18 +203,9 @@ impl Monitor {
         self.confirm_channel(now, key, channel);
         let Some(user) = self.streamers.get(&key).and_then(|streamer| streamer.ids.user) else { return };
         self.stated.insert(user, channel);
-        for other in self.namesakes(key) {
+        for other in self.streamers.namesakes(key) {
             self.confirm_channel(now, other, channel);
         }
-    }
-
-    /// The other rows that name the same streamer, as far as they are followed.
-    pub(super) fn namesakes(&self, key: Key) -> Vec<Key> {
-        let ids = self.streamers.get(&key).map(|streamer| &streamer.ids);
-        let Some((user, channel)) = ids.and_then(|ids| ids.user.zip(ids.channel)) else { return Vec::new() };
-        let mut others = self.by_channel.get(&channel).cloned().unwrap_or_default();
-        others.retain(|other| *other != key && self.streamers.get(other).is_some_and(|s| s.ids.user == Some(user)));
-        others
     }
 
     fn confirm_channel(&mut self, now: Now, key: Key, channel: ChannelId) {

@@ -262,7 +262,7 @@ impl Monitor {
         }
         self.links.subscribed += usize::from(home.subscribed.replace(now.steady).is_none());
         self.book.troubles.rest(Code::SubscriptionFailed, &channel.to_string());
-        for key in self.by_channel.get(&channel).cloned().unwrap_or_default() {
+        for key in self.streamers.of_channel(channel).to_vec() {
             self.ask_about(key);
             self.at(now.steady + ASKED_AGAIN, Timer::Ask(key));
             self.at(now.steady + self.settings.hold, Timer::Ask(key));
@@ -276,7 +276,7 @@ impl Monitor {
         if stood.is_some_and(|since| now.steady.since(since) >= SUBSCRIPTION_STANDS) {
             self.book.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
         }
-        let keys = self.by_channel.get(&channel).cloned().unwrap_or_default();
+        let keys = self.streamers.of_channel(channel).to_vec();
         self.book.counters.subscription_failures += 1;
         for key in keys {
             let Some(streamer) = self.streamers.get(&key) else { continue };
@@ -306,7 +306,7 @@ impl Monitor {
         let words = format!(
             "streamers not followed: {homeless}; push connections that the limit of {files} open files allows: {most}"
         );
-        let username = self.by_channel.get(channel).and_then(|keys| self.streamers.get(keys.first()?));
+        let username = self.streamers.of_channel_first(*channel);
         let username = username.map(|streamer| streamer.username.clone()).unwrap_or_default();
         let channel = channel.to_string();
         // Said again when there are twice as many: they come one by one.
@@ -319,19 +319,13 @@ impl Monitor {
 
     /// Follows a streamer's channel, for as long as any row needs it.
     pub(super) fn follow(&mut self, key: Key, channel: ChannelId) {
-        let keys = self.by_channel.entry(channel).or_default();
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
+        self.streamers.join_channel(key, channel);
         self.links.follow(channel);
     }
 
     /// Does not follow it for this row any more.
     pub(super) fn unfollow(&mut self, key: Key, channel: ChannelId) {
-        let Some(keys) = self.by_channel.get_mut(&channel) else { return };
-        keys.retain(|other| *other != key);
-        if keys.is_empty() {
-            self.by_channel.remove(&channel);
+        if self.streamers.leave_channel(key, channel) {
             self.links.unfollow(channel);
             self.unfollow_on_trial(channel);
             self.book.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
@@ -358,8 +352,7 @@ impl Monitor {
         self.links.follow.clear();
         self.links.unfollow.clear();
         self.links.closed.extend(old.into_keys());
-        let channels: Vec<ChannelId> = self.by_channel.keys().copied().collect();
-        for channel in channels {
+        for channel in self.streamers.channels() {
             self.links.follow(channel);
         }
     }

@@ -10,14 +10,11 @@
 mod asking;
 mod book;
 mod broadcasts;
-mod budget;
 mod ids;
 pub mod io;
 mod latency;
 mod links;
-mod poison;
 mod push;
-mod questions;
 pub mod report;
 mod roster;
 mod routine;
@@ -29,7 +26,6 @@ mod tests;
 mod times;
 mod trial;
 mod troubles;
-mod weather;
 mod writes;
 
 pub use io::{Asker, Input, Output, Settings};
@@ -41,7 +37,7 @@ use crate::domain::push::Transport;
 use crate::domain::row::{Shown, Written};
 use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady, UserId};
 use crate::repeats::Repeats;
-use asking::Asking;
+use asking::{Asking, Queue};
 use book::{Book, Timer};
 use links::Links;
 use roster::Unfit;
@@ -65,7 +61,6 @@ pub struct Wake {
 pub struct Monitor {
     settings: Settings,
     streamers: Streamers,
-    by_channel: BTreeMap<ChannelId, Vec<Key>>,
     /// Rows that cannot be used, as they were reported.
     unusable: BTreeMap<RowId, Unfit>,
     learned: BTreeMap<Slug, Learned>,
@@ -96,13 +91,12 @@ impl Monitor {
     /// A machine that knows nothing yet. `seed` is for the jitter of its pauses.
     pub fn new(now: Now, settings: Settings, seed: u64) -> Monitor {
         let mut monitor = Monitor {
-            asking: Asking::new(settings.requests_per_minute),
+            asking: Asking::new(&settings),
             links: Links::new(&settings),
             writes: Writes::default(),
             routine: Routine::new(now),
             settings,
             streamers: Streamers::default(),
-            by_channel: BTreeMap::new(),
             unusable: BTreeMap::new(),
             learned: BTreeMap::new(),
             stated: BTreeMap::new(),
@@ -126,7 +120,7 @@ impl Monitor {
         self.book.revision += u64::from(input.is_news());
         self.take(now, input);
         self.run_timers(now);
-        self.ask(now);
+        self.asking.ask(now, &self.streamers, &mut self.book);
         self.say_who_is_not_followed(now);
         self.links.flush(&mut self.book.out);
         std::mem::take(&mut self.book.out)
@@ -158,7 +152,7 @@ impl Monitor {
                 self.book.out.push(Output::ReadRoster);
                 self.order_sweep(now);
             }
-            Input::AskerStarted(asker) => self.ask_again(asker),
+            Input::AskerStarted(asker) => self.asking.ask_again(asker),
             Input::Tick => {}
         }
     }
@@ -183,7 +177,7 @@ impl Monitor {
             self.book.timers.pop_first();
             match timer {
                 Timer::Ask(key) => self.ask_about(key),
-                Timer::SecondLook(key) => self.look_again(key),
+                Timer::SecondLook(key) => self.asking.look_again(key, &self.streamers),
                 Timer::Names => self.check_names(now),
                 Timer::UnknownName(key) => self.ask_unknown_name(key),
                 Timer::WebsiteAgain(key) => self.look_up(key),
@@ -205,9 +199,8 @@ impl Monitor {
     }
 
     fn take_settings(&mut self, now: Now, settings: Settings) {
-        self.asking.reconsider();
         let sweep_changed = settings.sweep != self.settings.sweep;
-        self.asking.budget.set(settings.requests_per_minute);
+        self.asking.set(&settings);
         self.links.set_room(&settings);
         self.settings = settings;
         self.schedule_heartbeat(now);
@@ -244,6 +237,13 @@ impl Monitor {
         self.write(now, key);
         if status == Status::Online {
             self.reveal_channel(key);
+        }
+    }
+
+    /// Asks about a streamer as soon as the budget allows.
+    fn ask_about(&mut self, key: Key) {
+        if self.streamers.contains_key(&key) {
+            self.asking.put(Queue::Fresh, key);
         }
     }
 

@@ -23,7 +23,7 @@ impl Monitor {
             self.missed.remove(&transport);
         }
         self.book.troubles.settle(Code::PushSilent, "");
-        for key in self.by_channel.get(&push.named).cloned().unwrap_or_default() {
+        for key in self.streamers.of_channel(push.named).to_vec() {
             self.take_push_for(now, key, push);
         }
     }

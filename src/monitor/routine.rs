@@ -108,7 +108,7 @@ impl Monitor {
     /// holds up nobody else: it is begun again with all.
     fn is_sweeping(&self) -> bool {
         let left = self.routine.cycle.as_ref().map(|cycle| cycle.left.iter().copied());
-        left.is_some_and(|left| !self.are_unreachable(left))
+        left.is_some_and(|left| !self.asking.are_unreachable(left, &self.streamers))
     }
 
     /// R22: a sweep that cannot fit is a problem that is said, with the interval that would fit.

@@ -1,7 +1,8 @@
-//! The streamers by key and by row: a table that every part may be given. It decides nothing.
+//! The streamers by key, by row and by the channel that push tells of them on: a table that every part may be given.
+//! It decides nothing.
 
 use super::streamer::Streamer;
-use crate::domain::RowId;
+use crate::domain::{ChannelId, RowId};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -15,6 +16,7 @@ pub(super) struct Streamers {
     /// Boxed, for the nodes of the map are half empty.
     by_key: BTreeMap<Key, Box<Streamer>>,
     by_row: BTreeMap<RowId, Key>,
+    by_channel: BTreeMap<ChannelId, Vec<Key>>,
     next: u32,
 }
 
@@ -49,6 +51,46 @@ impl Streamers {
     /// Whose row this is.
     pub(super) fn of_row(&self, row: &RowId) -> Option<Key> {
         self.by_row.get(row).copied()
+    }
+
+    /// Those whose channel this is, in the order in which they came to it.
+    pub(super) fn of_channel(&self, channel: ChannelId) -> &[Key] {
+        self.by_channel.get(&channel).map_or(&[], Vec::as_slice)
+    }
+
+    /// One who is told of on that channel.
+    pub(super) fn of_channel_first(&self, channel: ChannelId) -> Option<&Streamer> {
+        self.get(self.of_channel(channel).first()?)
+    }
+
+    pub(super) fn channels(&self) -> impl Iterator<Item = ChannelId> + '_ {
+        self.by_channel.keys().copied()
+    }
+
+    pub(super) fn join_channel(&mut self, key: Key, channel: ChannelId) {
+        let keys = self.by_channel.entry(channel).or_default();
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+
+    /// Whether nobody is on that channel any more, since now.
+    pub(super) fn leave_channel(&mut self, key: Key, channel: ChannelId) -> bool {
+        let Some(keys) = self.by_channel.get_mut(&channel) else { return false };
+        keys.retain(|other| *other != key);
+        let empty = keys.is_empty();
+        if empty {
+            self.by_channel.remove(&channel);
+        }
+        empty
+    }
+
+    /// The other rows that name the same streamer, as far as they are followed (R16).
+    pub(super) fn namesakes(&self, key: Key) -> Vec<Key> {
+        let ids = self.get(&key).map(|streamer| &streamer.ids);
+        let Some((user, channel)) = ids.and_then(|ids| ids.user.zip(ids.channel)) else { return Vec::new() };
+        let same = |other: &&Key| **other != key && self.get(other).is_some_and(|it| it.ids.user == Some(user));
+        self.of_channel(channel).iter().filter(same).copied().collect()
     }
 
     /// The keys of the rows behind this one, in the order of their ids as text.

@@ -1,6 +1,6 @@
 //! The API's evidence: R5, R6 and R10; the weighing of each observation, R7 to R9, is the streamer's.
 
-use super::asking::{Flight, Kind, Queue};
+use super::asking::{Flight, Kind, Queue, asked_by};
 use super::streamer::{Belief, Doubt, Observation, Vanished, Weight};
 use super::times::{
     ENDPOINT_LAG, FLIPS_ALWAYS, FLIPS_SHARE, SECOND_LOOK, TOKEN_WAIT, UNCONFIRMED_GRACE, UNSETTLED_LOOK, VANISHED,
@@ -61,7 +61,7 @@ impl Monitor {
             (Asker::Api, FailureKind::NotFound) if flight.endpoint != Endpoint::Channels => {
                 self.asking.weather.lost(now.steady, flight.endpoint);
                 self.asking.put_back(flight);
-                if !self.has_livestreams() {
+                if !self.asking.has_livestreams() {
                     self.asking.reveal_at_website();
                 }
                 return self.say_failure(now, flight.endpoint, failure, Duration::ZERO);
@@ -198,7 +198,7 @@ impl Monitor {
             explicit,
             endpoint: flight.endpoint,
             batch: flight.batch,
-            sole: self.live_list().is_none(),
+            sole: self.asking.live_list().is_none(),
             started: answer.started.steady,
             kick_started: self.kick_time(answer.started),
         })
@@ -224,7 +224,7 @@ impl Monitor {
             }
             (_, Endpoint::Channels) => {
                 self.missed(now, key);
-                if self.live_list().is_none() {
+                if self.asking.live_list().is_none() {
                     // Kick has no list left that could bear it out.
                     self.has_vanished(now, key, asked);
                 }
@@ -263,7 +263,7 @@ impl Monitor {
         let flips = weighed.iter().filter(|(_, _, weight)| matches!(weight, Weight::Changes | Weight::Doubts { .. }));
         let known = flips.filter(|(key, _, _)| self.streamers.get(key).is_some_and(|it| it.belief.status.is_some()));
         // R16: rows that name one streamer are one change.
-        let changed: BTreeSet<_> = known.map(|(key, _, _)| self.asked_by(flight.kind, *key)).collect();
+        let changed: BTreeSet<_> = known.map(|(key, _, _)| asked_by(flight.kind, *key, &self.streamers)).collect();
         let (changes, covered) = (changed.len(), flight.batch);
         let braked = changes > FLIPS_ALWAYS && changes * FLIPS_SHARE > covered;
         if braked && self.brakes.fails(now.steady, "implausible", flight.endpoint.word()) {
@@ -356,8 +356,8 @@ impl Monitor {
 
     /// Asks `/livestreams` for the channel id of a live streamer whose id Kick has not stated yet (R12).
     pub(super) fn reveal_channel(&mut self, key: Key) {
-        let known_user = self.streamers.get(&key).is_some_and(|streamer| streamer.ids.user.is_some());
-        if known_user && !self.knows_channel(key) && self.has_livestreams() {
+        let wanted = self.streamers.get(&key).is_some_and(|it| it.ids.user.is_some() && !it.ids.are_certain());
+        if wanted && self.asking.has_livestreams() {
             self.asking.put(Queue::Reveal, key);
         }
     }

@@ -1,12 +1,12 @@
 //! How a streamer can be asked about: by what key, at which endpoint, with how many others.
 
-use super::asking::{Kind, Queue};
-use super::times::{SMALL_BATCH, USERS_BATCH};
-use super::{Key, Monitor};
+use super::{Asking, Kind, Queue};
 use crate::domain::ask::{Endpoint, Query};
 use crate::domain::{Slug, UserId};
+use crate::monitor::streamers::{Key, Streamers};
+use crate::monitor::times::{SMALL_BATCH, USERS_BATCH};
 
-impl Monitor {
+impl Asking {
     pub(super) fn endpoint(&self, kind: Kind) -> Endpoint {
         match kind {
             Kind::Name | Kind::Hint | Kind::Channels => Endpoint::Channels,
@@ -16,8 +16,8 @@ impl Monitor {
         }
     }
 
-    pub(super) fn kind_for(&self, queue: Queue, key: Key) -> Kind {
-        let Some(streamer) = self.streamers.get(&key) else { return Kind::Name };
+    pub(super) fn kind_for(&self, queue: Queue, key: Key, streamers: &Streamers) -> Kind {
+        let Some(streamer) = streamers.get(&key) else { return Kind::Name };
         let ids = &streamer.ids;
         if queue == Queue::Names {
             return Kind::Name;
@@ -28,7 +28,7 @@ impl Monitor {
         if ids.user.is_none() || ids.doubtful.is_some() {
             return Kind::Name;
         }
-        if queue != Queue::Reveal && self.asking.poison.goes_around(key) {
+        if queue != Queue::Reveal && self.poison.goes_around(key) {
             return Kind::Channels;
         }
         match queue {
@@ -43,36 +43,25 @@ impl Monitor {
 
     pub(super) fn batch_limit(&self, queue: Queue, kind: Kind) -> usize {
         match (queue, kind) {
-            (Queue::Second, _) => SMALL_BATCH.min(self.settings.batch),
+            (Queue::Second, _) => SMALL_BATCH.min(self.batch),
             (_, Kind::LiveList) if self.live_list() == Some(Endpoint::UsersLivestreams) => USERS_BATCH,
-            _ => self.settings.batch,
-        }
-    }
-
-    /// What a streamer is asked about by.
-    pub(super) fn asked_by(&self, kind: Kind, key: Key) -> (Option<UserId>, Option<Slug>) {
-        let Some(streamer) = self.streamers.get(&key) else { return (None, None) };
-        match kind {
-            Kind::Name | Kind::Website => (None, Some(streamer.asked_slug())),
-            _ => (streamer.ids.user.or(streamer.ids.configured_user), None),
+            _ => self.batch,
         }
     }
 
     /// The endpoint that lists who is live, as far as Kick still has one.
-    pub(super) fn live_list(&self) -> Option<Endpoint> {
-        [Endpoint::UsersLivestreams, Endpoint::Livestreams]
-            .into_iter()
-            .find(|endpoint| self.asking.weather.has(*endpoint))
+    pub(in crate::monitor) fn live_list(&self) -> Option<Endpoint> {
+        [Endpoint::UsersLivestreams, Endpoint::Livestreams].into_iter().find(|endpoint| self.weather.has(*endpoint))
     }
 
     /// Whether `/livestreams` can be asked for a channel id.
-    pub(super) fn has_livestreams(&self) -> bool {
-        self.asking.weather.has(Endpoint::Livestreams)
+    pub(in crate::monitor) fn has_livestreams(&self) -> bool {
+        self.weather.has(Endpoint::Livestreams)
     }
 
     /// Two rows may name one streamer (R16): Kick is asked once.
-    pub(super) fn query(&self, kind: Kind, keys: &[Key]) -> Option<(Query, usize)> {
-        let of = |key: &Key| self.streamers.get(key);
+    pub(super) fn query(&self, kind: Kind, keys: &[Key], streamers: &Streamers) -> Option<(Query, usize)> {
+        let of = |key: &Key| streamers.get(key);
         if matches!(kind, Kind::Name | Kind::Website) {
             let mut slugs: Vec<Slug> = keys.iter().filter_map(of).map(|streamer| streamer.asked_slug()).collect();
             slugs.sort();
@@ -95,5 +84,14 @@ impl Monitor {
             _ => Query::ChannelsByUser(users),
         };
         (batch > 0).then_some((query, batch))
+    }
+}
+
+/// What a streamer is asked about by.
+pub(in crate::monitor) fn asked_by(kind: Kind, key: Key, streamers: &Streamers) -> (Option<UserId>, Option<Slug>) {
+    let Some(streamer) = streamers.get(&key) else { return (None, None) };
+    match kind {
+        Kind::Name | Kind::Website => (None, Some(streamer.asked_slug())),
+        _ => (streamer.ids.user.or(streamer.ids.configured_user), None),
     }
 }
