@@ -4,6 +4,7 @@
 mod budget;
 mod poison;
 mod questions;
+mod routine;
 mod weather;
 
 use super::book::Book;
@@ -16,6 +17,7 @@ use crate::domain::{Now, Steady};
 use budget::{Budget, Class};
 use poison::Poison;
 pub(super) use questions::asked_by;
+use routine::Routine;
 use std::collections::{BTreeMap, BTreeSet};
 use weather::Weather;
 
@@ -23,6 +25,7 @@ use weather::Weather;
 #[derive(Debug)]
 pub(super) struct Asking {
     pub(super) budget: Budget,
+    routine: Routine,
     /// Names or ids in one request of most endpoints.
     batch: usize,
     queues: BTreeMap<Queue, BTreeSet<Key>>,
@@ -33,7 +36,7 @@ pub(super) struct Asking {
     pieces: Vec<(Queue, Kind, Vec<Key>)>,
     flights: BTreeMap<Asker, Flight>,
     /// The number of the next request.
-    pub(super) next: RequestId,
+    next: RequestId,
     pub(super) weather: Weather,
     pub(super) poison: Poison,
     /// Whom the website was asked about last, so that one name it fails on holds up no other.
@@ -111,8 +114,9 @@ impl Queue {
 const API_QUEUES: [Queue; 5] = [Queue::Fresh, Queue::Reveal, Queue::Second, Queue::Routine, Queue::Names];
 
 impl Asking {
-    pub(super) fn new(settings: &Settings) -> Asking {
+    pub(super) fn new(now: Now, settings: &Settings) -> Asking {
         Asking {
+            routine: Routine::new(now, settings.sweep),
             budget: Budget::new(settings.requests_per_minute),
             batch: settings.batch,
             queues: BTreeMap::new(),
@@ -158,6 +162,15 @@ impl Asking {
             queued.remove(&key);
         }
         self.poison.forget(key);
+        self.routine.forget(key);
+    }
+
+    /// Asks `/livestreams` for the channel id of a live streamer whose id Kick has not stated yet (R12).
+    pub(super) fn reveal_channel(&mut self, key: Key, streamers: &Streamers) {
+        let wanted = streamers.get(&key).is_some_and(|it| it.ids.user.is_some() && !it.ids.are_certain());
+        if wanted && self.has_livestreams() {
+            self.put(Queue::Reveal, key);
+        }
     }
 
     pub(super) fn no_second_look(&mut self, key: Key) {
@@ -169,11 +182,6 @@ impl Asking {
         for (key, _) in &flight.keys {
             self.take(Queue::Reveal, &[*key]);
         }
-    }
-
-    /// An answer came about this streamer; the routine need not ask again.
-    pub(super) fn compared(&mut self, key: Key) {
-        self.take(Queue::Routine, &[key]);
     }
 
     /// Something may have changed how anybody is to be asked about.

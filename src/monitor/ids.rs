@@ -111,7 +111,7 @@ impl Monitor {
         if !streamer.ids.suspect {
             streamer.ids.suspect = true;
             self.look_up(key);
-            self.reveal_channel(key);
+            self.asking.reveal_channel(key, &self.streamers);
         }
     }
 

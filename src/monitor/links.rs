@@ -342,7 +342,7 @@ impl Monitor {
         self.end_trial(false);
         // R11: the new connections are judged by what they miss themselves.
         self.missed.clear();
-        self.routine.expected_push.clear();
+        self.expected_push.clear();
         let old = std::mem::take(&mut self.links.links);
         self.book.troubles.rest(Code::PushRefused, "");
         self.links.homes.clear();

@@ -17,7 +17,6 @@ mod links;
 mod push;
 pub mod report;
 mod roster;
-mod routine;
 mod streamer;
 mod streamers;
 mod sweep;
@@ -41,7 +40,6 @@ use asking::{Asking, Queue};
 use book::{Book, Timer};
 use links::Links;
 use roster::Unfit;
-use routine::Routine;
 use std::collections::BTreeMap;
 use streamers::{Key, Streamers};
 use trial::Trial;
@@ -69,7 +67,8 @@ pub struct Monitor {
     asking: Asking,
     links: Links,
     writes: Writes,
-    routine: Routine,
+    /// Changes that the sweep found and push has until then to tell of (R11).
+    expected_push: BTreeMap<(Key, Status), Steady>,
     /// Answers that R10 holds back are logged once in a while.
     brakes: Repeats,
     /// The roster was read once.
@@ -91,10 +90,10 @@ impl Monitor {
     /// A machine that knows nothing yet. `seed` is for the jitter of its pauses.
     pub fn new(now: Now, settings: Settings, seed: u64) -> Monitor {
         let mut monitor = Monitor {
-            asking: Asking::new(&settings),
+            asking: Asking::new(now, &settings),
             links: Links::new(&settings),
             writes: Writes::default(),
-            routine: Routine::new(now),
+            expected_push: BTreeMap::new(),
             settings,
             streamers: Streamers::default(),
             unusable: BTreeMap::new(),
@@ -150,7 +149,7 @@ impl Monitor {
             Input::Spent => self.asking.budget.spend(now.steady, 1),
             Input::SweepNow => {
                 self.book.out.push(Output::ReadRoster);
-                self.order_sweep(now);
+                self.asking.order_sweep(now, &self.streamers, &mut self.book);
             }
             Input::AskerStarted(asker) => self.asking.ask_again(asker),
             Input::Tick => {}
@@ -184,7 +183,7 @@ impl Monitor {
                 Timer::PushGrace(key) => self.push_did_not_come(now, key),
                 Timer::Rewrite(key) => self.write(now, key),
                 Timer::Probe(lane) => self.writes.probe(lane, &self.streamers, &mut self.book),
-                Timer::Sweep => self.begin_sweep(now),
+                Timer::Sweep => self.asking.begin_sweep(now, &self.streamers, &mut self.book),
                 Timer::Heartbeat => self.heartbeat(now),
             }
         }
@@ -199,13 +198,13 @@ impl Monitor {
     }
 
     fn take_settings(&mut self, now: Now, settings: Settings) {
-        let sweep_changed = settings.sweep != self.settings.sweep;
+        let sweep_changed = self.asking.sweep_every(settings.sweep);
         self.asking.set(&settings);
         self.links.set_room(&settings);
         self.settings = settings;
         self.schedule_heartbeat(now);
         if sweep_changed && self.loaded {
-            self.schedule_sweep(now);
+            self.asking.schedule_sweep(now, &mut self.book);
         }
     }
 
@@ -236,7 +235,7 @@ impl Monitor {
         self.asking.no_second_look(key);
         self.write(now, key);
         if status == Status::Online {
-            self.reveal_channel(key);
+            self.asking.reveal_channel(key, &self.streamers);
         }
     }
 
@@ -244,6 +243,13 @@ impl Monitor {
     fn ask_about(&mut self, key: Key) {
         if self.streamers.contains_key(&key) {
             self.asking.put(Queue::Fresh, key);
+        }
+    }
+
+    /// Says once that every streamer of the roster has been compared.
+    fn check_ready(&mut self, now: Now) {
+        if self.loaded {
+            self.asking.check_ready(now, &self.streamers, &mut self.book);
         }
     }
 

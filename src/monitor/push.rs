@@ -45,7 +45,7 @@ impl Monitor {
             PushKind::Stop { livestream } => (streamer.judge_stop(livestream, push.received), Status::Offline),
         };
         // R11: what the sweep found was told.
-        self.routine.expected_push.remove(&(key, status));
+        self.expected_push.remove(&(key, status));
         // R12: through a suspect id that Kick never confirmed, push is only a question.
         let questionable = streamer.ids.suspect && !streamer.ids.confirmed;
         match verdict {
@@ -108,7 +108,7 @@ impl Monitor {
         let healthy = streamer.ids.channel.and_then(|channel| self.links.subscribed_since(channel));
         if healthy.is_some_and(|since| now.steady.since(since) > self.settings.hold) {
             let due = now.steady + PUSH_GRACE;
-            self.routine.expected_push.insert((key, status), due);
+            self.expected_push.insert((key, status), due);
             self.at(due, Timer::PushGrace(key));
         }
     }
@@ -132,11 +132,11 @@ impl Monitor {
 
     pub(super) fn push_did_not_come(&mut self, now: Now, key: Key) {
         for status in [Status::Online, Status::Offline] {
-            let due = self.routine.expected_push.get(&(key, status)).is_some_and(|due| *due <= now.steady);
+            let due = self.expected_push.get(&(key, status)).is_some_and(|due| *due <= now.steady);
             if !due {
                 continue;
             }
-            self.routine.expected_push.remove(&(key, status));
+            self.expected_push.remove(&(key, status));
             let Some(streamer) = self.streamers.get(&key) else { continue };
             let username = streamer.username.clone();
             let carrier = streamer.ids.channel.and_then(|channel| self.links.carrier(channel));

@@ -1,10 +1,11 @@
 //! What the core tells of itself (CONTRACT §5): the whole as a [`Report`], and each streamer with the reasons of
 //! their status.
 
-use super::book::Tally;
+use super::book::{Tally, Timer};
 use super::streamer::Streamer;
 use super::{Key, Monitor, RowId};
 use crate::domain::ask::Endpoint;
+use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::report::{Api, Database, Realtime, Report, Streamers, Told};
 use crate::domain::row::Shown;
@@ -45,7 +46,7 @@ impl Monitor {
                 token_expires_at: wall(self.token_expires),
                 last_sweep_at: wall(book.last_sweep.map(|(at, _)| at)),
                 last_sweep_seconds: book.last_sweep.map(|(_, seconds)| seconds),
-                ready: self.routine.ready,
+                ready: self.asking.is_ready(),
             },
             database: Database {
                 ok: self.loaded && self.writes.works(),
@@ -56,6 +57,29 @@ impl Monitor {
             counters,
             recent: book.recent(now),
         }
+    }
+
+    pub(super) fn schedule_heartbeat(&mut self, now: Now) {
+        self.book.timers.retain(|(_, timer)| *timer != Timer::Heartbeat);
+        if let Some(every) = self.settings.heartbeat {
+            self.at(now.steady + every, Timer::Heartbeat);
+        }
+    }
+
+    pub(super) fn heartbeat(&mut self, now: Now) {
+        let latency = self.book.latency.percentiles();
+        self.log(Event::Heartbeat {
+            streamers: self.streamers.len(),
+            online: self.book.tally.online,
+            subscribed: self.links.subscribed(),
+            connections: self.links.connected(),
+            pending: self.writes.pending(),
+            token_expires_in: self.token_expires.map(|at| at.since(now.steady)),
+            last_event_ago: self.last_push.map(|at| now.steady.since(at)),
+            latency_p50_ms: latency.p50,
+            latency_p99_ms: latency.p99,
+        });
+        self.schedule_heartbeat(now);
     }
 
     /// The streamers of so many rows behind `after`, in the order of their ids as text.
@@ -73,7 +97,7 @@ impl Monitor {
         let nothing = |is: bool| is.then(String::new);
         let troubles = &mut book.troubles;
         troubles.set(now, Code::KickUnreachable, nothing(unreachable));
-        troubles.set(now, Code::Starting, nothing(!self.routine.ready));
+        troubles.set(now, Code::Starting, nothing(!self.asking.is_ready()));
         troubles.set(now, Code::PushDown, nothing(links > 0 && up == 0));
         let some = (up > 0 && up < links).then(|| format!("{} of {links}", links - up));
         troubles.set(now, Code::PushIncomplete, some);

@@ -59,10 +59,10 @@ impl Monitor {
             self.forget_strangers();
         }
         if first {
-            self.schedule_sweep(now);
+            self.asking.schedule_sweep(now, &mut self.book);
             self.at(now.steady + OLD_NAME_PAUSE, Timer::Names);
         }
-        self.check_swept(now);
+        self.asking.check_swept(now, &self.streamers, &mut self.book);
         self.check_ready(now);
     }
 
@@ -184,7 +184,7 @@ impl Monitor {
         self.book.tally.enters(streamer.belief.status);
         self.book.revision += 1;
         let key = self.streamers.insert(streamer);
-        self.routine.greet(key);
+        self.asking.greet(key);
         self.take_hints(now, key);
         self.ask_about(key);
     }
@@ -199,7 +199,7 @@ impl Monitor {
         }
         self.asking.forget(key);
         self.writes.settle(key);
-        self.routine.forget(key);
+        self.expected_push.retain(|(expected, _), _| *expected != key);
         for code in OF_A_ROW {
             self.book.troubles.settle(code, streamer.row.as_str());
         }

@@ -1,6 +1,6 @@
 //! The API's evidence: R5, R6 and R10; the weighing of each observation, R7 to R9, is the streamer's.
 
-use super::asking::{Flight, Kind, Queue, asked_by};
+use super::asking::{Flight, Kind, asked_by};
 use super::streamer::{Belief, Doubt, Observation, Vanished, Weight};
 use super::times::{
     ENDPOINT_LAG, FLIPS_ALWAYS, FLIPS_SHARE, SECOND_LOOK, TOKEN_WAIT, UNCONFIRMED_GRACE, UNSETTLED_LOOK, VANISHED,
@@ -32,7 +32,7 @@ impl Monitor {
             }
             Err(failure) => self.take_failure(now, &flight, failure),
         }
-        self.check_swept(now);
+        self.asking.check_swept(now, &self.streamers, &mut self.book);
         self.check_ready(now);
     }
 
@@ -91,7 +91,7 @@ impl Monitor {
             // It has had its turn; the next sweep asks again.
             for key in keys {
                 self.asking.poison.failed_again(key);
-                self.compared(key, flight.id);
+                self.asking.compared(key, flight.id);
                 self.look_again_later(now, key);
             }
             return;
@@ -117,7 +117,7 @@ impl Monitor {
             } else {
                 self.say_failure(now, flight.endpoint, failure, Duration::ZERO);
             }
-            self.compared(*key, flight.id);
+            self.asking.compared(*key, flight.id);
             self.look_again_later(now, *key);
         }
         self.look_until_settled(now, flight);
@@ -154,7 +154,7 @@ impl Monitor {
             // A name whose other spelling is yet to be asked about is not compared.
             let open = self.streamers.get(key).is_some_and(|s| s.ids.user.is_none() && !s.ids.unknown);
             if flight.kind != Kind::Website && (entry.is_some() || !open) {
-                self.compared(*key, flight.id);
+                self.asking.compared(*key, flight.id);
             }
             if !same {
                 continue;
@@ -253,7 +253,7 @@ impl Monitor {
             .as_ref()
             .is_some_and(|it| it.times >= VANISHED_MIN && now.steady.since(it.since) >= VANISHED);
         if long && streamer.belief.status == Some(Status::Online) && answers(asked, &streamer.belief) {
-            self.routine.corrected += 1;
+            self.asking.corrects();
             self.believe(now, key, Status::Offline, Source::Sweep, now.steady);
         }
     }
@@ -316,7 +316,7 @@ impl Monitor {
         streamer.find(seen);
         let was_verified = streamer.belief.verified && streamer.belief.status.is_some();
         if streamer.belief.status.is_some() {
-            self.routine.corrected += 1;
+            self.asking.corrects();
         }
         self.note(key, seen);
         self.believe(now, key, seen.status, Source::Sweep, now.steady);
@@ -337,7 +337,7 @@ impl Monitor {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         streamer.note(seen);
         if seen.status == Status::Online {
-            self.reveal_channel(key);
+            self.asking.reveal_channel(key, &self.streamers);
         }
     }
 
@@ -351,14 +351,6 @@ impl Monitor {
     fn look_again_later(&mut self, now: Now, key: Key) {
         if self.streamers.get(&key).is_some_and(|streamer| streamer.doubt.is_some()) {
             self.at(now.steady + UNSETTLED_LOOK, Timer::SecondLook(key));
-        }
-    }
-
-    /// Asks `/livestreams` for the channel id of a live streamer whose id Kick has not stated yet (R12).
-    pub(super) fn reveal_channel(&mut self, key: Key) {
-        let wanted = self.streamers.get(&key).is_some_and(|it| it.ids.user.is_some() && !it.ids.are_certain());
-        if wanted && self.asking.has_livestreams() {
-            self.asking.put(Queue::Reveal, key);
         }
     }
 }

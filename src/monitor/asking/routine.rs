@@ -1,0 +1,177 @@
+//! The routine sweep, and the first complete comparison: who is yet to be covered by an answer.
+
+use super::{Asking, Queue};
+use crate::domain::ask::RequestId;
+use crate::domain::event::Event;
+use crate::domain::problem::Code;
+use crate::domain::{Now, Status, Steady};
+use crate::monitor::book::{Book, Timer};
+use crate::monitor::streamers::{Key, Streamers};
+use crate::monitor::times::USERS_BATCH;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The state of the routine.
+#[derive(Debug)]
+pub(super) struct Routine {
+    born: Steady,
+    /// Streamers of the first roster that no answer has covered yet.
+    unmet: BTreeSet<Key>,
+    ready: bool,
+    every: Duration,
+    cycle: Option<Cycle>,
+    /// Statuses that the API put right since a sweep was last done.
+    corrected: usize,
+}
+
+/// One sweep.
+#[derive(Debug)]
+struct Cycle {
+    began: Steady,
+    covers: usize,
+    left: BTreeSet<Key>,
+    /// The first request that is of the sweep; the answer to an older one may say what was before it.
+    first: RequestId,
+    /// Another sweep was ordered meanwhile.
+    again: bool,
+}
+
+impl Routine {
+    pub(super) fn new(now: Now, every: Duration) -> Routine {
+        Routine { born: now.steady, unmet: BTreeSet::new(), ready: false, every, cycle: None, corrected: 0 }
+    }
+
+    pub(super) fn forget(&mut self, key: Key) {
+        self.unmet.remove(&key);
+        if let Some(cycle) = &mut self.cycle {
+            cycle.left.remove(&key);
+        }
+    }
+}
+
+impl Asking {
+    /// A new row, which the first complete comparison must cover.
+    pub(in crate::monitor) fn greet(&mut self, key: Key) {
+        if !self.routine.ready {
+            self.routine.unmet.insert(key);
+        }
+    }
+
+    /// Whether every streamer of the first roster was compared with Kick.
+    pub(in crate::monitor) fn is_ready(&self) -> bool {
+        self.routine.ready
+    }
+
+    /// The API put a status right.
+    pub(in crate::monitor) fn corrects(&mut self) {
+        self.routine.corrected += 1;
+    }
+
+    /// The time between two sweeps; whether it is another one than before.
+    pub(in crate::monitor) fn sweep_every(&mut self, every: Duration) -> bool {
+        std::mem::replace(&mut self.routine.every, every) != every
+    }
+
+    /// The next sweep comes one interval from now, whatever was planned.
+    pub(in crate::monitor) fn schedule_sweep(&self, now: Now, book: &mut Book) {
+        book.timers.retain(|(_, timer)| *timer != Timer::Sweep);
+        book.at(now.steady + self.routine.every, Timer::Sweep);
+    }
+
+    /// Sweeps at once; behind a sweep that is under way, which may have compared some before the order.
+    pub(in crate::monitor) fn order_sweep(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
+        if self.is_sweeping(streamers) {
+            self.routine.cycle.iter_mut().for_each(|cycle| cycle.again = true);
+        }
+        self.begin_sweep(now, streamers, book);
+    }
+
+    /// Compares everybody with the API. A sweep that is still under way is not begun again.
+    pub(in crate::monitor) fn begin_sweep(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
+        self.schedule_sweep(now, book);
+        self.weather.hope(now.steady);
+        // Names that Kick does not know have their own pace.
+        let known = streamers.iter().filter(|(_, streamer)| !streamer.ids.unknown);
+        let keys: Vec<Key> = known.map(|(key, _)| key).collect();
+        if keys.is_empty() || self.is_sweeping(streamers) {
+            return;
+        }
+        self.say_if_behind(now, streamers, book);
+        self.routine.cycle = Some(Cycle {
+            began: now.steady,
+            covers: keys.len(),
+            left: keys.iter().copied().collect(),
+            first: self.next,
+            again: false,
+        });
+        for key in keys {
+            self.put(Queue::Routine, key);
+            if streamers.get(&key).is_some_and(|streamer| streamer.belief.status == Some(Status::Online)) {
+                self.reveal_channel(key, streamers);
+            }
+        }
+    }
+
+    /// Whether a sweep is under way that only needs time. One whose rest cannot be asked about just now
+    /// holds up nobody else: it is begun again with all.
+    fn is_sweeping(&self, streamers: &Streamers) -> bool {
+        let left = self.routine.cycle.as_ref().map(|cycle| cycle.left.iter().copied());
+        left.is_some_and(|left| !self.are_unreachable(left, streamers))
+    }
+
+    /// R22: a sweep that cannot fit is a problem that is said, with the interval that would fit.
+    fn say_if_behind(&self, now: Now, streamers: &Streamers, book: &mut Book) {
+        let named = streamers.values().filter(|streamer| streamer.ids.user.is_none()).count();
+        let listed = streamers.len() - named;
+        let requests = listed.div_ceil(USERS_BATCH) + named.div_ceil(self.batch);
+        let takes = self.budget.time_for(requests);
+        let fitting = takes.as_secs() + 1;
+        if takes <= self.routine.every {
+            book.troubles.settle(Code::SweepBehind, "");
+            return;
+        }
+        let words = format!("{fitting} s would fit {} streamers", streamers.len());
+        if book.troubles.raise(now, Code::SweepBehind, "", words, "") {
+            book.log(Event::SweepBehind { streamers: streamers.len(), seconds: takes.as_secs_f64(), fitting });
+        }
+    }
+
+    /// The answer to this request covered this streamer, whatever it said.
+    pub(in crate::monitor) fn compared(&mut self, key: Key, request: RequestId) {
+        self.routine.unmet.remove(&key);
+        if self.routine.cycle.as_ref().is_some_and(|cycle| request < cycle.first) {
+            return;
+        }
+        self.take(Queue::Routine, &[key]);
+        if let Some(cycle) = &mut self.routine.cycle {
+            cycle.left.remove(&key);
+        }
+    }
+
+    /// Says that the sweep is done, when it is, and begins one that was ordered meanwhile.
+    pub(in crate::monitor) fn check_swept(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
+        let Some(cycle) = self.routine.cycle.take_if(|cycle| cycle.left.is_empty()) else { return };
+        let seconds = now.steady.since(cycle.began).as_secs_f64();
+        book.last_sweep = Some((now.steady, seconds));
+        let corrected = std::mem::take(&mut self.routine.corrected);
+        book.log(Event::SweepDone { streamers: cycle.covers, seconds, corrected });
+        if cycle.again {
+            self.begin_sweep(now, streamers, book);
+        }
+    }
+
+    /// Says once that every streamer of the roster has been compared.
+    pub(in crate::monitor) fn check_ready(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
+        if self.routine.ready || !self.routine.unmet.is_empty() {
+            return;
+        }
+        self.routine.ready = true;
+        book.troubles.changed = true;
+        book.last_sweep.get_or_insert((now.steady, now.steady.since(self.routine.born).as_secs_f64()));
+        book.log(Event::Ready {
+            version: env!("CARGO_PKG_VERSION"),
+            seconds: now.steady.since(self.routine.born).as_secs_f64(),
+            streamers: streamers.len(),
+        });
+    }
+}
