@@ -74,6 +74,8 @@ pub const KEYS: &[Key] = &[
     key("PUSHER_APP_KEY", Some("32cbd69e4b950bf97679"), Form::Text("letters, digits, - and _")),
     key("PUSHER_CHANNELS_PER_CONNECTION", Some("100"), Form::Number(1, 10_000)),
     key("CHANNEL_NAMES", Some("channel.{id}"), Form::Text("channel names with {id} in each, separated by commas")),
+    key("PUSH_LIVE_EVENTS", Some(r"App\Events\StreamerIsLive,StreamerIsLive"), EVENTS),
+    key("PUSH_STOP_EVENTS", Some(r"App\Events\StopStreamBroadcast,StopStreamBroadcast"), EVENTS),
     key("KICK_OAUTH_URL", Some("https://id.kick.com/oauth/token"), HTTP_URL),
     key("KICK_API_URL", Some("https://api.kick.com/public/v1"), HTTP_URL),
     key("KICK_WEB_URL", Some("https://kick.com"), HTTP_URL),
@@ -94,6 +96,7 @@ pub const KEYS: &[Key] = &[
 
 const COLUMN: Form = Form::Text("the bare name of a column");
 const NOTIFY_CHANNEL: Form = Form::Text("the name of a notification channel, at most 63 bytes");
+const EVENTS: Form = Form::Text("names of events, separated by commas");
 const HTTP_URL: Form = Form::Url("https", "http");
 
 /// The key of that name.

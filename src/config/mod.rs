@@ -8,6 +8,7 @@ mod channel_names;
 mod database_url;
 mod dotenv;
 mod edges;
+mod event_names;
 pub mod keys;
 mod parse;
 mod problem;
@@ -157,6 +158,10 @@ pub struct PushConfig {
     pub channels_per_connection: u32,
     /// `CHANNEL_NAMES`: each holds `{id}` exactly once
     pub channel_names: Vec<String>,
+    /// `PUSH_LIVE_EVENTS`: as Kick spells them
+    pub live_events: Vec<String>,
+    /// `PUSH_STOP_EVENTS`: none of them is in the other list
+    pub stop_events: Vec<String>,
     /// `TLS_CA_FILE`, as in [`KickConfig`]
     pub tls_ca: Option<String>,
 }

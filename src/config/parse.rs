@@ -5,7 +5,7 @@ use super::problem::shown;
 use super::values::{FileKind, Sources, Values};
 use super::{
     Config, DatabaseConfig, FilesConfig, KickConfig, LogConfig, LogTarget, Problem, PushConfig, RosterConfig,
-    RulesConfig, SslMode, channel_names, database_url, table_name,
+    RulesConfig, SslMode, channel_names, database_url, event_names, table_name,
 };
 use crate::domain::push::Transport;
 use crate::domain::secret::Secret;
@@ -118,12 +118,18 @@ fn push(values: &mut Values<'_>, tls_ca: Option<String>) -> PushConfig {
         realtime_url: values.url("KICK_REALTIME_URL"),
         channels_per_connection: number(values, "PUSHER_CHANNELS_PER_CONNECTION"),
         channel_names: values.preset("CHANNEL_NAMES", channel_names::parse),
+        live_events: values.preset("PUSH_LIVE_EVENTS", event_names::parse),
+        stop_events: values.preset("PUSH_STOP_EVENTS", event_names::parse),
         tls_ca,
     };
     let names = config.channel_names.len();
     if usize::try_from(config.channels_per_connection).is_ok_and(|channels| channels < names) {
         let text = format!("is too small for one streamer; expected at least {names}, as many as CHANNEL_NAMES has");
         values.problem("PUSHER_CHANNELS_PER_CONNECTION", text);
+    }
+    if let Some(both) = config.live_events.iter().find(|name| config.stop_events.contains(name)) {
+        let text = format!("has {both:?}, which PUSH_LIVE_EVENTS has too; expected each name in one of the two");
+        values.problem("PUSH_STOP_EVENTS", text);
     }
     config
 }

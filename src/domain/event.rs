@@ -71,7 +71,8 @@ pub enum Event {
     /// The push server refuses our parameters: needs an operator, or Kick.
     RealtimeRefused { transport: &'static str, code: Option<u16>, reason: String },
     /// The sweep found what push should have told.
-    PushMissed { username: Arc<str>, status: Status },
+    /// `unrecognised`: names of events that came meanwhile and are not known; empty as a rule (RULES R24).
+    PushMissed { username: Arc<str>, status: Status, unrecognised: String },
     /// Push looks dead although connected.
     PushSilent { transport: &'static str, missed: u32 },
     /// A subscription was refused or not acknowledged in time, or there may be no connection for it.

@@ -83,4 +83,21 @@ pub enum LinkEvent {
     Disconnected,
     /// A frame carried evidence that could not be read, or that contradicts itself; counted.
     Unreadable,
+    /// An event came on a followed channel whose name is none of the known (RULES R24).
+    Unrecognised(Box<UnrecognisedEvent>),
+}
+
+/// An event whose name is none of the known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnrecognisedEvent {
+    /// Whose channel it came on.
+    pub channel: ChannelId,
+    /// Its name, from outside; cut to 100 characters.
+    pub name: String,
+    /// What came with it, from outside; cut to 200 characters.
+    pub sample: String,
+    /// For how many events of this name it stands: the last and those before it that were not told of.
+    pub times: u64,
+    /// When the last was read from the socket.
+    pub received: Steady,
 }

@@ -61,6 +61,20 @@ pub struct Realtime {
     pub connected: usize,
     /// When the last event of any streamer came.
     pub last_event_at: Option<Timestamp>,
+    /// Events on followed channels whose names are none of the known, by name.
+    #[serde(default)]
+    pub unrecognised_events: Vec<UnrecognisedEvent>,
+}
+
+/// Events of one name that is not known; name and sample come from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnrecognisedEvent {
+    /// The name, as it was sent.
+    pub name: String,
+    /// How many came since the process began.
+    pub count: u64,
+    /// What came with the first of them.
+    pub sample: String,
 }
 
 /// The official API.

@@ -239,6 +239,7 @@ impl Monitor {
             LinkEvent::Subscribed(channel) => self.subscribed(now, id, channel),
             LinkEvent::SubscriptionFailed(channel) => self.subscription_failed(now, channel),
             LinkEvent::Unreadable => self.discard("push_unreadable", format!("on link {}", id.0)),
+            LinkEvent::Unrecognised(event) => self.unrecognised.take(*event),
         }
     }
 

@@ -25,6 +25,7 @@ mod tests;
 mod times;
 mod trial;
 mod troubles;
+mod unrecognised;
 mod writes;
 
 pub use io::{Asker, Input, Output, Settings};
@@ -43,6 +44,7 @@ use roster::Unfit;
 use std::collections::BTreeMap;
 use streamers::{Key, Streamers};
 use trial::Trial;
+use unrecognised::Unrecognised;
 use writes::Writes;
 
 /// Why and when the core wants to be called.
@@ -83,6 +85,7 @@ pub struct Monitor {
     last_push: Option<Steady>,
     token_expires: Option<Steady>,
     discarded: u64,
+    unrecognised: Unrecognised,
     book: Book,
 }
 
@@ -108,6 +111,7 @@ impl Monitor {
             last_push: None,
             token_expires: None,
             discarded: 0,
+            unrecognised: Unrecognised::default(),
             book: Book::new(seed),
         };
         monitor.schedule_heartbeat(now);

@@ -1,12 +1,12 @@
 //! Push evidence: R1 to R4, and R11, which measures push by what the sweep finds.
 
-use super::streamer::{Heard, Verdict};
+use super::streamer::{Heard, Streamer, Verdict};
 use super::times::{ASKED_AGAIN, MISSED_MAX, PUSH_GRACE};
 use super::{Key, Monitor, Output, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::push::{LinkId, Push, PushKind, Transport};
-use crate::domain::{Now, Source, Status};
+use crate::domain::{Now, Source, Status, Steady};
 
 impl Monitor {
     pub(super) fn take_push(&mut self, now: Now, link: LinkId, push: &Push) {
@@ -130,6 +130,14 @@ impl Monitor {
         }
     }
 
+    /// R24: the names of unrecognised events that came when a change took place that the sweep found just now.
+    fn unrecognised_near(&self, now: Now, streamer: &Streamer) -> String {
+        let found = streamer.found.map_or(now.steady, |found| found.at);
+        let before = Steady(found.0.saturating_sub(self.settings.sweep));
+        let channel = streamer.ids.channel;
+        channel.map(|channel| self.unrecognised.near(channel, before, found).join(",")).unwrap_or_default()
+    }
+
     pub(super) fn push_did_not_come(&mut self, now: Now, key: Key) {
         for status in [Status::Online, Status::Offline] {
             let due = self.expected_push.get(&(key, status)).is_some_and(|due| *due <= now.steady);
@@ -140,7 +148,8 @@ impl Monitor {
             let Some(streamer) = self.streamers.get(&key) else { continue };
             let username = streamer.username.clone();
             let carrier = streamer.ids.channel.and_then(|channel| self.links.carrier(channel));
-            self.log(Event::PushMissed { username, status });
+            let unrecognised = self.unrecognised_near(now, streamer);
+            self.log(Event::PushMissed { username, status, unrecognised });
             self.book.counters.push_missed += 1;
             self.suspect(key);
             if let Some(transport) = carrier {

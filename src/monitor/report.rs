@@ -41,6 +41,7 @@ impl Monitor {
                 connections: self.links.count(),
                 connected: self.links.connected(),
                 last_event_at: wall(self.last_push),
+                unrecognised_events: self.unrecognised.report(),
             },
             api: Api {
                 token_expires_at: wall(self.token_expires),

@@ -64,7 +64,8 @@ impl Monitor {
             LinkEvent::Connected(_)
             | LinkEvent::Refused(_)
             | LinkEvent::SubscriptionFailed(_)
-            | LinkEvent::Unreadable => {}
+            | LinkEvent::Unreadable
+            | LinkEvent::Unrecognised(_) => {}
         }
         true
     }

@@ -21,6 +21,7 @@ use crate::process::rules;
 use crate::process::status::Scribe;
 use crate::process::supervisor::{Body, Fatal, Spec, Stage, Supervisor};
 use crate::wire::choice::{Choice, Terms};
+use crate::wire::names::EventNames;
 use crate::wire::offer::{Offer, Place};
 use crate::wire::sessions;
 use crate::worker::asker::AskerWorker;
@@ -134,12 +135,13 @@ impl Crew {
     /// Starts the thread of a connection.
     pub(super) fn open_link(&mut self, supervisor: &mut Supervisor, id: LinkId, orders: Orders) -> Result<(), Fatal> {
         let (channel_names, authorities) = (self.push.channel_names.clone(), self.authorities.clone());
+        let events = EventNames::new(&self.push.live_events, &self.push.stop_events);
         let (errands, inputs) = (self.errands.0.clone(), self.inputs.clone());
         let (clock, mut rng) = (self.clock, self.rng.fork());
         let make = move || -> Body {
             let link = Link {
                 id,
-                speak: sessions(&channel_names),
+                speak: sessions(&channel_names, &events),
                 authorities: authorities.clone(),
                 orders: orders.clone(),
                 errands: errands.clone(),

@@ -21,6 +21,7 @@ use crate::domain::json::mended;
 use crate::domain::push::{LinkEvent, Push, Transport};
 use crate::domain::secret::Secret;
 use crate::wire::event;
+use crate::wire::names::{EventNames, Meaning, Unrecognised};
 use crate::wire::silence::{Silence, Verdict};
 use crate::wire::subscriptions::{Step, Subscriptions};
 use crate::wire::toll::{self, Toll};
@@ -58,6 +59,8 @@ pub struct Centrifugo {
     lease: Lease,
     silence: Silence,
     toll: Toll,
+    names: EventNames,
+    unrecognised: Unrecognised,
 }
 
 #[derive(Debug)]
@@ -77,7 +80,7 @@ enum Phase {
 
 impl Centrifugo {
     /// A connection that is about to open. `templates` are `CHANNEL_NAMES`: each holds `{id}` once.
-    pub fn new(now: Steady, templates: Arc<[String]>) -> Centrifugo {
+    pub fn new(now: Steady, templates: Arc<[String]>, names: EventNames) -> Centrifugo {
         Centrifugo {
             phase: Phase::Waiting { until: now + TOKEN },
             subscriptions: Subscriptions::new(now, templates),
@@ -85,6 +88,8 @@ impl Centrifugo {
             lease: Lease::Endless,
             silence: Silence::new(now),
             toll: Toll::new(now),
+            names,
+            unrecognised: Unrecognised::default(),
         }
     }
 }
@@ -162,10 +167,10 @@ impl Centrifugo {
             }
             return;
         }
-        match frame::read(line) {
+        match frame::read(line, &self.names) {
             Ok(message) => self.take(now, message, acts),
             // It may be for a control character in what nobody needs.
-            Err(_) => match frame::read(&mended(line.as_bytes())) {
+            Err(_) => match frame::read(&mended(line.as_bytes()), &self.names) {
                 Ok(message) => self.take(now, message, acts),
                 Err(_) => self.unreadable(now, acts),
             },
@@ -267,8 +272,16 @@ impl Centrifugo {
     /// A publication that is evidence, if it is about somebody we follow.
     fn evidence(&mut self, now: Steady, name: &str, publication: &Publication<'_>, acts: &mut Vec<Act>) {
         let Some(kick) = &publication.data else { return self.unreadable(now, acts) };
-        let Some(what) = kick.event.evidence() else { return };
         let Some(named) = self.subscriptions.named(name) else { return };
+        let what = match self.names.meaning(&kick.event) {
+            Meaning::Evidence(what) => what,
+            Meaning::Nothing => return,
+            Meaning::Unrecognised => {
+                let told = self.unrecognised.tell(now, named, &kick.event, kick.data);
+                acts.extend(told.map(|told| Act::Say(LinkEvent::Unrecognised(told))));
+                return self.pay(now, toll::EVIDENCE, acts);
+            }
+        };
         match kick.data.and_then(|data| event::read(what, data)) {
             Some((what, inside)) => {
                 acts.push(Act::Push(Push { received: now, named, inside, what }));

@@ -9,6 +9,7 @@ pub mod centrifugo;
 pub mod choice;
 pub mod close;
 pub mod event;
+pub mod names;
 pub mod offer;
 pub mod pusher;
 pub mod reconnect;
@@ -22,6 +23,7 @@ use crate::domain::push::{LinkEvent, Push, Transport};
 use crate::domain::secret::Secret;
 use crate::domain::{ChannelId, Steady};
 use centrifugo::Centrifugo;
+use names::EventNames;
 use pusher::Pusher;
 use std::sync::Arc;
 
@@ -41,12 +43,12 @@ pub trait Session: Send {
 /// Makes the session of a connection over this transport that is about to open.
 pub type Speak = Box<dyn Fn(Steady, Transport) -> Box<dyn Session> + Send>;
 
-/// The sessions of Kick's transports, for these `CHANNEL_NAMES`.
-pub fn sessions(channel_names: &[String]) -> Speak {
-    let templates: Arc<[String]> = channel_names.into();
+/// The sessions of Kick's transports, for these `CHANNEL_NAMES` and names of events.
+pub fn sessions(channel_names: &[String], events: &EventNames) -> Speak {
+    let (templates, events): (Arc<[String]>, _) = (channel_names.into(), events.clone());
     Box::new(move |now, transport| match transport {
-        Transport::Pusher => Box::new(Pusher::new(now, templates.clone())),
-        Transport::Centrifugo => Box::new(Centrifugo::new(now, templates.clone())),
+        Transport::Pusher => Box::new(Pusher::new(now, templates.clone(), events.clone())),
+        Transport::Centrifugo => Box::new(Centrifugo::new(now, templates.clone(), events.clone())),
     })
 }
 

@@ -15,6 +15,7 @@ use crate::domain::Steady;
 use crate::domain::json::{Json, mended};
 use crate::domain::push::{LinkEvent, Push, Transport};
 use crate::wire::event::{self, Evidence};
+use crate::wire::names::{EventNames, Meaning, Unrecognised};
 use crate::wire::silence::{Silence, Verdict};
 use crate::wire::subscriptions::{Step, Subscriptions};
 use crate::wire::toll::{self, Toll};
@@ -48,6 +49,8 @@ pub struct Pusher {
     subscriptions: Subscriptions,
     silence: Silence,
     toll: Toll,
+    names: EventNames,
+    unrecognised: Unrecognised,
 }
 
 #[derive(Debug)]
@@ -62,12 +65,14 @@ enum Phase {
 
 impl Pusher {
     /// A connection that is about to open. `templates` are `CHANNEL_NAMES`: each holds `{id}` once.
-    pub fn new(now: Steady, templates: Arc<[String]>) -> Pusher {
+    pub fn new(now: Steady, templates: Arc<[String]>, names: EventNames) -> Pusher {
         Pusher {
             phase: Phase::Greeting { until: now + HANDSHAKE },
             subscriptions: Subscriptions::new(now, templates),
             silence: Silence::new(now),
             toll: Toll::new(now),
+            names,
+            unrecognised: Unrecognised::default(),
         }
     }
 }
@@ -111,18 +116,18 @@ impl Session for Pusher {
 
 impl Pusher {
     fn read(&mut self, now: Steady, text: &str, acts: &mut Vec<Act>) {
-        match frame::read(text) {
-            Ok(frame) => self.take(now, &frame, acts),
+        match frame::read(text, &self.names) {
+            Ok(frame) => frame.iter().for_each(|frame| self.take(now, frame, acts)),
             // It may be for a control character in what nobody needs.
-            Err(_) => match frame::read(&mended(text.as_bytes())) {
-                Ok(frame) => self.take(now, &frame, acts),
+            Err(_) => match frame::read(&mended(text.as_bytes()), &self.names) {
+                Ok(frame) => frame.iter().for_each(|frame| self.take(now, frame, acts)),
                 Err(_) => self.unreadable(now, acts),
             },
         }
     }
 
     fn take(&mut self, now: Steady, frame: &Frame<'_>, acts: &mut Vec<Act>) {
-        match (&self.phase, frame.event) {
+        match (&self.phase, frame::name(&frame.event, &self.names)) {
             (Phase::Greeting { .. }, Name::Established) => {
                 self.silence.set_longest(activity_timeout(frame.data));
                 self.phase = Phase::Open;
@@ -133,8 +138,8 @@ impl Pusher {
                 acts.push(Act::Send(frame::PONG.to_owned()));
                 self.pay(now, toll::IDLE, acts);
             }
-            (Phase::Open, Name::Live) => self.evidence(now, Evidence::Live, frame, acts),
-            (Phase::Open, Name::Stop) => self.evidence(now, Evidence::Stop, frame, acts),
+            (Phase::Open, Name::Event(Meaning::Evidence(what))) => self.evidence(now, what, frame, acts),
+            (Phase::Open, Name::Event(Meaning::Unrecognised)) => self.unrecognised(now, frame, acts),
             (Phase::Open, Name::Subscribed) => {
                 let complete = frame.channel.as_deref().and_then(|name| self.subscriptions.acked(now, name));
                 self.say(now, complete.map(LinkEvent::Subscribed), acts);
@@ -158,6 +163,14 @@ impl Pusher {
             }
             None => self.unreadable(now, acts),
         }
+    }
+
+    /// An event of a followed channel whose name nobody here knows (RULES R24).
+    fn unrecognised(&mut self, now: Steady, frame: &Frame<'_>, acts: &mut Vec<Act>) {
+        let Some(channel) = frame.channel.as_deref().and_then(|name| self.subscriptions.named(name)) else { return };
+        let told = self.unrecognised.tell(now, channel, &frame.event, frame.data);
+        acts.extend(told.map(|told| Act::Say(LinkEvent::Unrecognised(told))));
+        self.pay(now, toll::EVIDENCE, acts);
     }
 
     /// `pusher:error` is about a channel, or about the connection when it has the code of a close

@@ -179,7 +179,7 @@ fn a_status_that_nobody_writes_any_more_is_stale() {
         "version": "0.0.1", "pid": std::process::id(), "started_at": "2026-01-01T00:00:00Z",
         "written_at": "2026-01-01T00:00:00Z", "health": "ok", "problems": [],
         "streamers": { "total": 0, "online": 0, "offline": 0, "unknown": 0, "subscribed": 0, "unusable": 0 },
-        "realtime": { "transport": null, "connections": 0, "connected": 0, "last_event_at": null },
+        "realtime": { "transport": null, "connections": 0, "connected": 0, "last_event_at": null, "unrecognised_events": [] },
         "api": { "token_expires_at": null, "last_sweep_at": null, "last_sweep_seconds": null, "ready": true },
         "database": { "ok": true, "pending_writes": 0, "last_write_at": null },
         "latency_ms": { "p50": null, "p99": null }, "recent": [],

@@ -14,6 +14,7 @@ use kick_monitor::domain::{ChannelId, Slug, Steady};
 use kick_monitor::gateway::database::decode::{Raw, Rows};
 use kick_monitor::gateway::kick::entries;
 use kick_monitor::gateway::state;
+use kick_monitor::wire::names::EventNames;
 use kick_monitor::wire::{Act, SessionInput, offer, sessions};
 use mutate::fuzz;
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ fn lines(text: &str) -> Vec<Vec<u8>> {
 /// A session that hears each line as a frame, with seconds in between.
 fn converse(transport: Transport, bytes: &[u8]) {
     let mut now = Steady(Duration::from_secs(1));
-    let mut session = sessions(&["channel.{id}".to_owned()])(now, transport);
+    let mut session = sessions(&["channel.{id}".to_owned()], &EventNames::default())(now, transport);
     let mut acts = Vec::new();
     session.handle(now, SessionInput::Opened, &mut acts);
     session.handle(now, SessionInput::Follow(&[ChannelId(668), ChannelId(2_587_387)]), &mut acts);
@@ -111,7 +112,7 @@ const GREETING: &str = r#"{"event":"pusher:connection_established","data":"{}"}"
 /// Whether the last of the frames is evidence to a session that follows 668.
 fn brings_evidence(transport: Transport, frames: &[&str]) -> bool {
     let now = Steady(Duration::from_secs(1));
-    let mut session = sessions(&["channel.{id}".to_owned()])(now, transport);
+    let mut session = sessions(&["channel.{id}".to_owned()], &EventNames::default())(now, transport);
     let mut acts = Vec::new();
     session.handle(now, SessionInput::Opened, &mut acts);
     session.handle(now, SessionInput::Token(&Secret::new("t")), &mut acts);

@@ -84,6 +84,14 @@ fn defaults() {
                 channel_names: [
                     "channel.{id}",
                 ],
+                live_events: [
+                    "App\\Events\\StreamerIsLive",
+                    "StreamerIsLive",
+                ],
+                stop_events: [
+                    "App\\Events\\StopStreamBroadcast",
+                    "StopStreamBroadcast",
+                ],
                 tls_ca: None,
             },
             rules: RulesConfig {

@@ -53,7 +53,13 @@ impl Event {
                 keys!(own transport, link connection, known code, outside reason, pause retry_in)
             }
             E::RealtimeRefused { transport, code, reason } => keys!(own transport, known code, outside reason),
-            E::PushMissed { username, status } => keys!(outside username, status_word status),
+            E::PushMissed { username, status, unrecognised } => {
+                let mut keys = keys!(outside username, status_word status);
+                if !unrecognised.is_empty() {
+                    keys.extend(keys!(outside unrecognised));
+                }
+                keys
+            }
             E::PushSilent { transport, missed } => keys!(own transport, plain missed),
             E::SubscriptionFailed { username, channel, reason } => {
                 keys!(outside username, outside channel, own reason)

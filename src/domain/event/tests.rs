@@ -95,7 +95,11 @@ fn the_life_of_a_streamer() {
                 source: Source::Sweep,
                 lag: Duration::from_millis(20),
             },
-            Event::PushMissed { username: username.clone(), status: Status::Online },
+            Event::PushMissed {
+                username: username.clone(),
+                status: Status::Online,
+                unrecognised: "New\\Event".to_owned(),
+            },
             Event::SubscriptionFailed {
                 username: username.clone(),
                 channel: "668".to_owned(),
@@ -111,7 +115,7 @@ fn the_life_of_a_streamer() {
             Warn: Kick states another channel id than the one known; correct the row event=channel_id_mismatch username=xqc configured=1 actual=2
             Notice: push says Online, and the table now does too event=status_changed username=xqc id=7 status=Online source=push lag_ms=4.21
             Notice: the API says Offline, and the table now does too event=status_changed username=xqc id=7 status=Offline source=sweep lag_ms=20
-            Warn: the sweep found what push should have told event=push_missed username=xqc status=Online
+            Warn: the sweep found what push should have told event=push_missed username=xqc status=Online unrecognised="New\\Event"
             Warn: a push channel could not be subscribed to and will be tried again event=subscription_failed username=xqc channel=668 reason=refused
             Error: PostgreSQL refuses a row, which is tried again later; see the reason event=write_refused username=xqc id=7 reason="23514: no \"Online\" here"
         "#]],

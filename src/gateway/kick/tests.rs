@@ -44,6 +44,8 @@ pub(crate) fn broker(base: &str) -> Realtime {
         realtime_url: url("/api/v1/realtime"),
         channels_per_connection: 100,
         channel_names: Vec::new(),
+        live_events: Vec::new(),
+        stop_events: Vec::new(),
         tls_ca: None,
     })
 }

@@ -4,6 +4,33 @@ use super::{check, check_watched};
 use expect_test::expect;
 
 #[test]
+fn r24_what_push_missed_names_the_unknown_events_that_came_for_the_channel_instead() {
+    check_watched(
+        "
+        1 auto
+        .. quiet
+        100 unrecognised App\\Events\\Followed 668
+        160 unrecognised App\\Events\\StreamerWentLive 668
+        .. unrecognised App\\Events\\StreamerWentLive 668
+        .. kick xqc/676/668=live@160
+        179 loud
+        195 until
+        200 report
+        ",
+        &expect![[r#"
+
+            180.0  write 1 Online by sweep
+            190.0  log push_missed username=xqc status=Online unrecognised="App\\Events\\StreamerWentLive"
+            200.0  health ok
+            200.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[{"count":1,"name":"App\\Events\\Followed","sample":"{}"},{"count":2,"name":"App\\Events\\StreamerWentLive","sample":"{}"}]},"streamers":{"offline":0,"online":1,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
+            200.0  {"api":{"last_sweep_at":"2026-01-01T00:03:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":"2026-01-01T00:03:00Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            200.0  {"api_requests":{"livestreams":{"200":1},"users_livestreams":{"200":7},"website":{"200":1}},"push_missed":1,"status_changes_sweep":1}
+            200.0  {"at":"2026-01-01T00:03:00Z","id":"1","lag_ms":0.0,"source":"sweep","status":"Online","username":"xqc"}
+        "#]],
+    );
+}
+
+#[test]
 fn r1_a_live_event_is_online_at_once_and_its_repetition_is_nothing() {
     check_watched(
         "

@@ -251,7 +251,7 @@ fn r13_rows_that_share_an_id_are_said_once_and_never_written() {
             2.0    health degraded
             2.0    push_down since 2026-01-01T00:00:02Z: no push connection stands, so changes are found by the sweep
             2.0    streamer_unusable since 2026-01-01T00:00:00Z: rows are left alone whose username or id cannot be used: "a" (id 1): other rows have the same id; let DB_ID_COLUMN name a column that tells them apart
-            2.0    {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":null},"streamers":{"offline":0,"online":1,"subscribed":0,"total":1,"unknown":0,"unusable":3}}
+            2.0    {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":null,"unrecognised_events":[]},"streamers":{"offline":0,"online":1,"subscribed":0,"total":1,"unknown":0,"unusable":3}}
             2.0    {"api":{"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":"2026-01-01T00:00:00Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             2.0    {"api_requests":{"channels":{"200":1},"livestreams":{"200":1},"website":{"200":1}},"status_changes_sweep":1}
             2.0    {"at":"2026-01-01T00:00:00Z","id":"2","lag_ms":0.0,"source":"sweep","status":"Online","username":"b"}

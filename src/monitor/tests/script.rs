@@ -5,7 +5,7 @@ mod words;
 
 use crate::domain::ask::{Answer, Failure, FailureKind, Request, Seen};
 use crate::domain::event::Event;
-use crate::domain::push::{LinkEvent, LinkId, Transport};
+use crate::domain::push::{LinkEvent, LinkId, Transport, UnrecognisedEvent};
 use crate::domain::row::{DatabaseEvent, RosterRead, Write, Written};
 use crate::domain::{ChannelId, Now};
 use crate::monitor::{Asker, Input, Monitor, Output, Settings};
@@ -124,6 +124,13 @@ impl Story {
             "learned" => self.input(Input::Learned(words.iter().map(|word| learned(word)).collect())),
             "roster" => self.roster(&words),
             "link" => self.link(&words),
+            "unrecognised" => {
+                let received = self.now.steady;
+                let [name, channel, ..] = words[..] else { panic!("unrecognised NAME CHANNEL") };
+                let (channel, name, sample) = (ChannelId(number(channel)), name.to_owned(), "{}".to_owned());
+                let event = UnrecognisedEvent { channel, name, sample, times: 1, received };
+                self.input(Input::Link(LinkId(0), LinkEvent::Unrecognised(Box::new(event))));
+            }
             "live" | "stop" => {
                 let link = words.iter().find_map(|word| word.strip_prefix("link="));
                 let link = LinkId(link.map_or(0, |link| link.parse().expect("a link")));

@@ -11,6 +11,7 @@ use crate::gateway::kick::{Realtime, new_client};
 use crate::gateway::socket::{Address, Authorities, ConnectError, Effort, Frame, Socket, Wake, wake_pair};
 use crate::process::crew::terms;
 use crate::wire::choice::{Choice, Way};
+use crate::wire::names::EventNames;
 use crate::wire::{Act, End, EndKind, SessionInput, sessions};
 use std::time::Duration;
 
@@ -143,7 +144,9 @@ impl Attempt<'_> {
         report.trying("waiting for the greeting");
         let (clock, channel) = (self.clock, self.channel);
         let until = clock.steady() + TALKING_MOST;
-        let mut session = sessions(&self.config.push.channel_names)(clock.steady(), way.transport);
+        let push = &self.config.push;
+        let events = EventNames::new(&push.live_events, &push.stop_events);
+        let mut session = sessions(&push.channel_names, &events)(clock.steady(), way.transport);
         let mut acts = Vec::new();
         session.handle(clock.steady(), SessionInput::Opened, &mut acts);
         session.handle(clock.steady(), SessionInput::Follow(&[channel]), &mut acts);

@@ -119,7 +119,9 @@ fn parts(report: &Report, now: Timestamp) -> Vec<(&'static str, String)> {
         (Some(p50), Some(p99)) => format!("half within {p50} ms, 99 % within {p99} ms, from push to commit"),
         _ => "no change by push yet".to_owned(),
     };
-    vec![
+    let unrecognised = realtime.unrecognised_events.iter();
+    let unrecognised: Vec<String> = unrecognised.map(|it| format!("{} ({})", escaped(&it.name), it.count)).collect();
+    let mut parts = vec![
         (
             "Streamers",
             format!(
@@ -159,7 +161,12 @@ fn parts(report: &Report, now: Timestamp) -> Vec<(&'static str, String)> {
                 counters.db_write_errors
             ),
         ),
-    ]
+    ];
+    if !unrecognised.is_empty() {
+        let names = unrecognised.join(", ");
+        parts.push(("Not known", format!("push events {names}; see PUSH_LIVE_EVENTS in kick-monitor.env(5)")));
+    }
+    parts
 }
 
 fn what(told: &Told, now: Timestamp) -> String {

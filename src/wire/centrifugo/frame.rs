@@ -1,7 +1,7 @@
 //! The JSON messages of Centrifugo's client protocol (KICK.md §1.4): reading and writing them. It never
 //! decides what one means.
 
-use crate::wire::event::Evidence;
+use crate::wire::names::{EventNames, Meaning};
 use serde::Deserialize;
 use serde_json::{Deserializer, Value, value::RawValue};
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub(super) struct Publication<'a> {
 /// Kick's own message inside: what is Pusher's whole frame, without the channel.
 #[derive(Deserialize)]
 pub(super) struct Kick<'a> {
-    pub(super) event: Name,
+    pub(super) event: String,
     #[serde(borrow)]
     pub(super) data: Option<&'a RawValue>,
 }
@@ -75,28 +75,6 @@ pub(super) struct Kick<'a> {
 pub(super) struct Closing {
     pub(super) code: u32,
     pub(super) reason: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub(super) enum Name {
-    #[serde(rename = "App\\Events\\StreamerIsLive")]
-    Live,
-    #[serde(rename = "App\\Events\\StopStreamBroadcast")]
-    Stop,
-    /// Chat, goals and whatever Kick invents next.
-    #[serde(other)]
-    Other,
-}
-
-impl Name {
-    /// Which evidence it is, if any (RULES R3).
-    pub(super) fn evidence(self) -> Option<Evidence> {
-        match self {
-            Name::Live => Some(Evidence::Live),
-            Name::Stop => Some(Evidence::Stop),
-            Name::Other => None,
-        }
-    }
 }
 
 impl Admission {
@@ -113,15 +91,15 @@ impl Admission {
 
 /// Reads a message. None for a publication of no interest: by far the most messages are such, so
 /// that one written in Centrifugo's usual way is not read beyond its event's name, nor checked.
-pub(super) fn read(line: &str) -> serde_json::Result<Option<Message<'_>>> {
-    if usual_event(line) == Some(Name::Other) {
+pub(super) fn read<'a>(line: &'a str, names: &EventNames) -> serde_json::Result<Option<Message<'a>>> {
+    if usual_event(line).is_some_and(|name| names.meaning(&name) == Meaning::Nothing) {
         return Ok(None);
     }
     serde_json::from_str(line).map(Some)
 }
 
 /// The event of a publication whose fields come in the usual order.
-fn usual_event(line: &str) -> Option<Name> {
+fn usual_event(line: &str) -> Option<String> {
     let push = line.strip_prefix(r#"{"push":{"#)?;
     let rest = match push.strip_prefix(r#""channel":""#) {
         Some(channel) => channel.split_once('"')?.1,

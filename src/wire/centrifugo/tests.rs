@@ -10,6 +10,7 @@ mod subscribing;
 use super::{Centrifugo, kind};
 use crate::domain::Steady;
 use crate::wire::EndKind;
+use crate::wire::names::EventNames;
 use crate::wire::transcript::{Stage, acts, mutated, shown};
 use expect_test::Expect;
 
@@ -25,7 +26,7 @@ fn check_with(templates: &[&str], script: &str, expected: Expect) {
 
 fn stage(templates: &[&str]) -> Stage<Centrifugo> {
     let templates = templates.iter().map(|&name| name.to_owned()).collect();
-    Stage::new(Centrifugo::new(Steady::default(), templates), server)
+    Stage::new(Centrifugo::new(Steady::default(), templates, EventNames::default()), server)
 }
 
 fn server(verb: &str, rest: &str) -> Option<String> {

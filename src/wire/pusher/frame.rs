@@ -1,50 +1,53 @@
 //! The text frames of Pusher Channels, protocol 7 (KICK.md §2): reading and writing them. It never
 //! decides what one means.
 
+use crate::wire::names::{EventNames, Meaning};
 use serde::Deserialize;
 use serde_json::{Deserializer, value::RawValue};
 
 /// What a frame is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
-    #[serde(rename = "App\\Events\\StreamerIsLive")]
-    Live,
-    #[serde(rename = "App\\Events\\StopStreamBroadcast")]
-    Stop,
-    #[serde(rename = "pusher:connection_established")]
     Established,
-    #[serde(rename = "pusher:ping")]
     Ping,
-    #[serde(rename = "pusher:error")]
     Error,
-    #[serde(rename = "pusher_internal:subscription_succeeded")]
     Subscribed,
-    #[serde(rename = "pusher:subscription_error", alias = "pusher_internal:subscription_error")]
     SubscriptionError,
-    /// Chat, goals, pongs and whatever Kick invents next.
-    #[serde(other)]
-    Other,
+    /// Whatever else there is: Kick's events, and pongs.
+    Event(Meaning),
 }
 
 /// A frame, as far as it is of interest.
 #[derive(Deserialize)]
 pub(super) struct Frame<'a> {
-    pub(super) event: Name,
+    pub(super) event: String,
     pub(super) channel: Option<String>,
     #[serde(borrow)]
     pub(super) data: Option<&'a RawValue>,
 }
 
-/// Reads a frame. One that names an event of no interest first is not read any further, nor
-/// checked: by far the most frames are such, and nobody asks for the rest of them.
-pub(super) fn read(text: &str) -> serde_json::Result<Frame<'_>> {
+/// Reads a frame. None for an event of no interest: by far the most frames are such, so that one that names its event
+/// first is not read any further, nor checked.
+pub(super) fn read<'a>(text: &'a str, names: &EventNames) -> serde_json::Result<Option<Frame<'a>>> {
     if let Some(rest) = text.strip_prefix(r#"{"event":"#) {
-        let first = Deserializer::from_str(rest).into_iter().next();
-        if matches!(first, Some(Ok(Name::Other))) {
-            return Ok(Frame { event: Name::Other, channel: None, data: None });
+        let first = Deserializer::from_str(rest).into_iter::<String>().next();
+        if first.is_some_and(|first| first.is_ok_and(|word| name(&word, names) == Name::Event(Meaning::Nothing))) {
+            return Ok(None);
         }
     }
-    serde_json::from_str(text)
+    serde_json::from_str(text).map(Some)
+}
+
+/// What an event of this name is.
+pub(super) fn name(word: &str, names: &EventNames) -> Name {
+    match word {
+        "pusher:connection_established" => Name::Established,
+        "pusher:ping" => Name::Ping,
+        "pusher:error" => Name::Error,
+        "pusher_internal:subscription_succeeded" => Name::Subscribed,
+        "pusher:subscription_error" | "pusher_internal:subscription_error" => Name::SubscriptionError,
+        other => Name::Event(names.meaning(other)),
+    }
 }
 
 pub(super) const PING: &str = r#"{"event":"pusher:ping","data":{}}"#;

@@ -8,6 +8,7 @@ mod subscribing;
 
 use super::{Pusher, path};
 use crate::domain::Steady;
+use crate::wire::names::EventNames;
 use crate::wire::transcript::{Stage, acts, mutated, shown};
 use expect_test::Expect;
 
@@ -23,7 +24,7 @@ fn check_with(templates: &[&str], script: &str, expected: Expect) {
 
 fn stage(templates: &[&str]) -> Stage<Pusher> {
     let templates = templates.iter().map(|&name| name.to_owned()).collect();
-    Stage::new(Pusher::new(Steady::default(), templates), server)
+    Stage::new(Pusher::new(Steady::default(), templates, EventNames::default()), server)
 }
 
 fn server(verb: &str, rest: &str) -> Option<String> {

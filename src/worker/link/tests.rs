@@ -12,6 +12,7 @@ use crate::gateway::socket::{Address, Authorities, Waker};
 use crate::monitor::io::Input;
 use crate::stop::{Stop, StopSource, stop_pair};
 use crate::wire::choice::Way;
+use crate::wire::names::EventNames;
 use crate::wire::offer::Place;
 use crate::wire::pusher;
 use crate::wire::{Act, End, EndKind, Session, SessionInput, sessions};
@@ -54,7 +55,7 @@ fn start(address: &Address, capacity: usize, adjust: impl FnOnce(&mut Link)) -> 
     let waker = taking.waker();
     let mut link = Link {
         id: LINK,
-        speak: sessions(&["channel.{id}".to_owned()]),
+        speak: sessions(&["channel.{id}".to_owned()], &EventNames::default()),
         authorities: Arc::new(Authorities::new(None)),
         orders: taking,
         errands: guide(address),
@@ -161,7 +162,7 @@ fn what_the_server_says_reaches_the_core() {
         send(&mut peer, GREETING);
         assert_eq!(subscribed(&mut peer), "channel.668");
         send(&mut peer, r#"{"event":"pusher_internal:subscription_succeeded","data":"{}","channel":"channel.668"}"#);
-        send(&mut peer, r#"{"event":"App\\Events\\SomethingElse","data":"{}","channel":"channel.668"}"#);
+        send(&mut peer, r#"{"event":"App\\Events\\FollowersUpdated","data":"{}","channel":"channel.668"}"#);
         let stop = r#"{"event":"App\\Events\\StopStreamBroadcast","data":"{\"livestream\":{\"id\":42,\"channel\":{\"id\":668}}}","channel":"channel.668"}"#;
         send(&mut peer, stop);
         close_code(&mut peer)

@@ -3,6 +3,7 @@
 use super::{acts, check, following, shown, stage};
 use crate::domain::Steady;
 use crate::domain::push::Push;
+use crate::wire::names::EventNames;
 use crate::wire::pusher::Pusher;
 use crate::wire::transcript::RECORDED;
 use crate::wire::{Act, Session, SessionInput};
@@ -24,7 +25,7 @@ fn pushes(session: &mut impl Session, text: &str) -> Vec<Push> {
 #[test]
 fn the_recorded_frames_say_the_same_as_through_pusher() {
     let ids = [668, 2587387, 2915525, 5541527, 67262278];
-    let mut pusher = Pusher::new(Steady::default(), ["channel.{id}".to_owned()].into());
+    let mut pusher = Pusher::new(Steady::default(), ["channel.{id}".to_owned()].into(), EventNames::default());
     acts(&mut pusher, Steady::default(), SessionInput::Opened);
     pushes(&mut pusher, r#"{"event":"pusher:connection_established","data":"{}"}"#);
     acts(&mut pusher, Steady::default(), SessionInput::Follow(&ids.map(crate::domain::ChannelId)));
@@ -35,6 +36,18 @@ fn the_recorded_frames_say_the_same_as_through_pusher() {
     assert_eq!(one_by_one, through_pusher);
     let together: Vec<String> = RECORDED.lines().map(wrapped).collect();
     assert_eq!(pushes(&mut following(&ids), &together.join("\n")), through_pusher);
+}
+
+#[test]
+fn r24_an_event_of_an_unknown_name_is_told_of_and_is_no_evidence() {
+    let told = |event: &str| {
+        let data = r#""data":"{\"livestream\":{\"id\":7,\"channel_id\":668}}","tags":{}"#;
+        let text = format!(r#"{{"push":{{"channel":"channel.668","pub":{{"data":{{"event":"{event}",{data}}}}}}}}}"#);
+        let said = acts(&mut following(&[668]), Steady::default(), SessionInput::Text(&text));
+        said.iter().map(shown).collect::<Vec<_>>().join("\n")
+    };
+    expect![[r#"say Unrecognised(UnrecognisedEvent { channel: ChannelId(668), name: "App\\Events\\StreamerIsLive2", sample: "\"{\\\"livestream\\\":{\\\"id\\\":7,\\\"channel_id\\\":668}}\"", times: 1, received: Steady(0ns) })"#]].assert_eq(&told(r"App\\Events\\StreamerIsLive2"));
+    expect![[r#"say Unrecognised(UnrecognisedEvent { channel: ChannelId(668), name: "", sample: "\"{\\\"livestream\\\":{\\\"id\\\":7,\\\"channel_id\\\":668}}\"", times: 1, received: Steady(0ns) })"#]].assert_eq(&told(""));
 }
 
 #[test]
@@ -49,9 +62,8 @@ fn only_the_two_events_on_followed_channels_are_evidence() {
         ("channel.668", r"App\\Events\\StreamHostedEvent", false),
         ("channel.668", r"App\\Events\\ChatMoveToSupportedChannelEvent", false),
         ("channel.668", "GoalProgressUpdateEvent", false),
-        ("channel.668", "StreamerIsLive", false),
-        ("channel.668", r"App\\Events\\StreamerIsLive2", false),
-        ("channel.668", "", false),
+        ("channel.668", "StreamerIsLive", true),
+        ("channel.669", r"App\\Events\\StreamerIsLive2", false),
     ] {
         let text = format!(r#"{{"push":{{"channel":"{channel}","pub":{{"data":{{"event":"{event}",{inner}}}}}}}}}"#);
         let said: Vec<String> =
@@ -78,7 +90,7 @@ fn the_order_of_the_fields_is_the_senders_choice_and_data_may_be_an_object() {
 #[test]
 fn a_frame_may_hold_several_messages() {
     let stop = r#"{"push":{"channel":"channel.668","pub":{"data":{"event":"App\\Events\\StopStreamBroadcast","data":{"livestream":{"id":7}}}}}}"#;
-    let chat = r#"{"push":{"channel":"channel.668","pub":{"data":{"event":"Chat","data":"a\nb"}}}}"#;
+    let chat = r#"{"push":{"channel":"channel.668","pub":{"data":{"event":"ChatMessageEvent","data":"a\nb"}}}}"#;
     let text = format!("{{}}\n{chat}\n{stop}\r\n\nnonsense\n{stop}\n");
     let said: Vec<String> =
         acts(&mut following(&[668]), Steady::default(), SessionInput::Text(&text)).iter().map(shown).collect();

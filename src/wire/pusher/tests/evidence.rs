@@ -64,10 +64,41 @@ fn only_the_two_events_on_followed_channels_are_evidence() {
             1 text {"event":"GoalProgressUpdateEvent","data":"{\"channel_id\":\"channel_01JZ\"}","channel":"channel.668"}
             1 text {"event":"App\\Events\\PinnedMessageDeletedEvent","data":"[]","channel":"channel.668"}
             1 text {"event":"StreamerIsLive","data":"{\"livestream\":{\"id\":7,\"channel_id\":668}}","channel":"channel.668"}
+                1 push named 668 inside 668: live 7, received 1
             1 text {"event":"App\\Events\\StreamerIsLive2","data":"{\"livestream\":{\"id\":7,\"channel_id\":668}}","channel":"channel.668"}
+                1 say Unrecognised(UnrecognisedEvent { channel: ChannelId(668), name: "App\\Events\\StreamerIsLive2", sample: "\"{\\\"livestream\\\":{\\\"id\\\":7,\\\"channel_id\\\":668}}\"", times: 1, received: Steady(1s) })
             1 text {"event":"pusher_internal:subscription_count","data":"{\"subscription_count\":2}","channel":"channel.668"}
             1 text {"event":"App\\Events\\StreamerIsLive","data":"{\"livestream\":{\"id\":7,\"channel_id\":668}}","channel":"channel.668"}
                 1 push named 668 inside 668: live 7, received 1
+        "#]],
+    );
+}
+
+#[test]
+fn r24_an_event_of_an_unknown_name_is_told_of_a_few_times_and_is_no_evidence() {
+    check(
+        r#"
+        0 open
+        0 greet
+        0 follow 668
+        0 ack channel.668
+        1 text {"event":"App\\Events\\StreamerWentLive","data":"{\"livestream\":{\"id\":7}}","channel":"channel.669"}
+        1 text {"event":"App\\Events\\StreamerWentLive","data":"{\"livestream\":{\"id\":7}}","channel":"channel.668"}
+        2 text {"channel":"channel.668","event":"App\\Events\\StreamerWentLive"}
+        "#,
+        expect![[r#"
+            0 open
+            0 greet
+                0 say Connected(Pusher)
+            0 follow 668
+                0 send {"event":"pusher:subscribe","data":{"auth":"","channel":"channel.668"}}
+            0 ack channel.668
+                0 say Subscribed(ChannelId(668))
+            1 text {"event":"App\\Events\\StreamerWentLive","data":"{\"livestream\":{\"id\":7}}","channel":"channel.669"}
+            1 text {"event":"App\\Events\\StreamerWentLive","data":"{\"livestream\":{\"id\":7}}","channel":"channel.668"}
+                1 say Unrecognised(UnrecognisedEvent { channel: ChannelId(668), name: "App\\Events\\StreamerWentLive", sample: "\"{\\\"livestream\\\":{\\\"id\\\":7}}\"", times: 1, received: Steady(1s) })
+            2 text {"channel":"channel.668","event":"App\\Events\\StreamerWentLive"}
+                2 say Unrecognised(UnrecognisedEvent { channel: ChannelId(668), name: "App\\Events\\StreamerWentLive", sample: "", times: 1, received: Steady(2s) })
         "#]],
     );
 }

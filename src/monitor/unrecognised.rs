@@ -1,0 +1,64 @@
+//! Push events that nobody here knows, by name: R24. They are counted and named, and are evidence of nothing.
+
+use crate::domain::push::UnrecognisedEvent;
+use crate::domain::{ChannelId, Steady, report};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// Names that are remembered.
+const NAMES_MAX: usize = 50;
+/// The last events that are remembered with their channel, and for how long.
+const RECENT_MAX: (usize, Duration) = (4096, Duration::from_secs(3600));
+/// So far from a change an event may come that tells of it.
+const NEAR: Duration = Duration::from_secs(15);
+
+/// The names, and who was told by them lately.
+#[derive(Debug, Default)]
+pub(super) struct Unrecognised {
+    names: BTreeMap<String, Seen>,
+    recent: VecDeque<(Steady, ChannelId, String)>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    count: u64,
+    sample: String,
+}
+
+impl Unrecognised {
+    /// Some came.
+    pub(super) fn take(&mut self, event: UnrecognisedEvent) {
+        let UnrecognisedEvent { channel, name, sample, times, received } = event;
+        if !self.names.contains_key(&name) && self.names.len() == NAMES_MAX {
+            return;
+        }
+        self.names.entry(name.clone()).or_insert(Seen { count: 0, sample }).count += times;
+        let (most, age) = RECENT_MAX;
+        let outdated = |(at, _, _): &(Steady, ChannelId, String)| received.since(*at) > age;
+        while self.recent.len() >= most || self.recent.front().is_some_and(outdated) {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((received, channel, name));
+    }
+
+    /// The names of those that came for this channel while a change took place: after `before`, when the old status
+    /// was still right, and until it was found.
+    pub(super) fn near(&self, channel: ChannelId, before: Steady, found: Steady) -> Vec<&str> {
+        let around = |at: Steady| at + NEAR >= before && at <= found + NEAR;
+        let near = self.recent.iter().filter(|(at, of, _)| *of == channel && around(*at));
+        let mut names: Vec<&str> = near.map(|(_, _, name)| name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// All of them, for the report.
+    pub(super) fn report(&self) -> Vec<report::UnrecognisedEvent> {
+        let told = |(name, seen): (&String, &Seen)| report::UnrecognisedEvent {
+            name: name.clone(),
+            count: seen.count,
+            sample: seen.sample.clone(),
+        };
+        self.names.iter().map(told).collect()
+    }
+}
