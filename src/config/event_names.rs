@@ -14,9 +14,6 @@ pub(super) fn parse(text: &str) -> Result<Vec<String>, String> {
         if name.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err("has a name with a space in it; expected names separated by commas".to_owned());
         }
-        if name.starts_with("pusher:") || name.starts_with("pusher_internal:") {
-            return Err("has a name of Pusher's own, which Kick cannot send".to_owned());
-        }
         if name.chars().count() > NAME_LEN_MAX {
             return Err(format!("has a name that is too long; expected at most {NAME_LEN_MAX} characters"));
         }

@@ -15,6 +15,13 @@ use crate::domain::{ChannelId, Now, Slug};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+impl Ids {
+    /// Kick stated the channel id, and nothing speaks against it.
+    pub(super) fn are_certain(&self) -> bool {
+        self.confirmed && !self.suspect
+    }
+}
+
 impl Monitor {
     /// Takes what an earlier process learned.
     pub(super) fn remember(&mut self, learned: Vec<Learned>) {

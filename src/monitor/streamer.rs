@@ -191,13 +191,6 @@ pub(crate) enum Weight {
     Nothing,
 }
 
-impl Ids {
-    /// Kick stated the channel id, and nothing speaks against it.
-    pub(crate) fn are_certain(&self) -> bool {
-        self.confirmed && !self.suspect
-    }
-}
-
 impl Streamer {
     /// R1: a live event.
     pub(crate) fn judge_live(&self, livestream: LivestreamId, created_at: Option<Timestamp>) -> Verdict {

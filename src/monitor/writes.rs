@@ -1,26 +1,22 @@
 //! What goes to the table, and what became of it: R19 to R21, and the writes that a crash of the database may have
 //! undone (R15). It knows from a streamer what the row is to show, and not why.
 
+mod away;
 mod refusals;
 
 use super::Output;
-use super::book::{Book, Committed, Timer};
+use super::book::{Book, Committed};
 use super::streamer::Streamer;
 use super::streamers::{Key, Streamers};
-use super::times::{DATABASE_RETRY, ROW_RETRY, UNDOABLE};
-use crate::backoff::Backoff;
+use super::times::{ROW_RETRY, UNDOABLE};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
-use crate::domain::row::{DatabaseEvent, Shown, Write, WriteId, WriteResult, Written};
+use crate::domain::row::{Shown, Write, WriteId, WriteResult, Written};
 use crate::domain::{Now, RowId, Source, Status, Steady};
+use away::Away;
 use refusals::say_refused;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::ops::Bound;
 use std::sync::Arc;
-
-/// Who reads and who writes may fail in two ways at a time: each is spoken of by itself.
-const READING: &str = "database read";
-const WRITING: &str = "database write";
 
 /// Writes under way, writes that wait, and the database's weather.
 #[derive(Debug, Default)]
@@ -42,14 +38,6 @@ pub(super) struct Writes {
     broke_at: Option<Steady>,
 }
 
-/// A writer that cannot write at present.
-#[derive(Debug)]
-struct Away {
-    backoff: Backoff,
-    /// The row that failed last; the next that is tried is another one, if another one waits (R20).
-    last: Key,
-}
-
 #[derive(Debug)]
 struct Flight {
     key: Key,
@@ -65,12 +53,6 @@ struct Flight {
 pub(super) struct Heir {
     pub(super) key: Key,
     pub(super) shows: Status,
-}
-
-impl Away {
-    fn new(last: Key) -> Away {
-        Away { backoff: Backoff::new(DATABASE_RETRY.0, DATABASE_RETRY.1), last }
-    }
 }
 
 impl Writes {
@@ -261,132 +243,6 @@ impl Writes {
         }
         // The one row that was to show whether the database is back is lost too.
         self.probe(lane, streamers, book);
-    }
-
-    /// What other writers failed of, new ones have to try for themselves.
-    fn set_lanes(&mut self, lanes: usize) {
-        if std::mem::replace(&mut self.lanes, lanes) == lanes {
-            return;
-        }
-        if let Some((_, Away { last, .. })) = self.away.pop_first() {
-            self.away = (0..lanes).map(|lane| (lane, Away::new(last))).collect();
-        }
-    }
-
-    pub(super) fn take_database(&mut self, now: Now, event: DatabaseEvent, streamers: &mut Streamers, book: &mut Book) {
-        match event {
-            DatabaseEvent::Up => {
-                let back = std::mem::replace(&mut self.unreadable, false);
-                if back {
-                    (0..self.lanes.max(1)).for_each(|lane| self.probe(lane, streamers, book));
-                }
-                if self.waiting.is_empty() && self.in_flight.is_empty() {
-                    self.away.clear();
-                }
-                if back {
-                    self.rewrite_undoable(now, streamers, book);
-                }
-                self.say_recovered(book);
-            }
-            DatabaseEvent::Reconnected => {
-                // In an outage that is known, it is the outage's begin that counts.
-                if self.works() {
-                    self.broke_at = Some(now.steady);
-                }
-                self.rewrite_undoable(now, streamers, book);
-            }
-            DatabaseEvent::Down(reason) => {
-                if self.works() {
-                    self.broke_at = Some(now.steady);
-                }
-                self.unreadable = true;
-                self.say_unavailable(now, READING, &reason, book);
-            }
-        }
-    }
-
-    fn cannot_write(&mut self, now: Now, lane: usize, last: Key, reason: &str, book: &mut Book) {
-        book.counters.db_write_errors += 1;
-        if self.works() {
-            self.broke_at = Some(now.steady);
-        }
-        let away = self.away.entry(lane).or_insert_with(|| Away::new(last));
-        away.last = last;
-        let pause = away.backoff.next(&mut book.rng);
-        // What all writers meet is told by one.
-        if self.away.keys().next() == Some(&lane) {
-            self.say_unavailable(now, WRITING, reason, book);
-        }
-        book.timers.retain(|(_, timer)| *timer != Timer::Probe(lane));
-        book.at(now.steady + pause, Timer::Probe(lane));
-    }
-
-    /// One row of a writer's, to see whether the others would get through.
-    pub(super) fn probe(&mut self, lane: usize, streamers: &Streamers, book: &mut Book) {
-        let Some(away) = self.away.get(&lane) else { return };
-        let lanes = self.lanes;
-        if self.in_flight.values().any(|flight| flight.row.lane(lanes) == lane) {
-            return;
-        }
-        let behind = self.waiting.range((Bound::Excluded(away.last), Bound::Unbounded));
-        let in_turn = behind.chain(self.waiting.range(..=away.last));
-        let known = in_turn.filter_map(|key| Some((*key, streamers.get(key)?)));
-        let of_lane = known.filter(|(_, it)| it.row.lane(lanes) == lane && it.wanted().is_some());
-        // A row that was refused proves less; it may hang.
-        let best = of_lane.min_by_key(|(_, streamer)| streamer.table.set_aside > 0);
-        if let Some((key, streamer)) = best {
-            return self.send(key, streamer, book);
-        }
-        self.waiting.retain(|key| streamers.get(key).is_some_and(|streamer| streamer.wanted().is_some()));
-        self.away.remove(&lane);
-        self.say_recovered(book);
-    }
-
-    /// A write of this writer's got through: all that waits goes out, and what a crash may have undone.
-    fn can_write(&mut self, now: Now, lane: usize, streamers: &mut Streamers, book: &mut Book) {
-        if self.away.remove(&lane).is_none() {
-            return;
-        }
-        self.say_recovered(book);
-        self.rewrite_undoable(now, streamers, book);
-        for key in std::mem::take(&mut self.waiting) {
-            self.write(now, key, streamers, book);
-        }
-    }
-
-    /// R15: after every reconnection what was committed shortly before is sent again.
-    fn rewrite_undoable(&mut self, now: Now, streamers: &mut Streamers, book: &mut Book) {
-        let undoable = streamers.iter().filter(|(_, streamer)| {
-            let table = &streamer.table;
-            table.confirmed.is_some_and(|(status, at)| {
-                streamer.belief.status == Some(status) && self.may_be_undone(at, table.known_at)
-            })
-        });
-        let keys: Vec<Key> = undoable.map(|(key, _)| key).collect();
-        for key in keys {
-            if let Some(streamer) = streamers.get_mut(&key) {
-                streamer.table.unsure = true;
-            }
-            self.write(now, key, streamers, book);
-        }
-    }
-
-    fn say_unavailable(&self, now: Now, what: &str, reason: &str, book: &mut Book) {
-        if book.troubles.raise(now, Code::DatabaseUnavailable, what, reason, reason) {
-            let pending = self.pending();
-            book.log(Event::DbUnavailable { reason: reason.to_owned(), pending });
-        }
-    }
-
-    fn say_recovered(&self, book: &mut Book) {
-        if !self.works() {
-            return;
-        }
-        let [read, written] = [READING, WRITING].map(|what| book.troubles.settle(Code::DatabaseUnavailable, what));
-        if read || written {
-            let pending = self.pending();
-            book.log(Event::DbRecovered { pending });
-        }
     }
 }
 

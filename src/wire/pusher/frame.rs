@@ -46,6 +46,7 @@ pub(super) fn name(word: &str, names: &EventNames) -> Name {
         "pusher:error" => Name::Error,
         "pusher_internal:subscription_succeeded" => Name::Subscribed,
         "pusher:subscription_error" | "pusher_internal:subscription_error" => Name::SubscriptionError,
+        other if other.starts_with("pusher:") || other.starts_with("pusher_internal:") => Name::Event(Meaning::Nothing),
         other => Name::Event(names.meaning(other)),
     }
 }
