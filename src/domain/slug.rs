@@ -4,6 +4,35 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
+/// What a path of kick.com may begin with that is no streamer.
+const PAGES: [&str; 25] = [
+    "about",
+    "api",
+    "auth",
+    "browse",
+    "categories",
+    "category",
+    "clips",
+    "community-guidelines",
+    "dashboard",
+    "following",
+    "help",
+    "leaderboard",
+    "login",
+    "mobile",
+    "popout",
+    "privacy-policy",
+    "search",
+    "settings",
+    "signup",
+    "subscriptions",
+    "support",
+    "terms-of-service",
+    "transactions",
+    "video",
+    "videos",
+];
+
 /// The longest slug that Kick's API accepts, in characters (KICK.md §5.1).
 const LEN_MAX: usize = 25;
 
@@ -23,6 +52,9 @@ pub enum UnusableName {
     /// More than 25 characters.
     #[error("the username is longer than 25 characters, which Kick does not allow")]
     TooLong,
+    /// The address of a page of Kick that belongs to no streamer.
+    #[error("the address is that of a page of Kick, not of a streamer")]
+    Page,
     /// A character that no Kick name has.
     #[error("the username has characters that no Kick name has (letters, digits, _ and - are allowed)")]
     BadCharacter,
@@ -36,8 +68,8 @@ impl Slug {
         let mut name = lower.as_str();
         name = name.strip_prefix("https://").or_else(|| name.strip_prefix("http://")).unwrap_or(name);
         name = name.strip_prefix("www.").unwrap_or(name);
-        if let Some(path) = name.strip_prefix("kick.com/") {
-            name = path.split(['/', '?', '#']).next().unwrap_or("");
+        if let Some(path) = ["kick.com/", "player.kick.com/"].into_iter().find_map(|host| name.strip_prefix(host)) {
+            name = in_address(path)?;
         }
         name = name.strip_prefix('@').unwrap_or(name).trim();
         if name.is_empty() {
@@ -57,11 +89,26 @@ impl Slug {
         &self.0
     }
 
+    /// Whether both are one name at Kick, which cannot belong to two: they are equal but for `_` and `-`.
+    pub fn is_spelling_of(&self, other: &Slug) -> bool {
+        let letters = |slug: &Slug| slug.0.bytes().filter(|byte| !matches!(byte, b'_' | b'-')).collect::<Vec<_>>();
+        self == other || letters(self) == letters(other)
+    }
+
     /// The other spelling that Kick may know the name by: a user name's `_` usually becomes `-` in
     /// the slug, but not always (KICK.md §6.4). None when the name has no `_`.
     pub fn dashed(&self) -> Option<Slug> {
         self.0.contains('_').then(|| Slug(self.0.replace('_', "-").into()))
     }
+}
+
+/// The name in the path of an address of kick.com: `NAME/…`, or `popout/NAME/…`.
+fn in_address(path: &str) -> Result<&str, UnusableName> {
+    let path = path.split(['?', '#']).next().unwrap_or("");
+    let mut segments = path.split('/').map(str::trim).filter(|segment| !segment.is_empty());
+    let first = segments.next().ok_or(UnusableName::Empty)?;
+    let name = if first == "popout" { segments.next().unwrap_or(first) } else { first };
+    if PAGES.contains(&name) { Err(UnusableName::Page) } else { Ok(name) }
 }
 
 impl TryFrom<String> for Slug {
@@ -94,6 +141,47 @@ mod tests {
         {
             assert_eq!(Slug::from_username(text).map(String::from), Ok("xqc".to_owned()), "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_address_of_kick_is_read_for_whose_page_it_is() {
+        for address in [
+            "https://kick.com/popout/xqc/chat",
+            "KICK.COM/Popout/XQC",
+            "https://www.kick.com/popout/xqc/chat?x=/category/y#z",
+            "https://kick.com//popout//xqc/",
+            "https://kick.com/xqc/videos/0199-uuid",
+            "https://kick.com/xqc/chatroom",
+            "https://kick.com/@xqc",
+            "https://player.kick.com/xqc?autoplay=true",
+        ] {
+            assert_eq!(Slug::from_username(address).map(String::from), Ok("xqc".to_owned()), "{address}");
+        }
+        for address in [
+            "https://kick.com/category/irl",
+            "https://kick.com/categories",
+            "kick.com/popout",
+            "kick.com/popout/?x",
+            "kick.com/popout/category/irl",
+            "https://kick.com/Video/0199-uuid",
+            "https://kick.com/browse?x=y",
+            "https://kick.com/search#xqc",
+            "https://kick.com/dashboard/stream",
+        ] {
+            assert_eq!(Slug::from_username(address), Err(UnusableName::Page), "{address}");
+        }
+        for name in ["popout", "@category", "search"] {
+            assert!(Slug::from_username(name).is_ok(), "a bare name is a name: {name}");
+        }
+    }
+
+    #[test]
+    fn one_name_has_several_spellings() {
+        let slug = |text| Slug::from_username(text).expect("usable");
+        for other in ["sino-tf", "SINO_TF", "sinotf", "sino__tf"] {
+            assert!(slug("sino_tf").is_spelling_of(&slug(other)), "{other}");
+        }
+        assert!(!slug("sino_tf").is_spelling_of(&slug("sino_ft")));
     }
 
     #[test]
