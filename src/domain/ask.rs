@@ -122,6 +122,8 @@ pub enum Liveness {
     Live(Option<Timestamp>),
     /// An explicit `is_live: false`.
     Offline,
+    /// A whole entry with `"stream": null`, or without any: a mention without a status (R6).
+    Unsaid,
     /// Nothing usable: the field is missing, or `is_live: true` stands beside the zero time (RULES R5).
     Nothing,
 }

@@ -56,6 +56,11 @@ impl<'a> Json<'a> {
         self.0.get().parse().ok()
     }
 
+    /// `null`.
+    pub fn is_null(self) -> bool {
+        self.0.get() == "null"
+    }
+
     /// `true` or `false`.
     pub fn boolean(self) -> Option<bool> {
         self.0.get().parse().ok()

@@ -7,7 +7,7 @@ use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::report::{Change, Counters};
-use crate::domain::{Now, RowId, Source, Status, Steady};
+use crate::domain::{ChannelId, Now, RowId, Source, Status, Steady};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub(super) enum Timer {
     Rewrite(Key),
     /// Try whether the database is back, for this writer.
     Probe(usize),
+    /// A subscription that had failed has stood for a while.
+    Stands(ChannelId),
     /// The routine sweep.
     Sweep,
     /// The sign of life.
@@ -260,6 +262,7 @@ impl Timer {
             Timer::PushGrace(_) => "push grace",
             Timer::Rewrite(_) => "rewrite",
             Timer::Probe(_) => "probe",
+            Timer::Stands(_) => "subscription stands",
             Timer::Sweep => "sweep",
             Timer::Heartbeat => "heartbeat",
         }

@@ -1,5 +1,6 @@
 //! The broadcasts of one streamer, as far as push and the API tell of them: which runs, which have ended.
 
+use super::kick_clock::KickTime;
 use super::times::SAME_BROADCAST;
 use crate::domain::{LivestreamId, Steady, time::Timestamp};
 use std::time::Duration;
@@ -13,8 +14,8 @@ pub(crate) struct Broadcasts {
     /// The one that is running, if its id is known.
     pub current: Option<LivestreamId>,
     pub highest: Option<LivestreamId>,
-    /// The last ones that a stop ended.
-    pub ended: Vec<LivestreamId>,
+    /// The last ones that ended, and when that was heard.
+    ended: Vec<(LivestreamId, Steady)>,
     /// When the running one began, by Kick's clock.
     pub start: Option<Timestamp>,
     /// When the API told that one had ended whose stop was not heard.
@@ -42,15 +43,36 @@ impl Broadcasts {
     }
 
     /// A stop ended this one.
-    pub(crate) fn end(&mut self, livestream: LivestreamId) {
+    pub(crate) fn end(&mut self, livestream: LivestreamId, at: Steady) {
+        let unknown = self.highest.is_none();
         self.highest = self.highest.max(Some(livestream));
-        self.remember_ended(livestream);
+        self.remember_ended(livestream, at);
         self.current = None;
         let (start, unheard) = (self.start.take(), self.unheard_end.take());
-        // Of one that the API saw end before its stop came, the start is known already.
-        if start.is_some() || unheard.is_none() {
+        // Of one that the API saw end before its stop came, the start is known already. R2: where no id was known,
+        // the stop may be of an older one than the API shows.
+        if !unknown && (start.is_some() || unheard.is_none()) {
             self.ended_start = start;
         }
+    }
+
+    /// One that had ended runs again, with the same id.
+    pub(crate) fn resume(&mut self, livestream: LivestreamId, start: Option<Timestamp>) {
+        self.ended.retain(|(ended, _)| *ended != livestream);
+        self.current = Some(livestream);
+        self.start = start;
+        self.ended_start = None;
+    }
+
+    /// When it was heard that this one had ended.
+    pub(crate) fn ended_at(&self, livestream: LivestreamId) -> Option<Steady> {
+        self.ended.iter().find(|(ended, _)| *ended == livestream).map(|(_, at)| *at)
+    }
+
+    /// R5: forgets what the clock, which was set right, does not show yet.
+    pub(crate) fn forget_what_is_to_come(&mut self, time: &KickTime) {
+        self.start.take_if(|start| time.is_to_come(*start));
+        self.ended_start.take_if(|start| time.is_to_come(*start));
     }
 
     /// Whether the broadcast that began then is the last one that ended, or an older one; None: it is not
@@ -67,7 +89,7 @@ impl Broadcasts {
         if another {
             self.unheard_end = Some(asked);
             if let Some(unheard) = self.current.take() {
-                self.remember_ended(unheard);
+                self.remember_ended(unheard, asked);
             }
         }
         if another || self.start.is_none() {
@@ -84,12 +106,12 @@ impl Broadcasts {
         }
     }
 
-    fn remember_ended(&mut self, livestream: LivestreamId) {
-        if !self.ended.contains(&livestream) {
+    fn remember_ended(&mut self, livestream: LivestreamId, at: Steady) {
+        if self.ended_at(livestream).is_none() {
             if self.ended.len() == ENDED_MAX {
                 self.ended.remove(0);
             }
-            self.ended.push(livestream);
+            self.ended.push((livestream, at));
         }
     }
 }

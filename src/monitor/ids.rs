@@ -156,8 +156,16 @@ impl Monitor {
             self.become_another(now, key);
         }
         let Some(streamer) = self.streamers.get_mut(&key) else { return false };
-        let ids = &mut streamer.ids;
-        let renamed = match &seen.slug {
+        let own = seen.slug.as_ref().filter(|slug| !streamer.spells_otherwise(slug));
+        if let Some(slug) = own.filter(|slug| by_name || streamer.ids.slug.as_ref() != Some(*slug)) {
+            streamer.ids.slug = Some(slug.clone());
+            streamer.ids.doubtful = None;
+            // The name leads to the id, so it has not changed, or not for good.
+            self.book.troubles.settle(Code::StreamerRenamed, streamer.row.as_str());
+        }
+        let Some(ids) = self.streamers.get_mut(&key).map(|streamer| &mut streamer.ids) else { return false };
+        let another = match &seen.slug {
+            _ if own.is_some() => None,
             Some(slug) if kind == Kind::Hint => Some(slug.clone()),
             Some(slug) if !by_name && ids.slug.as_ref() != Some(slug) => {
                 ids.doubtful = Some(slug.clone());
@@ -169,15 +177,11 @@ impl Monitor {
         let Some(ids) = self.streamers.get_mut(&key).map(|streamer| &mut streamer.ids) else { return false };
         ids.user = seen.user.or(ids.user);
         let was_unknown = std::mem::replace(&mut ids.unknown, false);
-        if by_name {
-            ids.doubtful = None;
-            ids.slug = seen.slug.clone().or(ids.slug.take());
-        }
         ids.misses = 0;
         if was_unknown {
             self.known_again(key);
         }
-        if let Some(slug) = renamed {
+        if let Some(slug) = another {
             self.follow_rename(now, key, slug);
         }
         let Some(ids) = self.streamers.get(&key).map(|streamer| &streamer.ids) else { return false };

@@ -2,7 +2,7 @@
 //!
 //! What a link is told is declared here; a link that begins anew is told everything again.
 
-use super::times::{ASKED_AGAIN, SUBSCRIPTION_STANDS};
+use super::times::{ASKED_AGAIN, SUBSCRIPTION_STANDS, SUBSCRIPTIONS_APART};
 use super::{Key, Monitor, Output, Settings, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
@@ -10,6 +10,7 @@ use crate::domain::push::{LinkEvent, LinkId, Transport};
 use crate::domain::text::brief;
 use crate::domain::{ChannelId, Now, Steady};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Files that a connection needs: its socket, and what wakes it.
 const FILES_A_LINK: usize = 2;
@@ -53,6 +54,10 @@ struct Home {
     link: LinkId,
     /// Since when its subscription is confirmed.
     subscribed: Option<Steady>,
+    /// When its streamers were last asked about for R17, or will be.
+    asked: Option<Steady>,
+    /// It failed, and none has stood for long enough since.
+    failed: bool,
 }
 
 impl Links {
@@ -172,7 +177,7 @@ impl Links {
         if link.started {
             self.follow.entry(id).or_default().push(channel);
         }
-        self.homes.insert(channel, Home { link: id, subscribed: None });
+        self.homes.insert(channel, Home { link: id, subscribed: None, asked: None, failed: false });
     }
 
     fn unfollow(&mut self, channel: ChannelId) {
@@ -262,21 +267,41 @@ impl Monitor {
             return;
         }
         self.links.subscribed += usize::from(home.subscribed.replace(now.steady).is_none());
-        self.book.troubles.rest(Code::SubscriptionFailed, &channel.to_string());
+        let planned = home.asked.filter(|asked| *asked > now.steady);
+        let soonest = home.asked.map_or(now.steady, |asked| now.steady.max(asked + SUBSCRIPTIONS_APART));
+        let due = *home.asked.insert(planned.unwrap_or(soonest));
+        if home.failed {
+            self.at(due + SUBSCRIPTION_STANDS, Timer::Stands(channel));
+        } else {
+            self.book.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
+        }
+        if planned.is_some() {
+            return;
+        }
         for key in self.streamers.of_channel(channel).to_vec() {
-            self.ask_about(key);
-            self.at(now.steady + ASKED_AGAIN, Timer::Ask(key));
-            self.at(now.steady + self.settings.hold, Timer::Ask(key));
+            for after in [Duration::ZERO, ASKED_AGAIN, self.settings.hold] {
+                self.at(due + after, Timer::Ask(key));
+            }
+        }
+    }
+
+    /// A failed subscription is over when one has stood for a while: a peer may refuse and acknowledge by turns.
+    pub(super) fn stands(&mut self, now: Now, channel: ChannelId) {
+        let Some(home) = self.links.homes.get_mut(&channel) else { return };
+        if home.subscribed.is_some_and(|since| now.steady.since(since) >= SUBSCRIPTION_STANDS) {
+            home.failed = false;
+            self.book.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
         }
     }
 
     fn subscription_failed(&mut self, now: Now, channel: ChannelId) {
-        // One that stood for a while failed anew; one that did not is failing still, and that was said.
-        let stood = self.links.homes.get_mut(&channel).and_then(|home| home.subscribed.take());
+        // One that stood for a while fails anew; one that did not is failing still, and that was said.
+        self.stands(now, channel);
+        let stood = self.links.homes.get_mut(&channel).and_then(|home| {
+            home.failed = true;
+            home.subscribed.take()
+        });
         self.links.subscribed -= usize::from(stood.is_some());
-        if stood.is_some_and(|since| now.steady.since(since) >= SUBSCRIPTION_STANDS) {
-            self.book.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
-        }
         let keys = self.streamers.of_channel(channel).to_vec();
         self.book.counters.subscription_failures += 1;
         for key in keys {

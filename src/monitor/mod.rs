@@ -12,6 +12,7 @@ mod book;
 mod broadcasts;
 mod ids;
 pub mod io;
+mod kick_clock;
 mod latency;
 mod links;
 mod push;
@@ -20,6 +21,7 @@ mod roster;
 mod streamer;
 mod streamers;
 mod sweep;
+mod table;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -39,6 +41,7 @@ use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady, UserId}
 use crate::repeats::Repeats;
 use asking::{Asking, Queue};
 use book::{Book, Timer};
+use kick_clock::KickClock;
 use links::Links;
 use roster::Unfit;
 use std::collections::BTreeMap;
@@ -77,8 +80,7 @@ pub struct Monitor {
     loaded: bool,
     /// An empty roster that the next read must confirm (RULES R14).
     emptied: bool,
-    /// What Kick's clock showed when our steady time began. Our own wall clock may jump.
-    kick_start: Option<jiff::Timestamp>,
+    kick: KickClock,
     /// R11: changes in a row that push did not tell of.
     missed: BTreeMap<Transport, u32>,
     trial: Option<Trial>,
@@ -105,7 +107,7 @@ impl Monitor {
             brakes: Repeats::default(),
             loaded: false,
             emptied: false,
-            kick_start: None,
+            kick: KickClock::default(),
             missed: BTreeMap::new(),
             trial: None,
             last_push: None,
@@ -187,6 +189,7 @@ impl Monitor {
                 Timer::PushGrace(key) => self.push_did_not_come(now, key),
                 Timer::Rewrite(key) => self.write(now, key),
                 Timer::Probe(lane) => self.writes.probe(lane, &self.streamers, &mut self.book),
+                Timer::Stands(channel) => self.stands(now, channel),
                 Timer::Sweep => self.asking.begin_sweep(now, &self.streamers, &mut self.book),
                 Timer::Heartbeat => self.heartbeat(now),
             }
@@ -267,10 +270,5 @@ impl Monitor {
         for heir in self.writes.take_written(now, written, &mut self.streamers, &mut self.book) {
             self.believe_table(now, heir.key, Shown::Known(heir.shows));
         }
-    }
-
-    /// What Kick's clock shows; until Kick has said, what ours does.
-    fn kick_time(&self, now: Now) -> jiff::Timestamp {
-        self.kick_start.and_then(|start| start.checked_add(now.steady.0).ok()).unwrap_or(now.wall)
     }
 }

@@ -6,6 +6,7 @@ use super::{Key, Monitor, Output, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::push::{LinkId, Push, PushKind, Transport};
+use crate::domain::time::Timestamp;
 use crate::domain::{Now, Source, Status, Steady};
 
 impl Monitor {
@@ -35,13 +36,14 @@ impl Monitor {
     }
 
     fn take_push_for(&mut self, now: Now, key: Key, push: &Push) {
-        let age = now.steady.since(push.received);
-        let kick_now = self.kick_time(now);
-        let kick_at = kick_now.checked_sub(age).unwrap_or(kick_now);
-        let dated = self.kick_start.is_some();
+        let time = self.kick.read(now);
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        // R4: a time that has not come is none.
+        let start = |created_at: Option<Timestamp>| created_at.filter(|created| !time.is_to_come(*created));
         let (verdict, status) = match push.what {
-            PushKind::Live { livestream, created_at } => (streamer.judge_live(livestream, created_at), Status::Online),
+            PushKind::Live { livestream, created_at } => {
+                (streamer.judge_live(livestream, start(created_at), &time), Status::Online)
+            }
             PushKind::Stop { livestream } => (streamer.judge_stop(livestream, push.received), Status::Offline),
         };
         // R11: what the sweep found was told.
@@ -52,7 +54,8 @@ impl Monitor {
             Verdict::Nothing => {}
             Verdict::Ask => {
                 if let (PushKind::Live { livestream, created_at }, false) = (&push.what, questionable) {
-                    streamer.broadcast.heard_of(*livestream, *created_at);
+                    streamer.broadcast.heard_of(*livestream, start(*created_at));
+                    streamer.hear_again(*livestream, push.received);
                 }
                 self.ask_twice(now, key);
             }
@@ -61,12 +64,15 @@ impl Monitor {
                 self.ask_twice(now, key);
             }
             Verdict::Believe => {
+                let (at, held) = (push.received, streamer.ids.confirmed);
+                let blind = streamer.broadcast.highest.is_none();
                 match push.what {
-                    PushKind::Live { livestream, created_at } => streamer.broadcast.begin(livestream, created_at),
-                    PushKind::Stop { livestream } => streamer.broadcast.end(livestream),
+                    PushKind::Live { livestream, created_at } => {
+                        streamer.broadcast.begin(livestream, start(created_at));
+                    }
+                    PushKind::Stop { livestream } => streamer.broadcast.end(livestream, at),
                 }
-                let held = streamer.ids.confirmed;
-                streamer.heard = Some(Heard { status, at: push.received, kick_at, dated, held });
+                streamer.heard = Some(Heard { status, at, held, blind, again: None });
                 self.believe_push(now, key, status, push);
             }
         }

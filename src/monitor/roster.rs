@@ -1,7 +1,8 @@
 //! The roster: who is watched, and what the table shows of them. R13 to R16.
 
 use super::broadcasts::Broadcasts;
-use super::streamer::{Belief, Ids, Streamer, Table};
+use super::streamer::{Belief, Ids, Streamer};
+use super::table::Table;
 use super::times::{OLD_NAME_PAUSE, OVERRULED_MAX};
 use super::{Key, Monitor, Timer};
 use crate::domain::event::Event;

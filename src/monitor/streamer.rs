@@ -7,8 +7,11 @@ use crate::domain::push::Push;
 use crate::domain::row::Shown;
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Source, Status, Steady, UserId, time::Timestamp};
 use crate::monitor::broadcasts::{Broadcasts, apart, later_by};
+use crate::monitor::kick_clock::KickTime;
+use crate::monitor::table::Table;
 use crate::monitor::times::{
-    CLOCK_MARGIN, ENDPOINT_LAG, LATE_STOP, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH, STALE_LIVE, UNCONFIRMED_GRACE,
+    CLOCK_MARGIN, ENDPOINT_LAG, LATE_STOP, MENTIONS_APART, RESUMED_AFTER, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH,
+    STALE_LIVE, UNCONFIRMED_GRACE,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,8 +33,8 @@ pub(crate) struct Streamer {
     /// The last one that was only a question because of the id that it came through (RULES R12).
     pub questioned: Option<Box<Push>>,
     pub broadcast: Broadcasts,
-    /// When the request that last found the streamer Offline started, in Kick's time.
-    pub found_offline: Option<Timestamp>,
+    /// When the request that last found the streamer Offline started.
+    pub found_offline: Option<Steady>,
     /// What the API tells at present, by the answers that counted.
     pub found: Option<Found>,
     /// A change that waits for a second look.
@@ -98,11 +101,12 @@ pub(crate) struct Belief {
 pub(crate) struct Heard {
     pub status: Status,
     pub at: Steady,
-    /// The same in Kick's time; and whether Kick had said by then what time that is.
-    pub kick_at: Timestamp,
-    pub dated: bool,
     /// It came through an id that Kick confirmed, so the hold applies.
     pub held: bool,
+    /// A stop that came when no id was known: the broadcast that runs may be a later one (R2).
+    pub blind: bool,
+    /// A live event for a broadcast that had ended, which came later (R1).
+    pub again: Option<(LivestreamId, Steady)>,
 }
 
 /// A change that the API told first.
@@ -114,29 +118,6 @@ pub(crate) struct Found {
     pub endpoint: Endpoint,
     /// When the broadcast began that runs, or that ended.
     pub start: Option<Timestamp>,
-}
-
-/// What the table is known to show.
-#[derive(Debug)]
-pub(crate) struct Table {
-    pub shown: Shown,
-    /// The read or the write that told so was sent, or confirmed, then.
-    pub known_at: Steady,
-    /// A write was given out whose fate is not known, or was confirmed and may be undone: the row is
-    /// written again, whatever it is known to show.
-    pub unsure: bool,
-    /// Our last confirmed write.
-    pub confirmed: Option<(Status, Steady)>,
-    /// How often in a row a confirmed write was found overruled, as by a trigger.
-    pub overruled: u8,
-    /// What the row shows after our write of the first, for good: taken as written (RULES R21).
-    pub settled: Option<(Shown, Shown)>,
-    /// Times set aside or refused in a row.
-    pub set_aside: u32,
-    /// Times found locked in a row.
-    pub locked: u32,
-    /// Not to be written before.
-    pub not_before: Steady,
 }
 
 /// What one answer says of one streamer.
@@ -152,9 +133,8 @@ pub(crate) struct Observation {
     pub batch: usize,
     /// Kick has no other endpoint left to ask.
     pub sole: bool,
-    /// When the request was sent, and the same in Kick's time.
+    /// When the request was sent.
     pub started: Steady,
-    pub kick_started: Timestamp,
 }
 
 /// A first observation that needs a second one.
@@ -163,6 +143,8 @@ pub(crate) struct Doubt {
     pub first: Observation,
     /// Only another endpoint will do (RULES R7).
     pub elsewhere: bool,
+    /// When the requests started that first and last found a mention without a status (R6).
+    pub mentions: Option<(Steady, Steady)>,
 }
 
 /// What a push event means for a streamer.
@@ -193,7 +175,12 @@ pub(crate) enum Weight {
 
 impl Streamer {
     /// R1: a live event.
-    pub(crate) fn judge_live(&self, livestream: LivestreamId, created_at: Option<Timestamp>) -> Verdict {
+    pub(crate) fn judge_live(
+        &self,
+        livestream: LivestreamId,
+        created_at: Option<Timestamp>,
+        time: &KickTime,
+    ) -> Verdict {
         if self.broadcast.current == Some(livestream) {
             return Verdict::Nothing;
         }
@@ -201,7 +188,7 @@ impl Streamer {
             return Verdict::Ask;
         }
         let outdated = match (created_at, self.found_offline) {
-            (Some(created), Some(offline)) => later_by(offline, created) > CLOCK_MARGIN,
+            (Some(created), Some(offline)) => later_by(time.at(offline), created) > CLOCK_MARGIN,
             _ => false,
         };
         if outdated { Verdict::Ask } else { Verdict::Believe }
@@ -214,7 +201,7 @@ impl Streamer {
     /// is not of the broadcast known to run may be that one, and is only a question.
     pub(crate) fn judge_stop(&self, livestream: LivestreamId, received: Steady) -> Verdict {
         let seen = &self.broadcast;
-        if seen.ended.contains(&livestream) {
+        if seen.ended_at(livestream).is_some() {
             return if self.belief.status == Some(Status::Online) { Verdict::Ask } else { Verdict::Nothing };
         }
         let known = seen.current == Some(livestream);
@@ -225,14 +212,44 @@ impl Streamer {
         if known || seen.highest.is_none_or(|highest| livestream >= highest) {
             Verdict::Believe
         } else {
-            Verdict::Nothing
+            // One id that was higher than all to come must not make every later stop worthless.
+            Verdict::Ask
         }
     }
 
+    /// R1: a live event of a broadcast that a stop ended is only a question, but a witness too when it comes so
+    /// much later that it is hardly a repetition: Kick keeps a broadcast's id over a short pause.
+    pub(crate) fn hear_again(&mut self, livestream: LivestreamId, received: Steady) {
+        let ended = self.broadcast.ended_at(livestream);
+        if let (Some(heard), Some(ended)) = (&mut self.heard, ended) {
+            if received >= ended + RESUMED_AFTER {
+                heard.again = Some((livestream, received));
+            }
+        }
+    }
+
+    /// R1: the broadcast that such a live event told of, when an answer to a later question bears it out.
+    fn resumes(&self, seen: &Observation) -> Option<(LivestreamId, Steady)> {
+        let again = self.heard.and_then(|heard| heard.again);
+        again.filter(|(_, at)| seen.status == Status::Online && seen.started >= *at)
+    }
+
+    /// Takes note of a broadcast that has resumed, if that is what the observation means.
+    pub(crate) fn resume(&mut self, seen: &Observation) -> bool {
+        let Some((livestream, at)) = self.resumes(seen) else { return false };
+        self.broadcast.resume(livestream, seen.start);
+        let held = self.heard.is_some_and(|heard| heard.held);
+        self.heard = Some(Heard { status: Status::Online, at, held, blind: false, again: None });
+        true
+    }
+
     /// R7 to R9, R13: what an observation means, R10 aside.
-    pub(crate) fn weigh(&self, seen: &Observation, hold: Duration) -> Weight {
+    pub(crate) fn weigh(&self, seen: &Observation, hold: Duration, time: &KickTime) -> Weight {
+        if self.belief.status == Some(Status::Offline) && self.resumes(seen).is_some() {
+            return Weight::Changes;
+        }
         if let Some(heard) = self.heard.filter(|heard| heard.status != seen.status) {
-            if let Some(weight) = self.weigh_against_push(&heard, seen, hold) {
+            if let Some(weight) = self.weigh_against_push(&heard, seen, hold, time) {
                 return weight;
             }
         }
@@ -258,7 +275,7 @@ impl Streamer {
     }
 
     /// R7: an observation that contradicts the last push event. None: the event says nothing against it.
-    fn weigh_against_push(&self, heard: &Heard, seen: &Observation, hold: Duration) -> Option<Weight> {
+    fn weigh_against_push(&self, heard: &Heard, seen: &Observation, hold: Duration, time: &KickTime) -> Option<Weight> {
         let shielded = heard.at + if heard.held { hold } else { UNCONFIRMED_GRACE.min(hold) };
         if seen.status == Status::Offline {
             return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
@@ -270,8 +287,10 @@ impl Streamer {
             return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
         };
         // Kick's own times say more than our clock, which may be wrong, and than a stop, which may be late.
-        let stale = self.broadcast.has_ended(start).unwrap_or(heard.dated && start <= heard.kick_at);
-        if !stale && later_by(start, heard.kick_at) > CLOCK_MARGIN {
+        let heard_at = time.at(heard.at);
+        let trails = || time.dated && !heard.blind && start <= heard_at;
+        let stale = self.broadcast.has_ended(start).unwrap_or_else(trails);
+        if !stale && later_by(start, heard_at) > CLOCK_MARGIN {
             return None;
         }
         if !stale || !heard.held {
@@ -305,13 +324,24 @@ impl Streamer {
         (trails && seen.started < until).then_some(until)
     }
 
+    /// R6: `/channels` mentioned the streamer without a status, which says something only beside absence from the
+    /// live list. Whether the list is to be asked once more.
+    pub(crate) fn mention(&mut self, asked: Steady) -> bool {
+        let Some(doubt) = self.doubt.as_mut().filter(|doubt| doubt.first.status == Status::Offline) else {
+            return false;
+        };
+        let (first, last) = doubt.mentions.unwrap_or((asked, asked));
+        doubt.mentions = Some((first.min(asked), last.max(asked)));
+        doubt.mentioned_twice()
+    }
+
     /// Remembers what an observation that counts says of the broadcast.
     pub(crate) fn note(&mut self, seen: &Observation) {
         match seen.status {
             Status::Online => self.broadcast.seen_running(seen.start, seen.started),
             Status::Offline => {
                 self.broadcast.seen_none(seen.started);
-                self.found_offline = self.found_offline.max(Some(seen.kick_started));
+                self.found_offline = self.found_offline.max(Some(seen.started));
             }
         }
     }
@@ -347,7 +377,7 @@ impl Streamer {
 
     /// Whether a slug is another name than the table's.
     pub(crate) fn spells_otherwise(&self, slug: &Slug) -> bool {
-        *slug != self.name && Some(slug) != self.name.dashed().as_ref()
+        !slug.is_spelling_of(&self.name)
     }
 
     /// The slug to ask Kick by.
@@ -367,34 +397,12 @@ impl Doubt {
         let elsewhere = second.endpoint != self.first.endpoint;
         let trusted = elsewhere || ((!self.elsewhere || second.sole) && second.batch <= SMALL_BATCH);
         let explicit = second.status == Status::Online || second.explicit || self.first.explicit;
-        trusted && explicit && second.started >= self.first.started + SECOND_LOOK
-    }
-}
-
-impl Table {
-    pub(crate) fn new(shown: Shown, known_at: Steady) -> Table {
-        Table {
-            shown,
-            known_at,
-            unsure: false,
-            confirmed: None,
-            overruled: 0,
-            settled: None,
-            set_aside: 0,
-            locked: 0,
-            not_before: Steady::default(),
-        }
+        let settled = trusted && explicit && second.started >= self.first.started + SECOND_LOOK;
+        settled || (self.mentioned_twice() && second.started >= self.first.started + MENTIONS_APART)
     }
 
-    /// The row is known to show this status.
-    pub(crate) fn shows(&self, status: Status) -> bool {
-        self.shown == Shown::Known(status) && !self.unsure
-    }
-
-    /// The row is not locked any more, or can be written after all.
-    pub(crate) fn is_free(&mut self) {
-        self.set_aside = 0;
-        self.locked = 0;
-        self.not_before = Steady::default();
+    /// R6: often enough for an absence to settle it.
+    pub(crate) fn mentioned_twice(&self) -> bool {
+        self.mentions.is_some_and(|(first, last)| last >= first + MENTIONS_APART)
     }
 }

@@ -1,6 +1,7 @@
 //! The API's evidence: R5, R6 and R10; the weighing of each observation, R7 to R9, is the streamer's.
 
-use super::asking::{Flight, Kind, asked_by};
+use super::asking::{Flight, Kind, Queue, asked_by};
+use super::kick_clock::KickTime;
 use super::streamer::{Belief, Doubt, Observation, Vanished, Weight};
 use super::times::{
     ENDPOINT_LAG, FLIPS_ALWAYS, FLIPS_SHARE, SECOND_LOOK, TOKEN_WAIT, UNCONFIRMED_GRACE, UNSETTLED_LOOK, VANISHED,
@@ -18,11 +19,9 @@ impl Monitor {
         let Some(flight) = self.asking.landed(answer.id) else { return };
         self.asking.budget.spend(now.steady, answer.spent.saturating_sub(1));
         self.book.asked(flight.endpoint, &answer);
-        if let Some(date) = answer.server_date {
-            // The header is cut to whole seconds, half a second too low on average, and was written
-            // somewhere between the request and the end of the answer.
-            let middle = answer.started.steady.0 + answer.finished.steady.since(answer.started.steady) / 2;
-            self.kick_start = date.checked_sub(middle).ok().map(|start| start + Duration::from_millis(500));
+        if self.kick.hear(&answer) {
+            let time = self.kick.read(now);
+            self.streamers.iter_mut().for_each(|(_, streamer)| streamer.broadcast.forget_what_is_to_come(&time));
         }
         match &answer.result {
             Ok(seen) => {
@@ -74,7 +73,13 @@ impl Monitor {
             }
             _ => self.asking.put_back(flight),
         }
-        if matches!(failure.kind, FailureKind::RateLimited(_)) {
+        // Kick's firewall, too, lets nobody pass who asks too often.
+        let asks_too_often = match failure.kind {
+            FailureKind::RateLimited(_) => true,
+            FailureKind::Blocked => asker == Asker::Api && failure.status == Some(403),
+            _ => false,
+        };
+        if asks_too_often {
             self.asking.budget.refused(now.steady);
         }
         let pause = self.asking.weather.fails(now.steady, flight.endpoint, failure.kind, &mut self.book.rng);
@@ -102,25 +107,44 @@ impl Monitor {
         }
     }
 
-    /// 400: one of the names or ids is not to Kick's liking; the others must not suffer (KICK.md §5.1).
+    /// 400: one of the names or ids is not to Kick's liking; the others must not suffer.
     fn refused_batch(&mut self, now: Now, flight: &Flight, failure: &Failure) {
         if self.asking.halve(flight).is_some() {
             return;
         }
+        let by_name = matches!(flight.kind, Kind::Name | Kind::Hint);
         for (key, epoch) in &flight.keys {
             if self.streamers.get(key).is_none_or(|streamer| streamer.epoch != *epoch) {
                 continue;
             }
-            if matches!(flight.kind, Kind::Name | Kind::Hint) {
+            if by_name {
                 // R5: who is refused may be unknown by name, but is not missing.
                 self.name_unknown(now, *key, flight.kind);
-            } else {
-                self.say_failure(now, flight.endpoint, failure, Duration::ZERO);
             }
             self.asking.compared(*key, flight.id);
             self.look_again_later(now, *key);
         }
         self.look_until_settled(now, flight);
+        if !by_name {
+            self.set_apart(now, flight, failure);
+        }
+    }
+
+    /// An id that Kick refuses is asked about alone from now on, and at once where another endpoint is left.
+    fn set_apart(&mut self, now: Now, flight: &Flight, failure: &Failure) {
+        let keys: Vec<Key> = flight.keys.iter().map(|(key, _)| *key).collect();
+        if keys.iter().any(|key| self.asking.poison.was_found(*key)) {
+            return keys.into_iter().for_each(|key| self.asking.poison.failed_again(key));
+        }
+        let mut pause = Duration::ZERO;
+        if self.asking.poison.refused_alone(flight.endpoint, &keys) {
+            // It refuses whatever it is asked.
+            self.asking.gather();
+            pause = self.asking.weather.fails(now.steady, flight.endpoint, failure.kind, &mut self.book.rng);
+        } else if flight.kind == Kind::LiveList {
+            self.asking.put_back(flight);
+        }
+        self.say_failure(now, flight.endpoint, failure, pause);
     }
 
     fn say_failure(&mut self, now: Now, endpoint: Endpoint, failure: &Failure, retry_in: Duration) {
@@ -133,14 +157,14 @@ impl Monitor {
         let by_user: BTreeMap<UserId, &Seen> = seen.iter().filter_map(|s| s.user.map(|user| (user, s))).collect();
         let by_slug: BTreeMap<&Slug, &Seen> =
             seen.iter().filter_map(|s| s.slug.as_ref().map(|slug| (slug, s))).collect();
-        let (asked, mut weighed) = (answer.started.steady, Vec::new());
+        let names: BTreeSet<Slug> =
+            flight.keys.iter().filter_map(|(key, _)| asked_by(flight.kind, *key, &self.streamers).1).collect();
+        let (asked, time, mut weighed) = (answer.started.steady, self.kick.read(now), Vec::new());
         for (key, epoch) in &flight.keys {
             let Some(streamer) = self.streamers.get(key).filter(|streamer| streamer.epoch == *epoch) else { continue };
             let asked_user = streamer.ids.user.or(streamer.ids.configured_user);
             let entry = match flight.kind {
-                Kind::Name | Kind::Website => {
-                    by_slug.get(&streamer.asked_slug()).copied().or_else(|| only(seen, flight))
-                }
+                Kind::Name | Kind::Website => about(&streamer.asked_slug(), &by_slug, &names),
                 _ => asked_user.and_then(|user| by_user.get(&user).copied()),
             };
             if let (Some(_), Some(streamer)) = (entry, self.streamers.get_mut(key)) {
@@ -159,9 +183,12 @@ impl Monitor {
             if !same {
                 continue;
             }
-            if let Some(observation) = self.observation(answer, flight, entry) {
+            if entry.is_some_and(|entry| entry.liveness == Liveness::Unsaid) {
+                self.take_mention(*key, asked);
+            }
+            if let Some(observation) = self.observation(answer, flight, entry, &time) {
                 if let Some(streamer) = self.streamers.get(key).filter(|it| answers(asked, &it.belief)) {
-                    weighed.push((*key, observation, streamer.weigh(&observation, self.settings.hold)));
+                    weighed.push((*key, observation, streamer.weigh(&observation, self.settings.hold, &time)));
                 }
             }
         }
@@ -180,17 +207,24 @@ impl Monitor {
 
     /// What an entry, or its absence, says. R5: a contradiction or a missing field says nothing. R6: so
     /// does absence from `/channels`; absence from a list of those who are live means Offline.
-    fn observation(&self, answer: &Answer, flight: &Flight, entry: Option<&Seen>) -> Option<Observation> {
+    fn observation(
+        &self,
+        answer: &Answer,
+        flight: &Flight,
+        entry: Option<&Seen>,
+        time: &KickTime,
+    ) -> Option<Observation> {
         // The website is asked for ids; what it shows of a broadcast is cached and not supported.
         if flight.endpoint == Endpoint::Website {
             return None;
         }
         let lists_live = matches!(flight.endpoint, Endpoint::Livestreams | Endpoint::UsersLivestreams);
         let (status, start, explicit) = match entry.map(|entry| entry.liveness) {
-            Some(Liveness::Live(start)) => (Status::Online, start, true),
+            // R5: nothing is remembered as later than Kick's present.
+            Some(Liveness::Live(start)) => (Status::Online, start.filter(|start| !time.is_to_come(*start)), true),
             Some(Liveness::Offline) => (Status::Offline, None, true),
             None if lists_live => (Status::Offline, None, false),
-            Some(Liveness::Nothing) | None => return None,
+            Some(Liveness::Unsaid | Liveness::Nothing) | None => return None,
         };
         Some(Observation {
             status,
@@ -200,8 +234,16 @@ impl Monitor {
             batch: flight.batch,
             sole: self.asking.live_list().is_none(),
             started: answer.started.steady,
-            kick_started: self.kick_time(answer.started),
         })
+    }
+
+    fn take_mention(&mut self, key: Key, asked: Steady) {
+        let Some(streamer) = self.streamers.get_mut(&key).filter(|streamer| answers(asked, &streamer.belief)) else {
+            return;
+        };
+        if streamer.mention(asked) && self.asking.live_list().is_some() {
+            self.asking.put(Queue::Second, key);
+        }
     }
 
     /// R6: missing from `/channels` is unknown; missing from everywhere for long is Offline.
@@ -215,7 +257,10 @@ impl Monitor {
                 }
                 false
             }
-            (_, Endpoint::Website) => false,
+            (_, Endpoint::Website) => {
+                self.at(now.steady + WEBSITE_PAUSE, Timer::WebsiteAgain(key));
+                false
+            }
             (_, Endpoint::Livestreams | Endpoint::UsersLivestreams) => {
                 if self.streamers.get(&key).is_some_and(|streamer| streamer.vanished.is_some()) {
                     self.has_vanished(now, key, asked);
@@ -314,20 +359,21 @@ impl Monitor {
     fn change(&mut self, now: Now, key: Key, seen: &Observation) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         streamer.find(seen);
+        let resumed = streamer.resume(seen);
         let was_verified = streamer.belief.verified && streamer.belief.status.is_some();
         if streamer.belief.status.is_some() {
             self.asking.corrects();
         }
         self.note(key, seen);
         self.believe(now, key, seen.status, Source::Sweep, now.steady);
-        if was_verified {
+        if was_verified && !resumed {
             self.expect_push(now, key, seen.status);
         }
     }
 
     fn doubt(&mut self, now: Now, key: Key, seen: &Observation, elsewhere: bool) {
         if let Some(streamer) = self.streamers.get_mut(&key) {
-            streamer.doubt = Some(Box::new(Doubt { first: *seen, elsewhere }));
+            streamer.doubt = Some(Box::new(Doubt { first: *seen, elsewhere, mentions: None }));
             self.at(now.steady + SECOND_LOOK, Timer::SecondLook(key));
         }
     }
@@ -360,10 +406,12 @@ fn answers(asked: Steady, belief: &Belief) -> bool {
     belief.verified || asked >= belief.received
 }
 
-/// The one entry of an answer about one name: Kick may answer with another spelling of it.
-fn only<'a>(seen: &'a [Seen], flight: &Flight) -> Option<&'a Seen> {
-    match (seen, flight.batch) {
-        ([one], 1) => Some(one),
-        _ => None,
-    }
+/// R12: the entry that is about a name. Kick may answer with another spelling of it, if that is not somebody
+/// else's who was `asked` about; any other name is another streamer's.
+fn about<'a>(name: &Slug, seen: &BTreeMap<&Slug, &'a Seen>, asked: &BTreeSet<Slug>) -> Option<&'a Seen> {
+    let spelt_otherwise = || {
+        let mut others = seen.iter().filter(|(slug, _)| slug.is_spelling_of(name) && !asked.contains(**slug));
+        others.next().filter(|_| others.next().is_none()).map(|(_, seen)| *seen)
+    };
+    seen.get(name).copied().or_else(spelt_otherwise)
 }

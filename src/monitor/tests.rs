@@ -3,6 +3,7 @@
 
 mod asking;
 mod edits;
+mod evidence;
 mod healing;
 mod hold;
 mod ids;
@@ -17,6 +18,7 @@ mod routine;
 mod script;
 mod sweep;
 mod transports;
+mod whose;
 mod writes;
 
 use expect_test::Expect;

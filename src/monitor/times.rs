@@ -18,8 +18,13 @@ pub(crate) const FLIPS_ALWAYS: usize = 2;
 pub(crate) const FLIPS_SHARE: usize = 5;
 /// R7: how far our corrected clock and Kick's may be apart.
 pub(crate) const CLOCK_MARGIN: Duration = secs(15);
+/// R5: a time that Kick states and that is farther from what is known than this needs a second answer that agrees.
+pub(crate) const CLOCK_JUMP: Duration = secs(120);
 /// R7: start times closer than this are of one broadcast.
-pub(crate) const SAME_BROADCAST: Duration = secs(10);
+pub(crate) const SAME_BROADCAST: Duration = secs(4);
+/// R1: a live event of a broadcast that a stop ended comes this much later at least when it resumes; what
+/// comes sooner may be a repetition.
+pub(crate) const RESUMED_AFTER: Duration = secs(5);
 /// R7: for so long after a stop a live that shows the ended broadcast is the API's lag.
 pub(crate) const STALE_LIVE: Duration = secs(600);
 /// R12: push through an unconfirmed id gets no hold; but an answer asked for within this time may
@@ -27,12 +32,16 @@ pub(crate) const STALE_LIVE: Duration = secs(600);
 pub(crate) const UNCONFIRMED_GRACE: Duration = secs(15);
 /// R2: a stop may come this long after the API told that its broadcast had ended.
 pub(crate) const LATE_STOP: Duration = secs(600);
+/// R6: two mentions without a status, and two absences from the live, are this far apart.
+pub(crate) const MENTIONS_APART: Duration = secs(30);
 /// R6: as often at least must `/channels` leave out somebody who has vanished.
 pub(crate) const VANISHED_MIN: u32 = 3;
 /// R6: absences closer together than this count as one: a burst of questions proves no more than one.
 pub(crate) const VANISHED_APART: Duration = secs(180);
 /// R6: a streamer missing everywhere for this long is offline.
 pub(crate) const VANISHED: Duration = secs(600);
+/// R22: so many ids that an endpoint refuses one after the other may each be at fault; it takes more for an outage.
+pub(crate) const REFUSED_MAX: usize = 3;
 /// R7: so far one endpoint of the API trails another (KICK.md §5.4): what the one told first, the other
 /// cannot contradict for so long.
 pub(crate) const ENDPOINT_LAG: Duration = secs(60);
@@ -83,5 +92,7 @@ pub(crate) const USERS_BATCH: usize = 100;
 /// The longest pause that `Retry-After` is believed for.
 pub(crate) const RETRY_AFTER_MAX: Duration = secs(600);
 
+/// R17: a channel is asked about at most once in this time, however often its subscription is confirmed.
+pub(crate) const SUBSCRIPTIONS_APART: Duration = secs(10);
 /// A subscription that is lost after standing for this long has failed anew.
 pub(crate) const SUBSCRIPTION_STANDS: Duration = secs(60);

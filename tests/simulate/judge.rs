@@ -231,9 +231,10 @@ impl Judge {
                     self.begun(n, start);
                 }
                 Some(Liveness::Offline) | None => drop(self.absent.insert(n, answer.started.steady.0)),
-                Some(Liveness::Nothing) => {}
+                Some(Liveness::Unsaid | Liveness::Nothing) => {}
             }
-            let usable = entry.map_or(asked.lists_live, |entry| entry.liveness != Liveness::Nothing);
+            let usable =
+                entry.map_or(asked.lists_live, |entry| matches!(entry.liveness, Liveness::Live(_) | Liveness::Offline));
             if !usable {
                 continue;
             }

@@ -36,18 +36,16 @@ fn list(body: Json<'_>) -> Option<Vec<Json<'_>>> {
 fn channel(entry: Json<'_>) -> Option<Seen> {
     let stream = entry.get("stream");
     let is_live = stream.and_then(|stream| stream.get("is_live")?.boolean());
+    let (user, slug) = (user(entry, &["broadcaster_user_id"]), slug(entry, &["slug"]));
+    let whole = user.is_some() && slug.is_some();
     let liveness = match (is_live, stream.and_then(|stream| time(stream, "start_time"))) {
         (Some(false), _) => Liveness::Offline,
         (Some(true), Some(start)) => Liveness::Live(Some(start)),
+        _ if whole && stream.is_none_or(Json::is_null) => Liveness::Unsaid,
         _ => Liveness::Nothing,
     };
     let channel = entry.get("banner_picture").and_then(Json::text).and_then(|address| banner(&address));
-    named(Seen {
-        user: user(entry, &["broadcaster_user_id"]),
-        slug: slug(entry, &["slug"]),
-        channel: channel.map(SeenChannel::Banner),
-        liveness,
-    })
+    named(Seen { user, slug, channel: channel.map(SeenChannel::Banner), liveness })
 }
 
 /// An entry of `/livestreams` (KICK.md §5.2).

@@ -5,6 +5,7 @@
 
 use crate::domain::ask::Endpoint;
 use crate::monitor::streamers::Key;
+use crate::monitor::times::REFUSED_MAX;
 use std::collections::BTreeMap;
 
 /// What is known of such names and ids. Knows no queues.
@@ -14,6 +15,8 @@ pub(in crate::monitor) struct Poison {
     accused: Option<(Endpoint, Vec<Key>)>,
     /// Where the last answer came from, while the parts of a failed request are asked for.
     parts_work: Option<Endpoint>,
+    /// Those that an endpoint refused alone since it last answered.
+    refused: Option<(Endpoint, Vec<Key>)>,
     /// Where each was found, and how often it has been asked about alone since.
     found: BTreeMap<Key, (Endpoint, u32)>,
 }
@@ -29,6 +32,7 @@ impl Poison {
                 None => {}
             }
         }
+        self.refused.take_if(|(at, _)| *at == endpoint);
         let accused = self.accused.take_if(|(at, _)| *at == endpoint);
         for key in accused.into_iter().flat_map(|(_, keys)| keys).filter(|key| !keys.contains(key)) {
             self.found.insert(key, (endpoint, 0));
@@ -50,6 +54,20 @@ impl Poison {
         let others = self.accused.as_ref().is_some_and(|(at, accused)| *at == endpoint && accused.as_slice() != keys);
         self.accused = (!others).then(|| (endpoint, keys.to_vec()));
         others
+    }
+
+    /// A request about these alone was refused there: they are asked about elsewhere next. True when it has refused
+    /// so many in a row that it is nobody's fault.
+    pub(in crate::monitor) fn refused_alone(&mut self, endpoint: Endpoint, keys: &[Key]) -> bool {
+        let (_, refused) = self.refused.take_if(|(at, _)| *at == endpoint).unwrap_or((endpoint, Vec::new()));
+        let refused = [refused, keys.to_vec()].concat();
+        if refused.len() > REFUSED_MAX {
+            self.found.retain(|key, _| !refused.contains(key));
+            return true;
+        }
+        self.found.extend(keys.iter().map(|key| (*key, (endpoint, 1))));
+        self.refused = Some((endpoint, refused));
+        false
     }
 
     /// One that was found failed again.
@@ -80,5 +98,8 @@ impl Poison {
             keys.retain(|other| *other != key);
         }
         self.accused.take_if(|(_, keys)| keys.is_empty());
+        if let Some((_, keys)) = &mut self.refused {
+            keys.retain(|other| *other != key);
+        }
     }
 }

@@ -33,8 +33,8 @@ impl Asking {
         }
         match queue {
             Queue::Reveal => Kind::Reveal,
-            Queue::Second => match streamer.doubt.as_ref().map(|doubt| doubt.first.endpoint) {
-                Some(Endpoint::Channels) => Kind::LiveList,
+            Queue::Second => match &streamer.doubt {
+                Some(doubt) if doubt.first.endpoint == Endpoint::Channels || doubt.mentioned_twice() => Kind::LiveList,
                 _ => Kind::Channels,
             },
             _ => Kind::LiveList,

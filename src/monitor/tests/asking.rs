@@ -333,3 +333,44 @@ fn an_asker_that_died_is_asked_again() {
     "#]],
     );
 }
+
+/// What was asked in the minute after the failure.
+#[test]
+fn r22_a_firewall_that_says_403_lowers_the_budget_like_a_429() {
+    let names = (1..=90).map(|n| format!("{n}:name{n}:Offline")).collect::<Vec<_>>().join(" ");
+    let asked_after = |failure: &str| {
+        format!(
+            "
+            0 set budget=60 batch=1
+            .. down website 403
+            .. down channels {failure}
+            .. quiet
+            .. auto
+            .. roster {names}
+            0.1 up channels
+            59.9 loud
+            .. count"
+        )
+    };
+    check(
+        &asked_after("500"),
+        &expect![[r#"
+
+        59.9   counted: channels 58, wakes 52, website 1
+    "#]],
+    );
+    check(
+        &asked_after("403"),
+        &expect![[r#"
+
+        59.9   counted: channels 25, wakes 38, website 1
+    "#]],
+    );
+    check(
+        &asked_after("429"),
+        &expect![[r#"
+
+        59.9   counted: channels 25, wakes 38, website 1
+    "#]],
+    );
+}

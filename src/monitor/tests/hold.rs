@@ -173,7 +173,7 @@ fn r7_a_broadcast_that_began_later_than_the_stop_by_more_than_the_margin_counts_
 }
 
 #[test]
-fn r7_start_times_ten_seconds_apart_are_one_broadcast_and_eleven_are_two() {
+fn r7_start_times_four_seconds_apart_are_one_broadcast_and_five_are_two() {
     let shows = |start: u32| {
         format!(
             "
@@ -186,7 +186,7 @@ fn r7_start_times_ten_seconds_apart_are_one_broadcast_and_eleven_are_two() {
         )
     };
     check_watched(
-        &shows(105),
+        &shows(99),
         &expect![[r#"
 
             95.0   write 1 Online by push
@@ -194,7 +194,7 @@ fn r7_start_times_ten_seconds_apart_are_one_broadcast_and_eleven_are_two() {
         "#]],
     );
     check_watched(
-        &shows(106),
+        &shows(100),
         &expect![[r#"
 
             95.0   write 1 Online by push
@@ -270,13 +270,14 @@ fn r7_a_later_broadcast_than_the_one_that_ended_is_kept_back_for_no_longer_than_
             300.0  log push_missed username=xqc status=Online
         "#]],
     );
-    // Nothing is known of what it ended: Kick's clock decides, and ours does not.
+    // When what it ended had begun is not known: Kick's clock decides, and ours does not.
     let of_the_unknown = |clock: &str| {
         format!(
             "
             1 auto
             {clock}
             .. kick xqc/676/668=offline
+            150 live 668 10 created@9000000
             200 stop 668 10
             .. kick xqc/676/668=live@195
             700 until
@@ -287,16 +288,19 @@ fn r7_a_later_broadcast_than_the_one_that_ended_is_kept_back_for_no_longer_than_
         &of_the_unknown(".. kick-clock 0"),
         &expect![[r#"
 
-        nothing
-    "#]],
+            150.0  write 1 Online by push
+            200.0  write 1 Offline by push
+        "#]],
     );
     check_watched(
         &of_the_unknown(""),
         &expect![[r#"
 
-        290.0  write 1 Online by sweep
-        300.0  log push_missed username=xqc status=Online
-    "#]],
+            150.0  write 1 Online by push
+            200.0  write 1 Offline by push
+            290.0  write 1 Online by sweep
+            300.0  log push_missed username=xqc status=Online
+        "#]],
     );
 }
 

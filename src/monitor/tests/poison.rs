@@ -165,3 +165,117 @@ fn an_asker_that_died_takes_no_pause_from_the_other() {
         "#]],
     );
 }
+
+#[test]
+fn r22_one_id_that_kick_refuses_costs_a_request_of_its_own_in_each_sweep() {
+    check(
+        &format!(
+            "{SIX}
+            10 poison users_livestreams 1 400
+            50 kick f/6/16=live@50 a/1/11=live@50
+            .. auto asks
+            190 until
+            .. cure users_livestreams 1
+            250 until
+            301 until"
+        ),
+        &expect![[r#"
+
+            60.0   ask users_livestreams: 1 2 3 4 5 6
+            60.0   ask users_livestreams: 4 5 6
+            60.0   write 6 Online by sweep
+            60.0   ask users_livestreams: 1 2 3
+            60.0   ask users_livestreams: 2 3
+            60.0   ask users_livestreams: 1
+            60.0   log api_error status=400 endpoint=users_livestreams retry_in=0.0 reason=400
+            60.0   ask channels: 1
+            60.0   write 1 Online by sweep
+            120.0  ask users_livestreams: 2 3 4 5 6
+            120.0  log api_recovered endpoint=users_livestreams
+            120.0  ask users_livestreams: 1
+            180.0  ask users_livestreams: 2 3 4 5 6
+            180.0  ask channels: 1
+            240.0  ask users_livestreams: 2 3 4 5 6
+            240.0  ask users_livestreams: 1
+            300.0  ask users_livestreams: 1 2 3 4 5 6
+        "#]],
+    );
+}
+
+#[test]
+fn r22_two_ids_that_kick_refuses_are_both_set_apart() {
+    check(
+        &format!(
+            "{SIX}
+            10 poison users_livestreams 1 400
+            .. poison users_livestreams 2 400
+            50 kick f/6/16=live@50 a/1/11=live@50 b/2/12=live@50
+            .. auto asks
+            130 until"
+        ),
+        &expect![[r#"
+
+            60.0   ask users_livestreams: 1 2 3 4 5 6
+            60.0   ask users_livestreams: 4 5 6
+            60.0   write 6 Online by sweep
+            60.0   ask users_livestreams: 1 2 3
+            60.0   ask users_livestreams: 2 3
+            60.0   ask users_livestreams: 3
+            60.0   ask users_livestreams: 2
+            60.0   log api_error status=400 endpoint=users_livestreams retry_in=0.0 reason=400
+            60.0   ask users_livestreams: 1
+            60.0   ask channels: 1
+            60.0   write 1 Online by sweep
+            60.0   ask channels: 2
+            60.0   write 2 Online by sweep
+            120.0  ask users_livestreams: 3 4 5 6
+            120.0  log api_recovered endpoint=users_livestreams
+            120.0  ask users_livestreams: 1
+            120.0  ask users_livestreams: 2
+        "#]],
+    );
+}
+
+#[test]
+fn r22_an_endpoint_that_refuses_everything_is_an_outage() {
+    check(
+        &format!(
+            "{SIX}
+            10 down users_livestreams 400
+            59 auto asks
+            64 up users_livestreams
+            130 until"
+        ),
+        &expect![[r#"
+
+            60.0   ask users_livestreams: 1 2 3 4 5 6
+            60.0   ask users_livestreams: 4 5 6
+            60.0   ask users_livestreams: 5 6
+            60.0   ask users_livestreams: 6
+            60.0   log api_error status=400 endpoint=users_livestreams retry_in=0.0 reason=400
+            60.0   ask users_livestreams: 5
+            60.0   ask users_livestreams: 4
+            60.0   ask users_livestreams: 1 2 3
+            60.0   ask users_livestreams: 2 3
+            60.0   ask users_livestreams: 3
+            60.9   ask users_livestreams: 1 2 4 5 6
+            60.9   ask users_livestreams: 4 5 6
+            60.9   ask users_livestreams: 5 6
+            60.9   ask users_livestreams: 6
+            60.9   ask users_livestreams: 5
+            60.9   ask users_livestreams: 4
+            60.9   ask users_livestreams: 1 2
+            60.9   ask users_livestreams: 2
+            62.8   ask users_livestreams: 1 4 5 6
+            62.8   ask users_livestreams: 5 6
+            62.8   ask users_livestreams: 6
+            62.8   ask users_livestreams: 5
+            62.8   ask users_livestreams: 1 4
+            62.8   ask users_livestreams: 4
+            62.8   ask users_livestreams: 1
+            66.8   ask users_livestreams: 4 5 6
+            66.8   log api_recovered endpoint=users_livestreams
+            120.0  ask users_livestreams: 1 2 3 4 5 6
+        "#]],
+    );
+}

@@ -138,7 +138,7 @@ fn r2_a_stop_of_the_current_the_highest_or_an_unseen_broadcast_is_offline_at_onc
 }
 
 #[test]
-fn r2_an_older_stop_is_nothing() {
+fn r2_an_older_stop_is_a_question() {
     check_watched(
         "
         1 live 668 10
@@ -151,6 +151,7 @@ fn r2_an_older_stop_is_nothing() {
 
             1.0    write 1 Online by push
             1.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            3.0    ask users_livestreams: 676
             4.0    write 1 Offline by push
         "#]],
     );

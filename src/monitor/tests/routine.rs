@@ -91,20 +91,20 @@ fn in_a_quiet_day_the_machine_wakes_for_its_sweeps_alone() {
 fn an_ordered_sweep_asks_anew_about_whom_kick_was_being_asked() {
     check_watched(
         "
-        1 link 0 disconnected
+        11 link 0 disconnected
         .. link 0 connected
         .. link 0 subscribed 668
-        2 sweep
-        3 answer users_livestreams
-        4 answer users_livestreams xqc/676=live@3
+        12 sweep
+        13 answer users_livestreams
+        14 answer users_livestreams xqc/676=live@13
         ",
         &expect![[r#"
 
-            1.0    ask users_livestreams: 676
-            2.0    read the roster
-            3.0    ask users_livestreams: 676
-            4.0    write 1 Online by sweep
-            4.0    log sweep_done streamers=1 seconds=2.0 corrected=1
+            11.0   ask users_livestreams: 676
+            12.0   read the roster
+            13.0   ask users_livestreams: 676
+            14.0   write 1 Online by sweep
+            14.0   log sweep_done streamers=1 seconds=2.0 corrected=1
         "#]],
     );
 }

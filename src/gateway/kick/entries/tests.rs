@@ -24,6 +24,7 @@ fn line(seen: &Seen) -> String {
     let liveness = match seen.liveness {
         Liveness::Live(start) => format!("live {}", start.map_or("-".to_owned(), |start| start.to_string())),
         Liveness::Offline => "offline".to_owned(),
+        Liveness::Unsaid => "unsaid".to_owned(),
         Liveness::Nothing => "nothing".to_owned(),
     };
     format!("{user} | {slug} | {channel} | {liveness}\n")
@@ -76,6 +77,33 @@ fn a_contradiction_or_a_missing_field_says_nothing_of_being_live() {
         - | xqc | - | nothing
         - | xqc | - | nothing
     "#]],
+    );
+}
+
+#[test]
+fn r6_a_whole_entry_without_a_stream_is_a_mention_without_a_status() {
+    let entry = |rest: &str| format!(r#"{{"broadcaster_user_id":676,"slug":"xqc"{rest}}}"#);
+    let entries = [
+        entry(r#","stream":null"#),
+        entry(""),
+        entry(r#","stream":{}"#),
+        entry(r#","stream":"null""#),
+        entry(r#","stream":[]"#),
+        entry(r#","stream":false"#),
+        r#"{"broadcaster_user_id":676,"stream":null}"#.to_owned(),
+    ];
+    check(
+        Endpoint::Channels,
+        &format!(r#"{{"data":[{}]}}"#, entries.join(",")),
+        &expect![[r#"
+            676 | xqc | - | unsaid
+            676 | xqc | - | unsaid
+            676 | xqc | - | nothing
+            676 | xqc | - | nothing
+            676 | xqc | - | nothing
+            676 | xqc | - | nothing
+            676 | - | - | nothing
+        "#]],
     );
 }
 

@@ -46,6 +46,7 @@ pub(super) fn entry(word: &str) -> Seen {
         Some(("live", time)) => Liveness::Live(Some(at(time.parse().expect("seconds")).wall)),
         _ if what == "live" => Liveness::Live(None),
         _ if what == "offline" => Liveness::Offline,
+        _ if what == "null" => Liveness::Unsaid,
         _ => Liveness::Nothing,
     };
     let channel = channel.map(|id| if banner { SeenChannel::Banner(id) } else { SeenChannel::Stated(id) });
