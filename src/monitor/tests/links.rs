@@ -351,16 +351,16 @@ fn r17_what_is_subscribed_again_and_again_is_asked_about_every_ten_seconds_at_mo
             130.0  counted: users_livestreams 4, wakes 3
             130.0  health degraded
             130.0  subscription_failed since 2026-01-01T00:01:40Z: push channels cannot be subscribed to; the sweep finds those streamers' changes: xqc (channel 668)
-            130.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher"},"streamers":{"offline":1,"online":0,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
+            130.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"offline":1,"online":0,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
             130.0  {"api":{"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             130.0  {"api_requests":{"users_livestreams":{"200":8}},"subscription_failures":300}
             185.0  health degraded
             185.0  subscription_failed since 2026-01-01T00:01:40Z: push channels cannot be subscribed to; the sweep finds those streamers' changes: xqc (channel 668)
-            185.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher"},"streamers":{"offline":1,"online":0,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
+            185.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"offline":1,"online":0,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
             185.0  {"api":{"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             185.0  {"api_requests":{"users_livestreams":{"200":11}},"subscription_failures":300}
             190.0  health ok
-            190.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher"},"streamers":{"offline":1,"online":0,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
+            190.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"offline":1,"online":0,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
             190.0  {"api":{"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             190.0  {"api_requests":{"users_livestreams":{"200":12}},"subscription_failures":300}
             191.0  log subscription_failed username=xqc channel=668 reason="refused, or not acknowledged in time"
