@@ -88,6 +88,8 @@ pub(super) struct Flight {
     queue: Queue,
     /// Whom it covers, and which identity of theirs.
     pub(super) keys: Vec<(Key, u32)>,
+    /// The other rows that name one of these streamers: an answer serves them, too (R16).
+    pub(super) namesakes: Vec<(Key, u32)>,
     /// How many names or ids it asks for.
     pub(super) batch: usize,
 }

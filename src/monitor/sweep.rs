@@ -160,7 +160,7 @@ impl Monitor {
         let names: BTreeSet<Slug> =
             flight.keys.iter().filter_map(|(key, _)| asked_by(flight.kind, *key, &self.streamers).1).collect();
         let (asked, time, mut weighed) = (answer.started.steady, self.kick.read(now), Vec::new());
-        for (key, epoch) in &flight.keys {
+        for (key, epoch) in flight.keys.iter().chain(&flight.namesakes) {
             let Some(streamer) = self.streamers.get(key).filter(|streamer| streamer.epoch == *epoch) else { continue };
             let asked_user = streamer.ids.user.or(streamer.ids.configured_user);
             let entry = match flight.kind {

@@ -142,9 +142,8 @@ impl Asking {
         streamers: &Streamers,
         book: &mut Book,
     ) -> bool {
-        let mut keys: Vec<Key> = keys.into_iter().filter(|key| streamers.contains_key(key)).collect();
+        let keys: Vec<Key> = keys.into_iter().filter(|key| streamers.contains_key(key)).collect();
         let Some((query, batch)) = self.query(kind, &keys, streamers) else { return false };
-        add_namesakes(kind, &mut keys, streamers);
         let asker = if kind == Kind::Website { Asker::Website } else { Asker::Api };
         if matches!(queue, Queue::Fresh | Queue::Routine) {
             self.take(Queue::Routine, &keys);
@@ -152,20 +151,24 @@ impl Asking {
         let id = self.next;
         self.next = RequestId(id.0 + 1);
         self.budget.spend(now.steady, 1);
-        let keys = keys.iter().filter_map(|key| streamers.get(key).map(|streamer| (*key, streamer.epoch)));
-        let flight = Flight { id, endpoint: query.endpoint(), kind, queue, keys: keys.collect(), batch };
+        let namesakes = namesakes(kind, &keys, streamers);
+        let [keys, namesakes] = [keys, namesakes].map(|keys| {
+            let known = keys.iter().filter_map(|key| Some((*key, streamers.get(key)?.epoch)));
+            known.collect::<Vec<(Key, u32)>>()
+        });
+        let flight = Flight { id, endpoint: query.endpoint(), kind, queue, keys, namesakes, batch };
         self.flights.insert(asker, flight);
         book.out.push(Output::Ask(asker, Request { id, query }));
         true
     }
 }
 
-/// R16: what is answered about a user id holds for every row that names its streamer.
-fn add_namesakes(kind: Kind, keys: &mut Vec<Key>, streamers: &Streamers) {
+/// R16: what is answered about a user id holds for every row that names its streamer: those that were not asked about.
+fn namesakes(kind: Kind, asked: &[Key], streamers: &Streamers) -> Vec<Key> {
     if matches!(kind, Kind::Name | Kind::Hint | Kind::Website) {
-        return;
+        return Vec::new();
     }
-    let asked: BTreeSet<Key> = keys.iter().copied().collect();
-    let namesakes = asked.iter().flat_map(|key| streamers.namesakes(*key)).filter(|key| !asked.contains(key));
-    keys.extend(namesakes.collect::<BTreeSet<Key>>());
+    let asked: BTreeSet<Key> = asked.iter().copied().collect();
+    let others: BTreeSet<Key> = asked.iter().flat_map(|key| streamers.namesakes(*key)).collect();
+    others.difference(&asked).copied().collect()
 }

@@ -190,6 +190,31 @@ fn r16_an_answer_about_one_of_two_rows_of_a_streamer_serves_both() {
 }
 
 #[test]
+fn r16_a_failed_request_about_rows_that_share_streamers_is_halved_to_its_end() {
+    check(
+        "
+        0 learned a/1/11 b/2/12
+        .. kick a/1/11=offline b/2/12=offline
+        .. quiet
+        .. auto asks
+        .. roster 1:a:Offline 2:b:Offline 3:@A:Offline 4:@B:Offline
+        59 loud
+        .. down users_livestreams 503
+        80 until
+        ",
+        &expect![[r#"
+
+            60.0   ask users_livestreams: 1 2
+            60.0   log api_error status=503 endpoint=users_livestreams retry_in=0.9 reason=503
+            60.9   ask users_livestreams: 1 2
+            62.8   ask users_livestreams: 2
+            66.8   ask users_livestreams: 1
+            73.6   ask users_livestreams: 1 2
+        "#]],
+    );
+}
+
+#[test]
 fn ids_a_user_id_that_the_website_tells_first_outweighs_a_name_that_the_api_leaves_out() {
     check(
         "
