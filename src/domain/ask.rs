@@ -4,6 +4,9 @@
 //! need to weigh it: when it started, how many it covered, what Kick's own clock said.
 
 use crate::domain::event::Event;
+use crate::domain::push::Transport;
+use crate::domain::secret::Secret;
+use crate::domain::way::Offer;
 use crate::domain::{ChannelId, Now, Slug, UserId, time::Timestamp};
 use std::time::Duration;
 
@@ -13,11 +16,47 @@ pub struct RequestId(pub u64);
 
 /// One HTTP request to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct Request<Q = Query> {
     /// Its number.
     pub id: RequestId,
     /// What to ask.
-    pub query: Query,
+    pub query: Q,
+}
+
+/// What to ask Kick's broker of transports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BrokerQuery {
+    /// Which transports Kick offers (KICK.md §1.3).
+    Offers {
+        /// Who asks: a number of our own choice.
+        client: u128,
+        /// What we speak.
+        speaks: Vec<Transport>,
+    },
+    /// A token for a guest (KICK.md §1.4).
+    GuestToken {
+        /// Who asks.
+        client: u128,
+    },
+}
+
+impl BrokerQuery {
+    /// The word for logs and metrics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            BrokerQuery::Offers { .. } => "realtime",
+            BrokerQuery::GuestToken { .. } => "guest_token",
+        }
+    }
+}
+
+/// What the broker gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// The transports that Kick offers, best first.
+    Offers(Vec<Offer>),
+    /// A guest token.
+    Token(Secret),
 }
 
 /// What to ask, and where.
@@ -76,7 +115,7 @@ impl Query {
 
 /// What came of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct Answer<T = Vec<Seen>> {
     /// The request's number.
     pub id: RequestId,
     /// When the request was sent.
@@ -87,8 +126,8 @@ pub struct Answer {
     pub server_date: Option<Timestamp>,
     /// How many requests it took, retries after a new token included: what the budget is charged.
     pub spent: u32,
-    /// The channels listed, or why there is no answer.
-    pub result: Result<Vec<Seen>, Failure>,
+    /// What was asked for, or why there is no answer.
+    pub result: Result<T, Failure>,
 }
 
 /// One channel in an answer. Entries that lack the fields that name a streamer are left out by the

@@ -14,6 +14,7 @@ pub mod secret;
 pub mod slug;
 pub mod text;
 pub mod time;
+pub mod way;
 
 pub use id::{ChannelId, LivestreamId, RowId, UserId};
 pub use slug::{Slug, UnusableName};

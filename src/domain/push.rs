@@ -65,22 +65,43 @@ pub enum PushKind {
     },
 }
 
+/// What the end of a connection means for the next one (RULES, "Times"; KICK.md §2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndKind {
+    /// An ordinary loss: network, restart, silence, a code without a rule of its own.
+    Lost,
+    /// 42xx: come back at once.
+    ComeBack,
+    /// 41xx: over capacity, come back later.
+    Later,
+    /// 40xx or terminal: these parameters are refused. Needs an operator, or Kick.
+    Refused,
+}
+
 /// What a link says of its connection. A link says `Started` when its thread begins, anew after
 /// each restart, and then knows no channel until it is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkEvent {
     /// The thread began, without any channel.
     Started,
+    /// It wants to know where the next connection goes.
+    WantsWay,
+    /// Its connection wants a guest token, another one than before.
+    WantsToken,
     /// The server greeted us, over this transport; subscriptions go out.
     Connected(Transport),
-    /// The server refuses our parameters, and why: needs an operator, or Kick.
-    Refused(String),
     /// Every push channel of this streamer's is acknowledged.
     Subscribed(ChannelId),
     /// The server refused a subscription, or did not answer; it will be tried again by itself.
     SubscriptionFailed(ChannelId),
-    /// The connection is gone, and with it all its subscriptions; the link reconnects by itself.
-    Disconnected,
+    /// The connection is over, and with it all its subscriptions, or none came about; the link tries again by
+    /// itself.
+    Ended {
+        /// What it means for the next one.
+        kind: EndKind,
+        /// The reason, in words for the operator.
+        why: String,
+    },
     /// A frame carried evidence that could not be read, or that contradicts itself; counted.
     Unreadable,
     /// An event came on a followed channel whose name is none of the known (RULES R24).

@@ -11,7 +11,7 @@ mod roots;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use realtime::{Realtime, new_client};
+pub use realtime::Realtime;
 
 use crate::config::KickConfig;
 use crate::domain::ask::{Endpoint, Failure, FailureKind, Query, Seen};

@@ -5,7 +5,7 @@
 //! fatal, and never written over in place: who reads it sees the old one or the new one, whole.
 
 use crate::domain::ask::Learned;
-use crate::wire::offer::Offer;
+use crate::domain::way::Offer;
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

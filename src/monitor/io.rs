@@ -1,9 +1,12 @@
 //! All that may come into the core, and all that it may want done: the program on one screen.
 
-use crate::domain::ask::{Answer, Learned, Request};
+use super::push::Terms;
+use crate::domain::ask::{Answer, BrokerQuery, Learned, Offered, Request};
 use crate::domain::event::Event;
-use crate::domain::push::{LinkEvent, LinkId, Push, Transport};
+use crate::domain::push::{LinkEvent, LinkId, Push};
 use crate::domain::row::{DatabaseEvent, RosterRead, Write, Written};
+use crate::domain::secret::Secret;
+use crate::domain::way::{Offer, Way};
 use crate::domain::{ChannelId, Steady};
 use std::time::Duration;
 
@@ -12,13 +15,10 @@ use std::time::Duration;
 pub enum Input {
     /// The numbers of the rules, at start and after each reload.
     Settings(Settings),
-    /// The push settings changed, another transport is to be taken, or nobody knows any more where the
-    /// links went: every connection is to be made anew.
+    /// The push settings changed: every connection is to be made anew.
     Relink,
-    /// A transport that went silent is to be tried beside the one in use (RULES R11).
-    Trial,
-    /// The transport on trial refuses us.
-    TrialFailed,
+    /// Which of Kick's offers worked last in an earlier process.
+    Remembered(Offer),
     /// What an earlier process learned and kept; comes before the first roster.
     Learned(Vec<Learned>),
     /// The roster was read.
@@ -31,6 +31,8 @@ pub enum Input {
     Several(Vec<Input>),
     /// Kick answered a request, or did not.
     Answer(Answer),
+    /// Kick's broker of transports answered a request, or did not.
+    BrokerAnswer(Answer<Offered>),
     /// A writer answered. Comes for every write, sooner or later; a writer that died is made up for
     /// by `WriterStarted`.
     Written(Written),
@@ -57,28 +59,23 @@ pub enum Input {
     },
     /// Somebody listens on `ROSTER_NOTIFY_CHANNEL` from now on, or need not; or why nobody does.
     Listening(Option<String>),
-    /// Somebody else (tokens, the broker) asked Kick over HTTP: counts against the budget, never waits for it.
+    /// A token was asked for: counts against the budget, never waits for it.
     Spent,
-    /// Kick's broker answered, or did not: for the counters.
-    Brokered {
-        /// The word for what was asked.
-        endpoint: &'static str,
-        /// The HTTP status.
-        status: Option<u16>,
-    },
     /// The operator wants everything compared at once (USR1).
     SweepNow,
     /// A thread that asks Kick began anew and may have lost the request it had.
     AskerStarted(Asker),
+    /// So did the one that asks Kick's broker.
+    BrokerStarted,
     /// It is time; comes when `next_wake` said so, and may come at any other time.
     Tick,
 }
 
 impl Input {
-    /// Whether it may change what there is to tell of a streamer.
+    /// Whether it may change what there is to tell of a streamer. What a link says is looked at first.
     pub(super) fn is_news(&self) -> bool {
         match self {
-            Input::Push(..) | Input::Link(..) | Input::Answer(_) | Input::Written(_) | Input::Relink => true,
+            Input::Push(..) | Input::Answer(_) | Input::Written(_) | Input::Relink => true,
             Input::Several(inputs) => inputs.iter().any(Input::is_news),
             _ => false,
         }
@@ -90,6 +87,9 @@ impl Input {
 pub enum Output {
     /// Ask Kick. At most one request is out for each asker.
     Ask(Asker, Request),
+    /// Ask Kick's broker of transports. At most one request is out. Counts against the budget, and never waits
+    /// for it.
+    AskBroker(Request<BrokerQuery>),
     /// Write a row. At most one write is out for each row (RULES R19).
     Write(Write),
     /// Start a connection.
@@ -100,19 +100,16 @@ pub enum Output {
     Subscribe(LinkId, Vec<ChannelId>),
     /// Do not follow them any more.
     Unsubscribe(LinkId, Vec<ChannelId>),
-    /// RULES R11: what goes over this transport does not arrive. Said anew as long as that lasts.
-    Silent(Transport),
-    /// The next connection that is started, this one, makes the trial.
-    TrialBegun(LinkId),
-    /// What came of the trial; its connection ends.
-    TrialOver {
-        /// It brought an event.
-        proved: bool,
-    },
+    /// Where that link's next connection goes, which it asked; none when there is no way at all.
+    Go(LinkId, Option<Way>),
+    /// A guest token, which that link asked for.
+    Token(LinkId, Secret),
     /// Read the roster now.
     ReadRoster,
     /// Keep this over restarts. The core says it again whenever something of it changes.
     Learn(Learned),
+    /// Keep over restarts that this offer of Kick's worked last.
+    Remember(Offer),
     /// Say it in the log.
     Log(Event),
 }
@@ -137,6 +134,8 @@ pub struct Settings {
     pub batch: usize,
     /// Requests to Kick in any one minute.
     pub requests_per_minute: u32,
+    /// Which ways to push there are. Others count from the next [`Input::Relink`] on.
+    pub push: Terms,
     /// How often a heartbeat is logged.
     pub heartbeat: Option<Duration>,
     /// Streamers that one push connection carries.

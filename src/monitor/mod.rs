@@ -3,18 +3,19 @@
 //! `Monitor` never reads a clock, a socket or a random number, never blocks and never fails. Threads
 //! bring it inputs and carry out its outputs; the transcripts in its tests are its specification.
 //!
-//! Each file holds the rules of one kind of evidence: `push` R1–R4 and R11 (its trials in `trial`), `sweep` R5–R10, `ids` R12,
-//! `roster` R13–R16, `links` R17–R18, `writes` R19–R21 and R15's undone writes, `asking` R22. The
+//! Each file holds the rules of one kind of evidence: `evidence` R1–R4, `sweep` R5–R10, `push` R11, `ids` R12,
+//! `roster` R13–R16, `connections` R17–R18, `writes` R19–R21 and R15's undone writes, `asking` R22. The
 //! judgement of a single observation, R1, R2, R7 and R9, is in `streamer`.
 
 mod asking;
 mod book;
 mod broadcasts;
+mod connections;
+mod evidence;
 mod ids;
 pub mod io;
 mod kick_clock;
 mod latency;
-mod links;
 mod push;
 pub mod report;
 mod roster;
@@ -25,28 +26,26 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod times;
-mod trial;
 mod troubles;
 mod unrecognised;
 mod writes;
 
 pub use io::{Asker, Input, Output, Settings};
+pub use push::{Choice, Terms};
 
 use crate::domain::ask::Learned;
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
-use crate::domain::push::Transport;
 use crate::domain::row::{Shown, Written};
 use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady, UserId};
 use crate::repeats::Repeats;
 use asking::{Asking, Queue};
 use book::{Book, Timer};
 use kick_clock::KickClock;
-use links::Links;
+use push::Push;
 use roster::Unfit;
 use std::collections::BTreeMap;
 use streamers::{Key, Streamers};
-use trial::Trial;
 use unrecognised::Unrecognised;
 use writes::Writes;
 
@@ -70,10 +69,8 @@ pub struct Monitor {
     /// The channel ids that Kick stated, however a row spells the name (RULES R16).
     stated: BTreeMap<UserId, ChannelId>,
     asking: Asking,
-    links: Links,
+    push: Push,
     writes: Writes,
-    /// Changes that the sweep found and push has until then to tell of (R11).
-    expected_push: BTreeMap<(Key, Status), Steady>,
     /// Answers that R10 holds back are logged once in a while.
     brakes: Repeats,
     /// The roster was read once.
@@ -81,9 +78,6 @@ pub struct Monitor {
     /// An empty roster that the next read must confirm (RULES R14).
     emptied: bool,
     kick: KickClock,
-    /// R11: changes in a row that push did not tell of.
-    missed: BTreeMap<Transport, u32>,
-    trial: Option<Trial>,
     last_push: Option<Steady>,
     token_expires: Option<Steady>,
     discarded: u64,
@@ -96,9 +90,8 @@ impl Monitor {
     pub fn new(now: Now, settings: Settings, seed: u64) -> Monitor {
         let mut monitor = Monitor {
             asking: Asking::new(now, &settings),
-            links: Links::new(&settings),
+            push: Push::new(&settings, seed),
             writes: Writes::default(),
-            expected_push: BTreeMap::new(),
             settings,
             streamers: Streamers::default(),
             unusable: BTreeMap::new(),
@@ -108,8 +101,6 @@ impl Monitor {
             loaded: false,
             emptied: false,
             kick: KickClock::default(),
-            missed: BTreeMap::new(),
-            trial: None,
             last_push: None,
             token_expires: None,
             discarded: 0,
@@ -125,24 +116,25 @@ impl Monitor {
         self.book.revision += u64::from(input.is_news());
         self.take(now, input);
         self.run_timers(now);
+        self.tend_push(now);
         self.asking.ask(now, &self.streamers, &mut self.book);
         self.say_who_is_not_followed(now);
-        self.links.flush(&mut self.book.out);
+        self.push.links.flush(&mut self.book.out);
         std::mem::take(&mut self.book.out)
     }
 
     fn take(&mut self, now: Now, input: Input) {
         match input {
             Input::Settings(settings) => self.take_settings(now, settings),
-            Input::Relink => self.relink(),
-            Input::Trial => self.begin_trial(),
-            Input::TrialFailed => self.end_trial(false),
+            Input::Relink => self.relink(now),
+            Input::Remembered(offer) => self.push.recall(offer),
             Input::Learned(learned) => self.remember(learned),
             Input::Roster(read) => self.take_roster(now, read),
             Input::Push(link, push) => self.take_push(now, link, &push),
             Input::Link(link, event) => self.take_link(now, link, event),
             Input::Several(inputs) => inputs.into_iter().for_each(|input| self.take(now, input)),
             Input::Answer(answer) => self.take_answer(now, answer),
+            Input::BrokerAnswer(answer) => self.take_broker_answer(now, &answer),
             Input::Written(written) => self.take_written(now, written),
             Input::WriterStarted { lane, lanes } => {
                 self.writes.send_lost(now, lane, lanes, &mut self.streamers, &mut self.book);
@@ -151,13 +143,13 @@ impl Monitor {
             Input::Token(expires) => self.take_token(now, expires),
             Input::TokenFailed { status, reason, refused } => self.token_failed(now, status, &reason, refused),
             Input::Listening(why_not) => self.book.troubles.set(now, Code::RosterListener, why_not),
-            Input::Brokered { endpoint, status } => self.book.count_request(endpoint, status),
             Input::Spent => self.asking.budget.spend(now.steady, 1),
             Input::SweepNow => {
                 self.book.out.push(Output::ReadRoster);
                 self.asking.order_sweep(now, &self.streamers, &mut self.book);
             }
             Input::AskerStarted(asker) => self.asking.ask_again(asker),
+            Input::BrokerStarted => self.push.ask_again(now.steady),
             Input::Tick => {}
         }
     }
@@ -166,7 +158,8 @@ impl Monitor {
     pub fn next_wake(&self) -> Option<Wake> {
         let timer = self.book.timers.first().map(|(at, timer)| Wake { at: *at, why: timer.word() });
         let asking = self.asking.wake.map(|at| Wake { at, why: "ask" });
-        timer.into_iter().chain(asking).min_by_key(|wake| wake.at)
+        let push = self.push.due().map(|at| Wake { at, why: "push" });
+        timer.into_iter().chain(asking).chain(push).min_by_key(|wake| wake.at)
     }
 
     /// Rows whose status is not yet written: what a stop loses if the database does not take them.
@@ -207,7 +200,7 @@ impl Monitor {
     fn take_settings(&mut self, now: Now, settings: Settings) {
         let sweep_changed = self.asking.sweep_every(settings.sweep);
         self.asking.set(&settings);
-        self.links.set_room(&settings);
+        self.push.links.set_room(&settings);
         self.settings = settings;
         self.schedule_heartbeat(now);
         if sweep_changed && self.loaded {

@@ -1,166 +1,332 @@
-//! Push evidence: R1 to R4, and R11, which measures push by what the sweep finds.
+//! The room of push: the connections, which transport they take, and whether it delivers.
+//!
+//! It owns all of that, and knows no streamer. What it is told comes from links and from Kick's broker; what it
+//! gives back is what the rest of the core should know. R11 is decided here: `health` counts what push missed,
+//! `choice` leaves a transport that went silent, and `trial` says when it may come back.
+//!
+//! ```text
+//!   links ── wants a way, a token; greeted, over ──► Push ──► go there, a token ──► links
+//!                                                     │ ▲
+//!                              offers? a token? (one) ▼ │ answer
+//!                                                    broker
+//! ```
 
-use super::streamer::{Heard, Streamer, Verdict};
-use super::times::{ASKED_AGAIN, MISSED_MAX, PUSH_GRACE};
-use super::{Key, Monitor, Output, Timer};
+mod choice;
+mod guide;
+mod health;
+mod links;
+mod tokens;
+mod trial;
+mod ways;
+
+pub use choice::Choice;
+pub(super) use links::Confirmed;
+pub use ways::Terms;
+
+use super::times::PUSH_GRACE;
+use super::{Key, Output, Settings};
+use crate::domain::ask::{Answer, BrokerQuery, Offered, Request};
 use crate::domain::event::Event;
-use crate::domain::problem::Code;
-use crate::domain::push::{LinkId, Push, PushKind, Transport};
-use crate::domain::time::Timestamp;
-use crate::domain::{Now, Source, Status, Steady};
+use crate::domain::push::{EndKind, LinkEvent, LinkId, Transport, UnrecognisedEvent};
+use crate::domain::way::{Offer, Way};
+use crate::domain::{ChannelId, Status, Steady};
+use guide::Guide;
+use health::Health;
+use links::Links;
+use std::time::Duration;
+use trial::{Sign, Trial};
 
-impl Monitor {
-    pub(super) fn take_push(&mut self, now: Now, link: LinkId, push: &Push) {
-        if !self.take_trial_push(link, push.named) && !self.links.carries(link, push.named) {
-            return self.discard("push_stranger", format!("channel {} is not followed on link {}", push.named, link.0));
+/// The room.
+#[derive(Debug)]
+pub(super) struct Push {
+    pub(super) links: Links,
+    pub(super) health: Health,
+    guide: Guide,
+    trial: Option<Trial>,
+    moving: Moving,
+    /// When there is something to do.
+    due: Option<Steady>,
+}
+
+/// Whether the connections are to be made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Moving {
+    No,
+    /// Their transport is silent: if Kick offers another one that is well.
+    IfBetter,
+    Surely,
+}
+
+/// What the rest of the core is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Kick's broker is to be asked.
+    Ask(Request<BrokerQuery>),
+    /// All connections are made anew, under new numbers.
+    Renewed,
+}
+
+/// What a link's event means for the rest of the core.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// It concerns nobody else.
+    Nothing,
+    /// A link begins, or its connection is gone.
+    Lost,
+    /// The server refuses us, and why.
+    Refused(String),
+    /// A connection stands, and stood before.
+    Connected { transport: Transport, again: bool },
+    /// A channel's subscription is confirmed.
+    Subscribed(ChannelId, Confirmed),
+    /// A channel's subscription failed, anew if it had stood for a while.
+    Failed { channel: ChannelId, anew: bool },
+    /// It could not read what came.
+    Unreadable,
+    /// Events came whose name is not known (R24).
+    Unrecognised(UnrecognisedEvent),
+}
+
+impl Push {
+    pub(super) fn new(settings: &Settings, seed: u64) -> Push {
+        Push {
+            links: Links::new(settings),
+            health: Health::default(),
+            guide: Guide::new(settings.push.clone(), seed),
+            trial: None,
+            moving: Moving::No,
+            due: None,
         }
-        // R4.
-        if push.inside.is_some_and(|inside| inside != push.named) {
-            return self.discard("push_conflict", format!("channel {} speaks of {:?}", push.named, push.inside));
+    }
+
+    /// When there is something to do if nothing else happens.
+    pub(super) fn due(&self) -> Option<Steady> {
+        self.due
+    }
+
+    /// Which of Kick's offers worked last in an earlier process.
+    pub(super) fn recall(&mut self, worked: Offer) {
+        self.guide.choice.recall(worked);
+    }
+
+    /// Nobody follows this channel any more.
+    pub(super) fn unfollow(&mut self, channel: ChannelId, out: &mut Vec<Output>) {
+        if let Some(closed) = self.links.unfollow(channel) {
+            self.guide.closed(closed);
         }
-        self.last_push = Some(push.received);
-        // R11: whatever it says, push is alive.
+        let Some(trial) = self.trial.as_mut().filter(|trial| trial.follows.contains(&channel)) else { return };
+        trial.unfollow(channel);
+        match trial.follows.is_empty() {
+            true => self.due = Some(Steady::default()),
+            false => out.push(Output::Unsubscribe(trial.link, vec![channel])),
+        }
+    }
+
+    /// The push settings changed: every connection is made anew, and where it goes is chosen anew.
+    pub(super) fn begin_anew(&mut self, now: Steady, terms: Terms) {
+        self.renew(now);
+        self.guide.begin_anew(terms);
+        self.due = Some(now);
+    }
+
+    /// What a link says of its life.
+    pub(super) fn hear(&mut self, now: Steady, id: LinkId, event: LinkEvent, out: &mut Vec<Output>) -> News {
+        let on_trial = self.is_on_trial(id);
+        if !on_trial && !self.links.has(id) {
+            return News::Nothing;
+        }
+        self.guide_link(now, id, &event, out);
+        if on_trial {
+            self.trial.iter_mut().for_each(|trial| trial.hear(&event));
+            return News::Nothing;
+        }
+        match event {
+            LinkEvent::Started => {
+                self.links.started(id);
+                News::Lost
+            }
+            LinkEvent::Connected(transport) => {
+                let again = self.links.greeted(id, transport);
+                News::Connected { transport, again }
+            }
+            LinkEvent::Ended { kind, why } => match (self.links.lost(id), kind) {
+                (_, EndKind::Refused) => News::Refused(why),
+                (true, _) => News::Lost,
+                (false, _) => News::Nothing,
+            },
+            LinkEvent::Subscribed(channel) => match self.links.confirmed(now, id, channel) {
+                Some(confirmed) => News::Subscribed(channel, confirmed),
+                None => News::Nothing,
+            },
+            LinkEvent::SubscriptionFailed(channel) => News::Failed { channel, anew: self.links.failed(now, channel) },
+            LinkEvent::Unreadable => News::Unreadable,
+            LinkEvent::Unrecognised(event) => News::Unrecognised(*event),
+            LinkEvent::WantsWay | LinkEvent::WantsToken => News::Nothing,
+        }
+    }
+
+    /// What its life means for where links go.
+    fn guide_link(&mut self, now: Steady, id: LinkId, event: &LinkEvent, out: &mut Vec<Output>) {
+        let trial = self.trial.as_ref().filter(|trial| trial.link == id);
+        match (event, trial) {
+            (LinkEvent::Started, trial) => {
+                self.guide.want_nothing(id);
+                out.extend(trial.map(|trial| Output::Subscribe(id, trial.follows.clone())));
+            }
+            // A trial has its way already, and must not cost a question.
+            (LinkEvent::WantsWay, Some(trial)) => out.push(self.guide.send(id, Some(&trial.way))),
+            (LinkEvent::WantsWay, None) => self.guide.want_way(id),
+            (LinkEvent::WantsToken, _) => self.guide.want_token(id),
+            (LinkEvent::Connected(_), _) => {
+                out.extend(self.guide.choice.connected(now, id).map(|worked| Output::Remember(worked.clone())));
+            }
+            (LinkEvent::Ended { kind, .. }, trial) => {
+                self.guide.ended(now, id, *kind);
+                if trial.is_some() && *kind == EndKind::Refused {
+                    self.end_trial(now, false);
+                }
+            }
+            _ => return,
+        }
+        self.due = Some(now);
+    }
+
+    /// Whether this link may bring an event of this channel's. One that a trial brings proves its transport.
+    pub(super) fn may_bring(&mut self, now: Steady, link: LinkId, channel: ChannelId) -> bool {
+        let sign = self.trial.as_mut().map_or(Sign::Nothing, |trial| trial.weigh(link, channel));
+        match sign {
+            Sign::Proved => self.end_trial(now, true),
+            Sign::Deaf => self.end_trial(now, false),
+            Sign::Nothing => {}
+        }
+        sign == Sign::Proved || self.links.carries(link, channel)
+    }
+
+    /// R11: an event came over this link; its transport is alive, whatever it says.
+    pub(super) fn delivers(&mut self, link: LinkId) {
         if let Some(transport) = self.links.transport(link) {
-            self.missed.remove(&transport);
-        }
-        self.book.troubles.settle(Code::PushSilent, "");
-        for key in self.streamers.of_channel(push.named).to_vec() {
-            self.take_push_for(now, key, push);
+            self.health.delivers(transport);
         }
     }
 
-    pub(super) fn discard(&mut self, what: &'static str, text: String) {
-        self.discarded += 1;
-        let text = format!("{text}; {} so far", self.discarded);
-        self.log(Event::Detail { what, text });
+    /// R11: the sweep found a change; push has a little time to tell of it, too, where it stood for longer
+    /// than the hold. Until when.
+    pub(super) fn expect(
+        &mut self,
+        now: Steady,
+        hold: Duration,
+        key: Key,
+        channel: ChannelId,
+        status: Status,
+    ) -> Option<Steady> {
+        let due = now + PUSH_GRACE;
+        self.links.subscribed_since(channel).filter(|since| now.since(*since) > hold)?;
+        self.health.expect(key, status, due);
+        Some(due)
     }
 
-    fn take_push_for(&mut self, now: Now, key: Key, push: &Push) {
-        let time = self.kick.read(now);
-        let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        // R4: a time that has not come is none.
-        let start = |created_at: Option<Timestamp>| created_at.filter(|created| !time.is_to_come(*created));
-        let (verdict, status) = match push.what {
-            PushKind::Live { livestream, created_at } => {
-                (streamer.judge_live(livestream, start(created_at), &time), Status::Online)
+    /// R11: what goes over this transport does not arrive. It is left, if Kick offers another one that is well.
+    pub(super) fn silent(&mut self, now: Steady, transport: Transport) {
+        self.guide.choice.silent(now, transport, self.trial.as_ref().map(|trial| trial.link));
+        self.moving = self.moving.max(Moving::IfBetter);
+        self.due = Some(now);
+    }
+
+    /// Kick's broker answered. What it was asked, and what is to be logged; nothing when nobody waits for this
+    /// answer.
+    pub(super) fn take_answer(
+        &mut self,
+        now: Steady,
+        answer: &Answer<Offered>,
+    ) -> Option<(&'static str, Option<Event>)> {
+        self.due = Some(now);
+        self.guide.take_answer(now, answer)
+    }
+
+    /// The thread that asks the broker began anew.
+    pub(super) fn ask_again(&mut self, now: Steady) {
+        self.guide.ask_again();
+        self.due = Some(now);
+    }
+
+    /// Does what is due, up to what the rest of the core must do or know.
+    pub(super) fn turn(&mut self, now: Steady, out: &mut Vec<Output>) -> Option<Wish> {
+        if self.due.is_none_or(|due| due > now) {
+            return None;
+        }
+        // A trial that has nobody left to follow could never end.
+        if self.trial.as_ref().is_some_and(|trial| trial.follows.is_empty()) {
+            self.end_trial(now, false);
+        }
+        if self.moving == Moving::Surely {
+            self.renew(now);
+            return Some(Wish::Renewed);
+        }
+        // One answer serves all that waits for it.
+        let offers = self.needs_offers(now) && self.guide.choice.must_ask(now);
+        if !offers {
+            let left = std::mem::replace(&mut self.moving, Moving::No) == Moving::IfBetter;
+            if left && self.guide.choice.should_move(now) {
+                self.renew(now);
+                return Some(Wish::Renewed);
             }
-            PushKind::Stop { livestream } => (streamer.judge_stop(livestream, push.received), Status::Offline),
-        };
-        // R11: what the sweep found was told.
-        self.expected_push.remove(&(key, status));
-        // R12: through a suspect id that Kick never confirmed, push is only a question.
-        let questionable = streamer.ids.suspect && !streamer.ids.confirmed;
-        match verdict {
-            Verdict::Nothing => {}
-            Verdict::Ask => {
-                if let (PushKind::Live { livestream, created_at }, false) = (&push.what, questionable) {
-                    streamer.broadcast.heard_of(*livestream, start(*created_at));
-                    streamer.hear_again(*livestream, push.received);
-                }
-                self.ask_twice(now, key);
+            self.guide.send_links(now, out);
+            self.begin_trial(now);
+        }
+        self.guide.share_tokens(now, out);
+        if let Some(request) = self.guide.ask(now, offers) {
+            return Some(Wish::Ask(request));
+        }
+        let trial = self.next_trial().map(|(_, due)| due);
+        self.due = trial.into_iter().chain(self.guide.due()).filter(|_| !self.guide.expects_answer()).min();
+        None
+    }
+
+    /// Whether something depends on what Kick offers.
+    fn needs_offers(&self, now: Steady) -> bool {
+        let trial = self.next_trial().is_some_and(|(_, due)| due <= now);
+        trial || self.moving == Moving::IfBetter || self.guide.is_asked()
+    }
+
+    /// Begins the trial that is due, if one is and there is anybody to follow.
+    fn begin_trial(&mut self, now: Steady) {
+        let Some((way, _)) = self.next_trial().filter(|(_, due)| *due <= now) else { return };
+        match self.links.open_trial() {
+            Some((link, follows)) => self.trial = Some(Trial::new(way, link, follows)),
+            None => self.guide.choice.unproved(now, way),
+        }
+    }
+
+    fn next_trial(&self) -> Option<(Way, Steady)> {
+        if self.trial.is_some() { None } else { self.guide.choice.next_trial() }
+    }
+
+    fn is_on_trial(&self, link: LinkId) -> bool {
+        self.trial.as_ref().is_some_and(|trial| trial.link == link)
+    }
+
+    /// Ends the trial; a trial that is merely cut short has proved nothing.
+    fn end_trial(&mut self, now: Steady, proved: bool) {
+        let Some(trial) = self.trial.take() else { return };
+        self.links.close_trial(trial.link);
+        self.guide.closed(trial.link);
+        match proved {
+            true => {
+                self.guide.choice.proved(&trial.way);
+                self.moving = Moving::Surely;
             }
-            Verdict::Believe if questionable => {
-                streamer.questioned = Some(Box::new(push.clone()));
-                self.ask_twice(now, key);
-            }
-            Verdict::Believe => {
-                let (at, held) = (push.received, streamer.ids.confirmed);
-                let blind = streamer.broadcast.highest.is_none();
-                match push.what {
-                    PushKind::Live { livestream, created_at } => {
-                        streamer.broadcast.begin(livestream, start(created_at));
-                    }
-                    PushKind::Stop { livestream } => streamer.broadcast.end(livestream, at),
-                }
-                streamer.heard = Some(Heard { status, at, held, blind, again: None });
-                self.believe_push(now, key, status, push);
-            }
+            false => self.guide.choice.unproved(now, trial.way),
         }
+        self.due = Some(now);
     }
 
-    /// R12: Kick has confirmed the id that a push event came through, which was only a question till then.
-    pub(super) fn replay_questioned(&mut self, now: Now, key: Key) {
-        let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        if let Some(push) = streamer.questioned.take() {
-            if now.steady.since(push.received) < self.settings.hold {
-                self.take_push_for(now, key, &push);
-            }
-            self.ask_about(key);
+    /// Makes all connections anew.
+    fn renew(&mut self, now: Steady) {
+        self.end_trial(now, false);
+        self.health.begin_anew();
+        for closed in self.links.renew() {
+            self.guide.closed(closed);
         }
-    }
-
-    /// A push event that is only a question. The API, which trails, may not know the answer yet.
-    fn ask_twice(&mut self, now: Now, key: Key) {
-        self.ask_about(key);
-        self.at(now.steady + ASKED_AGAIN, Timer::Ask(key));
-    }
-
-    /// A push event that only repeats what the sweep found first is no change, and is not logged as one.
-    fn believe_push(&mut self, now: Now, key: Key, status: Status, push: &Push) {
-        let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        if streamer.belief.status == Some(status) {
-            streamer.belief.verified = true;
-            streamer.doubt = None;
-            streamer.vanished = None;
-            self.asking.no_second_look(key);
-            return self.write(now, key);
-        }
-        self.believe(now, key, status, Source::Push, push.received);
-    }
-
-    /// R11: the sweep found a change; push has a little time to tell of it too.
-    pub(super) fn expect_push(&mut self, now: Now, key: Key, status: Status) {
-        let Some(streamer) = self.streamers.get(&key) else { return };
-        let healthy = streamer.ids.channel.and_then(|channel| self.links.subscribed_since(channel));
-        if healthy.is_some_and(|since| now.steady.since(since) > self.settings.hold) {
-            let due = now.steady + PUSH_GRACE;
-            self.expected_push.insert((key, status), due);
-            self.at(due, Timer::PushGrace(key));
-        }
-    }
-
-    /// R11: so many misses in a row mean that the transport is dead, however well it looks.
-    fn missed_by(&mut self, now: Now, transport: Transport) {
-        let missed = self.missed.entry(transport).or_default();
-        *missed += 1;
-        let missed = *missed;
-        if missed % MISSED_MAX == 0 {
-            self.book.out.push(Output::Silent(transport));
-        }
-        if missed < MISSED_MAX {
-            return;
-        }
-        let words = format!("{missed} changes in a row, over {}", transport.word());
-        if self.book.troubles.raise(now, Code::PushSilent, "", words, transport.word()) {
-            self.log(Event::PushSilent { transport: transport.word(), missed });
-        }
-    }
-
-    /// R24: the names of unrecognised events that came when a change took place that the sweep found just now.
-    fn unrecognised_near(&self, now: Now, streamer: &Streamer) -> String {
-        let found = streamer.found.map_or(now.steady, |found| found.at);
-        let before = Steady(found.0.saturating_sub(self.settings.sweep));
-        let channel = streamer.ids.channel;
-        channel.map(|channel| self.unrecognised.near(channel, before, found).join(",")).unwrap_or_default()
-    }
-
-    pub(super) fn push_did_not_come(&mut self, now: Now, key: Key) {
-        for status in [Status::Online, Status::Offline] {
-            let due = self.expected_push.get(&(key, status)).is_some_and(|due| *due <= now.steady);
-            if !due {
-                continue;
-            }
-            self.expected_push.remove(&(key, status));
-            let Some(streamer) = self.streamers.get(&key) else { continue };
-            let username = streamer.username.clone();
-            let carrier = streamer.ids.channel.and_then(|channel| self.links.carrier(channel));
-            let unrecognised = self.unrecognised_near(now, streamer);
-            self.log(Event::PushMissed { username, status, unrecognised });
-            self.book.counters.push_missed += 1;
-            self.suspect(key);
-            if let Some(transport) = carrier {
-                self.missed_by(now, transport);
-            }
-        }
+        self.moving = Moving::No;
     }
 }

@@ -38,8 +38,8 @@ impl Monitor {
             streamers: self.count_streamers(),
             realtime: Realtime {
                 transport: book.transport.map(str::to_owned),
-                connections: self.links.count(),
-                connected: self.links.connected(),
+                connections: self.push.links.count(),
+                connected: self.push.links.connected(),
                 last_event_at: wall(self.last_push),
                 unrecognised_events: self.unrecognised.report(),
             },
@@ -72,8 +72,8 @@ impl Monitor {
         self.log(Event::Heartbeat {
             streamers: self.streamers.len(),
             online: self.book.tally.online,
-            subscribed: self.links.subscribed(),
-            connections: self.links.connected(),
+            subscribed: self.push.links.subscribed(),
+            connections: self.push.links.connected(),
             pending: self.writes.pending(),
             token_expires_in: self.token_expires.map(|at| at.since(now.steady)),
             last_event_ago: self.last_push.map(|at| now.steady.since(at)),
@@ -91,7 +91,7 @@ impl Monitor {
 
     /// What no single event tells: it lasts, or it is about several of them together.
     fn judge_the_whole(&mut self, now: Now) {
-        let (links, up) = (self.links.count(), self.links.connected());
+        let (links, up) = (self.push.links.count(), self.push.links.connected());
         let book = &mut self.book;
         let both = book.both_away(now.steady, up > 0);
         let unreachable = !self.streamers.is_empty() && both.is_some_and(|both| both > self.settings.sweep);
@@ -112,7 +112,7 @@ impl Monitor {
             online,
             offline,
             unknown,
-            subscribed: self.links.subscribed(),
+            subscribed: self.push.links.subscribed(),
             unusable: self.unusable.values().map(|unfit| unfit.rows).sum(),
         }
     }
@@ -149,7 +149,7 @@ impl Monitor {
             (false, true) => "confirmed",
             (false, false) => "configured",
         };
-        let home = ids.channel.and_then(|channel| self.links.home(channel));
+        let home = ids.channel.and_then(|channel| self.push.links.home(channel));
         report::Streamer {
             id: streamer.row.to_string(),
             username: streamer.username.to_string(),

@@ -200,7 +200,7 @@ impl Monitor {
         }
         self.asking.forget(key);
         self.writes.settle(key);
-        self.expected_push.retain(|(expected, _), _| *expected != key);
+        self.push.health.forget(key);
         for code in OF_A_ROW {
             self.book.troubles.settle(code, streamer.row.as_str());
         }

@@ -63,10 +63,6 @@ impl Streamers {
         self.get(self.of_channel(channel).first()?)
     }
 
-    pub(super) fn channels(&self) -> impl Iterator<Item = ChannelId> + '_ {
-        self.by_channel.keys().copied()
-    }
-
     pub(super) fn join_channel(&mut self, key: Key, channel: ChannelId) {
         let keys = self.by_channel.entry(channel).or_default();
         if !keys.contains(&key) {

@@ -18,6 +18,7 @@ mod routine;
 mod script;
 mod sweep;
 mod transports;
+mod trials;
 mod whose;
 mod writes;
 

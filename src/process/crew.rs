@@ -7,7 +7,7 @@
 mod reload;
 
 use crate::clock::Clock;
-use crate::config::{Config, PushConfig, WebUrl};
+use crate::config::{Config, PushConfig};
 use crate::domain::ask;
 use crate::domain::push::LinkId;
 use crate::domain::report::Bulletin;
@@ -20,13 +20,9 @@ use crate::monitor::{Asker, Input, Monitor};
 use crate::process::rules;
 use crate::process::status::Scribe;
 use crate::process::supervisor::{Body, Fatal, Spec, Stage, Supervisor};
-use crate::wire::choice::{Choice, Terms};
 use crate::wire::names::EventNames;
-use crate::wire::offer::{Offer, Place};
 use crate::wire::sessions;
-use crate::worker::asker::AskerWorker;
-use crate::worker::broker::Broker;
-use crate::worker::errand::Errand;
+use crate::worker::asker::{AskerWorker, BrokerAsker};
 use crate::worker::hub::{Hub, Outlets, ToMain};
 use crate::worker::keeper::{Keeper, recall};
 use crate::worker::link::{Link, Orders};
@@ -37,7 +33,7 @@ use crate::worker::token_cell::TokenCell;
 use crate::worker::writer::Writer;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The order of stopping. Sources end first, then the hub, which has the last writes done and tells
 /// the links; whoever serves the hub ends when it has.
@@ -57,15 +53,12 @@ pub(super) struct Crew {
     /// Whom the connections of push trust.
     authorities: Arc<Authorities>,
     realtime: Arc<Realtime>,
-    /// Which of Kick's offers worked last, in this life or in an earlier one.
-    worked: Arc<Mutex<Option<Offer>>>,
-    errands: (Sender<Errand>, Receiver<Errand>),
-    keeper: Sender<Keep>,
     kick: Arc<Kick>,
     tokens: Arc<TokenCell>,
     database: Arc<Database>,
     inputs: Sender<Input>,
     questions: BTreeMap<Asker, Receiver<ask::Request>>,
+    broker_questions: Receiver<ask::Request<ask::BrokerQuery>>,
     lanes: Vec<Receiver<Write>>,
     /// Writers that were told to end, while others are to take their place.
     leaving: Vec<String>,
@@ -88,6 +81,7 @@ impl Crew {
         // A change of the number of writers is rare, and control never waits.
         let (relane, relaned) = unbounded();
         let (askers, questions) = [Asker::Api, Asker::Website].into_iter().map(question_channel).unzip();
+        let (broker, broker_questions) = unbounded();
         let (lanes, lanes_out) = lane_channels(config);
         // The latest is all that counts.
         let (bulletins, bulletins_out) = bounded(1);
@@ -99,15 +93,12 @@ impl Crew {
             push: config.push.clone(),
             authorities: Arc::new(Authorities::new(config.push.tls_ca.clone())),
             realtime,
-            worked: Arc::new(Mutex::new(known.realtime.clone())),
-            // Control: a few for each connection.
-            errands: unbounded(),
-            keeper: keeper.clone(),
             kick: Arc::new(Kick::new(&config.kick, REQUEST_LIMIT)),
             tokens: Arc::new(TokenCell::default()),
             database: Arc::new(database),
             inputs,
             questions,
+            broker_questions,
             lanes: lanes_out,
             leaving: Vec::new(),
             relane,
@@ -115,9 +106,9 @@ impl Crew {
             // One nudge that is not yet heard means as much as two.
             nudge: bounded(1),
         };
-        let (roster, broker) = (crew.nudge.0.clone(), crew.errands.0.clone());
+        let roster = crew.nudge.0.clone();
         let outlets = Outlets { askers, lanes, roster, broker, keeper, bulletins, main };
-        crew.add_hub(config, supervisor, outlets, inputs_out, relaned, &known.streamers)?;
+        crew.add_hub(config, supervisor, outlets, inputs_out, relaned, &known)?;
         supervisor.add(clock.steady(), keeper_spec(config, clock, known, learned))?;
         crew.add_writers(supervisor)?;
         crew.add_askers(supervisor)?;
@@ -136,15 +127,13 @@ impl Crew {
     pub(super) fn open_link(&mut self, supervisor: &mut Supervisor, id: LinkId, orders: Orders) -> Result<(), Fatal> {
         let (channel_names, authorities) = (self.push.channel_names.clone(), self.authorities.clone());
         let events = EventNames::new(&self.push.live_events, &self.push.stop_events);
-        let (errands, inputs) = (self.errands.0.clone(), self.inputs.clone());
-        let (clock, mut rng) = (self.clock, self.rng.fork());
+        let (inputs, clock, mut rng) = (self.inputs.clone(), self.clock, self.rng.fork());
         let make = move || -> Body {
             let link = Link {
                 id,
                 speak: sessions(&channel_names, &events),
                 authorities: authorities.clone(),
                 orders: orders.clone(),
-                errands: errands.clone(),
                 inputs: inputs.clone(),
                 clock,
                 seed: rng.u64(..),
@@ -198,11 +187,12 @@ impl Crew {
         outlets: Outlets,
         inputs: Receiver<Input>,
         relaned: Receiver<Vec<Sender<Write>>>,
-        known: &[ask::Learned],
+        known: &Remembered,
     ) -> Result<(), Fatal> {
         let now = self.clock.now();
         let mut monitor = Monitor::new(now, rules::settings(config), self.rng.u64(..));
-        monitor.handle(now, Input::Learned(known.to_vec()));
+        monitor.handle(now, Input::Learned(known.streamers.clone()));
+        known.realtime.iter().for_each(|offer| drop(monitor.handle(now, Input::Remembered(offer.clone()))));
         let mut hub = Some(Hub { monitor, inputs, relaned, outlets, clock: self.clock });
         let make = move || -> Body {
             let hub = hub.take();
@@ -260,23 +250,10 @@ impl Crew {
     }
 
     fn add_broker(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {
-        let (terms, worked, clock, mut rng) =
-            (terms(&self.push), Arc::clone(&self.worked), self.clock, self.rng.fork());
-        let (realtime, errands) = (Arc::clone(&self.realtime), self.errands.1.clone());
-        let (inputs, keeper, mut again) = (self.inputs.clone(), self.keeper.clone(), false);
+        let (realtime, requests) = (Arc::clone(&self.realtime), self.broker_questions.clone());
+        let broker = BrokerAsker { realtime, requests, inputs: self.inputs.clone(), clock: self.clock };
         let make = move || -> Body {
-            let last = worked.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let broker = Broker {
-                realtime: Arc::clone(&realtime),
-                choice: Choice::new(terms.clone(), last),
-                again: std::mem::replace(&mut again, true),
-                worked: Arc::clone(&worked),
-                errands: errands.clone(),
-                inputs: inputs.clone(),
-                keeper: keeper.clone(),
-                clock,
-                rng: rng.fork(),
-            };
+            let broker = broker.clone();
             Box::new(move |pulse, stop| broker.run(pulse, &stop))
         };
         self.add(supervisor, "broker", SOURCES, make)
@@ -304,17 +281,6 @@ impl Crew {
 /// The database of a configuration.
 pub(super) fn database(config: &Config, clock: Clock) -> Result<Database, DbError> {
     Database::new(config.database.clone(), clock)
-}
-
-/// What the choice of a transport is to know of the configuration.
-pub(super) fn terms(push: &PushConfig) -> Terms {
-    let WebUrl { tls, host, port, path, .. } = push.pusher_url.clone();
-    Terms {
-        only: push.only,
-        pusher: Place { tls, host, port, path_and_query: path },
-        app_key: push.pusher_app_key.clone(),
-        broker_is_loopback: push.realtime_url.is_loopback(),
-    }
 }
 
 fn keeper_spec(config: &Config, clock: Clock, known: Remembered, learned: Receiver<Keep>) -> Spec {

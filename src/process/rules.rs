@@ -1,7 +1,8 @@
 //! What the core is to know of the configuration and of the machine.
 
-use crate::config::Config;
-use crate::monitor::Settings;
+use crate::config::{Config, PushConfig, WebUrl};
+use crate::domain::way::Place;
+use crate::monitor::{Settings, Terms};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The limit of open files that is asked for, if it is lower: 100,000 streamers need 2,000 and some.
@@ -34,9 +35,21 @@ pub(super) fn settings(config: &Config) -> Settings {
         hold: config.rules.hold,
         batch: config.rules.batch,
         requests_per_minute: config.rules.requests_per_minute,
+        push: terms(&config.push),
         heartbeat: config.rules.heartbeat,
         streamers_per_link: (per_link / names).max(1),
         open_files: open_files.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX)),
         kept_files: FILES_KEPT + FILES_A_SESSION.saturating_mul(writers.saturating_add(SESSIONS)),
+    }
+}
+
+/// Which ways to push the configuration has.
+pub(super) fn terms(push: &PushConfig) -> Terms {
+    let WebUrl { tls, host, port, path, .. } = push.pusher_url.clone();
+    Terms {
+        only: push.only,
+        pusher: Place { tls, host, port, path_and_query: path },
+        app_key: push.pusher_app_key.clone(),
+        broker_is_loopback: push.realtime_url.is_loopback(),
     }
 }

@@ -18,14 +18,14 @@ use self::frame::{Admission, Message, Publication, Pushed, Refusal};
 use self::lease::Lease;
 use crate::domain::Steady;
 use crate::domain::json::mended;
-use crate::domain::push::{LinkEvent, Push, Transport};
+use crate::domain::push::{EndKind, LinkEvent, Push, Transport};
 use crate::domain::secret::Secret;
 use crate::wire::event;
 use crate::wire::names::{EventNames, Meaning, Unrecognised};
 use crate::wire::silence::{Silence, Verdict};
 use crate::wire::subscriptions::{Step, Subscriptions};
 use crate::wire::toll::{self, Toll};
-use crate::wire::{Act, End, EndKind, Session, SessionInput};
+use crate::wire::{Act, End, Session, SessionInput};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! What Pusher's websocket close codes mean for the next connection (KICK.md §2.4). It never decides
 //! how long to wait; `reconnect.rs` does.
 
-use crate::wire::EndKind;
+use crate::domain::push::EndKind;
 
 /// The meaning of a close code; `None` when the connection broke or the close frame held no code.
 ///
@@ -19,7 +19,7 @@ pub fn kind(code: Option<u16>) -> EndKind {
 #[cfg(test)]
 mod tests {
     use super::kind;
-    use crate::wire::EndKind::{self, ComeBack, Later, Lost, Refused};
+    use crate::domain::push::EndKind::{self, ComeBack, Later, Lost, Refused};
 
     #[test]
     fn each_range_of_codes_has_its_meaning_up_to_its_bounds() {

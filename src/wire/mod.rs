@@ -2,11 +2,9 @@
 //! websocket to its end. It is told what arrived and what time it is, and says what to send.
 //!
 //! Nothing outside `pusher.rs` knows Pusher's words, nothing outside `centrifugo.rs` Centrifugo's.
-//! `offer.rs` reads which of them Kick wants spoken, and `choice.rs` chooses. Nothing here reads a clock
-//! or a random number, or blocks.
+//! `offer.rs` reads which of them Kick wants spoken. Nothing here reads a clock or a random number, or blocks.
 
 pub mod centrifugo;
-pub mod choice;
 pub mod close;
 pub mod event;
 pub mod names;
@@ -19,8 +17,9 @@ mod toll;
 #[cfg(test)]
 mod transcript;
 
-use crate::domain::push::{LinkEvent, Push, Transport};
+use crate::domain::push::{EndKind, LinkEvent, Push, Transport};
 use crate::domain::secret::Secret;
+use crate::domain::way::Way;
 use crate::domain::{ChannelId, Steady};
 use centrifugo::Centrifugo;
 use names::EventNames;
@@ -52,11 +51,11 @@ pub fn sessions(channel_names: &[String], events: &EventNames) -> Speak {
     })
 }
 
-/// What the websocket request states as its `Origin`, if anything.
-pub fn origin(transport: Transport) -> Option<&'static str> {
-    match transport {
-        Transport::Pusher => None,
-        Transport::Centrifugo => Some(centrifugo::ORIGIN),
+/// What the websocket request asks for on this way, and what it states as its `Origin`, if anything.
+pub fn request(way: &Way) -> (String, Option<&'static str>) {
+    match way {
+        Way::Pusher { place, app_key } => (pusher::path(&place.path_and_query, app_key), None),
+        Way::Centrifugo { place } => (place.path_and_query.clone(), Some(centrifugo::ORIGIN)),
     }
 }
 
@@ -112,17 +111,4 @@ impl End {
     fn flood() -> End {
         End { kind: EndKind::Lost, code: None, reason: "the server floods us".to_owned() }
     }
-}
-
-/// What the end of a connection means for the next one (RULES, "Times"; KICK.md §2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndKind {
-    /// An ordinary loss: network, restart, silence, a code without a rule of its own.
-    Lost,
-    /// 42xx: come back at once.
-    ComeBack,
-    /// 41xx: over capacity, come back later.
-    Later,
-    /// 40xx or terminal: these parameters are refused.
-    Refused,
 }

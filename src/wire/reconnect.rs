@@ -5,7 +5,7 @@
 
 use crate::backoff::Backoff;
 use crate::domain::Steady;
-use crate::wire::EndKind;
+use crate::domain::push::EndKind;
 use std::collections::VecDeque;
 use std::time::Duration;
 

@@ -3,6 +3,10 @@
 //! It decides nothing and logs no failure, which is the core's business. All that it does by itself
 //! is to ask once more with a new token when the first was not accepted (KICK.md §9).
 
+mod broker;
+
+pub use broker::BrokerAsker;
+
 use super::token_cell::{Generation, TokenCell};
 use crate::clock::{Clock, Pulse};
 use crate::domain::Now;
@@ -49,25 +53,10 @@ pub struct AskerWorker {
 impl AskerWorker {
     /// Asks until the core hangs up or the stop comes.
     pub fn run(&self) -> anyhow::Result<()> {
-        // The core counts as lost whatever was asked before it hears of this start, and asks again.
-        while self.requests.try_recv().is_ok() {}
-        let mut heard = self.inputs.send(Input::AskerStarted(self.which));
-        while heard.is_ok() {
-            self.pulse.promise(TURN_MAX);
-            match self.stop.recv(&self.requests, IDLE) {
-                Received::Message(request) => {
-                    let answer = self.answer(&request);
-                    // A stop ends requests in flight; what came of them is not Kick's doing.
-                    if self.stop.is_stopped() {
-                        break;
-                    }
-                    heard = self.inputs.send(Input::Answer(answer));
-                }
-                Received::Nothing => {}
-                Received::HungUp | Received::Stopped => break,
-            }
-        }
-        Ok(())
+        let began = Input::AskerStarted(self.which);
+        serve(&self.requests, &self.inputs, &self.pulse, &self.stop, began, |request| {
+            Input::Answer(self.answer(request))
+        })
     }
 
     /// Asks, and once more with a new token if the first is not accepted.
@@ -117,6 +106,36 @@ impl AskerWorker {
         Event::Detail { what: "asked", text }.say();
         (started, finished, asked)
     }
+}
+
+/// Says that it began, and answers one question after another until the core hangs up or the stop comes.
+fn serve<Q>(
+    requests: &Receiver<Q>,
+    inputs: &Sender<Input>,
+    pulse: &Pulse,
+    stop: &Stop,
+    began: Input,
+    answer: impl Fn(&Q) -> Input,
+) -> anyhow::Result<()> {
+    // The core counts as lost whatever was asked before it hears of this start, and asks again.
+    while requests.try_recv().is_ok() {}
+    let mut heard = inputs.send(began);
+    while heard.is_ok() {
+        pulse.promise(TURN_MAX);
+        match stop.recv(requests, IDLE) {
+            Received::Message(request) => {
+                let answer = answer(&request);
+                // A stop ends requests in flight; what came of them is not Kick's doing.
+                if stop.is_stopped() {
+                    break;
+                }
+                heard = inputs.send(answer);
+            }
+            Received::Nothing => {}
+            Received::HungUp | Received::Stopped => break,
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,14 +2,13 @@
 //! on what it wants done.
 //!
 //! It never blocks on anybody: what it sends is bounded by the roster (one order a push channel, one
-//! write a row, one request an asker), not by a queue's capacity. So a dead database or a dead Kick
+//! write a row, one request an asker, one answer to what a link asks), not by a queue's capacity. So a dead database or a dead Kick
 //! never keeps a push event from being decided upon.
 
 mod lines;
 mod openings;
 mod reports;
 
-use super::errand::Errand;
 use super::link::{Order, OrderSender, Orders, orders};
 use crate::clock::{Clock, Pulse};
 use crate::domain::Now;
@@ -55,8 +54,8 @@ pub struct Outlets {
     pub lanes: Vec<Sender<Write>>,
     /// Makes the roster read now. Holds one: two nudges mean the same as one.
     pub roster: Sender<()>,
-    /// Who chooses the transport.
-    pub broker: Sender<Errand>,
+    /// The thread that asks Kick's broker. It has one request at the most.
+    pub broker: Sender<ask::Request<ask::BrokerQuery>>,
     /// What is to be remembered over restarts.
     pub keeper: Sender<Keep>,
     /// Whoever writes the status files. Holds one: who is behind is told the next time.
@@ -181,6 +180,7 @@ impl Hub {
                     let _ = questions.send(request);
                 }
             }
+            Output::AskBroker(request) => drop(outlets.broker.send(request)),
             Output::Write(write) => {
                 let lane = write.row.lane(outlets.lanes.len());
                 if let Some(writes) = outlets.lanes.get(lane) {
@@ -194,12 +194,12 @@ impl Hub {
             }
             Output::Subscribe(id, channels) => tell(&held.links, id, Order::Follow(channels)),
             Output::Unsubscribe(id, channels) => tell(&held.links, id, Order::Unfollow(channels)),
-            Output::Silent(transport) => drop(outlets.broker.send(Errand::Silent(transport))),
-            Output::TrialBegun(id) => drop(outlets.broker.send(Errand::TrialBegun(id))),
-            Output::TrialOver { proved } => drop(outlets.broker.send(Errand::TrialOver { proved })),
+            Output::Go(id, way) => tell(&held.links, id, Order::Go(way)),
+            Output::Token(id, token) => tell(&held.links, id, Order::Token(token)),
             // Full: it will read anyway.
             Output::ReadRoster => drop(outlets.roster.try_send(())),
             Output::Learn(learned) => drop(outlets.keeper.send(Keep::Streamer(learned))),
+            Output::Remember(offer) => drop(outlets.keeper.send(Keep::Realtime(offer))),
             Output::Log(event) => held.lines.hold(event),
         }
     }

@@ -7,10 +7,10 @@
 use crate::clock::{Clock, Pulse};
 use crate::domain::ask::Learned;
 use crate::domain::event::Event;
+use crate::domain::way::Offer;
 use crate::domain::{Slug, Steady};
 use crate::gateway::state::{self, Keep, Remembered};
 use crate::repeats::Repeats;
-use crate::wire::offer::Offer;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! `link-<n>`: one push connection, kept up for ever. It connects, lets the [`Session`] speak, brings
 //! the core what the session says, and connects again when the connection is over.
 //!
-//! It decides nothing: where to go is the broker's, what to say and when to give up is the session's,
-//! how long to wait is [`Reconnect`]'s, what to follow is the core's. Nothing but orders, frames and deadlines wakes it.
+//! It decides nothing: where to go and what to follow is the core's, what to say and when to give up is the
+//! session's, how long to wait is [`Reconnect`]'s. Nothing but orders, frames and deadlines wakes it.
 //!
 //! ```text
 //!  ┌─► ask the way ──► connect ── open ──► converse ── end ──► pause ─┐      orders are taken in all
@@ -16,26 +16,24 @@ mod tests;
 
 pub use orders::{Order, OrderSender, Orders, orders};
 
-use super::errand::{Errand, Reply};
 use crate::clock::{Clock, Pulse};
 use crate::domain::event::Event;
-use crate::domain::push::{LinkEvent, LinkId, Transport};
-use crate::domain::secret::Secret;
+use crate::domain::push::{EndKind, LinkEvent, LinkId, Transport};
+use crate::domain::way::Way;
 use crate::domain::{ChannelId, Steady};
 use crate::gateway::socket::{Address, Authorities, ConnectError, Effort, Frame, Socket};
 use crate::monitor::io::Input;
 use crate::repeats::Repeats;
 use crate::stop::Stop;
-use crate::wire::choice::Way;
 use crate::wire::reconnect::Reconnect;
-use crate::wire::{Act, End, EndKind, Session, SessionInput, Speak};
-use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, bounded};
+use crate::wire::{Act, End, Session, SessionInput, Speak};
+use crossbeam_channel::{SendTimeoutError, Sender};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the broker may take to say where to go: it may be asking Kick for others, too.
+/// How long the core may take to say where to go: it may have to ask Kick.
 const WAY_MOST: Duration = Duration::from_secs(30);
 /// TCP, TLS and upgrade together (RULES, "Times").
 const CONNECTING_MOST: Duration = Duration::from_secs(10);
@@ -62,10 +60,8 @@ pub struct Link {
     pub speak: Speak,
     /// Whom it trusts; shared by all links.
     pub authorities: Arc<Authorities>,
-    /// Whom to follow.
+    /// Whom to follow, and where to go.
     pub orders: Orders,
-    /// The way to the broker.
-    pub errands: Sender<Errand>,
     /// The way to the core.
     pub inputs: Sender<Input>,
     /// The time.
@@ -86,10 +82,10 @@ impl Link {
             repeats: Repeats::default(),
             followed: BTreeSet::new(),
             untold: Vec::new(),
+            way: None,
             heard: Vec::new(),
         };
         let Err(Leave) = thread.link_loop();
-        thread.send_errand(Errand::Closed(thread.link.id));
         Ok(())
     }
 }
@@ -117,8 +113,10 @@ struct Thread<'a> {
     repeats: Repeats,
     /// Whom to follow; outlives connections.
     followed: BTreeSet<ChannelId>,
-    /// Orders that count in `followed` and that the present session has not been told yet.
+    /// Orders that the present session has not been told yet; those to follow count in `followed`.
     untold: Vec<Order>,
+    /// The answer to where the next connection goes, when it has come.
+    way: Option<Option<Way>>,
     /// What the core is about to be told.
     heard: Vec<Input>,
 }
@@ -128,10 +126,6 @@ struct Talk {
     transport: Transport,
     socket: Socket,
     session: Box<dyn Session>,
-    /// Where the guest token comes that the session asked for.
-    token: Option<Receiver<Secret>>,
-    /// The server greeted us, and the core knows.
-    greeted: bool,
 }
 
 impl Thread<'_> {
@@ -139,36 +133,25 @@ impl Thread<'_> {
         self.tell(Input::Link(self.link.id, LinkEvent::Started))?;
         loop {
             let (transport, end) = match self.next_way()? {
-                Ok(way) => (way.transport.word(), self.connection(way)?),
+                Ok(way) => (way.transport().word(), self.connection(&way)?),
                 Err(reason) => ("none", End { kind: EndKind::Lost, code: None, reason: reason.to_owned() }),
             };
             let now = self.link.clock.steady();
             let pause = self.reconnect.ended(now, end.kind);
-            self.tell_refusal(&end)?;
             self.say_end(now, transport, end, pause);
             self.pause(pause)?;
         }
     }
 
-    fn tell_refusal(&mut self, end: &End) -> Result<(), Leave> {
-        if end.kind != EndKind::Refused {
-            return Ok(());
-        }
-        let why = end.code.map_or(end.reason.clone(), |code| format!("{code} {}", end.reason));
-        self.tell(Input::Link(self.link.id, LinkEvent::Refused(why)))
-    }
-
     /// Where the next connection goes, or why nobody can say.
     fn next_way(&mut self) -> Result<Result<Way, &'static str>, Leave> {
-        let mut answer = self.ask_way();
+        self.way = None;
+        self.tell(Input::Link(self.link.id, LinkEvent::WantsWay))?;
         let until = self.link.clock.steady() + WAY_MOST;
         loop {
-            match answer.try_recv() {
-                Ok(Some(way)) => return Ok(Ok(way)),
-                Ok(None) => return Ok(Err("Kick offers no transport that REALTIME allows")),
-                // The broker ended in the midst of it: the next one is asked.
-                Err(TryRecvError::Disconnected) => answer = self.ask_way(),
-                Err(TryRecvError::Empty) => {}
+            self.take_orders()?;
+            if let Some(way) = self.way.take() {
+                return Ok(way.ok_or("Kick offers no transport that REALTIME allows"));
             }
             if !self.sleep(until)? {
                 return Ok(Err("it takes too long to learn where to connect"));
@@ -176,17 +159,11 @@ impl Thread<'_> {
         }
     }
 
-    fn ask_way(&self) -> Receiver<Option<Way>> {
-        // One question, one answer.
-        let (reply, answer) = bounded(1);
-        self.send_errand(Errand::Way(self.link.id, Reply::new(reply, self.link.orders.waker())));
-        answer
-    }
-
     /// One connection, from the attempt to its end.
-    fn connection(&mut self, way: Way) -> Result<End, Leave> {
-        let end = self.attempt(&way)?;
-        self.send_errand(Errand::Ended { link: self.link.id, kind: end.kind });
+    fn connection(&mut self, way: &Way) -> Result<End, Leave> {
+        let end = self.attempt(way)?;
+        let why = end.code.map_or(end.reason.clone(), |code| format!("{code} {}", end.reason));
+        self.tell(Input::Link(self.link.id, LinkEvent::Ended { kind: end.kind, why }))?;
         Ok(end)
     }
 
@@ -207,13 +184,9 @@ impl Thread<'_> {
             Err(ConnectError::GivenUp) => return Err(Leave),
             Err(e) => return Ok(End { kind: EndKind::Lost, code: None, reason: e.to_string() }),
         };
-        let session = (self.link.speak)(self.link.clock.steady(), way.transport);
-        let mut talk = Talk { transport: way.transport, socket, session, token: None, greeted: false };
-        let over = self.converse(&mut talk);
-        if talk.greeted && matches!(over, Err(Over::Connection(_))) {
-            self.tell(Input::Link(self.link.id, LinkEvent::Disconnected))?;
-        }
-        match over {
+        let session = (self.link.speak)(self.link.clock.steady(), way.transport());
+        let mut talk = Talk { transport: way.transport(), socket, session };
+        match self.converse(&mut talk) {
             Err(Over::Connection(end)) => {
                 // A server that is dead answers no close, and the next connection would wait for it.
                 talk.socket.leave();
@@ -240,10 +213,10 @@ impl Thread<'_> {
                 match order {
                     Order::Follow(ids) => self.hear(talk, now, SessionInput::Follow(&ids))?,
                     Order::Unfollow(ids) => self.hear(talk, now, SessionInput::Unfollow(&ids))?,
+                    Order::Token(token) => self.hear(talk, now, SessionInput::Token(&token))?,
+                    // It is for the next connection.
+                    Order::Go(_) => {}
                 }
-            }
-            if let Some(token) = talk.token.as_ref().and_then(|token| token.try_recv().ok()) {
-                self.hear(talk, now, SessionInput::Token(&token))?;
             }
             if now >= talk.session.next_wake() {
                 self.hear(talk, now, SessionInput::Tick)?;
@@ -283,18 +256,12 @@ impl Thread<'_> {
                 Act::Send(text) => talk.socket.send(text),
                 Act::Say(event) => {
                     if let LinkEvent::Connected(_) = event {
-                        talk.greeted = true;
                         self.reconnect.connected(now);
-                        self.send_errand(Errand::Connected(self.link.id));
                         self.say_connected(talk.transport);
                     }
                     self.heard.push(Input::Link(self.link.id, event));
                 }
-                Act::WantToken => {
-                    let (reply, token) = bounded(1);
-                    talk.token = Some(token);
-                    self.send_errand(Errand::Token(self.link.id, Reply::new(reply, self.link.orders.waker())));
-                }
+                Act::WantToken => self.heard.push(Input::Link(self.link.id, LinkEvent::WantsToken)),
                 Act::Push(push) => self.heard.push(Input::Push(self.link.id, push)),
                 Act::End(end) => return Err(Over::Connection(end)),
             }
@@ -337,6 +304,8 @@ impl Thread<'_> {
                         self.followed.remove(id);
                     }
                 }
+                Order::Go(way) => self.way = Some(way.clone()),
+                Order::Token(_) => {}
             }
             self.untold.push(order);
         }
@@ -364,11 +333,6 @@ impl Thread<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The broker never keeps us waiting. While it is being remade the errand waits for the next one.
-    fn send_errand(&self, errand: Errand) {
-        let _ = self.link.errands.send(errand);
     }
 
     fn say_connected(&mut self, transport: Transport) {

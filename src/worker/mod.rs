@@ -2,8 +2,6 @@
 //! nothing. Workers share channels and do not know each other.
 
 pub mod asker;
-pub mod broker;
-pub mod errand;
 pub mod hub;
 pub mod keeper;
 pub mod link;

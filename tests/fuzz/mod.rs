@@ -10,10 +10,12 @@ use kick_monitor::domain::ask::{Endpoint, Liveness};
 use kick_monitor::domain::json::{Json, mended};
 use kick_monitor::domain::push::Transport;
 use kick_monitor::domain::secret::Secret;
+use kick_monitor::domain::way::{Place, Way};
 use kick_monitor::domain::{ChannelId, Slug, Steady};
 use kick_monitor::gateway::database::decode::{Raw, Rows};
 use kick_monitor::gateway::kick::entries;
 use kick_monitor::gateway::state;
+use kick_monitor::monitor::Terms;
 use kick_monitor::wire::names::EventNames;
 use kick_monitor::wire::{Act, SessionInput, offer, sessions};
 use mutate::fuzz;
@@ -126,19 +128,21 @@ fn brings_evidence(transport: Transport, frames: &[&str]) -> bool {
 
 #[test]
 fn offers_of_transports() {
+    let host = "ws-us2.pusher.com".to_owned();
+    let pusher = Place { tls: true, host, port: 443, path_and_query: String::new() };
+    let terms = Terms { only: None, pusher, app_key: "key".to_owned(), broker_is_loopback: false };
     fuzz("offers", &lines(include_str!("seeds/offers.txt")), |bytes| {
         for offer in offer::read(bytes).into_iter().flatten() {
-            let place = match &offer {
-                offer::Offer::Centrifugo { url } => offer::acceptable(url, false),
-                offer::Offer::Pusher { cluster, .. } => {
-                    let host = offer::pusher_host("ws-us2.pusher.com", cluster).expect("it was read as a cluster");
-                    assert!(host.starts_with("ws-") && host.ends_with(".pusher.com"), "{host}");
-                    None
+            match terms.way(&offer) {
+                Some(Way::Centrifugo { place }) => {
+                    let kicks = ["kick.com", "pusher.com"].iter().any(|domain| place.host.ends_with(domain));
+                    assert!(place.tls && place.port == 443 && kicks, "{place:?}");
                 }
-            };
-            let Some(place) = place else { continue };
-            let kicks = ["kick.com", "pusher.com"].iter().any(|domain| place.host.ends_with(domain));
-            assert!(place.tls && place.port == 443 && kicks, "{place:?}");
+                Some(Way::Pusher { place: Place { host, .. }, .. }) => {
+                    assert!(host.starts_with("ws-") && host.ends_with(".pusher.com"), "{host}");
+                }
+                None => assert_eq!(offer.transport(), Transport::Centrifugo, "it was read as a cluster"),
+            }
         }
     });
 }

@@ -23,12 +23,9 @@ const FLOORS: [(&str, u8); 12] = [
 const ROOMS: [&str; 2] = ["gateway", "worker"];
 
 /// What may be known all the same, and why.
-const EXCEPTIONS: [(&str, &str, &str); 8] = [
+const EXCEPTIONS: [(&str, &str, &str); 5] = [
     ("gateway/kick", "gateway/trust", "whom the platform trusts is what the two share; it is no party outside"),
     ("gateway/socket", "gateway/trust", "whom the platform trusts is what the two share; it is no party outside"),
-    ("worker/hub", "worker/errand", "errands are what the three share; they are no worker"),
-    ("worker/link", "worker/errand", "errands are what the three share; they are no worker"),
-    ("worker/broker", "worker/errand", "errands are what the three share; they are no worker"),
     ("worker/hub", "worker/link", "the hub's outlets are the links' inboxes"),
     ("worker/asker", "worker/token_cell", "the cell is what the two workers share; it is no worker"),
     ("worker/token", "worker/token_cell", "the cell is what the two workers share; it is no worker"),

@@ -156,8 +156,8 @@ impl Day {
                 self.wall += jiff::SignedDuration::from_secs(hours * agenda.chance.i64(1..3_600));
             }
             Fault::AskerDied => {
-                let asker = agenda.pick(&[Asker::Api, Asker::Website]).unwrap_or(Asker::Api);
-                return vec![self.api.die(asker)];
+                let asker = agenda.pick(&[Some(Asker::Api), Some(Asker::Website), None]).flatten();
+                return vec![asker.map_or_else(|| self.realtime.transports.die(), |asker| self.api.die(asker))];
             }
             Fault::WriterDied => {
                 let lane = agenda.chance.usize(..self.database.lanes());

@@ -5,6 +5,7 @@
 
 use super::agenda::Agenda;
 use super::faults::Fault;
+use super::transports::terms;
 use kick_monitor::monitor::Settings;
 use std::time::Duration;
 
@@ -92,6 +93,7 @@ impl Profile {
             hold: agenda.pick(&[90, 90, 90, 150]).map(Duration::from_secs).unwrap_or_default(),
             batch: agenda.pick(&[1, 5, 25, 25, 50]).unwrap_or(25),
             requests_per_minute: agenda.pick(&[60, 60, 60, 300]).unwrap_or(60),
+            push: terms(),
             heartbeat: agenda.odds(0.5).then_some(Duration::from_secs(300)),
             streamers_per_link: agenda.pick(&[1, 3, 100]).unwrap_or(100),
             open_files: 1024,
@@ -108,6 +110,7 @@ impl Profile {
             hold: Duration::from_secs(90),
             batch: 25,
             requests_per_minute: 60,
+            push: terms(),
             heartbeat: None,
             streamers_per_link: 100,
             open_files: 1024,

@@ -3,16 +3,18 @@
 
 use super::agenda::{Agenda, Happening};
 use super::profile::Profile;
-use super::transports::{Attempt, Transports};
+use super::transports::Transports;
 use super::world::{Kick, Moment};
-use kick_monitor::domain::push::{LinkEvent, LinkId, Push, PushKind, Transport};
+use kick_monitor::domain::ask::{Answer, Offered};
+use kick_monitor::domain::push::{EndKind, LinkEvent, LinkId, Push, PushKind, Transport};
+use kick_monitor::domain::way::Way;
 use kick_monitor::domain::{ChannelId, Steady};
 use kick_monitor::monitor::Input;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// How often the broker looks for something to do.
-const LOOK: Duration = Duration::from_secs(30);
+/// How long a Centrifugo server waits for a token.
+const TOKEN_WAIT: Duration = Duration::from_secs(9);
 
 /// The links' threads and the server at their other end.
 pub(super) struct Realtime {
@@ -30,6 +32,8 @@ struct Link {
     /// Which connection this is; what was under way in another one never arrives.
     life: u32,
     started: bool,
+    /// Waits for a token.
+    tokenless: bool,
     connected: Option<Transport>,
     wanted: BTreeSet<ChannelId>,
     acknowledged: BTreeSet<ChannelId>,
@@ -38,17 +42,20 @@ struct Link {
 #[derive(Debug)]
 pub(super) enum Step {
     Start(LinkId),
-    Connect(LinkId, u32),
+    /// The link asks where to go.
+    Ask(LinkId, u32),
+    Connect(LinkId, u32, Transport),
+    /// A Centrifugo server has waited for long enough.
+    GiveUp(LinkId, u32),
+    /// It has its token, and greets.
+    Greet(LinkId, u32),
     Acknowledge(LinkId, u32, ChannelId),
     Deliver(LinkId, u32, ChannelId, PushKind),
-    /// The broker looks whether a silent transport deserves a trial.
-    Look,
-    Relink,
+    BrokerAnswers(Answer<Offered>),
 }
 
 impl Realtime {
-    pub(super) fn new(agenda: &mut Agenda) -> Realtime {
-        agenda.after(LOOK, Happening::Push(Step::Look));
+    pub(super) fn new() -> Realtime {
         Realtime {
             transports: Transports::new(),
             links: BTreeMap::new(),
@@ -66,7 +73,6 @@ impl Realtime {
 
     pub(super) fn close(&mut self, id: LinkId) {
         self.links.remove(&id);
-        self.transports.closed(id);
     }
 
     /// The process is gone, and its connections with it.
@@ -104,25 +110,16 @@ impl Realtime {
     pub(super) fn step(&mut self, step: Step, profile: &Profile, agenda: &mut Agenda) -> Option<Input> {
         match step {
             Step::Start(id) => self.start(id, agenda),
-            Step::Connect(id, life) => {
-                let wait = self.refused_until.saturating_sub(agenda.now);
-                let link = self.links.get_mut(&id).filter(|link| link.life == life)?;
-                if !wait.is_zero() {
-                    let pause = wait + agenda.secs(0, 60);
-                    agenda.after(pause, Happening::Push(Step::Connect(id, life)));
-                    return None;
-                }
-                let attempt = self.transports.connect(agenda.now, id);
-                let Some(Attempt::Connected(transport)) = attempt else {
-                    let pause = agenda.secs(5, 120);
-                    agenda.after(pause, Happening::Push(Step::Connect(id, life)));
-                    return matches!(attempt, Some(Attempt::Refused { trial: true })).then_some(Input::TrialFailed);
-                };
-                link.connected = Some(transport);
-                let wanted: Vec<ChannelId> = link.wanted.iter().copied().collect();
-                acknowledge_later(id, life, &wanted, agenda);
-                Some(Input::Link(id, LinkEvent::Connected(transport)))
+            Step::Ask(id, life) => {
+                self.links.get(&id).filter(|link| link.life == life)?;
+                Some(Input::Link(id, LinkEvent::WantsWay))
             }
+            Step::Connect(id, life, transport) => self.connect(id, life, transport, agenda),
+            Step::GiveUp(id, life) => {
+                self.links.get(&id).filter(|link| link.life == life && link.tokenless)?;
+                self.end(id, EndKind::Lost, agenda)
+            }
+            Step::Greet(id, life) => self.greet(id, life, Transport::Centrifugo, agenda),
             Step::Acknowledge(id, life, channel) => {
                 let link =
                     self.links.get_mut(&id).filter(|link| link.life == life && link.wanted.contains(&channel))?;
@@ -140,11 +137,7 @@ impl Realtime {
                 let push = Push { received: Steady(agenda.now), named: channel, inside, what };
                 (link.is_some() && self.silent_until <= agenda.now).then_some(Input::Push(id, push))
             }
-            Step::Look => {
-                agenda.after(LOOK, Happening::Push(Step::Look));
-                self.transports.look(agenda.now).then_some(Input::Trial)
-            }
-            Step::Relink => Some(Input::Relink),
+            Step::BrokerAnswers(answer) => self.transports.land(answer),
         }
     }
 
@@ -153,20 +146,77 @@ impl Realtime {
         let link = self.links.get_mut(&id)?;
         self.next_life += 1;
         *link = Link { started: true, life: self.next_life, ..Link::default() };
-        connect_later(id, self.next_life, agenda);
+        let asks = agenda.millis(1, 20);
+        agenda.after(asks, Happening::Push(Step::Ask(id, self.next_life)));
         Some(Input::Link(id, LinkEvent::Started))
+    }
+
+    /// The link is told where to go. Without a way it asks again later.
+    pub(super) fn go(&mut self, id: LinkId, way: Option<&Way>, agenda: &mut Agenda) {
+        let Some(link) = self.links.get(&id) else { return };
+        let (pause, step) = match way {
+            Some(way) => (agenda.millis(20, 500), Step::Connect(id, link.life, way.transport())),
+            None => (agenda.secs(1, 60), Step::Ask(id, link.life)),
+        };
+        agenda.after(pause, Happening::Push(step));
+    }
+
+    /// The link has its token.
+    pub(super) fn give_token(&mut self, id: LinkId, agenda: &mut Agenda) {
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.tokenless) else { return };
+        link.tokenless = false;
+        let pause = agenda.millis(20, 500);
+        agenda.after(pause, Happening::Push(Step::Greet(id, link.life)));
+    }
+
+    fn connect(&mut self, id: LinkId, life: u32, transport: Transport, agenda: &mut Agenda) -> Option<Input> {
+        let link = self.links.get_mut(&id).filter(|link| link.life == life)?;
+        if agenda.now < self.refused_until {
+            return self.end(id, EndKind::Lost, agenda);
+        }
+        if self.transports.refuses(agenda.now, transport) {
+            return self.end(id, EndKind::Refused, agenda);
+        }
+        if transport == Transport::Pusher {
+            return self.greet(id, life, transport, agenda);
+        }
+        link.tokenless = true;
+        agenda.after(TOKEN_WAIT, Happening::Push(Step::GiveUp(id, life)));
+        Some(Input::Link(id, LinkEvent::WantsToken))
+    }
+
+    fn greet(&mut self, id: LinkId, life: u32, transport: Transport, agenda: &mut Agenda) -> Option<Input> {
+        let link = self.links.get_mut(&id).filter(|link| link.life == life)?;
+        link.connected = Some(transport);
+        let wanted = link.wanted.clone();
+        acknowledge_later(id, life, &wanted, agenda);
+        // A trial follows what another one follows.
+        let trial = self.links.iter().any(|(other, link)| *other != id && !link.wanted.is_disjoint(&wanted));
+        if !trial {
+            self.transports.uses(transport);
+        }
+        Some(Input::Link(id, LinkEvent::Connected(transport)))
     }
 
     /// The connection breaks.
     pub(super) fn lose(&mut self, id: LinkId, agenda: &mut Agenda) -> Option<Input> {
-        let link = self.links.get_mut(&id).filter(|link| link.started && link.connected.is_some())?;
+        self.links.get(&id).filter(|link| link.started && link.connected.is_some())?;
+        self.end(id, EndKind::Lost, agenda)
+    }
+
+    /// The connection is over, or none came about; the link asks the way again after a pause.
+    fn end(&mut self, id: LinkId, kind: EndKind, agenda: &mut Agenda) -> Option<Input> {
+        let link = self.links.get_mut(&id)?;
         self.next_life += 1;
-        link.life = self.next_life;
-        link.connected = None;
-        link.acknowledged.clear();
-        connect_later(id, self.next_life, agenda);
-        self.transports.lost(agenda.now, id);
-        Some(Input::Link(id, LinkEvent::Disconnected))
+        *link =
+            Link { started: true, life: self.next_life, wanted: std::mem::take(&mut link.wanted), ..Link::default() };
+        let pause = match kind {
+            EndKind::Refused => agenda.secs(5, 120),
+            _ if agenda.odds(0.8) => agenda.millis(100, 2_000),
+            _ => agenda.secs(2, 90),
+        };
+        agenda.after(pause, Happening::Push(Step::Ask(id, self.next_life)));
+        Some(Input::Link(id, LinkEvent::Ended { kind, why: "simulated".to_owned() }))
     }
 
     /// A broadcast began or ended: whoever has subscribed is told, or not.
@@ -196,17 +246,12 @@ impl Realtime {
     }
 }
 
-/// The broker's thread would have the connections made anew.
-pub(super) fn relink_soon(agenda: &mut Agenda) {
-    agenda.after(Duration::from_millis(5), Happening::Push(Step::Relink));
-}
-
-fn connect_later(id: LinkId, life: u32, agenda: &mut Agenda) {
-    let pause = if agenda.odds(0.8) { agenda.millis(100, 2_000) } else { agenda.secs(2, 90) };
-    agenda.after(pause, Happening::Push(Step::Connect(id, life)));
-}
-
-fn acknowledge_later(id: LinkId, life: u32, channels: &[ChannelId], agenda: &mut Agenda) {
+fn acknowledge_later<'a>(
+    id: LinkId,
+    life: u32,
+    channels: impl IntoIterator<Item = &'a ChannelId>,
+    agenda: &mut Agenda,
+) {
     for channel in channels {
         let pause = agenda.millis(10, 1_500);
         agenda.after(pause, Happening::Push(Step::Acknowledge(id, life, *channel)));

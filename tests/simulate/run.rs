@@ -6,12 +6,13 @@ use super::database::{Database, Step};
 use super::faults::{Fault, plan};
 use super::judge::Judge;
 use super::profile::Profile;
-use super::push::{Realtime, relink_soon};
+use super::push::Realtime;
 use super::words;
 use super::world::Kick;
 use kick_monitor::domain::ask::{Endpoint, Learned};
 use kick_monitor::domain::push::Transport;
 use kick_monitor::domain::row::{DatabaseEvent, Row};
+use kick_monitor::domain::way::Offer;
 use kick_monitor::domain::{Now, Slug, Steady};
 use kick_monitor::monitor::{Input, Monitor, Output};
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ pub(super) struct Day {
     judge: Judge,
     /// What an earlier process left on the disk.
     learned: BTreeMap<Slug, Learned>,
+    worked: Option<Offer>,
     /// When the world was last to blame for a wrong row, whichever.
     pub excused: Duration,
     /// Days that are told on take all that is said.
@@ -92,12 +94,13 @@ impl Day {
             monitor: Monitor::new(now, profile.settings.clone(), seed),
             judge: Judge::new(profile.settings.requests_per_minute),
             kick,
-            realtime: Realtime::new(&mut agenda),
+            realtime: Realtime::new(),
             transport: (None, 0),
             api: Api::default(),
             database: Database::new(profile.writers),
             wall: jiff::SignedDuration::ZERO,
             learned: BTreeMap::new(),
+            worked: None,
             excused: Duration::ZERO,
             transcript: told.then(Vec::new),
             said_roster: Vec::new(),
@@ -131,7 +134,8 @@ impl Day {
         self.judge.forget_process();
         self.monitor = Monitor::new(self.now(), self.profile.settings.clone(), self.agenda.chance.u64(..));
         let learned = Input::Learned(self.learned.values().cloned().collect());
-        writers.into_iter().chain([learned]).collect()
+        let worked = self.worked.clone().map(Input::Remembered);
+        writers.into_iter().chain([learned]).chain(worked).collect()
     }
 
     fn now(&self) -> Now {
@@ -223,6 +227,9 @@ impl Day {
         let now = self.now();
         match output {
             Output::Ask(asker, request) => self.api.ask(asker, request, now, &self.profile, &mut self.agenda),
+            Output::AskBroker(request) => {
+                self.realtime.transports.ask(request, now, self.profile.slow, &mut self.agenda);
+            }
             Output::Write(write) => self.database.write(write, &mut self.agenda),
             Output::OpenLink(link) => self.realtime.open(link, &mut self.agenda),
             Output::CloseLink(link) => self.realtime.close(link),
@@ -232,18 +239,9 @@ impl Day {
             Output::Learn(known) => {
                 self.learned.insert(known.name.clone(), known);
             }
-            Output::Silent(transport) => {
-                if self.realtime.transports.silent(self.agenda.now, transport) {
-                    relink_soon(&mut self.agenda);
-                }
-            }
-            Output::TrialBegun(link) => self.realtime.transports.trial_begun(link),
-            Output::TrialOver { proved } => {
-                self.realtime.transports.trial_over(self.agenda.now, proved);
-                if proved {
-                    relink_soon(&mut self.agenda);
-                }
-            }
+            Output::Go(link, way) => self.realtime.go(link, way.as_ref(), &mut self.agenda),
+            Output::Token(link, _) => self.realtime.give_token(link, &mut self.agenda),
+            Output::Remember(offer) => self.worked = Some(offer),
             Output::Log(_) => {}
         }
         Ok(())

@@ -1,50 +1,44 @@
-//! The ways in which Kick delivers push: which it offers, which is deaf, which refuses. The real `Choice`
-//! takes its pick; what the broker's thread does about it is done here.
+//! The ways in which Kick delivers push: which it offers, which is deaf, which refuses, and its broker. What to
+//! make of all that is the machine's.
 
-use super::agenda::Agenda;
-use kick_monitor::domain::Steady;
-use kick_monitor::domain::push::{LinkId, Transport};
-use kick_monitor::wire::EndKind;
-use kick_monitor::wire::choice::{Choice, Terms};
-use kick_monitor::wire::offer::{Offer, Place};
+use super::agenda::{Agenda, Happening};
+use super::push::Step;
+use kick_monitor::domain::Now;
+use kick_monitor::domain::ask::{Answer, BrokerQuery, Failure, FailureKind, Offered, Request, RequestId};
+use kick_monitor::domain::push::Transport;
+use kick_monitor::domain::secret::Secret;
+use kick_monitor::domain::way::{Offer, Place};
+use kick_monitor::monitor::{Input, Terms};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(super) struct Transports {
-    choice: Choice,
     /// None: discovery is blocked, or talks nonsense.
     offered: Option<Vec<Offer>>,
+    /// The request that the broker has.
+    out: Option<RequestId>,
     /// Accepts, acknowledges and delivers nothing until then.
     pub deaf_until: BTreeMap<Transport, Duration>,
     refused_until: BTreeMap<Transport, Duration>,
-    worked: Option<Offer>,
     last: Option<Transport>,
     /// How often the connections went from one transport to another; trials do not count.
     pub changes: u32,
 }
 
-/// What came of an attempt to connect.
-pub(super) enum Attempt {
-    Connected(Transport),
-    Refused { trial: bool },
-}
-
 impl Transports {
     pub(super) fn new() -> Transports {
         Transports {
-            choice: Choice::new(terms(), None),
             offered: Some(vec![pusher("old"), centrifugo()]),
+            out: None,
             deaf_until: BTreeMap::new(),
             refused_until: BTreeMap::new(),
-            worked: None,
             last: None,
             changes: 0,
         }
     }
 
-    /// The process is gone; what worked is remembered on the disk.
     pub(super) fn kill_process(&mut self) {
-        self.choice = Choice::new(terms(), self.worked.clone());
+        self.out = None;
         self.last = None;
     }
 
@@ -84,66 +78,46 @@ impl Transports {
         };
     }
 
-    /// A link wants to connect. None: there is no way to go.
-    pub(super) fn connect(&mut self, now: Duration, link: LinkId) -> Option<Attempt> {
-        let trial = self.choice.tries(link);
-        if !trial {
-            self.discover(now);
-        }
-        let transport = self.choice.choose(Steady(now), link)?.transport;
-        if self.refused_until.get(&transport).is_some_and(|until| now < *until) {
-            self.choice.ended(Steady(now), link, EndKind::Refused);
-            return Some(Attempt::Refused { trial });
-        }
-        if let Some(worked) = self.choice.connected(Steady(now), link) {
-            self.worked = Some(worked.clone());
-        }
-        if !trial && self.last.replace(transport).is_some_and(|last| last != transport) {
+    pub(super) fn refuses(&self, now: Duration, transport: Transport) -> bool {
+        self.refused_until.get(&transport).is_some_and(|until| now < *until)
+    }
+
+    /// A connection that makes no trial stands.
+    pub(super) fn uses(&mut self, transport: Transport) {
+        if self.last.replace(transport).is_some_and(|last| last != transport) {
             self.changes += 1;
         }
-        Some(Attempt::Connected(transport))
     }
 
-    pub(super) fn lost(&mut self, now: Duration, link: LinkId) {
-        self.choice.ended(Steady(now), link, EndKind::Lost);
+    /// The broker is asked.
+    pub(super) fn ask(&mut self, request: Request<BrokerQuery>, now: Now, slow: f64, agenda: &mut Agenda) {
+        let takes = if agenda.odds(slow) { agenda.millis(400, 5_000) } else { agenda.millis(10, 400) };
+        let result = match (request.query, &self.offered) {
+            (_, None) => Err(Failure { kind: FailureKind::Blocked, status: Some(403), text: "simulated".to_owned() }),
+            (BrokerQuery::Offers { .. }, Some(offers)) => Ok(Offered::Offers(offers.clone())),
+            (BrokerQuery::GuestToken { .. }, Some(_)) => Ok(Offered::Token(Secret::new("simulated"))),
+        };
+        self.out = Some(request.id);
+        let finished = Now { steady: now.steady + takes, ..now };
+        let answer = Answer { id: request.id, started: now, finished, server_date: None, spent: 1, result };
+        agenda.after(takes, Happening::Push(Step::BrokerAnswers(answer)));
     }
 
-    pub(super) fn closed(&mut self, link: LinkId) {
-        self.choice.closed(link);
+    /// The answer is there, unless nobody waits for it any more.
+    pub(super) fn land(&mut self, answer: Answer<Offered>) -> Option<Input> {
+        self.out.take_if(|id| *id == answer.id)?;
+        Some(Input::BrokerAnswer(answer))
     }
 
-    /// The core finds a transport silent. Whether the connections are to be made anew.
-    pub(super) fn silent(&mut self, now: Duration, transport: Transport) -> bool {
-        self.choice.silent(Steady(now), transport);
-        self.discover(now);
-        self.choice.should_move(Steady(now))
-    }
-
-    /// Whether a trial begins.
-    pub(super) fn look(&mut self, now: Duration) -> bool {
-        if self.choice.trial_due().is_none_or(|due| due > Steady(now)) {
-            return false;
-        }
-        self.discover(now);
-        self.choice.begin_trial(Steady(now))
-    }
-
-    pub(super) fn trial_begun(&mut self, link: LinkId) {
-        self.choice.try_with(link);
-    }
-
-    pub(super) fn trial_over(&mut self, now: Duration, proved: bool) {
-        self.choice.end_trial(Steady(now), proved);
-    }
-
-    fn discover(&mut self, now: Duration) {
-        if self.choice.must_ask(Steady(now)) {
-            self.choice.take_answer(Steady(now), self.offered.clone());
-        }
+    /// The thread that asks dies and is begun anew; its request is lost.
+    pub(super) fn die(&mut self) -> Input {
+        self.out = None;
+        Input::BrokerStarted
     }
 }
 
-fn terms() -> Terms {
+/// Both transports may be taken.
+pub(super) fn terms() -> Terms {
     let pusher = Place { tls: true, host: "ws-us2.pusher.com".to_owned(), port: 443, path_and_query: String::new() };
     Terms { only: None, pusher, app_key: "old".to_owned(), broker_is_loopback: false }
 }

@@ -8,7 +8,8 @@ use crate::domain::ask::Failure;
 use crate::domain::json::{Json, mended};
 use crate::domain::push::Transport;
 use crate::domain::secret::Secret;
-use crate::wire::offer::{self, Offer};
+use crate::domain::way::Offer;
+use crate::wire::offer;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -28,19 +29,19 @@ impl Realtime {
         Realtime { client: http::Client::new(config.tls_ca.clone(), LIMIT), url: config.realtime_url.text.clone() }
     }
 
-    /// Asks which transports Kick offers to a client that speaks these. `client` is a UUID.
-    pub fn offers(&self, client: &str, speaks: &[Transport]) -> Result<Vec<Offer>, Failure> {
+    /// Asks which transports Kick offers to a client that speaks these; it goes by a UUID that `client` makes.
+    pub fn offers(&self, client: u128, speaks: &[Transport]) -> Result<Vec<Offer>, Failure> {
         let providers: Vec<Value> = speaks.iter().map(|spoken| json!({"provider": spoken.word()})).collect();
         let question = json!({
-            "client": {"id": client, "type": "web"},
+            "client": {"id": uuid(client), "type": "web"},
             "capabilities": {"accepted_providers": providers},
         });
         self.ask("connection", &question, offer::read)
     }
 
     /// Asks for a token for this client, which names nobody.
-    pub fn guest_token(&self, client: &str) -> Result<Secret, Failure> {
-        self.ask("auth/connection", &json!({"client_id": client}), token_in)
+    pub fn guest_token(&self, client: u128) -> Result<Secret, Failure> {
+        self.ask("auth/connection", &json!({"client_id": uuid(client)}), token_in)
     }
 
     /// Ends the request that another thread is in the midst of, and fails all later ones.
@@ -60,9 +61,9 @@ impl Realtime {
     }
 }
 
-/// A new name to ask under: a random UUID, version 4.
-pub fn new_client(rng: &mut fastrand::Rng) -> String {
-    let bits = rng.u128(..) & !(0xf << 76) & !(0b11 << 62) | 4 << 76 | 0b10 << 62;
+/// The UUID, version 4, of these bits.
+fn uuid(bits: u128) -> String {
+    let bits = bits & !(0xf << 76) & !(0b11 << 62) | 4 << 76 | 0b10 << 62;
     let hex = format!("{bits:032x}");
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

@@ -8,9 +8,8 @@ use super::stream::Stream;
 use super::wake::Wake;
 use crate::clock::Clock;
 use crate::domain::Steady;
-use crate::wire::choice::Way;
-use crate::wire::offer::Place;
-use crate::wire::origin;
+use crate::domain::way::{Place, Way};
+use crate::wire::request;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
@@ -50,8 +49,9 @@ pub struct Address {
 
 impl From<&Way> for Address {
     fn from(way: &Way) -> Address {
-        let Place { tls, host, port, path_and_query } = way.place.clone();
-        Address { tls, host, port, path_and_query, origin: origin(way.transport) }
+        let Place { tls, host, port, .. } = way.place().clone();
+        let (path_and_query, origin) = request(way);
+        Address { tls, host, port, path_and_query, origin }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::{FILE, Remembered, STREAMERS_MAX, StateError, load, save};
 use crate::domain::ask::Learned;
+use crate::domain::way::Offer;
 use crate::domain::{ChannelId, Slug, UserId};
-use crate::wire::offer::Offer;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -3,17 +3,18 @@
 mod kick;
 mod words;
 
-use crate::domain::ask::{Answer, Failure, FailureKind, Request, Seen};
+use crate::domain::ask::{Answer, BrokerQuery, Failure, FailureKind, Offered, Request, Seen};
 use crate::domain::event::Event;
-use crate::domain::push::{LinkEvent, LinkId, Transport, UnrecognisedEvent};
+use crate::domain::push::{EndKind, LinkEvent, LinkId, Transport, UnrecognisedEvent};
 use crate::domain::row::{DatabaseEvent, RosterRead, Write, Written};
+use crate::domain::secret::Secret;
 use crate::domain::{ChannelId, Now};
 use crate::monitor::{Asker, Input, Monitor, Output, Settings};
 use kick::Kick;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
-use words::{at, entry, failure, learned, number, push, report, result, row, said};
+use words::{at, entry, failure, learned, number, offer, push, report, result, row, said, terms};
 
 /// The machine, the world around it as far as a script says, and what came out.
 pub(super) struct Story {
@@ -21,6 +22,7 @@ pub(super) struct Story {
     settings: Settings,
     now: Now,
     asked: BTreeMap<Asker, (Request, Now)>,
+    broker_asked: Option<(Request<BrokerQuery>, Now)>,
     writes: Vec<Write>,
     transcript: String,
     /// Nothing is written down.
@@ -44,6 +46,7 @@ impl Story {
             hold: Duration::from_secs(90),
             batch: 25,
             requests_per_minute: 600,
+            push: terms(),
             heartbeat: None,
             streamers_per_link: 2,
             open_files: 1024,
@@ -54,6 +57,7 @@ impl Story {
             settings,
             now,
             asked: BTreeMap::new(),
+            broker_asked: None,
             writes: Vec::new(),
             transcript: String::new(),
             quiet: false,
@@ -119,8 +123,15 @@ impl Story {
             "kick-clock" => self.date = Some(jiff::SignedDuration::from_secs(number(words[0]))),
             "set" => self.set(&words),
             "relink" => self.input(Input::Relink),
-            "trial" => self.input(Input::Trial),
-            "trial-failed" => self.input(Input::TrialFailed),
+            "only" => self.settings.push.only = Transport::from_word(words[0]),
+            "worked" => self.input(Input::Remembered(offer(words[0]))),
+            "offers" => self.broker_answers(Ok(Offered::Offers(words.iter().map(|word| offer(word)).collect()))),
+            "token-given" => self.broker_answers(Ok(Offered::Token(Secret::new(words[0])))),
+            "broker-fail" => self.broker_answers(Err(failure(&words))),
+            "broker-died" => {
+                self.broker_asked = None;
+                self.input(Input::BrokerStarted);
+            }
             "learned" => self.input(Input::Learned(words.iter().map(|word| learned(word)).collect())),
             "roster" => self.roster(&words),
             "link" => self.link(&words),
@@ -183,6 +194,9 @@ impl Story {
                 *self.counts.entry(request.query.endpoint().word()).or_default() += 1;
                 let before = self.asked.insert(*asker, (request.clone(), self.now));
                 assert!(before.is_none(), "two requests at once");
+            }
+            Output::AskBroker(request) => {
+                assert!(self.broker_asked.replace((request.clone(), self.now)).is_none(), "two requests at once");
             }
             Output::Write(write) => {
                 assert!(!self.writes.iter().any(|other| other.row == write.row), "two writes of a row at once");
@@ -304,6 +318,7 @@ impl Story {
     fn link(&mut self, words: &[&str]) {
         let link = LinkId(words[0].parse().expect("a link"));
         let reason = words[1] == "refused";
+        let ended = |kind| LinkEvent::Ended { kind, why: words[2..].join(" ") };
         let mut heard = Vec::new();
         for word in words.get(2..).filter(|_| !reason).filter(|more| !more.is_empty()).unwrap_or(&["0"]) {
             let channel = ChannelId(number(word));
@@ -311,11 +326,13 @@ impl Story {
                 "started" => LinkEvent::Started,
                 "connected" => LinkEvent::Connected(Transport::Pusher),
                 "centrifugo" => LinkEvent::Connected(Transport::Centrifugo),
-                "refused" => LinkEvent::Refused(words[2..].join(" ")),
+                "wants-way" => LinkEvent::WantsWay,
+                "wants-token" => LinkEvent::WantsToken,
+                "refused" => ended(EndKind::Refused),
                 "subscribed" => LinkEvent::Subscribed(channel),
                 "failed" => LinkEvent::SubscriptionFailed(channel),
                 "unreadable" => LinkEvent::Unreadable,
-                "disconnected" => LinkEvent::Disconnected,
+                "disconnected" => ended(EndKind::Lost),
                 other => panic!("no link event {other}"),
             };
             heard.push(Input::Link(link, event));
@@ -350,6 +367,13 @@ impl Story {
         let date = self.date.filter(|_| answered).map(|ahead| self.now.wall + ahead);
         let answer = Answer { id: request.id, started, finished: self.now, server_date: date, spent: 1, result };
         self.input(Input::Answer(answer));
+    }
+
+    /// Kick's broker answers what it was asked; `auto` leaves that to the script.
+    fn broker_answers(&mut self, result: Result<Offered, Failure>) {
+        let (request, started) = self.broker_asked.take().expect("the broker was asked");
+        let answer = Answer { id: request.id, started, finished: self.now, server_date: None, spent: 1, result };
+        self.input(Input::BrokerAnswer(answer));
     }
 
     /// `locked-until SECONDS`: every write finds its row locked.

@@ -1,37 +1,254 @@
-//! Which transport delivers (R11): a silent one is said and left, and listened to until it proves itself.
+//! Where links go, and which transport delivers (R11): a silent one is said and left.
 
-use super::check_watched;
+use super::{check, check_watched};
 use expect_test::expect;
 
+/// One streamer on link 0, by Pusher, while Kick offers Centrifugo, too; push is deaf from 1 s on, and what
+/// the sweep finds at 180 s, 243 s, 300 s, 363 s and 420 s makes Pusher silent at 430 s.
+pub(super) const DEAF: &str = "
+    1 auto
+    .. link 0 wants-way
+    .. offers pusher:old centrifugo:a
+    .. link 0 connected
+    .. link 0 subscribed 668
+    .. quiet
+    170 kick xqc/676/668=live@170
+    230 kick xqc/676/668=offline
+    290 kick xqc/676/668=live@290
+    350 kick xqc/676/668=offline
+    410 kick xqc/676/668=live@410
+    425 loud
+";
+
 #[test]
-fn r11_a_silent_transport_is_said_again_after_every_five_that_are_missed() {
-    check_watched(
+fn many_links_cost_one_question_and_what_worked_is_kept() {
+    check(
         "
-        1 auto
+        0 learned a/1/11 b/2/12 c/3/13 d/4/14
         .. quiet
-        170 kick xqc/676/668=live@170
-        230 kick xqc/676/668=offline
-        290 kick xqc/676/668=live@290
-        350 kick xqc/676/668=offline
-        410 kick xqc/676/668=live@410
-        425 loud
-        431 quiet
-        470 kick xqc/676/668=offline
-        530 kick xqc/676/668=live@530
-        590 kick xqc/676/668=offline
-        650 kick xqc/676/668=live@650
-        710 kick xqc/676/668=offline
-        725 loud
-        740 until
+        .. auto
+        .. roster 1:a:Offline 2:b:Offline 3:c:Offline 4:d:Offline
+        .. loud
+        1 link 0 wants-way
+        .. link 1 wants-way
+        2 offers centrifugo:a pusher:new
+        3 link 0 connected
+        .. link 1 connected
+        50 link 0 disconnected
+        .. link 0 wants-way
+        70 link 0 disconnected
+        .. link 0 wants-way
+        71 offers
         ",
         &expect![[r#"
 
+            1.0    ask realtime: pusher centrifugo
+            2.0    go 0 pusher:new
+            2.0    go 1 pusher:new
+            3.0    remember pusher
+            50.0   go 0 pusher:new
+            70.0   ask realtime: pusher centrifugo
+            71.0   go 0 pusher:configured
+        "#]],
+    );
+}
+
+#[test]
+fn a_kick_without_a_broker_leads_to_what_is_configured_and_then_to_what_worked_last() {
+    check_watched(
+        "
+        1 auto
+        .. worked centrifugo:last
+        .. link 0 wants-way
+        2 broker-fail 404
+        .. link 0 refused 4001 no such app
+        .. link 0 wants-way
+        70 link 0 disconnected
+        .. link 0 wants-way
+        71 offers pusher:new
+        ",
+        &expect![[r#"
+
+            1.0    ask realtime: pusher centrifugo
+            2.0    log api_error status=404 endpoint=realtime retry_in=60.0 reason=404
+            2.0    go 0 pusher:configured
+            2.0    go 0 centrifugo:last
+            70.0   ask realtime: pusher centrifugo
+            71.0   log api_recovered endpoint=realtime
+            71.0   go 0 pusher:new
+        "#]],
+    );
+}
+
+#[test]
+fn a_link_without_any_way_is_told_so() {
+    check_watched(
+        "
+        1 auto
+        .. only centrifugo
+        .. set sweep=60
+        .. relink
+        .. link 1 started
+        .. link 1 wants-way
+        2 offers pusher:new
+        ",
+        &expect![[r#"
+
+            1.0    open 1
+            1.0    close 0
+            1.0    subscribe 1 668
+            1.0    ask realtime: centrifugo
+            2.0    go 1 nowhere
+        "#]],
+    );
+}
+
+#[test]
+fn a_token_reaches_whom_it_is_for_and_after_a_refusal_another_client_asks() {
+    check(
+        "
+        0 learned a/1/11 b/2/12 c/3/13 d/4/14
+        .. quiet
+        .. auto
+        .. roster 1:a:Offline 2:b:Offline 3:c:Offline 4:d:Offline
+        .. link 0 wants-way
+        .. link 1 wants-way
+        .. offers centrifugo:a
+        .. loud
+        1 link 0 wants-token
+        .. link 1 wants-token
+        2 broker-fail 503
+        4 token-given secret
+        5 link 0 wants-token
+        6 link 1 refused 3500 invalid token
+        7 token-given out-of-date
+        8 token-given another
+        ",
+        &expect![[r#"
+
+            1.0    ask guest_token
+            2.0    log api_error status=503 endpoint=guest_token retry_in=1.0 reason=503
+            3.0    ask guest_token
+            4.0    log api_recovered endpoint=guest_token
+            4.0    token 0 Secret(…)
+            4.0    token 1 Secret(…)
+            5.0    ask guest_token
+            7.0    ask guest_token
+            8.0    token 0 Secret(…)
+        "#]],
+    );
+}
+
+#[test]
+fn what_the_broker_was_asked_is_asked_again_when_its_thread_begins_anew() {
+    check_watched(
+        "
+        1 auto
+        .. link 0 wants-way
+        2 broker-died
+        3 offers pusher:new
+        4 broker-died
+        ",
+        &expect![[r#"
+
+            1.0    ask realtime: pusher centrifugo
+            2.0    ask realtime: pusher centrifugo
+            3.0    go 0 pusher:new
+        "#]],
+    );
+}
+
+#[test]
+fn other_push_settings_have_every_link_ask_anew_and_the_answer_to_the_old_ones_is_not_used() {
+    check_watched(
+        "
+        1 auto
+        .. link 0 wants-way
+        2 relink
+        .. link 0 wants-way
+        3 link 1 started
+        .. link 1 wants-way
+        4 offers centrifugo:old
+        5 offers pusher:new
+        ",
+        &expect![[r#"
+
+            1.0    ask realtime: pusher centrifugo
+            2.0    open 1
+            2.0    close 0
+            3.0    subscribe 1 668
+            4.0    ask realtime: pusher centrifugo
+            5.0    go 1 pusher:new
+        "#]],
+    );
+}
+
+#[test]
+fn a_link_that_begins_anew_is_told_again_where_to_go_when_it_asks() {
+    check_watched(
+        "
+        1 auto
+        .. link 0 wants-way
+        2 link 0 started
+        3 offers pusher:new
+        4 link 0 wants-way
+        ",
+        &expect![[r#"
+
+            1.0    ask realtime: pusher centrifugo
+            2.0    subscribe 0 668
+            4.0    go 0 pusher:new
+        "#]],
+    );
+}
+
+#[test]
+fn r11_a_silent_transport_is_left_for_another_that_kick_offers() {
+    check_watched(
+        &format!("{DEAF} 430.5 offers pusher:old centrifugo:a\n431 link 1 started\n.. link 1 wants-way"),
+        &expect![[r#"
+
+            1.0    ask realtime: pusher centrifugo
+            1.0    go 0 pusher:old
+            1.0    remember pusher
             430.0  log push_missed username=xqc status=Online
-            430.0  silent pusher
             430.0  log push_silent transport=pusher missed=5
+            430.0  ask realtime: pusher centrifugo
+            430.5  open 1
+            430.5  close 0
+            431.0  subscribe 1 668
+            431.0  go 1 centrifugo:a
+        "#]],
+    );
+}
+
+#[test]
+fn r11_a_silent_transport_is_kept_where_kick_offers_no_other_and_said_again_after_every_five() {
+    check_watched(
+        &format!(
+            "{DEAF}
+            430.5 offers pusher:old
+            431 quiet
+            470 kick xqc/676/668=offline
+            530 kick xqc/676/668=live@530
+            590 kick xqc/676/668=offline
+            650 kick xqc/676/668=live@650
+            710 kick xqc/676/668=offline
+            725 loud
+            740 until
+            "
+        ),
+        &expect![[r#"
+
+            1.0    ask realtime: pusher centrifugo
+            1.0    go 0 pusher:old
+            1.0    remember pusher
+            430.0  log push_missed username=xqc status=Online
+            430.0  log push_silent transport=pusher missed=5
+            430.0  ask realtime: pusher centrifugo
             733.0  log push_missed username=xqc status=Offline
-            733.0  silent pusher
             733.0  log push_silent transport=pusher missed=10
+            733.0  ask realtime: pusher centrifugo
         "#]],
     );
 }
@@ -58,146 +275,6 @@ fn r11_after_the_move_the_new_connection_is_judged_by_what_it_misses_itself() {
 
             540.0  write 1 Online by sweep
             550.0  log push_missed username=xqc status=Online
-        "#]],
-    );
-}
-
-#[test]
-fn r11_an_event_through_a_trial_is_evidence_and_proves_the_transport() {
-    check_watched(
-        "
-        1 auto
-        10 trial
-        .. trial
-        11 link 1 started
-        12 link 1 connected
-        .. link 1 subscribed 668
-        20 live 668 10 link=1
-        .. live 668 10
-        ",
-        &expect![[r#"
-
-            10.0   trial 1
-            10.0   open 1
-            11.0   subscribe 1 668
-            20.0   trial over: proved
-            20.0   write 1 Online by push
-            20.0   close 1
-        "#]],
-    );
-}
-
-#[test]
-fn r11_a_trial_that_misses_what_another_brings_is_over() {
-    check_watched(
-        "
-        1 auto
-        10 trial
-        11 link 1 started
-        12 stop 668 9
-        13 link 1 subscribed 668
-        20 live 668 10
-        21 stop 668 10
-        22 link 1 disconnected
-        23 live 668 11
-        24 link 1 subscribed 668
-        25 stop 668 11
-        ",
-        &expect![[r#"
-
-            10.0   trial 1
-            10.0   open 1
-            11.0   subscribe 1 668
-            20.0   write 1 Online by push
-            21.0   write 1 Offline by push
-            23.0   write 1 Online by push
-            25.0   trial over: deaf
-            25.0   write 1 Offline by push
-            25.0   close 1
-        "#]],
-    );
-}
-
-#[test]
-fn r11_a_trial_ends_where_the_transport_refuses_or_all_connections_are_made_anew() {
-    check_watched(
-        "
-        1 auto
-        10 trial
-        11 trial-failed
-        .. trial-failed
-        12 trial
-        13 relink
-        14 link 2 started
-        ",
-        &expect![[r#"
-
-            10.0   trial 1
-            10.0   open 1
-            11.0   trial over: deaf
-            11.0   close 1
-            12.0   trial 2
-            12.0   open 2
-            13.0   trial over: deaf
-            13.0   open 3
-            13.0   close 2
-            13.0   close 0
-        "#]],
-    );
-}
-
-#[test]
-fn r11_without_anybody_to_follow_there_is_no_trial() {
-    check_watched(
-        "
-        1 auto
-        .. roster
-        .. roster
-        2 trial
-        ",
-        &expect![[r#"
-
-            1.0    log roster_loaded streamers=0 added=0 removed=1
-            1.0    close 0
-            2.0    trial over: deaf
-        "#]],
-    );
-}
-
-#[test]
-fn r11_a_trial_listens_for_whom_is_still_followed_and_ends_with_the_last() {
-    check_watched(
-        "
-        1 auto
-        .. roster 1:xqc:Offline:668 2:train:Offline:669
-        10 trial
-        11 link 1 started
-        12 roster 2:train:Offline:669
-        13 roster
-        14 roster
-        15 roster 3:asmon:Offline:670
-        16 trial
-        ",
-        &expect![[r#"
-
-            1.0    log roster_loaded streamers=2 added=1 removed=0
-            1.0    subscribe 0 669
-            1.0    log streamer_unknown username=train id=2
-            10.0   trial 1
-            10.0   open 1
-            11.0   subscribe 1 668 669
-            12.0   unsubscribe 1 668
-            12.0   log roster_loaded streamers=1 added=0 removed=1
-            12.0   unsubscribe 0 668
-            14.0   trial over: deaf
-            14.0   log roster_loaded streamers=0 added=0 removed=1
-            14.0   close 0
-            14.0   close 1
-            15.0   log roster_loaded streamers=1 added=1 removed=0
-            15.0   open 2
-            15.0   log streamer_unknown username=asmon id=3
-            16.0   trial 3
-            16.0   open 3
         "#]],
     );
 }

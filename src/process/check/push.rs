@@ -6,13 +6,14 @@ use super::{Finding, Known, Report, Verdict};
 use crate::clock::Clock;
 use crate::config::{Config, keys};
 use crate::domain::ChannelId;
-use crate::domain::push::{LinkEvent, LinkId, Transport};
-use crate::gateway::kick::{Realtime, new_client};
+use crate::domain::push::{EndKind, LinkEvent, Transport};
+use crate::domain::way::Way;
+use crate::gateway::kick::Realtime;
 use crate::gateway::socket::{Address, Authorities, ConnectError, Effort, Frame, Socket, Wake, wake_pair};
-use crate::process::crew::terms;
-use crate::wire::choice::{Choice, Way};
+use crate::monitor::{Choice, Terms};
+use crate::process::rules::terms;
 use crate::wire::names::EventNames;
-use crate::wire::{Act, End, EndKind, SessionInput, sessions};
+use crate::wire::{Act, End, SessionInput, sessions};
 use std::time::Duration;
 
 /// TCP, TLS and upgrade together.
@@ -27,8 +28,8 @@ struct Attempt<'a> {
     config: &'a Config,
     realtime: &'a Realtime,
     authorities: Authorities,
-    /// The UUID under which Kick is asked.
-    client: &'a str,
+    /// The number under which Kick is asked.
+    client: u128,
     channel: ChannelId,
     clock: Clock,
     wake: &'a Wake,
@@ -39,19 +40,20 @@ pub(super) fn check(config: &Config, known: &Known, clock: Clock, report: &mut R
         return report.fail("push", "the process has no file descriptor left", Some("raise: ulimit -n"));
     };
     let realtime = &Realtime::new(&config.push);
-    let client = &new_client(&mut fastrand::Rng::new());
+    let client = fastrand::u128(..);
     let channel = known.channel.unwrap_or(SOME_CHANNEL);
     let authorities = Authorities::new(config.push.tls_ca.clone());
     let attempt = Attempt { config, realtime, authorities, client, channel, clock, wake: &wake };
-    let mut choice = Choice::new(terms(&config.push), None);
+    let terms = terms(&config.push);
+    let mut choice = Choice::new(terms.clone(), None);
     if choice.must_ask(clock.steady()) {
-        attempt.ask_broker(&mut choice, report);
+        attempt.ask_broker(&terms, &mut choice, report);
     }
-    let Some(way) = choice.choose(clock.steady(), LinkId(0)) else {
+    let Some(way) = choice.best(clock.steady()) else {
         return report.fail("push", "Kick offers no transport that REALTIME allows", Some("write: REALTIME=auto"));
     };
     attempt.make(&way, report);
-    let configured = Choice::new(terms(&config.push), None).choose(clock.steady(), LinkId(0));
+    let configured = Choice::new(terms, None).best(clock.steady());
     if let Some(configured) = configured.filter(|configured| *configured != way) {
         attempt.make_in_reserve(&configured, report);
     }
@@ -59,15 +61,16 @@ pub(super) fn check(config: &Config, known: &Known, clock: Clock, report: &mut R
 
 impl Attempt<'_> {
     /// Asks Kick what it offers, as the daemon does before it connects.
-    fn ask_broker(&self, choice: &mut Choice, report: &mut Report) {
+    fn ask_broker(&self, terms: &Terms, choice: &mut Choice, report: &mut Report) {
         report.trying("asking Kick for its transports");
         let url = &self.config.push.realtime_url.text;
-        let asked = self.realtime.offers(self.client, &choice.speaks());
+        let asked = self.realtime.offers(self.client, &terms.speaks());
+        let now = self.clock.steady();
         let (text, remedy) = match &asked {
             Ok(offers) if !offers.is_empty() => {
                 let words: Vec<&str> = offers.iter().map(|offer| offer.transport().word()).collect();
                 report.ok("push broker", format!("{url} offers {}", words.join(", ")));
-                return choice.take_answer(self.clock.steady(), asked.ok());
+                return choice.take_answer(now, now, asked.ok());
             }
             Ok(_) => (format!("{url} offers no transport that is wanted"), "look for a newer version"),
             Err(failure) => (format!("{url}: {}", failure.text), remedy_for(&failure.text, "KICK_REALTIME_URL")),
@@ -76,12 +79,12 @@ impl Attempt<'_> {
             Some(_) => report.fail("push broker", text, Some(remedy)),
             None => report.warn("push broker", format!("{text}, so PUSHER_URL is taken"), remedy),
         }
-        choice.take_answer(self.clock.steady(), None);
+        choice.take_answer(now, now, None);
     }
 
     /// Connects and subscribes, and reports each step.
     fn make(&self, way: &Way, report: &mut Report) {
-        report.trying(&format!("connecting to {}", way.place.host));
+        report.trying(&format!("connecting to {}", way.place().host));
         if let Some(socket) = self.connect(way, report) {
             self.talk(way, socket, report);
         }
@@ -111,7 +114,7 @@ impl Attempt<'_> {
         let Address { host, port, tls, .. } = &address;
         let effort = Effort { clock: self.clock, limit: CONNECTING_MOST, wake: self.wake, given_up: &mut || false };
         let connected = Socket::connect(&address, &self.authorities, effort);
-        let keys = keys_of(way.transport);
+        let keys = keys_of(way.transport());
         let (failed, remedy) = match &connected {
             Ok(_) => (5, String::new()),
             Err(ConnectError::Name { .. }) => (0, format!("look at /etc/resolv.conf, and at the host in {keys}")),
@@ -146,7 +149,7 @@ impl Attempt<'_> {
         let until = clock.steady() + TALKING_MOST;
         let push = &self.config.push;
         let events = EventNames::new(&push.live_events, &push.stop_events);
-        let mut session = sessions(&push.channel_names, &events)(clock.steady(), way.transport);
+        let mut session = sessions(&push.channel_names, &events)(clock.steady(), way.transport());
         let mut acts = Vec::new();
         session.handle(clock.steady(), SessionInput::Opened, &mut acts);
         session.handle(clock.steady(), SessionInput::Follow(&[channel]), &mut acts);
@@ -182,7 +185,7 @@ impl Attempt<'_> {
                     }
                     Act::End(end) => {
                         socket.close();
-                        return ended(&end, greeted, way.transport, report);
+                        return ended(&end, greeted, way.transport(), report);
                     }
                     Act::Say(_) | Act::Push(_) => {}
                 }
@@ -205,7 +208,7 @@ impl Attempt<'_> {
                 Err(over) => break session.end_of(over.code, &over.reason),
             }
         };
-        ended(&end, greeted, way.transport, report);
+        ended(&end, greeted, way.transport(), report);
     }
 }
 

@@ -30,7 +30,7 @@ impl Crew {
         self.tokens.hurry();
     }
 
-    /// Other push settings: every connection is made anew, and the way chosen anew.
+    /// Other push settings: every connection is made anew, and the way chosen anew. The core knows the settings.
     pub(in crate::process) fn replace_push(
         &mut self,
         config: &Config,

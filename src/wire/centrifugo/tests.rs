@@ -9,7 +9,7 @@ mod subscribing;
 
 use super::{Centrifugo, kind};
 use crate::domain::Steady;
-use crate::wire::EndKind;
+use crate::domain::push::EndKind;
 use crate::wire::names::EventNames;
 use crate::wire::transcript::{Stage, acts, mutated, shown};
 use expect_test::Expect;

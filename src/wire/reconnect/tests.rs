@@ -2,7 +2,7 @@
 
 use super::Reconnect;
 use crate::domain::Steady;
-use crate::wire::EndKind::{self, ComeBack, Later, Lost, Refused};
+use crate::domain::push::EndKind::{self, ComeBack, Later, Lost, Refused};
 use expect_test::{Expect, expect};
 use std::fmt::Write;
 use std::time::Duration;

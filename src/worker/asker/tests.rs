@@ -1,11 +1,13 @@
 //! The asker between the core and a server: answers, tokens that are refused, and the end.
 
-use super::AskerWorker;
+use super::{AskerWorker, BrokerAsker};
 use crate::clock::{Clock, Pulse};
-use crate::domain::ask::{Answer, FailureKind, Query, Request, RequestId};
+use crate::domain::ask::{Answer, BrokerQuery, FailureKind, Offered, Query, Request, RequestId};
+use crate::domain::push::Transport;
+use crate::domain::way::Offer;
 use crate::domain::{Slug, UserId};
-use crate::gateway::kick::tests::config;
 use crate::gateway::kick::tests::server::{PATIENCE, Script, Server, json, response, spawn};
+use crate::gateway::kick::tests::{broker, config};
 use crate::gateway::kick::{Kick, REQUEST_LIMIT};
 use crate::monitor::io::{Asker, Input};
 use crate::stop::{StopSource, stop_pair};
@@ -153,4 +155,46 @@ fn a_stop_ends_an_asker_that_waits_for_a_token_or_for_nothing() {
         asking.thread.join().expect("no panic").expect("no failure");
         assert!(asking.inputs.is_empty(), "a stop is no answer");
     }
+}
+
+#[test]
+fn the_broker_is_asked_what_it_offers_and_for_tokens_and_a_stop_is_no_answer() {
+    let server = Server::start(|heard| match heard.contains("/auth/connection") {
+        true if heard.contains("-000000000009") => Script::Silence,
+        true => json(r#"{"data":{"token":"t1"}}"#),
+        false => json(
+            r#"{"connections":[{"provider":"pusher","credentials":{"app_key":"new","cluster":"us2"}}],"mode":"websocket"}"#,
+        ),
+    });
+    let (requests, inbox) = unbounded();
+    let (sender, inputs) = unbounded();
+    let (source, stop) = stop_pair();
+    let clock = Clock::start();
+    let realtime = Arc::new(broker(&server.base));
+    let worker = BrokerAsker { realtime: Arc::clone(&realtime), requests: inbox, inputs: sender, clock };
+    let pulse = Pulse::new(clock, Duration::from_secs(60));
+    let ask = |id, query| requests.send(Request { id: RequestId(id), query }).expect("the inbox lives");
+    // Left over from before; the core has given it up.
+    ask(0, BrokerQuery::GuestToken { client: 0 });
+    let thread = spawn(move || worker.run(&pulse, &stop));
+    assert_eq!(inputs.recv_timeout(PATIENCE), Ok(Input::BrokerStarted));
+
+    ask(1, BrokerQuery::Offers { client: 1, speaks: vec![Transport::Pusher] });
+    let Ok(Input::BrokerAnswer(answer)) = inputs.recv_timeout(PATIENCE) else { panic!("no answer") };
+    let offer = Offer::Pusher { app_key: "new".to_owned(), cluster: "us2".to_owned() };
+    assert_eq!((answer.id, answer.result, answer.spent), (RequestId(1), Ok(Offered::Offers(vec![offer])), 1));
+    assert!(answer.started.steady < answer.finished.steady);
+    ask(2, BrokerQuery::GuestToken { client: 1 });
+    let Ok(Input::BrokerAnswer(answer)) = inputs.recv_timeout(PATIENCE) else { panic!("no answer") };
+    let Ok(Offered::Token(token)) = answer.result else { panic!("no token") };
+    assert_eq!((answer.id, token.reveal()), (RequestId(2), "t1"));
+
+    let client = |request: &str| request.rsplit_once(r#"id":"#).map(|(_, rest)| rest[..38].to_owned());
+    assert_eq!(client(&server.heard()), client(&server.heard()), "both under one name");
+    ask(3, BrokerQuery::GuestToken { client: 9 });
+    server.heard();
+    drop(source);
+    realtime.hang_up();
+    thread.join().expect("no panic").expect("no failure");
+    assert!(inputs.is_empty(), "what was in flight is not Kick's doing");
 }

@@ -64,8 +64,9 @@ mod tests {
     use super::{PAGE, Reports};
     use crate::clock::Clock;
     use crate::domain::row::{RosterRead, Row, Shown};
+    use crate::domain::way::Place;
     use crate::domain::{Now, RowId};
-    use crate::monitor::{Input, Monitor, Settings};
+    use crate::monitor::{Input, Monitor, Settings, Terms};
     use crossbeam_channel::bounded;
     use std::time::Duration;
 
@@ -75,6 +76,12 @@ mod tests {
             hold: Duration::from_secs(90),
             batch: 25,
             requests_per_minute: 60,
+            push: Terms {
+                only: None,
+                pusher: Place { tls: false, host: String::new(), port: 0, path_and_query: String::new() },
+                app_key: String::new(),
+                broker_is_loopback: false,
+            },
             heartbeat: None,
             streamers_per_link: 100,
             open_files: 1024,

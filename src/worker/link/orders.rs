@@ -2,6 +2,8 @@
 //! for a socket.
 
 use crate::domain::ChannelId;
+use crate::domain::secret::Secret;
+use crate::domain::way::Way;
 use crate::gateway::socket::{Trace, Wake, Waker, WakesWhenDropped, wake_pair};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use std::io;
@@ -13,6 +15,10 @@ pub enum Order {
     Follow(Vec<ChannelId>),
     /// Do not follow these any more.
     Unfollow(Vec<ChannelId>),
+    /// Where the next connection goes, which the link has asked; none when there is no way at all.
+    Go(Option<Way>),
+    /// A guest token, which its connection has asked for.
+    Token(Secret),
 }
 
 /// The giving end. Dropping it tells the link to close its connection and end; the order of the
@@ -35,7 +41,7 @@ pub struct Orders {
 pub fn orders() -> io::Result<(OrderSender, Orders)> {
     let (waker, wake) = wake_pair()?;
     // Unbounded, because the core must never block; bounded in fact by the roster, of which every
-    // streamer is followed and unfollowed once.
+    // streamer is followed and unfollowed once, and by what the link asks.
     let (sender, receiver) = unbounded();
     let giving = OrderSender { orders: sender, waker: WakesWhenDropped(waker.clone()) };
     Ok((giving, Orders { orders: receiver, waker, wake }))

@@ -1,9 +1,12 @@
 //! A link against scripted servers on 127.0.0.1: with Pusher's session where the words matter, with a
 //! session of our own where its limits must be short.
 
+mod asked;
+
 use super::{Link, Order, OrderSender, orders};
 use crate::clock::{Clock, Pulse};
-use crate::domain::push::{LinkEvent, LinkId, Push, PushKind, Transport};
+use crate::domain::push::{EndKind, LinkEvent, LinkId, Push, PushKind, Transport};
+use crate::domain::way::{Place, Way};
 use crate::domain::{ChannelId, LivestreamId, Steady};
 use crate::gateway::socket::scripted::{
     PATIENCE, accept, accept_websocket, close, close_code, reset, send, serve, text,
@@ -11,20 +14,16 @@ use crate::gateway::socket::scripted::{
 use crate::gateway::socket::{Address, Authorities, Waker};
 use crate::monitor::io::Input;
 use crate::stop::{Stop, StopSource, stop_pair};
-use crate::wire::choice::Way;
 use crate::wire::names::EventNames;
-use crate::wire::offer::Place;
-use crate::wire::pusher;
-use crate::wire::{Act, End, EndKind, Session, SessionInput, sessions};
-use crate::worker::errand::Errand;
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crate::wire::{Act, End, Session, SessionInput, sessions};
+use crossbeam_channel::{Receiver, bounded, unbounded};
 use rustix::process::Pid;
 use rustix::thread::gettid;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tungstenite::Message;
@@ -35,7 +34,7 @@ const LINK: LinkId = LinkId(7);
 
 /// A link in its thread.
 struct Running {
-    orders: Option<OrderSender>,
+    orders: Arc<Mutex<Option<OrderSender>>>,
     inputs: Receiver<Input>,
     /// What came together with an input that was taken.
     ahead: RefCell<VecDeque<Input>>,
@@ -46,11 +45,13 @@ struct Running {
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
-/// Starts a link that `adjust` may change first.
-fn start(address: &Address, capacity: usize, adjust: impl FnOnce(&mut Link)) -> Running {
+/// Starts a link that `adjust` may change first. Whenever it asks the way, it is sent to this Pusher server.
+fn start(address: &Address, adjust: impl FnOnce(&mut Link)) -> Running {
     let clock = Clock::start();
     let (giving, taking) = orders().expect("an eventfd");
-    let (sender, inputs) = bounded(capacity);
+    let (sender, said) = bounded(100);
+    let orders = Arc::new(Mutex::new(Some(giving)));
+    let inputs = guide(address, said, orders.clone());
     let (source, stop) = stop_pair();
     let waker = taking.waker();
     let mut link = Link {
@@ -58,7 +59,6 @@ fn start(address: &Address, capacity: usize, adjust: impl FnOnce(&mut Link)) -> 
         speak: sessions(&["channel.{id}".to_owned()], &EventNames::default()),
         authorities: Arc::new(Authorities::new(None)),
         orders: taking,
-        errands: guide(address),
         inputs: sender,
         clock,
         seed: 1,
@@ -72,49 +72,50 @@ fn start(address: &Address, capacity: usize, adjust: impl FnOnce(&mut Link)) -> 
     });
     let (thread, tid) = (thread.expect("a thread"), tid.recv_timeout(PATIENCE).expect("it runs"));
     let ahead = RefCell::default();
-    Running { orders: Some(giving), inputs, ahead, stop: Some(source), waker, clock, tid, thread }
+    Running { orders, inputs, ahead, stop: Some(source), waker, clock, tid, thread }
 }
 
 /// Starts a link as it is used.
 fn start_pusher(address: &Address) -> Running {
-    start(address, 100, |_| ())
+    start(address, |_| ())
 }
 
-/// A broker that sends everybody to this Pusher server.
-fn guide(address: &Address) -> Sender<Errand> {
+/// Answers what the link asks, and hands on what it says.
+fn guide(address: &Address, said: Receiver<Input>, orders: Arc<Mutex<Option<OrderSender>>>) -> Receiver<Input> {
     let Address { tls, host, port, .. } = address.clone();
-    let place = Place { tls, host, port, path_and_query: pusher::path("", "key") };
-    let (errands, taken) = unbounded();
+    let way =
+        Way::Pusher { place: Place { tls, host, port, path_and_query: String::new() }, app_key: "key".to_owned() };
+    let (hands_on, inputs) = unbounded();
     let answer = move || {
-        let mut taken = taken.into_iter();
-        // The first question dies with a broker that fails.
-        drop(taken.next());
-        for errand in taken {
-            if let Errand::Way(_, reply) = errand {
-                reply.send(Some(Way { transport: Transport::Pusher, place: place.clone() }));
+        for input in said {
+            if input == Input::Link(LINK, LinkEvent::WantsWay) {
+                let orders = orders.lock().expect("nobody panicked");
+                orders.iter().for_each(|orders| orders.send(Order::Go(Some(way.clone()))));
+            } else if hands_on.send(input).is_err() {
+                return;
             }
         }
     };
     std::thread::Builder::new().spawn(answer).expect("a thread");
-    errands
+    inputs
 }
 
 impl Running {
     fn order(&self, order: Order) {
-        self.orders.as_ref().expect("not hung up").send(order);
+        self.orders.lock().expect("nobody panicked").as_ref().expect("not hung up").send(order);
     }
 
     fn follow(&self, id: i64) {
         self.order(Order::Follow(vec![ChannelId(id)]));
     }
 
-    /// The next input that is not for the report alone.
+    /// The next input. Why a connection ended is told in whatever words.
     fn input(&self) -> Input {
         loop {
             let ahead = self.ahead.borrow_mut().pop_front();
             match ahead.unwrap_or_else(|| self.inputs.recv_timeout(PATIENCE).expect("an input")) {
                 Input::Several(inputs) => self.ahead.borrow_mut().extend(inputs),
-                Input::Link(_, LinkEvent::Refused(_)) => {}
+                Input::Link(link, LinkEvent::Ended { kind, .. }) => return Input::Link(link, ended(kind)),
                 input => return input,
             }
         }
@@ -136,8 +137,8 @@ impl Running {
     }
 
     /// Hangs up the orders; the link must end well, and soon.
-    fn hang_up(mut self) {
-        drop(self.orders.take());
+    fn hang_up(self) {
+        drop(self.orders.lock().expect("nobody panicked").take());
         self.ends();
     }
 
@@ -146,6 +147,11 @@ impl Running {
         self.thread.join().expect("no panic").expect("no error");
         assert!(self.clock.steady().since(told) < PATIENCE / 2, "it did not notice");
     }
+}
+
+/// A connection is over, for whatever reason.
+fn ended(kind: EndKind) -> LinkEvent {
+    LinkEvent::Ended { kind, why: String::new() }
 }
 
 /// The channel that the next message subscribes to.
@@ -242,9 +248,9 @@ fn after_each_loss_all_are_followed_again() {
     });
     let link = start_pusher(&server.address);
     link.follow(1);
-    link.lives(&[LinkEvent::Started, LinkEvent::Connected(Transport::Pusher), LinkEvent::Disconnected]);
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected(Transport::Pusher), ended(EndKind::Lost)]);
     link.follow(2);
-    link.lives(&[LinkEvent::Connected(Transport::Pusher), LinkEvent::Disconnected]);
+    link.lives(&[LinkEvent::Connected(Transport::Pusher), ended(EndKind::ComeBack)]);
     link.order(Order::Unfollow(vec![ChannelId(1)]));
     given.send(()).expect("the server waits");
     link.lives(&[LinkEvent::Connected(Transport::Pusher)]);
@@ -298,7 +304,8 @@ fn a_link_ends_in_whatever_it_waits_for() {
     link.hang_up();
 
     // For room among the inputs: there is none, so it cannot even say that it began.
-    start(&nobody, 0, |_| ()).hang_up();
+    let (no_room, _full) = bounded(0);
+    start(&nobody, |link| link.inputs = no_room).hang_up();
 }
 
 #[test]
@@ -348,7 +355,7 @@ impl Session for Impatient {
 
 /// A link whose sessions give up after `patience`.
 fn start_impatient(address: &Address, patience: Duration) -> Running {
-    start(address, 100, |link| link.speak = Box::new(move |now, _| Box::new(Impatient { patience, heard: now })))
+    start(address, |link| link.speak = Box::new(move |now, _| Box::new(Impatient { patience, heard: now })))
 }
 
 #[test]
@@ -361,7 +368,7 @@ fn a_server_that_falls_silent_is_left() {
         (code, close_code(&mut accept_websocket(listener)))
     });
     let link = start_impatient(&server.address, Duration::from_millis(300));
-    link.lives(&[LinkEvent::Started, LinkEvent::Connected(Transport::Pusher), LinkEvent::Disconnected]);
+    link.lives(&[LinkEvent::Started, LinkEvent::Connected(Transport::Pusher), ended(EndKind::Lost)]);
     assert_eq!(server.join(), (Some(1000), Some(1000)), "it closes, connects anew, and closes again");
     link.hang_up();
 }

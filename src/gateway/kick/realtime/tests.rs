@@ -1,17 +1,18 @@
 //! The broker as a small server plays it: what is asked, every answer that KICK.md §1.3 and §1.4 know,
 //! and every failure.
 
-use super::new_client;
+use super::uuid;
 use crate::domain::ask::FailureKind;
 use crate::domain::push::Transport;
+use crate::domain::way::Offer;
 use crate::gateway::kick::tests::broker;
 use crate::gateway::kick::tests::server::{Script, Server, json, response};
-use crate::wire::offer::Offer;
 use serde_json::{Value, json as value};
 use std::time::Duration;
 
 const BOTH: [Transport; 2] = [Transport::Pusher, Transport::Centrifugo];
-const CLIENT: &str = "0b5f0f0e-8a55-4d0c-9a3b-1f6d3f4a2c11";
+const CLIENT: u128 = 0x0b5f_0f0e_8a55_4d0c_9a3b_1f6d_3f4a_2c11;
+const UUID: &str = "0b5f0f0e-8a55-4d0c-9a3b-1f6d3f4a2c11";
 
 fn body(request: &str) -> Value {
     let (_, body) = request.split_once("\r\n\r\n").expect("a request");
@@ -37,12 +38,12 @@ fn the_questions_are_those_of_kicks_own_page() {
     let providers = value!([{"provider": "pusher"}, {"provider": "centrifugo"}]);
     assert_eq!(
         body(&request),
-        value!({"client": {"id": CLIENT, "type": "web"}, "capabilities": {"accepted_providers": providers}})
+        value!({"client": {"id": UUID, "type": "web"}, "capabilities": {"accepted_providers": providers}})
     );
     assert_eq!(realtime.guest_token(CLIENT).expect("a token").reveal(), "t");
     let request = server.heard();
     assert!(request.starts_with("POST /api/v1/realtime/auth/connection HTTP/1.1\r\n"), "{request}");
-    assert_eq!(body(&request), value!({"client_id": CLIENT}));
+    assert_eq!(body(&request), value!({"client_id": UUID}));
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn a_broker_that_is_silent_costs_seconds_and_not_more() {
 #[test]
 fn the_id_of_a_client_is_a_uuid() {
     let mut rng = fastrand::Rng::with_seed(1);
-    let (one, other) = (new_client(&mut rng), new_client(&mut rng));
+    let (one, other) = (uuid(rng.u128(..)), uuid(rng.u128(..)));
     assert_ne!(one, other);
     for text in [one, other] {
         let lengths: Vec<usize> = text.split('-').map(str::len).collect();

@@ -1,14 +1,15 @@
 //! The words of the transcripts: how a script writes times, ids, entries and failures, and how what
 //! came out is written down.
 
-use crate::domain::ask::{Failure, FailureKind, Learned, Liveness, Query, Seen, SeenChannel};
+use crate::domain::ask::{BrokerQuery, Failure, FailureKind, Learned, Liveness, Query, Seen, SeenChannel};
 use crate::domain::event::Event;
 use crate::domain::push::{Push, PushKind};
 use crate::domain::report::Report;
 use crate::domain::row::{Row, Shown, WriteResult};
 use crate::domain::time::Timestamp;
+use crate::domain::way::{Offer, Place, Way};
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Status, Steady, UserId};
-use crate::monitor::Output;
+use crate::monitor::{Output, Terms};
 use std::time::Duration;
 
 /// The time of a script.
@@ -89,11 +90,32 @@ pub(super) fn said(output: &Output) -> Option<String> {
         Output::CloseLink(link) => format!("close {}", link.0),
         Output::Subscribe(link, channels) => format!("subscribe {} {}", link.0, list(channels)),
         Output::Unsubscribe(link, channels) => format!("unsubscribe {} {}", link.0, list(channels)),
-        Output::Silent(transport) => format!("silent {}", transport.word()),
-        Output::TrialBegun(link) => format!("trial {}", link.0),
-        Output::TrialOver { proved } => format!("trial over: {}", if *proved { "proved" } else { "deaf" }),
+        Output::AskBroker(request) => match &request.query {
+            BrokerQuery::Offers { speaks, .. } => {
+                format!("ask realtime: {}", speaks.iter().map(|spoken| spoken.word()).collect::<Vec<_>>().join(" "))
+            }
+            query @ BrokerQuery::GuestToken { .. } => format!("ask {}", query.word()),
+        },
+        Output::Go(link, way) => format!("go {} {}", link.0, way.as_ref().map_or("nowhere".to_owned(), shown)),
+        Output::Token(link, token) => format!("token {} {token:?}", link.0),
+        Output::Remember(offer) => format!("remember {}", offer.transport().word()),
         Output::ReadRoster => "read the roster".to_owned(),
     })
+}
+
+fn shown(way: &Way) -> String {
+    match way {
+        Way::Pusher { app_key, .. } => format!("pusher:{app_key}"),
+        Way::Centrifugo { place } => format!("centrifugo:{}", place.host.trim_end_matches(".kick.com")),
+    }
+}
+
+/// `pusher:KEY`, or `centrifugo:HOST`.
+pub(super) fn offer(word: &str) -> Offer {
+    match word.split_once(':').expect("TRANSPORT:WHERE") {
+        ("pusher", key) => Offer::Pusher { app_key: key.to_owned(), cluster: "us2".to_owned() },
+        (_, host) => Offer::Centrifugo { url: format!("wss://{host}.kick.com/connection") },
+    }
 }
 
 /// `ID:NAME:STATUS[:CHANNEL[:USER]]`; a `.` is none.
@@ -184,4 +206,10 @@ pub(super) fn report(told: &Report) -> String {
         said += &json(serde_json::json!(change));
     }
     said
+}
+
+/// Both transports, and a Pusher server of our own choice.
+pub(super) fn terms() -> Terms {
+    let pusher = Place { tls: true, host: "ws-us2.pusher.com".to_owned(), port: 443, path_and_query: String::new() };
+    Terms { only: None, pusher, app_key: "configured".to_owned(), broker_is_loopback: false }
 }

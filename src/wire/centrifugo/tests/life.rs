@@ -2,7 +2,8 @@
 
 use super::{acts, check, following, shown, stage};
 use crate::domain::Steady;
-use crate::wire::{EndKind, Session, SessionInput};
+use crate::domain::push::EndKind;
+use crate::wire::{Session, SessionInput};
 use expect_test::expect;
 use std::time::Duration;
 

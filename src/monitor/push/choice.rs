@@ -10,15 +10,15 @@
 //!    └────────────────────────────────────────────────────────────────────► silent, and perhaps ailing
 //! ```
 
+use super::ways::Terms;
 use crate::domain::Steady;
-use crate::domain::push::{LinkId, Transport};
-use crate::wire::offer::{self, Offer, Place};
-use crate::wire::{EndKind, pusher};
+use crate::domain::push::{EndKind, LinkId, Transport};
+use crate::domain::way::{Offer, Way};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// An answer of discovery serves ordinary reconnects for so long.
-pub const KEPT: Duration = Duration::from_secs(60);
+pub(super) const KEPT: Duration = Duration::from_secs(60);
 /// What casts doubt on an answer has Kick asked anew, but not before it is this old.
 const KEPT_IN_DOUBT: Duration = Duration::from_secs(5);
 /// A connection that was over sooner after the greeting was in vain, too.
@@ -30,28 +30,6 @@ const IN_VAIN: u32 = 3;
 const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 /// Most ways whose ailments are remembered, of each kind: Kick may offer another one each time.
 const REMEMBERED: usize = 64;
-
-/// What the choice is made from besides Kick's offers.
-#[derive(Clone, Debug)]
-pub struct Terms {
-    /// The one transport that is allowed, when not both are.
-    pub only: Option<Transport>,
-    /// Where the configured Pusher server is; its path goes before `/app/KEY`.
-    pub pusher: Place,
-    /// The configured app key.
-    pub app_key: String,
-    /// Whether Kick's broker is on this machine, and may then hand out URLs that are, too.
-    pub broker_is_loopback: bool,
-}
-
-/// A way to reach push.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Way {
-    /// What is spoken there.
-    pub transport: Transport,
-    /// Where it is.
-    pub place: Place,
-}
 
 /// The memory of all connections' fates.
 #[derive(Debug)]
@@ -68,7 +46,6 @@ pub struct Choice {
     /// does not make it deliver.
     silent: BTreeMap<Way, Ailing>,
     sent: BTreeMap<LinkId, Sent>,
-    trial: Option<Trial>,
 }
 
 /// Where a link was sent.
@@ -106,14 +83,6 @@ enum Ailment {
     Refused,
 }
 
-/// A silent way is tried beside the one in use.
-#[derive(Debug)]
-struct Trial {
-    way: Way,
-    /// The link that tries it, once there is one.
-    link: Option<LinkId>,
-}
-
 impl Ailment {
     /// How long it lasts the first time, and at the most; it doubles.
     fn pauses(self) -> (Duration, Duration) {
@@ -129,12 +98,22 @@ impl Choice {
     /// Nothing is known but what worked last in an earlier life.
     pub fn new(terms: Terms, worked: Option<Offer>) -> Choice {
         let (ailing, silent, sent) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Choice { terms, answer: None, doubted: None, worked, ailing, silent, sent, trial: None }
+        Choice { terms, answer: None, doubted: None, worked, ailing, silent, sent }
+    }
+
+    /// Other terms: nothing counts any more but what worked last.
+    pub(super) fn begin_anew(&mut self, terms: Terms) {
+        *self = Choice::new(terms, self.worked.take());
+    }
+
+    /// This worked last in an earlier process.
+    pub(super) fn recall(&mut self, worked: Offer) {
+        self.worked = Some(worked);
     }
 
     /// Which transports to tell Kick that we speak.
-    pub fn speaks(&self) -> Vec<Transport> {
-        Transport::ALL.into_iter().filter(|spoken| self.terms.only.is_none_or(|only| only == *spoken)).collect()
+    pub(super) fn speaks(&self) -> Vec<Transport> {
+        self.terms.speaks()
     }
 
     /// Whether Kick is to be asked before the next connection. With Pusher alone, only the refusal of
@@ -150,25 +129,22 @@ impl Choice {
         }
     }
 
-    /// Kick's answer; nothing when discovery is blocked, down, or talks nonsense.
-    pub fn take_answer(&mut self, now: Steady, offers: Option<Vec<Offer>>) {
+    /// Kick's answer to what was asked then; nothing when discovery is blocked, down, or talks nonsense. A
+    /// doubt that came up meanwhile stays.
+    pub fn take_answer(&mut self, asked: Steady, now: Steady, offers: Option<Vec<Offer>>) {
         self.answer = Some(Answer { at: now, offers: offers.unwrap_or_default() });
-        self.doubted = None;
+        self.doubted.take_if(|since| *since <= asked);
     }
 
-    /// The way for the next connection of a link. Nothing when only a transport is allowed that Kick
-    /// does not offer.
-    pub fn choose(&mut self, now: Steady, link: LinkId) -> Option<Way> {
-        let tried = self.trial.as_ref().filter(|trial| trial.link == Some(link)).map(|trial| trial.way.clone());
-        let way = tried.or_else(|| self.best(now))?;
-        if self.sent.get(&link).is_none_or(|sent| sent.way != way) {
+    /// A link is sent there for its next connection.
+    pub(super) fn send(&mut self, link: LinkId, way: &Way) {
+        if self.sent.get(&link).is_none_or(|sent| sent.way != *way) {
             self.sent.insert(link, Sent { way: way.clone(), in_vain: 0, greeted: None });
         }
-        Some(way)
     }
 
     /// The server greeted the link. Gives the offer to remember, if it is another one than before.
-    pub fn connected(&mut self, now: Steady, link: LinkId) -> Option<&Offer> {
+    pub(super) fn connected(&mut self, now: Steady, link: LinkId) -> Option<&Offer> {
         let sent = self.sent.get_mut(&link)?;
         sent.greeted = Some(now);
         self.ailing.remove(&sent.way);
@@ -177,7 +153,7 @@ impl Choice {
         if self.is_silent(&way) {
             return None;
         }
-        let offer = self.offers().iter().find(|&offer| self.way(offer).as_ref() == Some(&way))?.clone();
+        let offer = self.offers().iter().find(|&offer| self.terms.way(offer).as_ref() == Some(&way))?.clone();
         if self.worked.as_ref() == Some(&offer) {
             return None;
         }
@@ -186,7 +162,7 @@ impl Choice {
     }
 
     /// A connection is over, or did not come about.
-    pub fn ended(&mut self, now: Steady, link: LinkId, kind: EndKind) {
+    pub(super) fn ended(&mut self, now: Steady, link: LinkId, kind: EndKind) {
         let Some(sent) = self.sent.get_mut(&link) else { return };
         let lasted = sent.greeted.take().is_some_and(|since| now.since(since) >= LASTING);
         sent.in_vain = if lasted { 0 } else { sent.in_vain + 1 };
@@ -200,72 +176,31 @@ impl Choice {
     }
 
     /// The link is no more.
-    pub fn closed(&mut self, link: LinkId) {
+    pub(super) fn closed(&mut self, link: LinkId) {
         self.sent.remove(&link);
     }
 
-    /// RULES R11: what goes over this transport does not arrive.
-    pub fn silent(&mut self, now: Steady, transport: Transport) {
+    /// RULES R11: what goes over this transport does not arrive; a link on trial is judged apart.
+    pub(super) fn silent(&mut self, now: Steady, transport: Transport, on_trial: Option<LinkId>) {
         self.doubted = Some(now);
-        let trying = self.trial.as_ref().and_then(|trial| trial.link);
-        let ways: Vec<Way> = self
-            .sent
-            .iter()
-            .filter(|(link, sent)| sent.way.transport == transport && Some(**link) != trying)
-            .map(|(_, sent)| sent.way.clone())
-            .collect();
+        let sent =
+            self.sent.iter().filter(|(link, sent)| sent.way.transport() == transport && Some(**link) != on_trial);
+        let ways: Vec<Way> = sent.map(|(_, sent)| sent.way.clone()).collect();
         for way in ways {
             self.ails(now, way, Ailment::Silent);
         }
     }
 
     /// Whether somebody is on a silent way although there is one that is well.
-    pub fn should_move(&self, now: Steady) -> bool {
+    pub(super) fn should_move(&self, now: Steady) -> bool {
         let Some(best) = self.best(now) else { return false };
         self.is_well(now, &best) && self.sent.values().any(|sent| sent.way != best && self.is_silent(&sent.way))
     }
 
-    /// When the next trial is due: of a way that went silent, is offered still, and would be better than
-    /// the one in use.
-    pub fn trial_due(&self) -> Option<Steady> {
-        self.next_trial().map(|(_, due)| due)
-    }
-
-    /// Begins the trial that is due; false when there is none after all.
-    pub fn begin_trial(&mut self, now: Steady) -> bool {
-        let due = self.next_trial().filter(|(_, due)| *due <= now);
-        self.trial = due.map(|(way, _)| Trial { way, link: None });
-        self.trial.is_some()
-    }
-
-    /// This link makes the trial that was begun.
-    pub fn try_with(&mut self, link: LinkId) {
-        if let Some(trial) = &mut self.trial {
-            trial.link = Some(link);
-        }
-    }
-
-    /// Whether this link makes a trial.
-    pub fn tries(&self, link: LinkId) -> bool {
-        self.trial.as_ref().is_some_and(|trial| trial.link == Some(link))
-    }
-
-    /// What came of the trial, if there was one. A way that proved itself is well again.
-    pub fn end_trial(&mut self, now: Steady, proved: bool) -> bool {
-        let Some(trial) = self.trial.take() else { return false };
-        if let Some(link) = trial.link {
-            self.sent.remove(&link);
-        }
-        if !proved {
-            self.ails(now, trial.way, Ailment::Silent);
-        } else if let Some(ailing) = self.silent.get_mut(&trial.way) {
-            ailing.how = Ailment::Recovered;
-        }
-        true
-    }
-
-    fn next_trial(&self) -> Option<(Way, Steady)> {
-        if self.trial.is_some() {
+    /// The next way to try, and when: one that went silent, is offered still, and would be better than the
+    /// one in use.
+    pub(super) fn next_trial(&self) -> Option<(Way, Steady)> {
+        if self.silent.is_empty() {
             return None;
         }
         let in_use = |way: &Way| self.sent.values().any(|sent| sent.way == *way);
@@ -276,7 +211,20 @@ impl Choice {
             .min_by_key(|(_, due)| *due)
     }
 
-    fn best(&self, now: Steady) -> Option<Way> {
+    /// A trial showed that this way is well again.
+    pub(super) fn proved(&mut self, way: &Way) {
+        if let Some(ailing) = self.silent.get_mut(way) {
+            ailing.how = Ailment::Recovered;
+        }
+    }
+
+    /// A trial of this way has proved nothing.
+    pub(super) fn unproved(&mut self, now: Steady, way: Way) {
+        self.ails(now, way, Ailment::Silent);
+    }
+
+    /// The way for the next connection. Nothing when only a transport is allowed that Kick does not offer.
+    pub fn best(&self, now: Steady) -> Option<Way> {
         let candidates = self.candidates();
         // Where all ail, the one that has done so for the longest has had most time to recover.
         let least = |way: &&Way| {
@@ -297,43 +245,21 @@ impl Choice {
 
     /// What may be taken, best first.
     fn candidates(&self) -> Vec<Way> {
-        let mut ways: Vec<Way> = self.offers().iter().filter_map(|offer| self.way(offer)).collect();
-        ways.sort_by_key(|way| Transport::ALL.iter().position(|known| *known == way.transport));
+        let mut ways: Vec<Way> = self.offers().iter().filter_map(|offer| self.terms.way(offer)).collect();
+        ways.sort_by_key(|way| Transport::ALL.iter().position(|known| *known == way.transport()));
         if self.terms.only == Some(Transport::Pusher) {
-            ways.insert(0, self.configured());
+            ways.insert(0, self.terms.configured());
         } else if ways.iter().all(|way| self.ailing.contains_key(way)) {
             // Kick offers nothing, or nothing that can then be had.
-            ways.push(self.configured());
-            ways.extend(self.worked.as_ref().and_then(|offer| self.way(offer)));
+            ways.push(self.terms.configured());
+            ways.extend(self.worked.as_ref().and_then(|offer| self.terms.way(offer)));
         }
-        ways.retain(|way| self.terms.only.is_none_or(|only| only == way.transport));
+        ways.retain(|way| self.terms.only.is_none_or(|only| only == way.transport()));
         ways
     }
 
     fn offers(&self) -> &[Offer] {
         self.answer.as_ref().map_or(&[], |answer| &answer.offers)
-    }
-
-    fn configured(&self) -> Way {
-        self.pusher(self.terms.pusher.host.clone(), &self.terms.app_key)
-    }
-
-    /// Where an offer leads, if it may be followed.
-    fn way(&self, offer: &Offer) -> Option<Way> {
-        match offer {
-            Offer::Pusher { app_key, cluster } => {
-                Some(self.pusher(offer::pusher_host(&self.terms.pusher.host, cluster)?, app_key))
-            }
-            Offer::Centrifugo { url } => {
-                let place = offer::acceptable(url, self.terms.broker_is_loopback)?;
-                Some(Way { transport: Transport::Centrifugo, place })
-            }
-        }
-    }
-
-    fn pusher(&self, host: String, app_key: &str) -> Way {
-        let path_and_query = pusher::path(&self.terms.pusher.path_and_query, app_key);
-        Way { transport: Transport::Pusher, place: Place { host, path_and_query, ..self.terms.pusher.clone() } }
     }
 
     /// Notes what a way suffers from, from now on. What a hundred links find at once does not count as

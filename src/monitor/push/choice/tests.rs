@@ -2,11 +2,11 @@
 
 mod trials;
 
-use super::{Choice, KEPT, Terms};
+use super::{Choice, KEPT};
 use crate::domain::Steady;
-use crate::domain::push::{LinkId, Transport};
-use crate::wire::EndKind;
-use crate::wire::offer::{Offer, Place};
+use crate::domain::push::{EndKind, LinkId, Transport};
+use crate::domain::way::{Offer, Place, Way};
+use crate::monitor::push::ways::Terms;
 use expect_test::{Expect, expect};
 use std::fmt::Write;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use std::time::Duration;
 /// A choice, and what it said.
 struct Story {
     choice: Choice,
+    trial: Option<(Way, LinkId)>,
     transcript: String,
 }
 
@@ -36,7 +37,7 @@ fn check(script: &str, expected: &Expect) {
 }
 
 fn check_with(terms: Terms, worked: Option<Offer>, script: &str, expected: &Expect) {
-    let mut story = Story { choice: Choice::new(terms, worked), transcript: "\n".to_owned() };
+    let mut story = Story { choice: Choice::new(terms, worked), trial: None, transcript: "\n".to_owned() };
     let mut now = 0.0;
     for line in script.split([';', '\n']).map(str::trim).filter(|line| !line.is_empty()) {
         match line.strip_prefix('@') {
@@ -53,13 +54,16 @@ impl Story {
         let link = LinkId(words.get(1).and_then(|word| word.parse().ok()).unwrap_or(0));
         let choice = &mut self.choice;
         match words[0] {
-            "answer" => choice.take_answer(now, Some(words[1..].iter().map(|word| offer(word)).collect())),
-            "blocked" => choice.take_answer(now, None),
+            "answer" => choice.take_answer(now, now, Some(words[1..].iter().map(|word| offer(word)).collect())),
+            "blocked" => choice.take_answer(now, now, None),
             "way" => {
                 let ask = if choice.must_ask(now) { "should ask; " } else { "" };
-                let way = choice.choose(now, link).map_or("nowhere".to_owned(), |way| {
-                    let Place { host, path_and_query, .. } = way.place;
-                    format!("{host}{}", path_and_query.split('?').next().unwrap_or(""))
+                let tried = self.trial.as_ref().filter(|(_, on_trial)| *on_trial == link).map(|(way, _)| way.clone());
+                let way = tried.or_else(|| choice.best(now));
+                way.iter().for_each(|way| choice.send(link, way));
+                let way = way.map_or("nowhere".to_owned(), |way| match way {
+                    Way::Pusher { place, app_key } => format!("{}/app/{app_key}", place.host),
+                    Way::Centrifugo { place } => format!("{}{}", place.host, place.path_and_query),
                 });
                 self.say(now, &format!("{line}: {ask}{way}"));
             }
@@ -74,19 +78,25 @@ impl Story {
             "closed" => choice.closed(link),
             "silent" => {
                 let transport = if words[1] == "pusher" { Transport::Pusher } else { Transport::Centrifugo };
-                choice.silent(now, transport);
+                choice.silent(now, transport, self.trial.as_ref().map(|(_, on_trial)| *on_trial));
                 let ask = choice.must_ask(now);
                 let moves = choice.should_move(now);
                 self.say(now, &format!("{line}: ask {ask}, move {moves}"));
             }
             "trial" => {
-                let due = choice.trial_due().map_or("never".to_owned(), |at| at.0.as_secs().to_string());
-                let begun = choice.begin_trial(now);
-                choice.try_with(link);
+                let next = choice.next_trial();
+                let due = next.as_ref().map_or("never".to_owned(), |(_, at)| at.0.as_secs().to_string());
+                self.trial = next.filter(|(_, at)| *at <= now).map(|(way, _)| (way, link));
+                let begun = self.trial.is_some();
                 self.say(now, &format!("{line}: due {due}, begun {begun}"));
             }
             "proved" | "deaf" => {
-                choice.end_trial(now, words[0] == "proved");
+                let (way, on_trial) = self.trial.take().expect("a trial");
+                choice.closed(on_trial);
+                match words[0] {
+                    "proved" => choice.proved(&way),
+                    _ => choice.unproved(now, way),
+                }
             }
             _ => panic!("no verb {line}"),
         }
@@ -325,9 +335,9 @@ fn one_transport_alone_is_taken_where_the_configuration_says_so() {
 fn what_kick_may_not_hand_out_is_not_followed() {
     let foreign = Offer::Centrifugo { url: "wss://kick.com.example/connection".to_owned() };
     let mut choice = Choice::new(terms(None), None);
-    choice.take_answer(Steady::default(), Some(vec![foreign]));
-    let way = choice.choose(Steady::default(), LinkId(0)).expect("the configured one");
-    assert_eq!(way.place.host, "ws-us2.pusher.com");
+    choice.take_answer(Steady::default(), Steady::default(), Some(vec![foreign]));
+    let way = choice.best(Steady::default()).expect("the configured one");
+    assert_eq!(way.place().host, "ws-us2.pusher.com");
 }
 
 #[test]
@@ -336,12 +346,13 @@ fn a_broker_that_offers_another_way_each_time_does_not_fill_the_memory() {
     let mut now = Steady::default();
     for n in 0..2000 {
         now = now + Duration::from_secs(60);
-        choice.take_answer(now, Some(vec![offer(&format!("centrifugo:host-{n}"))]));
-        let way = choice.choose(now, LinkId(0)).expect("a way");
-        assert_eq!(way.place.host, format!("host-{n}.kick.com"), "a new one is taken");
+        choice.take_answer(now, now, Some(vec![offer(&format!("centrifugo:host-{n}"))]));
+        let way = choice.best(now).expect("a way");
+        choice.send(LinkId(0), &way);
+        assert_eq!(way.place().host, format!("host-{n}.kick.com"), "a new one is taken");
         match n % 2 {
             0 => choice.ended(now, LinkId(0), EndKind::Refused),
-            _ => choice.silent(now, Transport::Centrifugo),
+            _ => choice.silent(now, Transport::Centrifugo, None),
         }
         assert!(choice.ailing.len() <= 64 && choice.silent.len() <= 64, "after {n}");
     }

@@ -1,0 +1,314 @@
+//! Which connection carries which push channel.
+//!
+//! What a link is told to follow is declared here; a link that begins anew is told everything again.
+
+use crate::domain::push::{LinkId, Transport};
+use crate::domain::{ChannelId, Steady};
+use crate::monitor::times::{SUBSCRIPTION_STANDS, SUBSCRIPTIONS_APART};
+use crate::monitor::{Output, Settings};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Files that a connection needs: its socket, and what wakes it.
+const FILES_A_LINK: usize = 2;
+
+/// The connections and what they carry.
+#[derive(Debug)]
+pub(in crate::monitor) struct Links {
+    per_link: usize,
+    /// Connections that may be open.
+    most: usize,
+    /// Channels for which no connection may be opened.
+    homeless: BTreeSet<ChannelId>,
+    links: BTreeMap<LinkId, Link>,
+    homes: BTreeMap<ChannelId, Home>,
+    /// How many of those are subscribed.
+    subscribed: usize,
+    /// Links that can carry more.
+    roomy: BTreeSet<LinkId>,
+    next: u32,
+    /// What links are to be told at the end of this turn, and in which order: one order a link.
+    follow: BTreeMap<LinkId, Vec<ChannelId>>,
+    unfollow: BTreeMap<LinkId, Vec<ChannelId>>,
+    opened: Vec<LinkId>,
+    closed: Vec<LinkId>,
+}
+
+#[derive(Debug, Default)]
+struct Link {
+    channels: BTreeSet<ChannelId>,
+    /// The thread runs and takes orders.
+    started: bool,
+    /// The transport of its connection, while it stands.
+    connected: Option<Transport>,
+    /// It was connected before.
+    was_connected: bool,
+}
+
+/// Where a channel is carried.
+#[derive(Debug)]
+struct Home {
+    link: LinkId,
+    /// Since when its subscription is confirmed.
+    subscribed: Option<Steady>,
+    /// When its streamers were last asked about for R17, or will be.
+    asked: Option<Steady>,
+    /// It failed, and none has stood for long enough since.
+    failed: bool,
+}
+
+/// What a confirmed subscription calls for (R17).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::monitor) struct Confirmed {
+    /// When its streamers are to be asked about.
+    pub(in crate::monitor) due: Steady,
+    /// That was arranged before.
+    pub(in crate::monitor) planned: bool,
+    /// It had failed, which is over when it has stood for a while.
+    pub(in crate::monitor) failed: bool,
+}
+
+impl Links {
+    pub(super) fn new(settings: &Settings) -> Links {
+        let mut links = Links {
+            per_link: 0,
+            most: 0,
+            homeless: BTreeSet::new(),
+            links: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            subscribed: 0,
+            roomy: BTreeSet::new(),
+            next: 0,
+            follow: BTreeMap::new(),
+            unfollow: BTreeMap::new(),
+            opened: Vec::new(),
+            closed: Vec::new(),
+        };
+        links.set_room(settings);
+        links
+    }
+
+    /// Sets how many streamers a connection carries, and how many connections may be open: the files that are
+    /// kept for everything else stay free, or half of all files where those are very few. Connections that are
+    /// open already stay.
+    pub(in crate::monitor) fn set_room(&mut self, settings: &Settings) {
+        let Settings { open_files, kept_files, streamers_per_link, .. } = *settings;
+        self.per_link = streamers_per_link;
+        self.most = ((open_files - kept_files.min(open_files / 2)) / FILES_A_LINK).max(1);
+        self.carry_more();
+    }
+
+    /// Carries channels that had no place, as far as there is one now.
+    fn carry_more(&mut self) {
+        while !self.roomy.is_empty() || self.links.len() < self.most {
+            let Some(channel) = self.homeless.pop_first() else { return };
+            self.follow(channel);
+        }
+    }
+
+    /// Whether this link is one of ours.
+    pub(super) fn has(&self, link: LinkId) -> bool {
+        self.links.contains_key(&link)
+    }
+
+    /// Whether this link is one of ours and was told to carry this channel.
+    pub(super) fn carries(&self, link: LinkId, channel: ChannelId) -> bool {
+        self.homes.get(&channel).is_some_and(|home| home.link == link)
+    }
+
+    pub(in crate::monitor) fn subscribed_since(&self, channel: ChannelId) -> Option<Steady> {
+        self.homes.get(&channel).and_then(|home| home.subscribed)
+    }
+
+    /// How many channels are subscribed to.
+    pub(in crate::monitor) fn subscribed(&self) -> usize {
+        self.subscribed
+    }
+
+    /// The connection that carries a channel, and since when its subscription is confirmed.
+    pub(in crate::monitor) fn home(&self, channel: ChannelId) -> Option<(LinkId, Option<Steady>)> {
+        self.homes.get(&channel).map(|home| (home.link, home.subscribed))
+    }
+
+    /// Connections that should stand.
+    pub(in crate::monitor) fn count(&self) -> usize {
+        self.links.len()
+    }
+
+    pub(in crate::monitor) fn connected(&self) -> usize {
+        self.links.values().filter(|link| link.connected.is_some()).count()
+    }
+
+    /// The transport of a link that stands.
+    pub(super) fn transport(&self, link: LinkId) -> Option<Transport> {
+        self.links.get(&link).and_then(|link| link.connected)
+    }
+
+    /// The transport that carries a channel.
+    pub(in crate::monitor) fn carrier(&self, channel: ChannelId) -> Option<Transport> {
+        self.homes.get(&channel).and_then(|home| self.transport(home.link))
+    }
+
+    /// A link beside the others that follows what one of them follows.
+    pub(super) fn open_trial(&mut self) -> Option<(LinkId, Vec<ChannelId>)> {
+        let follows = self.links.values().next()?.channels.iter().copied().collect();
+        Some((self.open(), follows))
+    }
+
+    pub(super) fn close_trial(&mut self, link: LinkId) {
+        self.closed.push(link);
+    }
+
+    /// The link's thread begins, and knows no channel.
+    pub(super) fn started(&mut self, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.started = true;
+        self.follow.insert(id, link.channels.iter().copied().collect());
+        self.unfollow.remove(&id);
+        self.lost(id);
+    }
+
+    /// Its connection stands. Whether one did before.
+    pub(super) fn greeted(&mut self, id: LinkId, transport: Transport) -> bool {
+        let Some(link) = self.links.get_mut(&id) else { return false };
+        link.connected = Some(transport);
+        std::mem::replace(&mut link.was_connected, true)
+    }
+
+    /// Its connection is over. Whether one stood.
+    pub(super) fn lost(&mut self, id: LinkId) -> bool {
+        let Some(link) = self.links.get_mut(&id) else { return false };
+        for channel in &link.channels {
+            if let Some(home) = self.homes.get_mut(channel) {
+                self.subscribed -= usize::from(home.subscribed.take().is_some());
+            }
+        }
+        link.connected.take().is_some()
+    }
+
+    /// A subscription is confirmed. Nothing when this link was not told of it.
+    pub(super) fn confirmed(&mut self, now: Steady, id: LinkId, channel: ChannelId) -> Option<Confirmed> {
+        let home = self.homes.get_mut(&channel).filter(|home| home.link == id)?;
+        self.subscribed += usize::from(home.subscribed.replace(now).is_none());
+        let planned = home.asked.filter(|asked| *asked > now);
+        let soonest = home.asked.map_or(now, |asked| now.max(asked + SUBSCRIPTIONS_APART));
+        let due = *home.asked.insert(planned.unwrap_or(soonest));
+        Some(Confirmed { due, planned: planned.is_some(), failed: home.failed })
+    }
+
+    /// Whether a subscription has stood for so long that a failure before it is over: a peer may refuse and
+    /// acknowledge by turns.
+    pub(in crate::monitor) fn has_stood(&mut self, now: Steady, channel: ChannelId) -> bool {
+        let Some(home) = self.homes.get_mut(&channel) else { return false };
+        let stood = home.subscribed.is_some_and(|since| now.since(since) >= SUBSCRIPTION_STANDS);
+        home.failed &= !stood;
+        stood
+    }
+
+    /// A subscription failed. Whether it had stood for a while; one that did not is failing still.
+    pub(super) fn failed(&mut self, now: Steady, channel: ChannelId) -> bool {
+        let stood = self.has_stood(now, channel);
+        let Some(home) = self.homes.get_mut(&channel) else { return false };
+        home.failed = true;
+        self.subscribed -= usize::from(home.subscribed.take().is_some());
+        stood
+    }
+
+    /// All connections are made anew, under new numbers, so that nothing late from the old ones is taken for
+    /// theirs. The numbers of the old ones.
+    pub(super) fn renew(&mut self) -> Vec<LinkId> {
+        let old: Vec<LinkId> = std::mem::take(&mut self.links).into_keys().collect();
+        let homes = std::mem::take(&mut self.homes).into_keys();
+        let channels: BTreeSet<ChannelId> = homes.chain(std::mem::take(&mut self.homeless)).collect();
+        self.subscribed = 0;
+        self.roomy.clear();
+        self.follow.clear();
+        self.unfollow.clear();
+        self.closed.extend(&old);
+        channels.into_iter().for_each(|channel| self.follow(channel));
+        old
+    }
+
+    /// Connections that may be open at once.
+    pub(in crate::monitor) fn most(&self) -> usize {
+        self.most
+    }
+
+    /// The first channel that has no connection, and how many there are.
+    pub(in crate::monitor) fn homeless(&self) -> Option<(ChannelId, usize)> {
+        self.homeless.first().map(|channel| (*channel, self.homeless.len()))
+    }
+
+    fn open(&mut self) -> LinkId {
+        let id = LinkId(self.next);
+        self.next += 1;
+        self.opened.push(id);
+        id
+    }
+
+    /// Carries a channel from now on, on the first link that has room, so that few are open.
+    pub(in crate::monitor) fn follow(&mut self, channel: ChannelId) {
+        if self.homes.contains_key(&channel) {
+            return;
+        }
+        let id = match self.roomy.first() {
+            Some(id) => *id,
+            None if self.links.len() < self.most => {
+                let id = self.open();
+                self.roomy.insert(id);
+                id
+            }
+            None => {
+                self.homeless.insert(channel);
+                return;
+            }
+        };
+        let link = self.links.entry(id).or_default();
+        link.channels.insert(channel);
+        if link.channels.len() >= self.per_link {
+            self.roomy.remove(&id);
+        }
+        if link.started {
+            self.follow.entry(id).or_default().push(channel);
+        }
+        self.homes.insert(channel, Home { link: id, subscribed: None, asked: None, failed: false });
+    }
+
+    /// Does not carry it any more. The link that ends with it, if any.
+    pub(super) fn unfollow(&mut self, channel: ChannelId) -> Option<LinkId> {
+        self.homeless.remove(&channel);
+        let home = self.homes.remove(&channel)?;
+        self.subscribed -= usize::from(home.subscribed.is_some());
+        let link = self.links.get_mut(&home.link)?;
+        link.channels.remove(&channel);
+        if link.channels.len() < self.per_link {
+            self.roomy.insert(home.link);
+        }
+        if let Some(pending) = self.follow.get_mut(&home.link) {
+            pending.retain(|other| *other != channel);
+        }
+        let ends = link.channels.is_empty();
+        if ends {
+            self.links.remove(&home.link);
+            self.roomy.remove(&home.link);
+            self.follow.remove(&home.link);
+            self.unfollow.remove(&home.link);
+            self.closed.push(home.link);
+        } else if link.started {
+            self.unfollow.entry(home.link).or_default().push(channel);
+        }
+        self.carry_more();
+        ends.then_some(home.link)
+    }
+
+    /// Says what links are to be told. Unfollowing comes first: a channel that left and came back in
+    /// one turn is then followed.
+    pub(in crate::monitor) fn flush(&mut self, out: &mut Vec<Output>) {
+        let closed = std::mem::take(&mut self.closed);
+        let opened = std::mem::take(&mut self.opened);
+        out.extend(opened.iter().filter(|id| !closed.contains(id)).copied().map(Output::OpenLink));
+        out.extend(std::mem::take(&mut self.unfollow).into_iter().map(|(id, gone)| Output::Unsubscribe(id, gone)));
+        let follow = std::mem::take(&mut self.follow).into_iter().filter(|(_, new)| !new.is_empty());
+        out.extend(follow.map(|(id, new)| Output::Subscribe(id, new)));
+        out.extend(closed.into_iter().filter(|id| !opened.contains(id)).map(Output::CloseLink));
+    }
+}
