@@ -73,8 +73,10 @@ pub enum Event {
     /// The sweep found what push should have told.
     /// `unrecognised`: names of events that came meanwhile and are not known; empty as a rule (RULES R24).
     PushMissed { username: Arc<str>, status: Status, unrecognised: String },
-    /// Push looks dead although connected.
-    PushSilent { transport: &'static str, missed: u32 },
+    /// Push looks dead although connected; `kind`: it does not tell of starts, of stops, or of both.
+    PushSilent { transport: &'static str, missed: u32, kind: &'static str },
+    /// A good part of what push should tell does not come.
+    PushPartial { missed: usize, of: usize },
     /// A subscription was refused or not acknowledged in time, or there may be no connection for it.
     SubscriptionFailed { username: Arc<str>, channel: String, reason: String },
     /// A new token.

@@ -42,6 +42,7 @@ pub enum Code {
     PushIncomplete,
     PushLimited,
     PushSilent,
+    PushPartial,
     SubscriptionFailed,
     TokenUnavailable,
     ApiBlocked,
@@ -57,7 +58,7 @@ pub enum Code {
 }
 
 /// All of them.
-pub const CODES: [Code; 21] = [
+pub const CODES: [Code; 22] = [
     Code::DatabaseUnavailable,
     Code::TokenRefused,
     Code::KickUnreachable,
@@ -67,6 +68,7 @@ pub const CODES: [Code; 21] = [
     Code::PushIncomplete,
     Code::PushLimited,
     Code::PushSilent,
+    Code::PushPartial,
     Code::SubscriptionFailed,
     Code::TokenUnavailable,
     Code::ApiBlocked,
@@ -149,6 +151,12 @@ impl Code {
                 Degraded,
                 "push is connected and tells nothing; the sweep finds the changes",
                 "look at CHANNEL_NAMES, REALTIME, PUSHER_URL and PUSHER_APP_KEY",
+            ),
+            Code::PushPartial => (
+                "push_partial",
+                Degraded,
+                "push does not tell of a good part of the changes; the sweep finds them",
+                "if it lasts, set REALTIME to the other transport, then reload",
             ),
             Code::SubscriptionFailed => (
                 "subscription_failed",

@@ -1,7 +1,7 @@
 //! What push tells us, whatever the transport: the two events that are evidence (RULES R3), and the
 //! life of a connection and its subscriptions.
 
-use crate::domain::{ChannelId, LivestreamId, Steady, time::Timestamp};
+use crate::domain::{ChannelId, LivestreamId, Status, Steady, time::Timestamp};
 
 /// The number of a push connection, 0 and up; the thread that owns it is `link-<number>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +78,16 @@ pub enum EndKind {
     Refused,
 }
 
+impl PushKind {
+    /// What the streamer is then.
+    pub fn status(&self) -> Status {
+        match self {
+            PushKind::Live { .. } => Status::Online,
+            PushKind::Stop { .. } => Status::Offline,
+        }
+    }
+}
+
 /// What a link says of its connection. A link says `Started` when its thread begins, anew after
 /// each restart, and then knows no channel until it is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +104,8 @@ pub enum LinkEvent {
     Subscribed(ChannelId),
     /// The server refused a subscription, or did not answer; it will be tried again by itself.
     SubscriptionFailed(ChannelId),
+    /// The server does not take this channel, for the connection has as many as it may have.
+    Full(ChannelId),
     /// The connection is over, and with it all its subscriptions, or none came about; the link tries again by
     /// itself.
     Ended {

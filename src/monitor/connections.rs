@@ -7,7 +7,7 @@ use super::{Key, Monitor, Output, Timer};
 use crate::domain::ask::{Answer, Offered};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
-use crate::domain::push::{LinkEvent, LinkId};
+use crate::domain::push::{LinkEvent, LinkId, Transport};
 use crate::domain::text::brief;
 use crate::domain::{ChannelId, Now};
 use std::time::Duration;
@@ -56,6 +56,14 @@ impl Monitor {
     pub(super) fn stands(&mut self, now: Now, channel: ChannelId) {
         if self.push.links.has_stood(now.steady, channel) {
             self.book.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
+        }
+    }
+
+    /// R11: a transport that takes nobody is as good as one that refuses us.
+    fn takes_nobody(&mut self, now: Now, transport: Transport) {
+        let (transport, reason) = (transport.word(), "no subscription was confirmed within a minute");
+        if self.book.troubles.raise(now, Code::PushRefused, "", reason, transport) {
+            self.log(Event::RealtimeRefused { transport, code: None, reason: reason.to_owned() });
         }
     }
 
@@ -135,6 +143,7 @@ impl Monitor {
                     self.asking.budget.spend(now.steady, 1);
                     self.book.out.push(Output::AskBroker(request));
                 }
+                Wish::TakesNobody(transport) => self.takes_nobody(now, transport),
                 // Those who were refused are no more.
                 Wish::Renewed => self.book.troubles.rest(Code::PushRefused, ""),
             }

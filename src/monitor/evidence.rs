@@ -1,7 +1,8 @@
 //! Push evidence: R1 to R4, and R11, which measures push by what the sweep finds.
 
+use super::push::Silence;
 use super::streamer::{Heard, Streamer, Verdict};
-use super::times::{ASKED_AGAIN, MISSED_MAX};
+use super::times::ASKED_AGAIN;
 use super::{Key, Monitor, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
@@ -11,7 +12,8 @@ use crate::domain::{Now, Source, Status, Steady};
 
 impl Monitor {
     pub(super) fn take_push(&mut self, now: Now, link: LinkId, push: &Push) {
-        if !self.push.may_bring(now.steady, link, push.named) {
+        let status = push.what.status();
+        if !self.push.may_bring(now.steady, link, push.named, status) {
             return self.discard("push_stranger", format!("channel {} is not followed on link {}", push.named, link.0));
         }
         // R4.
@@ -19,8 +21,9 @@ impl Monitor {
             return self.discard("push_conflict", format!("channel {} speaks of {:?}", push.named, push.inside));
         }
         self.last_push = Some(push.received);
-        self.push.delivers(link);
-        self.book.troubles.settle(Code::PushSilent, "");
+        if self.push.delivers(link, status) {
+            self.book.troubles.settle(Code::PushSilent, "");
+        }
         for key in self.streamers.of_channel(push.named).to_vec() {
             self.take_push_for(now, key, push);
         }
@@ -37,13 +40,13 @@ impl Monitor {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         // R4: a time that has not come is none.
         let start = |created_at: Option<Timestamp>| created_at.filter(|created| !time.is_to_come(*created));
-        let (verdict, status) = match push.what {
-            PushKind::Live { livestream, created_at } => {
-                (streamer.judge_live(livestream, start(created_at), &time), Status::Online)
-            }
-            PushKind::Stop { livestream } => (streamer.judge_stop(livestream, push.received), Status::Offline),
+        let status = push.what.status();
+        let verdict = match push.what {
+            PushKind::Live { livestream, created_at } => streamer.judge_live(livestream, start(created_at), &time),
+            PushKind::Stop { livestream } => streamer.judge_stop(livestream, push.received),
         };
-        self.push.health.told(key, status);
+        let news = verdict == Verdict::Believe && streamer.belief.status != Some(status);
+        self.push.health.told(key, status, news);
         // R12: through a suspect id that Kick never confirmed, push is only a question.
         let questionable = streamer.ids.suspect && !streamer.ids.confirmed;
         match verdict {
@@ -113,17 +116,29 @@ impl Monitor {
     }
 
     /// R11: so many misses in a row mean that the transport is dead, however well it looks.
-    fn missed_by(&mut self, now: Now, transport: Transport) {
-        let missed = self.push.health.missed(transport);
-        if missed % MISSED_MAX == 0 {
-            self.push.silent(now.steady, transport);
+    fn missed_by(&mut self, now: Now, transport: Transport, status: Status) {
+        let leave = self.push.health.missed(transport, status);
+        let Some(Silence { kind, missed }) = self.push.health.silence(transport) else { return };
+        if leave {
+            self.push.silent(now.steady, transport, kind);
         }
-        if missed < MISSED_MAX {
+        let (word, kind) = (transport.word(), kind.word());
+        let what = if kind == "both" { "changes" } else { kind };
+        let words = format!("{missed} {what} in a row, over {word}");
+        if self.book.troubles.raise(now, Code::PushSilent, "", words, &format!("{word} {kind}")) {
+            self.log(Event::PushSilent { transport: word, missed, kind });
+        }
+    }
+
+    /// R11: whether a good part of what push should tell does not come.
+    fn weigh_push(&mut self, now: Now) {
+        let Some((missed, of)) = self.push.health.partial() else {
+            self.book.troubles.settle(Code::PushPartial, "");
             return;
-        }
-        let words = format!("{missed} changes in a row, over {}", transport.word());
-        if self.book.troubles.raise(now, Code::PushSilent, "", words, transport.word()) {
-            self.log(Event::PushSilent { transport: transport.word(), missed });
+        };
+        let words = format!("{missed} of the last {of}");
+        if self.book.troubles.raise(now, Code::PushPartial, "", words, "") {
+            self.log(Event::PushPartial { missed, of });
         }
     }
 
@@ -145,8 +160,9 @@ impl Monitor {
             self.book.counters.push_missed += 1;
             self.suspect(key);
             if let Some(transport) = carrier {
-                self.missed_by(now, transport);
+                self.missed_by(now, transport, status);
             }
+            self.weigh_push(now);
         }
     }
 }

@@ -31,7 +31,8 @@ use crate::domain::push::{EndKind, LinkEvent, LinkId, Transport, UnrecognisedEve
 use crate::domain::way::{Offer, Way};
 use crate::domain::{ChannelId, Status, Steady};
 use guide::Guide;
-use health::Health;
+pub(super) use health::Silence;
+use health::{Health, Kind};
 use links::Links;
 use std::time::Duration;
 use trial::{Sign, Trial};
@@ -64,6 +65,8 @@ pub(super) enum Wish {
     Ask(Request<BrokerQuery>),
     /// All connections are made anew, under new numbers.
     Renewed,
+    /// This transport is connected, and takes nobody.
+    TakesNobody(Transport),
 }
 
 /// What a link's event means for the rest of the core.
@@ -137,7 +140,7 @@ impl Push {
         }
         self.guide_link(now, id, &event, out);
         if on_trial {
-            self.trial.iter_mut().for_each(|trial| trial.hear(&event));
+            self.trial.iter_mut().for_each(|trial| trial.hear(now, &event));
             return News::Nothing;
         }
         match event {
@@ -159,6 +162,8 @@ impl Push {
                 None => News::Nothing,
             },
             LinkEvent::SubscriptionFailed(channel) => News::Failed { channel, anew: self.links.failed(now, channel) },
+            LinkEvent::Full(_) if self.links.full(id) => News::Nothing,
+            LinkEvent::Full(channel) => News::Failed { channel, anew: self.links.failed(now, channel) },
             LinkEvent::Unreadable => News::Unreadable,
             LinkEvent::Unrecognised(event) => News::Unrecognised(*event),
             LinkEvent::WantsWay | LinkEvent::WantsToken => News::Nothing,
@@ -186,27 +191,30 @@ impl Push {
                     self.end_trial(now, false);
                 }
             }
+            // Perhaps its transport takes nobody.
+            (LinkEvent::SubscriptionFailed(_) | LinkEvent::Full(_), _) => {}
             _ => return,
         }
         self.due = Some(now);
     }
 
     /// Whether this link may bring an event of this channel's. One that a trial brings proves its transport.
-    pub(super) fn may_bring(&mut self, now: Steady, link: LinkId, channel: ChannelId) -> bool {
-        let sign = self.trial.as_mut().map_or(Sign::Nothing, |trial| trial.weigh(link, channel));
+    pub(super) fn may_bring(&mut self, now: Steady, link: LinkId, channel: ChannelId, status: Status) -> bool {
+        let sign = self.trial.as_mut().map_or(Sign::Nothing, |trial| trial.weigh(link, channel, status));
         match sign {
             Sign::Proved => self.end_trial(now, true),
             Sign::Deaf => self.end_trial(now, false),
-            Sign::Nothing => {}
+            Sign::Alive | Sign::Nothing => {}
         }
-        sign == Sign::Proved || self.links.carries(link, channel)
+        matches!(sign, Sign::Proved | Sign::Alive) || self.links.carries(link, channel)
     }
 
-    /// R11: an event came over this link; its transport is alive, whatever it says.
-    pub(super) fn delivers(&mut self, link: LinkId) {
-        if let Some(transport) = self.links.transport(link) {
-            self.health.delivers(transport);
-        }
+    /// R11: an event of a change to this status came over this link; its transport tells of such changes, whatever
+    /// it says. Whether no transport in use is silent any more.
+    pub(super) fn delivers(&mut self, link: LinkId, status: Status) -> bool {
+        let Some(transport) = self.links.transport(link) else { return false };
+        self.health.delivers(transport, status);
+        Transport::ALL.into_iter().all(|transport| self.health.silence(transport).is_none())
     }
 
     /// R11: the sweep found a change; push has a little time to tell of it, too, where it stood for longer
@@ -226,8 +234,8 @@ impl Push {
     }
 
     /// R11: what goes over this transport does not arrive. It is left, if Kick offers another one that is well.
-    pub(super) fn silent(&mut self, now: Steady, transport: Transport) {
-        self.guide.choice.silent(now, transport, self.trial.as_ref().map(|trial| trial.link));
+    pub(super) fn silent(&mut self, now: Steady, transport: Transport, kind: Kind) {
+        self.guide.choice.silent(now, transport, kind, self.trial.as_ref().map(|trial| trial.link));
         self.moving = self.moving.max(Moving::IfBetter);
         self.due = Some(now);
     }
@@ -254,9 +262,13 @@ impl Push {
         if self.due.is_none_or(|due| due > now) {
             return None;
         }
-        // A trial that has nobody left to follow could never end.
-        if self.trial.as_ref().is_some_and(|trial| trial.follows.is_empty()) {
+        // A trial that has nobody left to follow, or follows nobody, could never end.
+        if self.trial.as_ref().is_some_and(|it| it.follows.is_empty() || it.due().is_some_and(|due| due <= now)) {
             self.end_trial(now, false);
+        }
+        if let Some(transport) = self.links.taking_nobody(now) {
+            self.silent(now, transport, Kind::Both);
+            return Some(Wish::TakesNobody(transport));
         }
         if self.moving == Moving::Surely {
             self.renew(now);
@@ -278,7 +290,9 @@ impl Push {
             return Some(Wish::Ask(request));
         }
         let trial = self.next_trial().map(|(_, due)| due);
-        self.due = trial.into_iter().chain(self.guide.due()).filter(|_| !self.guide.expects_answer()).min();
+        let asks = trial.into_iter().chain(self.guide.due()).filter(|_| !self.guide.expects_answer());
+        let ends = self.links.due().into_iter().chain(self.trial.as_ref().and_then(Trial::due));
+        self.due = asks.chain(ends).min();
         None
     }
 
@@ -291,8 +305,9 @@ impl Push {
     /// Begins the trial that is due, if one is and there is anybody to follow.
     fn begin_trial(&mut self, now: Steady) {
         let Some((way, _)) = self.next_trial().filter(|(_, due)| *due <= now) else { return };
+        let kind = self.guide.choice.silent_of(&way);
         match self.links.open_trial() {
-            Some((link, follows)) => self.trial = Some(Trial::new(way, link, follows)),
+            Some((link, follows)) => self.trial = Some(Trial::new(way, link, kind, follows)),
             None => self.guide.choice.unproved(now, way),
         }
     }

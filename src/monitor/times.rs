@@ -47,8 +47,8 @@ pub(crate) const REFUSED_MAX: usize = 3;
 pub(crate) const ENDPOINT_LAG: Duration = secs(60);
 /// R11: how long push may come after the sweep.
 pub(crate) const PUSH_GRACE: Duration = secs(10);
-/// R11: so many missed in a row mean that push is dead.
-pub(crate) const MISSED_MAX: u32 = 5;
+/// R11: a connection that stands for so long and takes nobody is as good as refused.
+pub(crate) const TAKES_NOBODY: Duration = secs(60);
 /// R11: a transport on trial that misses so many events which another one brings is deaf.
 pub(crate) const TRIAL_DEAF: u32 = 3;
 /// R15: what was committed this long before the database broke may be undone by a crash.

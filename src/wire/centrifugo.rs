@@ -48,6 +48,8 @@ const STALE: u16 = 3502;
 /// Codes of refused commands (KICK.md §1.4).
 const UNAUTHORIZED: u32 = 101;
 const ALREADY_SUBSCRIBED: u32 = 105;
+/// The connection has as many channels as it may have (KICK.md §10.1).
+const LIMIT_EXCEEDED: u32 = 106;
 const TOKEN_EXPIRED: u32 = 109;
 
 /// One connection to a Centrifugo server.
@@ -217,9 +219,10 @@ impl Centrifugo {
             return self.renewed(now, error, refresh, acts);
         }
         let Some(name) = self.commands.answered(id) else { return };
-        if error.is_some_and(|why| why.code != ALREADY_SUBSCRIBED) {
+        if let Some(why) = error.filter(|why| why.code != ALREADY_SUBSCRIBED) {
+            let say = if why.code == LIMIT_EXCEEDED { LinkEvent::Full } else { LinkEvent::SubscriptionFailed };
             let refused = self.subscriptions.refused(now, &name);
-            return acts.extend(refused.map(|id| Act::Say(LinkEvent::SubscriptionFailed(id))));
+            return acts.extend(refused.map(|id| Act::Say(say(id))));
         }
         let complete = self.subscriptions.acked(now, &name);
         acts.extend(complete.map(|id| Act::Say(LinkEvent::Subscribed(id))));

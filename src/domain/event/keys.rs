@@ -60,7 +60,8 @@ impl Event {
                 }
                 keys
             }
-            E::PushSilent { transport, missed } => keys!(own transport, plain missed),
+            E::PushSilent { transport, missed, kind } => keys!(own transport, plain missed, own kind),
+            E::PushPartial { missed, of } => keys!(plain missed, plain of),
             E::SubscriptionFailed { username, channel, reason } => {
                 keys!(outside username, outside channel, own reason)
             }

@@ -50,6 +50,7 @@ impl Event {
             Event::RealtimeRefused { .. } => "realtime_refused",
             Event::PushMissed { .. } => "push_missed",
             Event::PushSilent { .. } => "push_silent",
+            Event::PushPartial { .. } => "push_partial",
             Event::SubscriptionFailed { .. } => "subscription_failed",
             Event::TokenRefreshed { .. } => "token_refreshed",
             Event::TokenRefused { .. } => "token_refused",
@@ -92,6 +93,7 @@ impl Event {
             | Event::ChannelIdMismatch { .. }
             | Event::RealtimeDisconnected { .. }
             | Event::PushMissed { .. }
+            | Event::PushPartial { .. }
             | Event::SubscriptionFailed { .. }
             | Event::TokenUnavailable { .. }
             | Event::ApiError { .. }
@@ -146,6 +148,7 @@ impl Event {
             Event::RealtimeDisconnected { .. } => "a push connection is gone and will be made again",
             Event::RealtimeRefused { .. } => "the push server refuses us; check REALTIME, PUSHER_URL, PUSHER_APP_KEY",
             Event::PushMissed { .. } => "the sweep found what push should have told",
+            Event::PushPartial { .. } => "a good part of what push should tell does not come; the sweep finds it",
             Event::PushSilent { .. } => {
                 "push looks dead although connected; another transport is taken if Kick offers one"
             }

@@ -143,7 +143,8 @@ fn the_life_outside() {
                 retry_in: RETRY,
             },
             Event::RealtimeRefused { transport: "pusher", code: Some(4001), reason: "no such app".to_owned() },
-            Event::PushSilent { transport: "pusher", missed: 5 },
+            Event::PushSilent { transport: "pusher", missed: 5, kind: "starts" },
+            Event::PushPartial { missed: 4, of: 14 },
             Event::TokenRefreshed { expires_in: Duration::from_secs(5_000) },
             Event::TokenRefused { reason: "invalid_client".to_owned(), retry_in: RETRY },
             Event::TokenUnavailable { reason: reason(), retry_in: RETRY },
@@ -162,7 +163,8 @@ fn the_life_outside() {
             Warn: a push connection is gone and will be made again event=realtime_disconnected transport=pusher connection=0 code=4200 reason="please reconnect" retry_in=1.2
             Warn: a push connection is gone and will be made again event=realtime_disconnected transport=centrifugo connection=1 code=- reason="" retry_in=1.2
             Error: the push server refuses us; check REALTIME, PUSHER_URL, PUSHER_APP_KEY event=realtime_refused transport=pusher code=4001 reason="no such app"
-            Error: push looks dead although connected; another transport is taken if Kick offers one event=push_silent transport=pusher missed=5
+            Error: push looks dead although connected; another transport is taken if Kick offers one event=push_silent transport=pusher missed=5 kind=starts
+            Warn: a good part of what push should tell does not come; the sweep finds it event=push_partial missed=4 of=14
             Info: a new token is in use event=token_refreshed expires_in=5000
             Error: Kick refuses us; check KICK_CLIENT_ID and KICK_CLIENT_SECRET, then reload event=token_refused reason=invalid_client retry_in=1.2
             Warn: no token could be had; it will be tried again event=token_unavailable reason="timed out" retry_in=1.2

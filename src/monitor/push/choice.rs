@@ -10,6 +10,7 @@
 //!    └────────────────────────────────────────────────────────────────────► silent, and perhaps ailing
 //! ```
 
+use super::health::Kind;
 use super::ways::Terms;
 use crate::domain::Steady;
 use crate::domain::push::{EndKind, LinkId, Transport};
@@ -45,6 +46,8 @@ pub struct Choice {
     /// Ways that went silent, apart from the others: that one is refused or out of reach for a while
     /// does not make it deliver.
     silent: BTreeMap<Way, Ailing>,
+    /// What those do not tell of.
+    silent_of: BTreeMap<Way, Kind>,
     sent: BTreeMap<LinkId, Sent>,
 }
 
@@ -97,8 +100,16 @@ impl Ailment {
 impl Choice {
     /// Nothing is known but what worked last in an earlier life.
     pub fn new(terms: Terms, worked: Option<Offer>) -> Choice {
-        let (ailing, silent, sent) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Choice { terms, answer: None, doubted: None, worked, ailing, silent, sent }
+        Choice {
+            terms,
+            answer: None,
+            doubted: None,
+            worked,
+            ailing: BTreeMap::new(),
+            silent: BTreeMap::new(),
+            silent_of: BTreeMap::new(),
+            sent: BTreeMap::new(),
+        }
     }
 
     /// Other terms: nothing counts any more but what worked last.
@@ -181,14 +192,22 @@ impl Choice {
     }
 
     /// RULES R11: what goes over this transport does not arrive; a link on trial is judged apart.
-    pub(super) fn silent(&mut self, now: Steady, transport: Transport, on_trial: Option<LinkId>) {
+    pub(super) fn silent(&mut self, now: Steady, transport: Transport, kind: Kind, on_trial: Option<LinkId>) {
         self.doubted = Some(now);
         let sent =
             self.sent.iter().filter(|(link, sent)| sent.way.transport() == transport && Some(**link) != on_trial);
         let ways: Vec<Way> = sent.map(|(_, sent)| sent.way.clone()).collect();
         for way in ways {
+            let of = if *self.silent_of.get(&way).unwrap_or(&kind) == kind { kind } else { Kind::Both };
+            self.silent_of.insert(way.clone(), of);
             self.ails(now, way, Ailment::Silent);
         }
+        self.silent_of.retain(|way, _| self.silent.contains_key(way));
+    }
+
+    /// What this way does not tell of.
+    pub(super) fn silent_of(&self, way: &Way) -> Kind {
+        self.silent_of.get(way).copied().unwrap_or(Kind::Both)
     }
 
     /// Whether somebody is on a silent way although there is one that is well.
@@ -216,6 +235,7 @@ impl Choice {
         if let Some(ailing) = self.silent.get_mut(way) {
             ailing.how = Ailment::Recovered;
         }
+        self.silent_of.remove(way);
     }
 
     /// A trial of this way has proved nothing.

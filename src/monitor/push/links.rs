@@ -4,6 +4,7 @@
 
 use crate::domain::push::{LinkId, Transport};
 use crate::domain::{ChannelId, Steady};
+use crate::monitor::times::TAKES_NOBODY;
 use crate::monitor::times::{SUBSCRIPTION_STANDS, SUBSCRIPTIONS_APART};
 use crate::monitor::{Output, Settings};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,8 @@ const FILES_A_LINK: usize = 2;
 #[derive(Debug)]
 pub(in crate::monitor) struct Links {
     per_link: usize,
+    /// What a server was seen to take on one connection, if that is less.
+    server_takes: Option<usize>,
     /// Connections that may be open.
     most: usize,
     /// Channels for which no connection may be opened.
@@ -42,6 +45,8 @@ struct Link {
     connected: Option<Transport>,
     /// It was connected before.
     was_connected: bool,
+    /// Since when that connection has taken nobody, although a subscription failed.
+    takes_nobody: Option<Steady>,
 }
 
 /// Where a channel is carried.
@@ -71,6 +76,7 @@ impl Links {
     pub(super) fn new(settings: &Settings) -> Links {
         let mut links = Links {
             per_link: 0,
+            server_takes: None,
             most: 0,
             homeless: BTreeSet::new(),
             links: BTreeMap::new(),
@@ -182,6 +188,7 @@ impl Links {
                 self.subscribed -= usize::from(home.subscribed.take().is_some());
             }
         }
+        link.takes_nobody = None;
         link.connected.take().is_some()
     }
 
@@ -192,7 +199,55 @@ impl Links {
         let planned = home.asked.filter(|asked| *asked > now);
         let soonest = home.asked.map_or(now, |asked| now.max(asked + SUBSCRIPTIONS_APART));
         let due = *home.asked.insert(planned.unwrap_or(soonest));
-        Some(Confirmed { due, planned: planned.is_some(), failed: home.failed })
+        let confirmed = Confirmed { due, planned: planned.is_some(), failed: home.failed };
+        self.links.get_mut(&id)?.takes_nobody = None;
+        Some(confirmed)
+    }
+
+    /// R11: the transport of a connection that has stood for a while with failed subscriptions and not one that was
+    /// confirmed. Once for each such while.
+    pub(super) fn taking_nobody(&mut self, now: Steady) -> Option<Transport> {
+        let takes_nobody = |link: &&mut Link| link.takes_nobody.is_some_and(|since| since + TAKES_NOBODY <= now);
+        let link = self.links.values_mut().find(takes_nobody)?;
+        link.takes_nobody = Some(now);
+        link.connected
+    }
+
+    /// When to look for one.
+    pub(super) fn due(&self) -> Option<Steady> {
+        self.links.values().filter_map(|link| link.takes_nobody).min().map(|since| since + TAKES_NOBODY)
+    }
+
+    /// R11: the server of this link takes no more channels than it has confirmed: the others go elsewhere, and no
+    /// other connection is given more. False if it has confirmed none.
+    pub(super) fn full(&mut self, id: LinkId) -> bool {
+        let Some(link) = self.links.get_mut(&id) else { return true };
+        let homes = &self.homes;
+        let taken = |channel: &ChannelId| homes.get(channel).is_some_and(|home| home.subscribed.is_some());
+        let (taken, rest): (BTreeSet<ChannelId>, BTreeSet<ChannelId>) = link.channels.iter().copied().partition(taken);
+        if taken.is_empty() || rest.is_empty() {
+            return !taken.is_empty();
+        }
+        self.server_takes = Some(self.server_takes.unwrap_or(taken.len()).min(taken.len()));
+        link.channels = taken;
+        let (links, room) = (&self.links, self.server_takes.unwrap_or(usize::MAX));
+        self.roomy.retain(|id| links.get(id).is_some_and(|link| link.channels.len() < room));
+        self.unfollow.entry(id).or_default().extend(&rest);
+        for channel in rest {
+            self.homes.remove(&channel);
+            self.follow(channel);
+        }
+        true
+    }
+
+    /// How many channels a connection carries.
+    fn room(&self) -> usize {
+        self.server_takes.map_or(self.per_link, |takes| takes.min(self.per_link))
+    }
+
+    /// Whether this link has a confirmed subscription.
+    fn takes_somebody(&self, link: &Link) -> bool {
+        link.channels.iter().any(|channel| self.homes.get(channel).is_some_and(|home| home.subscribed.is_some()))
     }
 
     /// Whether a subscription has stood for so long that a failure before it is over: a peer may refuse and
@@ -209,7 +264,12 @@ impl Links {
         let stood = self.has_stood(now, channel);
         let Some(home) = self.homes.get_mut(&channel) else { return false };
         home.failed = true;
+        let id = home.link;
         self.subscribed -= usize::from(home.subscribed.take().is_some());
+        let nobody = self.links.get(&id).is_some_and(|link| link.connected.is_some() && !self.takes_somebody(link));
+        if let Some(link) = self.links.get_mut(&id).filter(|_| nobody) {
+            link.takes_nobody.get_or_insert(now);
+        }
         stood
     }
 
@@ -220,6 +280,7 @@ impl Links {
         let homes = std::mem::take(&mut self.homes).into_keys();
         let channels: BTreeSet<ChannelId> = homes.chain(std::mem::take(&mut self.homeless)).collect();
         self.subscribed = 0;
+        self.server_takes = None;
         self.roomy.clear();
         self.follow.clear();
         self.unfollow.clear();
@@ -262,9 +323,10 @@ impl Links {
                 return;
             }
         };
+        let room = self.room();
         let link = self.links.entry(id).or_default();
         link.channels.insert(channel);
-        if link.channels.len() >= self.per_link {
+        if link.channels.len() >= room {
             self.roomy.remove(&id);
         }
         if link.started {
@@ -278,9 +340,10 @@ impl Links {
         self.homeless.remove(&channel);
         let home = self.homes.remove(&channel)?;
         self.subscribed -= usize::from(home.subscribed.is_some());
+        let room = self.room();
         let link = self.links.get_mut(&home.link)?;
         link.channels.remove(&channel);
-        if link.channels.len() < self.per_link {
+        if link.channels.len() < room {
             self.roomy.insert(home.link);
         }
         if let Some(pending) = self.follow.get_mut(&home.link) {

@@ -110,6 +110,8 @@ fn a_refused_subscription_is_said_by_name() {
 
             1.0    log subscription_failed username=xqc channel=668 reason="refused, or not acknowledged in time"
             30.0   ask users_livestreams: 676
+            61.0   log realtime_refused transport=pusher code=- reason="no subscription was confirmed within a minute"
+            61.0   ask realtime: pusher centrifugo
             301.0  log subscription_failed username=xqc channel=668 reason="refused, or not acknowledged in time"
         "#]],
     );

@@ -238,7 +238,7 @@ fn r11_a_change_that_only_the_sweep_found_is_missed_push_and_five_are_silence() 
             373.0  log push_missed username=xqc status=Offline
             420.0  write 1 Online by sweep
             430.0  log push_missed username=xqc status=Online
-            430.0  log push_silent transport=pusher missed=5
+            430.0  log push_silent transport=pusher missed=5 kind=both
             430.0  ask realtime: pusher centrifugo
             483.0  write 1 Offline by sweep
             493.0  log push_missed username=xqc status=Offline

@@ -331,6 +331,7 @@ impl Story {
                 "refused" => ended(EndKind::Refused),
                 "subscribed" => LinkEvent::Subscribed(channel),
                 "failed" => LinkEvent::SubscriptionFailed(channel),
+                "full" => LinkEvent::Full(channel),
                 "unreadable" => LinkEvent::Unreadable,
                 "disconnected" => ended(EndKind::Lost),
                 other => panic!("no link event {other}"),

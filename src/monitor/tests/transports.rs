@@ -212,7 +212,7 @@ fn r11_a_silent_transport_is_left_for_another_that_kick_offers() {
             1.0    go 0 pusher:old
             1.0    remember pusher
             430.0  log push_missed username=xqc status=Online
-            430.0  log push_silent transport=pusher missed=5
+            430.0  log push_silent transport=pusher missed=5 kind=both
             430.0  ask realtime: pusher centrifugo
             430.5  open 1
             430.5  close 0
@@ -244,11 +244,10 @@ fn r11_a_silent_transport_is_kept_where_kick_offers_no_other_and_said_again_afte
             1.0    go 0 pusher:old
             1.0    remember pusher
             430.0  log push_missed username=xqc status=Online
-            430.0  log push_silent transport=pusher missed=5
+            430.0  log push_silent transport=pusher missed=5 kind=both
             430.0  ask realtime: pusher centrifugo
             733.0  log push_missed username=xqc status=Offline
-            733.0  log push_silent transport=pusher missed=10
-            733.0  ask realtime: pusher centrifugo
+            733.0  log push_silent transport=pusher missed=10 kind=both
         "#]],
     );
 }

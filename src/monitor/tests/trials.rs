@@ -37,7 +37,7 @@ fn r11_an_event_through_a_trial_is_evidence_and_brings_the_transport_back() {
             1.0    go 0 pusher:old
             1.0    remember pusher
             430.0  log push_missed username=xqc status=Online
-            430.0  log push_silent transport=pusher missed=5
+            430.0  log push_silent transport=pusher missed=5 kind=both
             430.0  ask realtime: pusher centrifugo
             1030.0 ask realtime: pusher centrifugo
             1030.0 open 2
@@ -80,7 +80,7 @@ fn r11_a_trial_that_misses_what_another_brings_is_over_and_the_next_comes_later(
             1.0    go 0 pusher:old
             1.0    remember pusher
             430.0  log push_missed username=xqc status=Online
-            430.0  log push_silent transport=pusher missed=5
+            430.0  log push_silent transport=pusher missed=5 kind=both
             430.0  ask realtime: pusher centrifugo
             1030.0 ask realtime: pusher centrifugo
             1030.0 open 2
@@ -116,7 +116,7 @@ fn r11_a_trial_ends_where_the_transport_refuses_or_all_connections_are_made_anew
             1.0    go 0 pusher:old
             1.0    remember pusher
             430.0  log push_missed username=xqc status=Online
-            430.0  log push_silent transport=pusher missed=5
+            430.0  log push_silent transport=pusher missed=5 kind=both
             430.0  ask realtime: pusher centrifugo
             1030.0 ask realtime: pusher centrifugo
             1030.0 open 2
@@ -161,7 +161,7 @@ fn r11_a_trial_listens_for_whom_is_still_followed_and_ends_with_the_last() {
             1.0    go 0 pusher:old
             1.0    remember pusher
             430.0  log push_missed username=xqc status=Online
-            430.0  log push_silent transport=pusher missed=5
+            430.0  log push_silent transport=pusher missed=5 kind=both
             430.0  ask realtime: pusher centrifugo
             900.0  log roster_loaded streamers=2 added=1 removed=0
             900.0  subscribe 1 669
@@ -199,7 +199,7 @@ fn r11_without_anybody_to_follow_there_is_no_trial() {
             1.0    go 0 pusher:old
             1.0    remember pusher
             430.0  log push_missed username=xqc status=Online
-            430.0  log push_silent transport=pusher missed=5
+            430.0  log push_silent transport=pusher missed=5 kind=both
             430.0  ask realtime: pusher centrifugo
             900.0  log roster_loaded streamers=0 added=0 removed=1
             900.0  close 1

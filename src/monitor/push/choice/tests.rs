@@ -2,6 +2,7 @@
 
 mod trials;
 
+use super::super::health::Kind;
 use super::{Choice, KEPT};
 use crate::domain::Steady;
 use crate::domain::push::{EndKind, LinkId, Transport};
@@ -78,7 +79,7 @@ impl Story {
             "closed" => choice.closed(link),
             "silent" => {
                 let transport = if words[1] == "pusher" { Transport::Pusher } else { Transport::Centrifugo };
-                choice.silent(now, transport, self.trial.as_ref().map(|(_, on_trial)| *on_trial));
+                choice.silent(now, transport, Kind::Both, self.trial.as_ref().map(|(_, on_trial)| *on_trial));
                 let ask = choice.must_ask(now);
                 let moves = choice.should_move(now);
                 self.say(now, &format!("{line}: ask {ask}, move {moves}"));
@@ -352,7 +353,7 @@ fn a_broker_that_offers_another_way_each_time_does_not_fill_the_memory() {
         assert_eq!(way.place().host, format!("host-{n}.kick.com"), "a new one is taken");
         match n % 2 {
             0 => choice.ended(now, LinkId(0), EndKind::Refused),
-            _ => choice.silent(now, Transport::Centrifugo, None),
+            _ => choice.silent(now, Transport::Centrifugo, Kind::Both, None),
         }
         assert!(choice.ailing.len() <= 64 && choice.silent.len() <= 64, "after {n}");
     }
