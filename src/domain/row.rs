@@ -1,6 +1,7 @@
 //! What the roster worker reads from the user's table, and what the writers do to it.
 
 use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady, UnusableName, UserId, time::Timestamp};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What the status column of a row holds, as PostgreSQL compared it with the two configured values.
@@ -69,6 +70,26 @@ pub struct RosterRead {
     pub started: Steady,
     /// All rows, in no particular order.
     pub rows: Vec<Row>,
+}
+
+/// Whose change the API may not know of yet, for push told of it, or somebody else wrote it, just before an earlier
+/// process ended (R13).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recent {
+    /// It is not known: any row may be one.
+    Any,
+    /// These rows.
+    Rows(BTreeSet<RowId>),
+}
+
+impl Recent {
+    /// Whether this row may be one.
+    pub fn holds(&self, row: &RowId) -> bool {
+        match self {
+            Recent::Any => true,
+            Recent::Rows(rows) => rows.contains(row),
+        }
+    }
 }
 
 /// Numbers a write, so that a late answer cannot be taken for another's.

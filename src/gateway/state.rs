@@ -1,10 +1,14 @@
-//! The file of what was learned, `STATE_DIR/learned.json`: streamers' ids, and the transport that Kick
+//! The files of `STATE_DIR`: [`recent`], and `learned.json`, which has streamers' ids and the transport that Kick
 //! offered last. Kept over restarts so that a start need not ask Kick for what it knew yesterday.
 //!
-//! It holds nothing that Kick would not tell again, so a file that cannot be used is set aside, never
-//! fatal, and never written over in place: who reads it sees the old one or the new one, whole.
+//! They hold nothing that Kick would not tell again, so a file that cannot be used is never fatal. None is written
+//! over in place: who reads it sees the old one or the new one, whole.
 
+pub mod recent;
+
+use crate::domain::RowId;
 use crate::domain::ask::Learned;
+use crate::domain::time::Timestamp;
 use crate::domain::way::Offer;
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
@@ -22,9 +26,6 @@ pub const FILE: &str = "learned.json";
 
 /// The name of a file that could not be used.
 const BROKEN: &str = "learned.json.broken";
-
-/// The name of a file that is not yet whole.
-const UNFINISHED: &str = "learned.json.new";
 
 /// The longest file that is read, in bytes: room for `STREAMERS_MAX` of the longest entries.
 const FILE_MAX: u64 = 64 << 20;
@@ -56,6 +57,8 @@ pub enum Keep {
     Streamer(Learned),
     /// The last of Kick's offers that led to a connection.
     Realtime(Offer),
+    /// The API may not know until then what these rows show.
+    Recent(Vec<RowId>, Timestamp),
 }
 
 /// Why there is nothing to be remembered; `Display` says it in a few words.
@@ -86,25 +89,29 @@ pub fn load(dir: &Path) -> Result<Remembered, StateError> {
     })
 }
 
-/// Writes the file anew, the last `STREAMERS_MAX` of `streamers`; creates the directory if need be.
-pub fn save(dir: &Path, realtime: Option<&Offer>, streamers: &[&Learned]) -> io::Result<()> {
+/// Writes a file of `STATE_DIR` anew, never in place; creates the directory if need be.
+fn replace(dir: &Path, file: &str, content: &impl Serialize) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o750).create(dir)?;
-    let unfinished = dir.join(UNFINISHED);
+    let unfinished = dir.join(format!("{file}.new"));
     // One may be left from a crash, with whatever mode it had.
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(&unfinished, flags, Mode::from_raw_mode(0o640))?);
-    let newest = &streamers[streamers.len().saturating_sub(STREAMERS_MAX)..];
-    let mut out = BufWriter::new(file);
-    serde_json::to_writer(&mut out, &Content { version: VERSION, realtime, streamers: newest })?;
+    let mut out = BufWriter::new(File::from(rustix::fs::open(&unfinished, flags, Mode::from_raw_mode(0o640))?));
+    serde_json::to_writer(&mut out, content)?;
     out.write_all(b"\n")?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    fs::rename(&unfinished, dir.join(FILE))?;
+    fs::rename(&unfinished, dir.join(file))?;
     // Without this a power cut may undo the rename.
     File::open(dir)?.sync_all()
+}
+
+/// Writes the file anew, the last `STREAMERS_MAX` of `streamers`; creates the directory if need be.
+pub fn save(dir: &Path, realtime: Option<&Offer>, streamers: &[&Learned]) -> io::Result<()> {
+    let newest = &streamers[streamers.len().saturating_sub(STREAMERS_MAX)..];
+    replace(dir, FILE, &Content { version: VERSION, realtime, streamers: newest })
 }
 
 /// Reads a file's content, the version first: what else another version has is not known.

@@ -72,6 +72,8 @@ impl Monitor {
                     PushKind::Stop { livestream } => streamer.broadcast.end(livestream, at),
                 }
                 streamer.heard = Some(Heard { status, at, held, blind, again: None });
+                let row = streamer.row.clone();
+                self.changed_lately(now, vec![row], self.settings.hold);
                 self.believe_push(now, key, status, push);
             }
         }

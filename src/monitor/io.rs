@@ -4,10 +4,11 @@ use super::push::Terms;
 use crate::domain::ask::{Answer, BrokerQuery, Learned, Offered, Request};
 use crate::domain::event::Event;
 use crate::domain::push::{LinkEvent, LinkId, Push};
-use crate::domain::row::{DatabaseEvent, RosterRead, Write, Written};
+use crate::domain::row::{DatabaseEvent, Recent, RosterRead, Write, Written};
 use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
 use crate::domain::way::{Offer, Way};
-use crate::domain::{ChannelId, Steady};
+use crate::domain::{ChannelId, RowId, Steady};
 use std::time::Duration;
 
 /// What happened outside.
@@ -21,6 +22,8 @@ pub enum Input {
     Remembered(Offer),
     /// What an earlier process learned and kept; comes before the first roster.
     Learned(Vec<Learned>),
+    /// Whose status an earlier process knew to have changed lately; comes before the first roster. Without it, no row's.
+    Recent(Recent),
     /// The roster was read.
     Roster(RosterRead),
     /// A push event that is evidence.
@@ -110,6 +113,9 @@ pub enum Output {
     Learn(Learned),
     /// Keep over restarts that this offer of Kick's worked last.
     Remember(Offer),
+    /// The table may know more of these rows than the API until then: keep this over restarts (RULES R13). Said of
+    /// all that the first roster has, and then of each row that changes.
+    Recent(Vec<RowId>, Timestamp),
     /// Say it in the log.
     Log(Event),
 }

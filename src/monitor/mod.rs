@@ -12,6 +12,7 @@ mod book;
 mod broadcasts;
 mod connections;
 mod evidence;
+mod failures;
 mod ids;
 pub mod io;
 mod kick_clock;
@@ -28,6 +29,7 @@ mod tests;
 mod times;
 mod troubles;
 mod unrecognised;
+mod weighing;
 mod writes;
 
 pub use io::{Asker, Input, Output, Settings};
@@ -36,7 +38,7 @@ pub use push::{Choice, Terms};
 use crate::domain::ask::Learned;
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
-use crate::domain::row::{Shown, Written};
+use crate::domain::row::{Recent, Shown, Written};
 use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady, UserId};
 use crate::repeats::Repeats;
 use asking::{Asking, Queue};
@@ -73,6 +75,8 @@ pub struct Monitor {
     writes: Writes,
     /// Answers that R10 holds back are logged once in a while.
     brakes: Repeats,
+    /// Whose status changed just before an earlier process ended, until the roster is read.
+    recent: Option<Recent>,
     /// The roster was read once.
     loaded: bool,
     /// An empty roster that the next read must confirm (RULES R14).
@@ -98,6 +102,7 @@ impl Monitor {
             learned: BTreeMap::new(),
             stated: BTreeMap::new(),
             brakes: Repeats::default(),
+            recent: None,
             loaded: false,
             emptied: false,
             kick: KickClock::default(),
@@ -129,6 +134,7 @@ impl Monitor {
             Input::Relink => self.relink(now),
             Input::Remembered(offer) => self.push.recall(offer),
             Input::Learned(learned) => self.remember(learned),
+            Input::Recent(recent) => self.recent = Some(recent),
             Input::Roster(read) => self.take_roster(now, read),
             Input::Push(link, push) => self.take_push(now, link, &push),
             Input::Link(link, event) => self.take_link(now, link, event),

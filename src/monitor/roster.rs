@@ -3,8 +3,8 @@
 use super::broadcasts::Broadcasts;
 use super::streamer::{Belief, Ids, Streamer};
 use super::table::Table;
-use super::times::{OLD_NAME_PAUSE, OVERRULED_MAX};
-use super::{Key, Monitor, Timer};
+use super::times::{API_LAG, OLD_NAME_PAUSE, OVERRULED_MAX};
+use super::{Key, Monitor, Output, Timer};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::row::{RosterRead, Row, Shown, Unusable};
@@ -12,6 +12,7 @@ use crate::domain::text::brief;
 use crate::domain::{Now, RowId, Slug, Source, Steady};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The troubles that are one row's, and go with it.
 const OF_A_ROW: [Code; 4] = [Code::WriteRefused, Code::StreamerUnknown, Code::StreamerRenamed, Code::ChannelIdMismatch];
@@ -58,6 +59,12 @@ impl Monitor {
         if first || added > 0 || removed > 0 {
             self.log(Event::RosterLoaded { streamers: self.streamers.len(), added, removed });
             self.forget_strangers();
+        }
+        if first {
+            let fresh = self.streamers.values().filter(|streamer| streamer.belief.fresher.is_some());
+            let rows = fresh.map(|streamer| streamer.row.clone()).collect();
+            self.changed_lately(now, rows, API_LAG);
+            self.recent = None;
         }
         if first {
             self.asking.schedule_sweep(now, &mut self.book);
@@ -164,7 +171,8 @@ impl Monitor {
 
     /// R13: a new row starts with what the table shows, not yet verified.
     fn welcome(&mut self, now: Now, row: Row, name: Slug, read_at: Steady) {
-        let unknown = Belief { status: None, verified: false, since: now, source: Source::Sweep, received: now.steady };
+        let (source, received) = (Source::Sweep, now.steady);
+        let unknown = Belief { status: None, verified: false, since: now, source, received, fresher: None };
         let mut streamer = Streamer {
             row: row.id,
             username: row.username,
@@ -182,6 +190,9 @@ impl Monitor {
             table: Table::new(row.shown, read_at),
         };
         streamer.believe_table(row.shown, now);
+        if row.shown != Shown::Unknown && self.recent.as_ref().is_some_and(|recent| recent.holds(&streamer.row)) {
+            streamer.table_is_fresh(now);
+        }
         self.book.tally.enters(streamer.belief.status);
         self.book.revision += 1;
         let key = self.streamers.insert(streamer);
@@ -225,7 +236,7 @@ impl Monitor {
         let before = std::mem::replace(&mut table.shown, shown);
         table.is_free();
         let Some(believed) = streamer.belief.status else {
-            return self.believe_table(now, key, shown);
+            return self.believe_edit(now, key, shown);
         };
         if shown == Shown::Known(believed) {
             // Another instance, or the user, wrote what was about to be written.
@@ -260,8 +271,24 @@ impl Monitor {
             self.ask_about(key);
             return self.writes.settle(key);
         }
-        self.believe_table(now, key, shown);
+        self.believe_edit(now, key, shown);
         self.writes.settle(key);
+    }
+
+    /// R15: who wrote this may know more than the API.
+    fn believe_edit(&mut self, now: Now, key: Key, shown: Shown) {
+        self.believe_table(now, key, shown);
+        if let (Some(streamer), Shown::Known(_)) = (self.streamers.get_mut(&key), shown) {
+            streamer.table_is_fresh(now);
+            let row = streamer.row.clone();
+            self.changed_lately(now, vec![row], API_LAG);
+        }
+    }
+
+    /// R13: these rows changed lately, and a process that begins within this time is to know.
+    pub(super) fn changed_lately(&mut self, now: Now, rows: Vec<RowId>, span: Duration) {
+        let until = now.wall.checked_add(span.max(API_LAG)).unwrap_or(now.wall);
+        self.book.out.push(Output::Recent(rows, until));
     }
 }
 

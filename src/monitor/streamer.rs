@@ -6,15 +6,12 @@ use crate::domain::ask::Endpoint;
 use crate::domain::push::Push;
 use crate::domain::row::Shown;
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Source, Status, Steady, UserId, time::Timestamp};
-use crate::monitor::broadcasts::{Broadcasts, apart, later_by};
+use crate::monitor::broadcasts::{Broadcasts, later_by};
 use crate::monitor::kick_clock::KickTime;
 use crate::monitor::table::Table;
-use crate::monitor::times::{
-    CLOCK_MARGIN, ENDPOINT_LAG, LATE_STOP, MENTIONS_APART, RESUMED_AFTER, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH,
-    STALE_LIVE, UNCONFIRMED_GRACE,
-};
+use crate::monitor::times::{API_LAG, CLOCK_MARGIN, LATE_STOP, RESUMED_AFTER};
+use crate::monitor::weighing::{Doubt, Observation};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// One row of the roster and everything known of its streamer.
 #[derive(Debug)]
@@ -94,6 +91,16 @@ pub(crate) struct Belief {
     pub source: Source,
     /// When the evidence was received: for the latency of the write; what only the table says, for R15.
     pub received: Steady,
+    /// It may be fresher than what the API tells, for the table showed it.
+    pub fresher: Option<Fresher>,
+}
+
+/// Until when an answer to a question of before does not contradict what the table shows (R13, R15).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fresher {
+    pub until: Steady,
+    /// This endpoint says the same, so what it says later is news.
+    pub borne_out: Option<Endpoint>,
 }
 
 /// A push event that was believed.
@@ -120,33 +127,6 @@ pub(crate) struct Found {
     pub start: Option<Timestamp>,
 }
 
-/// What one answer says of one streamer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Observation {
-    pub status: Status,
-    /// When the broadcast began, if the answer says.
-    pub start: Option<Timestamp>,
-    /// The answer names the streamer, rather than leaving them out of a list of those live.
-    pub explicit: bool,
-    pub endpoint: Endpoint,
-    /// How many the request asked about.
-    pub batch: usize,
-    /// Kick has no other endpoint left to ask.
-    pub sole: bool,
-    /// When the request was sent.
-    pub started: Steady,
-}
-
-/// A first observation that needs a second one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Doubt {
-    pub first: Observation,
-    /// Only another endpoint will do (RULES R7).
-    pub elsewhere: bool,
-    /// When the requests started that first and last found a mention without a status (R6).
-    pub mentions: Option<(Steady, Steady)>,
-}
-
 /// What a push event means for a streamer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -155,21 +135,6 @@ pub(crate) enum Verdict {
     /// Ask the API.
     Ask,
     /// Nothing new.
-    Nothing,
-}
-
-/// What an observation means for a streamer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Weight {
-    /// It agrees with what is believed.
-    Agrees,
-    /// It changes the belief.
-    Changes,
-    /// It would, after a second look; `elsewhere`: by another endpoint.
-    Doubts { elsewhere: bool },
-    /// It is not to be counted; ask again then.
-    NotBefore(Steady),
-    /// It is not to be counted.
     Nothing,
 }
 
@@ -229,7 +194,7 @@ impl Streamer {
     }
 
     /// R1: the broadcast that such a live event told of, when an answer to a later question bears it out.
-    fn resumes(&self, seen: &Observation) -> Option<(LivestreamId, Steady)> {
+    pub(super) fn resumes(&self, seen: &Observation) -> Option<(LivestreamId, Steady)> {
         let again = self.heard.and_then(|heard| heard.again);
         again.filter(|(_, at)| seen.status == Status::Online && seen.started >= *at)
     }
@@ -241,98 +206,6 @@ impl Streamer {
         let held = self.heard.is_some_and(|heard| heard.held);
         self.heard = Some(Heard { status: Status::Online, at, held, blind: false, again: None });
         true
-    }
-
-    /// R7 to R9, R13: what an observation means, R10 aside.
-    pub(crate) fn weigh(&self, seen: &Observation, hold: Duration, time: &KickTime) -> Weight {
-        if self.belief.status == Some(Status::Offline) && self.resumes(seen).is_some() {
-            return Weight::Changes;
-        }
-        if let Some(heard) = self.heard.filter(|heard| heard.status != seen.status) {
-            if let Some(weight) = self.weigh_against_push(&heard, seen, hold, time) {
-                return weight;
-            }
-        }
-        let Some(believed) = self.belief.status else { return Weight::Changes };
-        if believed == seen.status {
-            return Weight::Agrees;
-        }
-        if let Some(at) = self.trails_until(seen, hold) {
-            return Weight::NotBefore(at);
-        }
-        match (&self.doubt, seen.status) {
-            (Some(doubt), status) if doubt.first.status == status => {
-                if doubt.settled_by(seen) {
-                    Weight::Changes
-                } else {
-                    Weight::Nothing
-                }
-            }
-            // R8: one observation is enough.
-            (_, Status::Online) => Weight::Changes,
-            (_, Status::Offline) => Weight::Doubts { elsewhere: false },
-        }
-    }
-
-    /// R7: an observation that contradicts the last push event. None: the event says nothing against it.
-    fn weigh_against_push(&self, heard: &Heard, seen: &Observation, hold: Duration, time: &KickTime) -> Option<Weight> {
-        let shielded = heard.at + if heard.held { hold } else { UNCONFIRMED_GRACE.min(hold) };
-        if seen.status == Status::Offline {
-            return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
-        }
-        if seen.started < heard.at {
-            return Some(Weight::NotBefore(shielded));
-        }
-        let Some(start) = seen.start else {
-            return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
-        };
-        // Kick's own times say more than our clock, which may be wrong, and than a stop, which may be late.
-        let heard_at = time.at(heard.at);
-        let trails = || time.dated && !heard.blind && start <= heard_at;
-        let stale = self.broadcast.has_ended(start).unwrap_or_else(trails);
-        if !stale && later_by(start, heard_at) > CLOCK_MARGIN {
-            return None;
-        }
-        if !stale || !heard.held {
-            return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
-        }
-        if seen.started < heard.at + STALE_LIVE {
-            return Some(if seen.started < shielded { Weight::NotBefore(shielded) } else { Weight::Nothing });
-        }
-        if self.belief.status == Some(Status::Online) {
-            return None;
-        }
-        match &self.doubt {
-            Some(doubt) if doubt.elsewhere && doubt.first.status == Status::Online => None,
-            _ => Some(Weight::Doubts { elsewhere: true }),
-        }
-    }
-
-    /// R7 among the endpoints: one may still show the broadcast that another has already seen end, and not
-    /// yet the one that another has seen begin. Until when that may be so; None: the observation is news.
-    fn trails_until(&self, seen: &Observation, hold: Duration) -> Option<Steady> {
-        let found = self.found.filter(|found| found.status != seen.status)?;
-        let until = found.at + ENDPOINT_LAG.min(hold);
-        let trails = match seen.status {
-            Status::Online => found.start.zip(seen.start).is_some_and(|(a, b)| apart(a, b) <= SAME_BROADCAST),
-            // Whoever told first may take it back, and then others may bear that out.
-            Status::Offline => {
-                found.endpoint != seen.endpoint
-                    && self.doubt.as_ref().is_none_or(|doubt| doubt.first.endpoint != found.endpoint)
-            }
-        };
-        (trails && seen.started < until).then_some(until)
-    }
-
-    /// R6: `/channels` mentioned the streamer without a status, which says something only beside absence from the
-    /// live list. Whether the list is to be asked once more.
-    pub(crate) fn mention(&mut self, asked: Steady) -> bool {
-        let Some(doubt) = self.doubt.as_mut().filter(|doubt| doubt.first.status == Status::Offline) else {
-            return false;
-        };
-        let (first, last) = doubt.mentions.unwrap_or((asked, asked));
-        doubt.mentions = Some((first.min(asked), last.max(asked)));
-        doubt.mentioned_twice()
     }
 
     /// Remembers what an observation that counts says of the broadcast.
@@ -355,7 +228,7 @@ impl Streamer {
 
     /// Believes a status from now on.
     pub(crate) fn believe(&mut self, status: Status, source: Source, received: Steady, now: Now) {
-        self.belief = Belief { status: Some(status), verified: true, since: now, source, received };
+        self.belief = Belief { status: Some(status), verified: true, since: now, source, received, fresher: None };
         self.doubt = None;
         self.vanished = None;
     }
@@ -366,8 +239,14 @@ impl Streamer {
             Shown::Known(status) => Some(status),
             Shown::Unknown => None,
         };
-        self.belief = Belief { status, verified: false, since: now, source: Source::Sweep, received: now.steady };
+        let (source, received) = (Source::Sweep, now.steady);
+        self.belief = Belief { status, verified: false, since: now, source, received, fresher: None };
         self.doubt = None;
+    }
+
+    /// What the table shows may be fresher than what the API tells, from now on.
+    pub(crate) fn table_is_fresh(&mut self, now: Now) {
+        self.belief.fresher = Some(Fresher { until: now.steady + API_LAG, borne_out: None });
     }
 
     /// What the row is to show and may not. What only the table says is no evidence to write (R13).
@@ -388,21 +267,5 @@ impl Streamer {
             }
         }
         self.ids.dashed.then(|| self.name.dashed()).flatten().unwrap_or_else(|| self.name.clone())
-    }
-}
-
-impl Doubt {
-    /// R9, R10: whether the second observation bears the first one out.
-    fn settled_by(&self, second: &Observation) -> bool {
-        let elsewhere = second.endpoint != self.first.endpoint;
-        let trusted = elsewhere || ((!self.elsewhere || second.sole) && second.batch <= SMALL_BATCH);
-        let explicit = second.status == Status::Online || second.explicit || self.first.explicit;
-        let settled = trusted && explicit && second.started >= self.first.started + SECOND_LOOK;
-        settled || (self.mentioned_twice() && second.started >= self.first.started + MENTIONS_APART)
-    }
-
-    /// R6: often enough for an absence to settle it.
-    pub(crate) fn mentioned_twice(&self) -> bool {
-        self.mentions.is_some_and(|(first, last)| last >= first + MENTIONS_APART)
     }
 }

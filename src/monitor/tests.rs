@@ -4,6 +4,7 @@
 mod asking;
 mod edits;
 mod evidence;
+mod fresher;
 mod half_deaf;
 mod healing;
 mod hold;

@@ -42,6 +42,8 @@ pub(crate) const VANISHED_APART: Duration = secs(180);
 pub(crate) const VANISHED: Duration = secs(600);
 /// R22: so many ids that an endpoint refuses one after the other may each be at fault; it takes more for an outage.
 pub(crate) const REFUSED_MAX: usize = 3;
+/// R13, R15: so late at most does the API know of a change.
+pub(crate) const API_LAG: Duration = secs(60);
 /// R7: so far one endpoint of the API trails another (KICK.md §5.4): what the one told first, the other
 /// cannot contradict for so long.
 pub(crate) const ENDPOINT_LAG: Duration = secs(60);

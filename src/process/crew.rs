@@ -24,7 +24,7 @@ use crate::wire::names::EventNames;
 use crate::wire::sessions;
 use crate::worker::asker::{AskerWorker, BrokerAsker};
 use crate::worker::hub::{Hub, Outlets, ToMain};
-use crate::worker::keeper::{Keeper, recall};
+use crate::worker::keeper::{Keeper, recall, recall_recent};
 use crate::worker::link::{Link, Orders};
 use crate::worker::listener::Listener;
 use crate::worker::roster::Roster;
@@ -86,6 +86,9 @@ impl Crew {
         // The latest is all that counts.
         let (bulletins, bulletins_out) = bounded(1);
         let known = recall(&config.files.state_dir);
+        let recent = recall_recent(&config.files.state_dir, clock.now().wall);
+        let memory = [Input::Learned(known.streamers.clone()), Input::Recent(recent)].into_iter();
+        let memory = memory.chain(known.realtime.clone().map(Input::Remembered)).collect();
         let realtime = Arc::new(Realtime::new(&config.push));
         let mut crew = Crew {
             clock,
@@ -108,7 +111,7 @@ impl Crew {
         };
         let roster = crew.nudge.0.clone();
         let outlets = Outlets { askers, lanes, roster, broker, keeper, bulletins, main };
-        crew.add_hub(config, supervisor, outlets, inputs_out, relaned, &known)?;
+        crew.add_hub(config, supervisor, outlets, inputs_out, relaned, memory)?;
         supervisor.add(clock.steady(), keeper_spec(config, clock, known, learned))?;
         crew.add_writers(supervisor)?;
         crew.add_askers(supervisor)?;
@@ -187,12 +190,11 @@ impl Crew {
         outlets: Outlets,
         inputs: Receiver<Input>,
         relaned: Receiver<Vec<Sender<Write>>>,
-        known: &Remembered,
+        memory: Vec<Input>,
     ) -> Result<(), Fatal> {
         let now = self.clock.now();
         let mut monitor = Monitor::new(now, rules::settings(config), self.rng.u64(..));
-        monitor.handle(now, Input::Learned(known.streamers.clone()));
-        known.realtime.iter().for_each(|offer| drop(monitor.handle(now, Input::Remembered(offer.clone()))));
+        memory.into_iter().for_each(|input| drop(monitor.handle(now, input)));
         let mut hub = Some(Hub { monitor, inputs, relaned, outlets, clock: self.clock });
         let make = move || -> Body {
             let hub = hub.take();

@@ -200,6 +200,7 @@ impl Hub {
             Output::ReadRoster => drop(outlets.roster.try_send(())),
             Output::Learn(learned) => drop(outlets.keeper.send(Keep::Streamer(learned))),
             Output::Remember(offer) => drop(outlets.keeper.send(Keep::Realtime(offer))),
+            Output::Recent(rows, until) => drop(outlets.keeper.send(Keep::Recent(rows, until))),
             Output::Log(event) => held.lines.hold(event),
         }
     }

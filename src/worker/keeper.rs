@@ -1,18 +1,24 @@
-//! Keeps what was learned over restarts: takes each piece as it comes and writes the file, not more
-//! often than needed.
+//! Keeps what was learned over restarts, and which rows changed lately: takes each piece as it comes and writes the
+//! files, not more often than needed.
 //!
 //! A file that cannot be written is said and tried again; it never ends the thread, for the daemon
 //! works without it.
 
+mod recents;
+
 use crate::clock::{Clock, Pulse};
 use crate::domain::ask::Learned;
 use crate::domain::event::Event;
+use crate::domain::row::Recent;
+use crate::domain::time::Timestamp;
 use crate::domain::way::Offer;
 use crate::domain::{Slug, Steady};
-use crate::gateway::state::{self, Keep, Remembered};
+use crate::gateway::state::{self, Keep, Remembered, recent};
 use crate::repeats::Repeats;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use recents::Recents;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -50,9 +56,18 @@ pub struct Keeper {
 /// What was learned before. A file that cannot be used is said in the log, and nothing is known.
 pub fn recall(dir: &Path) -> Remembered {
     state::load(dir).unwrap_or_else(|error| {
-        say(dir, error.to_string());
+        say(dir, state::FILE, error.to_string());
         Remembered::default()
     })
+}
+
+/// Whose change the API may not know of yet. A file that cannot be used is said in the log, and any row may be one.
+pub fn recall_recent(dir: &Path, now: Timestamp) -> Recent {
+    let (recent, why) = recent::load(dir, now);
+    if let Some(why) = why {
+        say(dir, recent::FILE, why);
+    }
+    recent
 }
 
 impl Keeper {
@@ -60,49 +75,75 @@ impl Keeper {
     pub fn run(mut self) -> anyhow::Result<()> {
         let Remembered { realtime, streamers } = std::mem::take(&mut self.known);
         let mut memory = Memory::of(realtime, streamers);
+        let mut recents = Recents::default();
         let mut repeats = Repeats::default();
-        // When to write; none while the file is as it should be.
+        // When to write what was learned; none while the file is as it should be.
         let mut due: Option<Steady> = None;
         loop {
-            let wait = due.map_or(IDLE, |due| self.clock.until(due));
+            let now = self.clock.steady();
+            let wait = due.into_iter().chain(recents.due(now)).min().map_or(IDLE, |due| due.since(now));
             self.pulse.promise(wait + IDLE);
             match self.learned.recv_timeout(wait) {
+                Ok(Keep::Recent(rows, until)) => recents.keep(rows, until),
                 Ok(learned) => {
-                    let changed = memory.keep(learned);
-                    if changed && due.is_none() {
+                    if memory.keep(learned) && due.is_none() {
                         due = Some(self.clock.steady() + GATHER);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
+                    self.pulse.promise(WRITING);
+                    if recents.due(now).is_some() {
+                        self.write_recent(&mut recents, true, &mut repeats);
+                    }
                     if due.is_some() {
-                        self.pulse.promise(WRITING);
                         self.write(&memory, &mut repeats);
                     }
                     return Ok(());
                 }
             }
             let now = self.clock.steady();
+            self.pulse.promise(WRITING);
+            if recents.due(now).is_some_and(|due| now >= due) {
+                self.write_recent(&mut recents, false, &mut repeats);
+            }
             if due.is_some_and(|due| now >= due) {
-                self.pulse.promise(WRITING);
                 due = if self.write(&memory, &mut repeats) { None } else { Some(now + RETRY) };
             }
         }
     }
 
-    /// Writes the file; whether that went well.
+    /// Writes the file of what was learned; whether that went well.
     fn write(&self, memory: &Memory, repeats: &mut Repeats) -> bool {
-        match state::save(&self.dir, memory.realtime.as_ref(), &memory.oldest_first()) {
+        let done = state::save(&self.dir, memory.realtime.as_ref(), &memory.oldest_first());
+        self.report(state::FILE, done, repeats)
+    }
+
+    /// Writes the file of the rows that changed lately; `last`: none can follow.
+    fn write_recent(&self, recents: &mut Recents, last: bool, repeats: &mut Repeats) {
+        let (any_until, rows) = recents.content(self.clock.now(), last);
+        let done = recent::save(&self.dir, any_until, rows);
+        if self.report(recent::FILE, done, repeats) {
+            recents.saved(self.clock.steady());
+        } else {
+            // What it says is out of date, which is worse than nothing.
+            let _ = recent::remove(&self.dir);
+            recents.failed(self.clock.steady() + RETRY);
+        }
+    }
+
+    fn report(&self, file: &str, done: io::Result<()>, repeats: &mut Repeats) -> bool {
+        match done {
             Ok(()) => {
-                if repeats.works(state::FILE) {
-                    say(&self.dir, "written again".to_owned());
+                if repeats.works(file) {
+                    say(&self.dir, file, "written again".to_owned());
                 }
                 true
             }
             Err(error) => {
                 let reason = format!("failed to write it: {error}");
-                if repeats.fails(self.clock.steady(), state::FILE, &reason) {
-                    say(&self.dir, reason);
+                if repeats.fails(self.clock.steady(), file, &reason) {
+                    say(&self.dir, file, reason);
                 }
                 false
             }
@@ -133,6 +174,7 @@ impl Memory {
         match keep {
             Keep::Streamer(learned) => self.learn(learned),
             Keep::Realtime(offer) => self.realtime.replace(offer.clone()) != Some(offer),
+            Keep::Recent(..) => false,
         }
     }
 
@@ -163,8 +205,8 @@ impl Memory {
     }
 }
 
-fn say(dir: &Path, reason: String) {
-    Event::StateFile { file: dir.join(state::FILE).display().to_string(), reason }.say();
+fn say(dir: &Path, file: &str, reason: String) {
+    Event::StateFile { file: dir.join(file).display().to_string(), reason }.say();
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Longer than anything takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Longer than what somebody else wrote stands against the API, a minute, and the second look.
+pub(crate) const LAGGING: Duration = Duration::from_secs(120);
+
 /// The table of the documentation. `written` is what was ever written into it, by anybody.
 const TABLE: &str = "
     CREATE TABLE streamers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, username text NOT NULL, status text);
@@ -147,8 +150,14 @@ impl Stage {
     /// Waits until a streamer's rows have this status.
     #[track_caller]
     pub(crate) fn wait_status(&self, username: &str, status: &str) {
+        self.wait_status_within(PATIENCE, username, status);
+    }
+
+    /// The same, not longer than this.
+    #[track_caller]
+    pub(crate) fn wait_status_within(&self, limit: Duration, username: &str, status: &str) {
         let mut client = self.database.client();
-        wait_for(&format!("{username} to be {status}"), PATIENCE, || {
+        wait_for(&format!("{username} to be {status}"), limit, || {
             let query = "SELECT coalesce(bool_and(status IS NOT DISTINCT FROM $2), false) FROM streamers \
                          WHERE username = $1";
             let right = client.query_one(query, &[&username, &status]).is_ok_and(|row| row.get(0));

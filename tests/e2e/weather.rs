@@ -1,7 +1,7 @@
 //! The database's weather: it is away, crashes, refuses, or is locked. Nothing is lost, the last word
 //! wins, and what is wrong is said and heals by itself once it is put right.
 
-use super::stage::{PATIENCE, Stage, changes, wait_change};
+use super::stage::{LAGGING, PATIENCE, Stage, changes, wait_change};
 use kick_sim::{Face, Fault};
 use lab::{Cluster, Daemon, Line, Shutdown, Signal};
 
@@ -219,6 +219,7 @@ fn a_hand_edit_is_asked_about_and_put_right() {
     stage.wait_status("ana", "Offline");
     stage.wait_status("bob", "Online");
     stage.database.execute("UPDATE streamers SET status = CASE username WHEN 'ana' THEN 'Online' ELSE 'Offline' END");
+    stage.wait_status_within(LAGGING, "ana", "Offline");
     assert_eq!(wait_change(&daemon, "bob", 2).key("source"), "sweep");
     assert_eq!(wait_change(&daemon, "ana", 2).key("source"), "sweep");
     assert_eq!(stage.written("ana"), ["Offline", "Online", "Offline"]);

@@ -21,7 +21,7 @@ fn r15_what_push_said_within_the_hold_is_written_over_a_hand_edit() {
 }
 
 #[test]
-fn r15_after_the_hold_a_hand_edit_is_believed_and_asked_about_at_once() {
+fn r15_after_the_hold_a_hand_edit_is_believed_asked_about_at_once_and_put_right_after_the_lag() {
     check_watched(
         "
         1 auto
@@ -31,9 +31,8 @@ fn r15_after_the_hold_a_hand_edit_is_believed_and_asked_about_at_once() {
         100 quiet
         .. loud
         .. roster 1:xqc:Offline
-        101 kick xqc/676/668=offline
-        .. roster 1:xqc:Offline
-        110 until
+        101 roster 1:xqc:Offline
+        165 until
         ",
         &expect![[r#"
 
@@ -42,8 +41,9 @@ fn r15_after_the_hold_a_hand_edit_is_believed_and_asked_about_at_once() {
             60.0   ask users_livestreams: 676
             90.0   ask users_livestreams: 676
             100.0  ask users_livestreams: 676
-            100.0  write 1 Online by sweep
-            101.0  ask users_livestreams: 676
+            120.0  ask users_livestreams: 676
+            160.0  ask users_livestreams: 676
+            160.0  write 1 Online by sweep
         "#]],
     );
 }
@@ -76,20 +76,23 @@ fn r15_an_answer_that_was_on_its_way_does_not_take_back_what_the_table_shows_sin
 }
 
 #[test]
-fn r15_a_wrong_online_by_hand_is_put_right_after_two_looks() {
+fn r15_a_wrong_online_by_hand_is_put_right_after_the_lag_and_two_looks() {
     check_watched(
         "
         1 auto
         .. kick xqc/676/668=offline
         .. auto asks
         10 roster 1:xqc:Online
-        15 until
+        75 until
         ",
         &expect![[r#"
 
             10.0   ask users_livestreams: 676
-            13.0   ask channels: 676
-            13.0   write 1 Offline by sweep
+            30.0   ask users_livestreams: 676
+            60.0   ask users_livestreams: 676
+            70.0   ask users_livestreams: 676
+            73.0   ask channels: 676
+            73.0   write 1 Offline by sweep
         "#]],
     );
 }

@@ -212,15 +212,15 @@ fn r21_three_confirmed_writes_that_the_row_does_not_show_are_enough() {
         120 roster 1:xqc:LIVE
         130 roster 1:xqc:LIVE
         140 roster 1:xqc:Offline
-        150 stop 668 10
+        210 stop 668 10
         ",
         &expect![[r#"
 
             1.0    write 1 Online by push
             100.0  write 1 Online by push
             110.0  write 1 Online by push
-            140.0  write 1 Online by sweep
-            150.0  write 1 Offline by push
+            200.0  write 1 Online by sweep
+            210.0  write 1 Offline by push
         "#]],
     );
 }

@@ -6,9 +6,9 @@ mod words;
 use crate::domain::ask::{Answer, BrokerQuery, Failure, FailureKind, Offered, Request, Seen};
 use crate::domain::event::Event;
 use crate::domain::push::{EndKind, LinkEvent, LinkId, Transport, UnrecognisedEvent};
-use crate::domain::row::{DatabaseEvent, RosterRead, Write, Written};
+use crate::domain::row::{DatabaseEvent, Recent, RosterRead, Write, Written};
 use crate::domain::secret::Secret;
-use crate::domain::{ChannelId, Now};
+use crate::domain::{ChannelId, Now, RowId};
 use crate::monitor::{Asker, Input, Monitor, Output, Settings};
 use kick::Kick;
 use std::collections::BTreeMap;
@@ -34,6 +34,8 @@ pub(super) struct Story {
     kick: Kick,
     /// Questions and wakes since they were last counted.
     counts: BTreeMap<&'static str, usize>,
+    /// What is kept of rows that changed lately is written down.
+    kept: bool,
     /// Kick's clock is so far ahead of ours, if its answers say.
     date: Option<jiff::SignedDuration>,
 }
@@ -65,6 +67,7 @@ impl Story {
             asks: false,
             kick: Kick::default(),
             counts: BTreeMap::new(),
+            kept: false,
             date: None,
         }
     }
@@ -132,6 +135,11 @@ impl Story {
                 self.broker_asked = None;
                 self.input(Input::BrokerStarted);
             }
+            "recent" => self.input(Input::Recent(match words[..] {
+                ["any"] => Recent::Any,
+                _ => Recent::Rows(words.iter().map(|row| RowId::new(row)).collect()),
+            })),
+            "kept" => self.kept = true,
             "learned" => self.input(Input::Learned(words.iter().map(|word| learned(word)).collect())),
             "roster" => self.roster(&words),
             "link" => self.link(&words),
@@ -211,7 +219,7 @@ impl Story {
         if self.auto && routine && !(self.asks && matches!(output, Output::Ask(..))) {
             return;
         }
-        if let Some(line) = said(output) {
+        if let Some(line) = said(output).filter(|_| self.kept || !matches!(output, Output::Recent(..))) {
             self.write_down(&line);
         }
     }

@@ -1,14 +1,17 @@
 //! What the core learned reaches the disk, in time and at the end, and a bad disk ends nothing.
 
-use super::{Keeper, Memory, SPARE, recall};
+use super::{Keeper, Memory, SPARE, recall, recall_recent};
 use crate::clock::{Clock, Pulse};
 use crate::domain::ask::Learned;
-use crate::domain::{ChannelId, Steady};
+use crate::domain::row::Recent;
+use crate::domain::time::Timestamp;
+use crate::domain::{ChannelId, RowId, Steady};
 use crate::gateway::kick::tests::server::{PATIENCE, spawn};
 use crate::gateway::state::tests::{Scratch, learned};
-use crate::gateway::state::{self, Keep};
+use crate::gateway::state::{self, Keep, recent};
 use crate::stop::Stop;
 use crossbeam_channel::{Sender, unbounded};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -104,4 +107,88 @@ fn the_memory_keeps_the_last_word_and_lets_the_oldest_go() {
     }
     assert!(memory.streamers.len() <= state::STREAMERS_MAX + SPARE, "it grows without end");
     assert_eq!(memory.oldest_first().len(), state::STREAMERS_MAX);
+}
+
+/// A wall time so many seconds from now.
+fn wall(clock: &Clock, ahead: u64) -> Timestamp {
+    clock.now().wall + Duration::from_secs(ahead)
+}
+
+/// What a process that begins now is told.
+fn recalled(dir: &Path) -> Recent {
+    recall_recent(dir, Clock::start().now().wall)
+}
+
+fn these(rows: &[&str]) -> Recent {
+    Recent::Rows(rows.iter().map(|row| RowId::new(row)).collect())
+}
+
+#[test]
+fn the_rows_that_changed_lately_are_on_the_disk_at_the_end() {
+    let scratch = Scratch::new();
+    let (keeper, sender) = keeper(&scratch.0);
+    let until = wall(&keeper.clock, 90);
+    for rows in [vec![], vec![RowId::new("1")], vec![RowId::new("2"), RowId::new("3")]] {
+        sender.send(Keep::Recent(rows, until)).expect("the keeper listens");
+    }
+    sender.send(Keep::Recent(vec![RowId::new("4")], wall(&keeper.clock, 0))).expect("the keeper listens");
+    drop(sender);
+    keeper.run().expect("it never fails");
+    assert_eq!(recalled(&scratch.0), these(&["1", "2", "3"]), "what is over is not kept");
+}
+
+#[test]
+fn what_an_earlier_process_left_stays_until_the_roster_is_read() {
+    let scratch = Scratch::new();
+    let (keeper, sender) = keeper(&scratch.0);
+    drop(sender);
+    keeper.run().expect("it never fails");
+    assert_eq!(recalled(&scratch.0), Recent::Any);
+}
+
+/// Killed at any moment: either the change is in the list, or the list says that it may lack some.
+#[test]
+fn a_change_is_written_at_once_and_for_a_second_any_row_may_have_changed() {
+    let scratch = Scratch::new();
+    let (keeper, sender) = keeper(&scratch.0);
+    let (clock, until) = (keeper.clock, wall(&keeper.clock, 90));
+    let running = spawn(move || keeper.run());
+    sender.send(Keep::Recent(vec![RowId::new("1")], until)).expect("the keeper listens");
+    while scratch.names() != [recent::FILE] {
+        assert!(clock.steady() < Steady(PATIENCE), "nothing is written");
+        Stop::never().wait(Duration::from_millis(5));
+    }
+    let (first, written) = (recalled(&scratch.0), clock.steady());
+    assert!(first == Recent::Any || written > Steady(Duration::from_secs(1)), "{first:?}");
+    sender.send(Keep::Recent(vec![RowId::new("2")], until)).expect("the keeper listens");
+    while recalled(&scratch.0) != these(&["1", "2"]) {
+        assert!(clock.steady() < Steady(PATIENCE), "{:?}", recalled(&scratch.0));
+        Stop::never().wait(Duration::from_millis(25));
+    }
+    drop(sender);
+    running.join().expect("no panic").expect("it never fails");
+}
+
+#[test]
+fn a_list_that_cannot_be_written_is_worth_nothing_any_more() {
+    let scratch = Scratch::new();
+    recent::save(&scratch.0, None, &BTreeMap::new()).expect("saved");
+    // A directory in its place lets nothing be written there.
+    std::fs::create_dir_all(scratch.0.join("recent.json.new/x")).expect("made");
+    let (keeper, sender) = keeper(&scratch.0);
+    sender.send(Keep::Recent(vec![RowId::new("1")], wall(&keeper.clock, 90))).expect("the keeper listens");
+    drop(sender);
+    keeper.run().expect("it never fails");
+    assert_eq!(recalled(&scratch.0), Recent::Any);
+}
+
+#[test]
+fn more_rows_than_are_kept_may_be_any() {
+    let scratch = Scratch::new();
+    let (keeper, sender) = keeper(&scratch.0);
+    let rows = (0..recent::ROWS_MAX + 5_000).map(|n| RowId::new(&n.to_string())).collect();
+    sender.send(Keep::Recent(rows, wall(&keeper.clock, 90))).expect("the keeper listens");
+    drop(sender);
+    keeper.run().expect("it never fails");
+    assert_eq!(recalled(&scratch.0), Recent::Any);
 }

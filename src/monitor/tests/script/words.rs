@@ -99,6 +99,11 @@ pub(super) fn said(output: &Output) -> Option<String> {
         Output::Go(link, way) => format!("go {} {}", link.0, way.as_ref().map_or("nowhere".to_owned(), shown)),
         Output::Token(link, token) => format!("token {} {token:?}", link.0),
         Output::Remember(offer) => format!("remember {}", offer.transport().word()),
+        Output::Recent(rows, until) => {
+            let rows: Vec<&str> = rows.iter().map(RowId::as_str).collect();
+            let until = until.duration_since(at(0.0).wall).as_secs();
+            format!("keep until {until}: {}", rows.join(" "))
+        }
         Output::ReadRoster => "read the roster".to_owned(),
     })
 }

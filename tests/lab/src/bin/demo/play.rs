@@ -30,6 +30,8 @@ const STREAMERS: [&str; 12] = [
     "kestrel",
     "nobody-at-all",
 ];
+/// Every third of them is live at the start.
+const LIVE: usize = 3;
 const STRANGER: &str = STREAMERS[11];
 const CHANNEL: &str = "kick_monitor_demo";
 const SEED: u64 = 1;
@@ -61,7 +63,7 @@ pub(crate) fn run(program: &Path, limit: Option<Duration>) -> anyhow::Result<Exi
 
     let (kick, mut tally) = (Kick::start(), Tally::default());
     let channel_ids: Vec<i64> = STREAMERS[..11].iter().map(|slug| kick.add(slug).channel).collect();
-    for slug in STREAMERS[..11].iter().step_by(3) {
+    for slug in STREAMERS[..11].iter().step_by(LIVE) {
         kick.go_live(slug);
         tally.begins_live(slug);
     }
@@ -199,7 +201,8 @@ impl Play {
     }
 }
 
-/// A table as somebody may have it: statuses that are right, wrong and missing, some channel ids.
+/// A table as somebody may have it: statuses that are right, without a meaning and missing, some channel ids. A wrong one
+/// would stand for a minute, for it may be newer than what the API knows.
 fn table(channel_ids: &[i64]) -> String {
     let mut sql = "CREATE TABLE streamers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
                    username text NOT NULL, status text, channel_id bigint, changed_at timestamptz);"
@@ -207,8 +210,9 @@ fn table(channel_ids: &[i64]) -> String {
     for (number, slug) in STREAMERS.iter().enumerate() {
         let status = match number % 4 {
             _ if *slug == STRANGER => "NULL",
-            0 => "'Online'",
-            1 => "'Offline'",
+            0 | 1 if number % LIVE == 0 => "'Online'",
+            0 | 1 => "'Offline'",
+            2 => "'soon'",
             _ => "NULL",
         };
         let channel_id = channel_ids.get(number).filter(|_| number % 2 == 0);

@@ -1,0 +1,175 @@
+//! What one answer of the API means for one streamer: R6 to R9, R13 and R15, beside push and beside what the table shows.
+
+use super::broadcasts::{apart, later_by};
+use super::kick_clock::KickTime;
+use super::streamer::{Heard, Streamer};
+use super::times::{
+    CLOCK_MARGIN, ENDPOINT_LAG, MENTIONS_APART, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH, STALE_LIVE, UNCONFIRMED_GRACE,
+};
+use crate::domain::ask::Endpoint;
+use crate::domain::time::Timestamp;
+use crate::domain::{Status, Steady};
+use std::time::Duration;
+
+/// What one answer says of one streamer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Observation {
+    pub status: Status,
+    /// When the broadcast began, if the answer says.
+    pub start: Option<Timestamp>,
+    /// The answer names the streamer, rather than leaving them out of a list of those live.
+    pub explicit: bool,
+    pub endpoint: Endpoint,
+    /// How many the request asked about.
+    pub batch: usize,
+    /// Kick has no other endpoint left to ask.
+    pub sole: bool,
+    /// When the request was sent.
+    pub started: Steady,
+}
+
+/// A first observation that needs a second one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Doubt {
+    pub first: Observation,
+    /// Only another endpoint will do (RULES R7).
+    pub elsewhere: bool,
+    /// When the requests started that first and last found a mention without a status (R6).
+    pub mentions: Option<(Steady, Steady)>,
+}
+
+/// What an observation means for a streamer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// It agrees with what is believed.
+    Agrees,
+    /// It changes the belief.
+    Changes,
+    /// It would, after a second look; `elsewhere`: by another endpoint.
+    Doubts { elsewhere: bool },
+    /// It is not to be counted; ask again then.
+    NotBefore(Steady),
+    /// It is not to be counted.
+    Nothing,
+}
+
+impl Streamer {
+    /// R7 to R9, R13: what an observation means, R10 aside.
+    pub(crate) fn weigh(&self, seen: &Observation, hold: Duration, time: &KickTime) -> Weight {
+        if self.belief.status == Some(Status::Offline) && self.resumes(seen).is_some() {
+            return Weight::Changes;
+        }
+        if let Some(heard) = self.heard.filter(|heard| heard.status != seen.status) {
+            if let Some(weight) = self.weigh_against_push(&heard, seen, hold, time) {
+                return weight;
+            }
+        }
+        let Some(believed) = self.belief.status else { return Weight::Changes };
+        if believed == seen.status {
+            return Weight::Agrees;
+        }
+        if let Some(at) = self.table_knows_more(seen, time).or_else(|| self.trails_until(seen, hold)) {
+            return Weight::NotBefore(at);
+        }
+        match (&self.doubt, seen.status) {
+            (Some(doubt), status) if doubt.first.status == status => {
+                if doubt.settled_by(seen) {
+                    Weight::Changes
+                } else {
+                    Weight::Nothing
+                }
+            }
+            // R8: one observation is enough.
+            (_, Status::Online) => Weight::Changes,
+            (_, Status::Offline) => Weight::Doubts { elsewhere: false },
+        }
+    }
+
+    /// R7: an observation that contradicts the last push event. None: the event says nothing against it.
+    fn weigh_against_push(&self, heard: &Heard, seen: &Observation, hold: Duration, time: &KickTime) -> Option<Weight> {
+        let shielded = heard.at + if heard.held { hold } else { UNCONFIRMED_GRACE.min(hold) };
+        if seen.status == Status::Offline {
+            return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
+        }
+        if seen.started < heard.at {
+            return Some(Weight::NotBefore(shielded));
+        }
+        let Some(start) = seen.start else {
+            return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
+        };
+        // Kick's own times say more than our clock, which may be wrong, and than a stop, which may be late.
+        let heard_at = time.at(heard.at);
+        let trails = || time.dated && !heard.blind && start <= heard_at;
+        let stale = self.broadcast.has_ended(start).unwrap_or_else(trails);
+        if !stale && later_by(start, heard_at) > CLOCK_MARGIN {
+            return None;
+        }
+        if !stale || !heard.held {
+            return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
+        }
+        if seen.started < heard.at + STALE_LIVE {
+            return Some(if seen.started < shielded { Weight::NotBefore(shielded) } else { Weight::Nothing });
+        }
+        if self.belief.status == Some(Status::Online) {
+            return None;
+        }
+        match &self.doubt {
+            Some(doubt) if doubt.elsewhere && doubt.first.status == Status::Online => None,
+            _ => Some(Weight::Doubts { elsewhere: true }),
+        }
+    }
+
+    /// R13, R15: what the table shows may be fresher than an answer that contradicts it, until then. A broadcast
+    /// that began later than that was seen is news all the same.
+    fn table_knows_more(&self, seen: &Observation, time: &KickTime) -> Option<Steady> {
+        let fresher = self.belief.fresher.filter(|fresher| seen.started < fresher.until)?;
+        let since = time.at(self.belief.received);
+        let began_later = time.dated && seen.start.is_some_and(|start| later_by(start, since) > CLOCK_MARGIN);
+        let in_doubt = self.doubt.as_ref().is_some_and(|doubt| doubt.first.status == seen.status);
+        let news = began_later || in_doubt || fresher.borne_out == Some(seen.endpoint);
+        (!news).then_some(fresher.until)
+    }
+
+    /// R7 among the endpoints: one may still show the broadcast that another has already seen end, and not
+    /// yet the one that another has seen begin. Until when that may be so; None: the observation is news.
+    fn trails_until(&self, seen: &Observation, hold: Duration) -> Option<Steady> {
+        let found = self.found.filter(|found| found.status != seen.status)?;
+        let until = found.at + ENDPOINT_LAG.min(hold);
+        let trails = match seen.status {
+            Status::Online => found.start.zip(seen.start).is_some_and(|(a, b)| apart(a, b) <= SAME_BROADCAST),
+            // Whoever told first may take it back, and then others may bear that out.
+            Status::Offline => {
+                found.endpoint != seen.endpoint
+                    && self.doubt.as_ref().is_none_or(|doubt| doubt.first.endpoint != found.endpoint)
+            }
+        };
+        (trails && seen.started < until).then_some(until)
+    }
+
+    /// R6: `/channels` mentioned the streamer without a status, which says something only beside absence from the
+    /// live list. Whether the list is to be asked once more.
+    pub(crate) fn mention(&mut self, asked: Steady) -> bool {
+        let Some(doubt) = self.doubt.as_mut().filter(|doubt| doubt.first.status == Status::Offline) else {
+            return false;
+        };
+        let (first, last) = doubt.mentions.unwrap_or((asked, asked));
+        doubt.mentions = Some((first.min(asked), last.max(asked)));
+        doubt.mentioned_twice()
+    }
+}
+
+impl Doubt {
+    /// R9, R10: whether the second observation bears the first one out.
+    fn settled_by(&self, second: &Observation) -> bool {
+        let elsewhere = second.endpoint != self.first.endpoint;
+        let trusted = elsewhere || ((!self.elsewhere || second.sole) && second.batch <= SMALL_BATCH);
+        let explicit = second.status == Status::Online || second.explicit || self.first.explicit;
+        let settled = trusted && explicit && second.started >= self.first.started + SECOND_LOOK;
+        settled || (self.mentioned_twice() && second.started >= self.first.started + MENTIONS_APART)
+    }
+
+    /// R6: often enough for an absence to settle it.
+    pub(crate) fn mentioned_twice(&self) -> bool {
+        self.mentions.is_some_and(|(first, last)| last >= first + MENTIONS_APART)
+    }
+}
