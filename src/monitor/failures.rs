@@ -59,9 +59,10 @@ impl Monitor {
         }
         let keys: Vec<Key> = flight.keys.iter().map(|(key, _)| *key).collect();
         if keys.iter().any(|key| self.asking.poison.was_found(*key)) {
-            // It has had its turn; the next sweep asks again.
+            // It has had its turn; the next sweep asks again, or the name's own pace.
             for key in keys {
                 self.asking.poison.failed_again(key);
+                self.ask_unknown_name_again(now, key);
                 self.asking.compared(key, flight.id);
                 self.look_again_later(now, key);
             }

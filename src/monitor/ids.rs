@@ -268,6 +268,13 @@ impl Monitor {
         true
     }
 
+    /// Plans the next question about a name that Kick does not know, when the last one failed.
+    pub(super) fn ask_unknown_name_again(&mut self, now: Now, key: Key) {
+        if self.streamers.get(&key).is_some_and(|streamer| streamer.ids.unknown) {
+            self.ask_name_after(now, key, UNKNOWN_NAME_RETRY.0);
+        }
+    }
+
     /// Asks about the name that the table gives after a pause, unless that is planned already.
     fn ask_name_after(&mut self, now: Now, key: Key, pause: Duration) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };

@@ -186,7 +186,8 @@ impl Monitor {
             .vanished
             .as_ref()
             .is_some_and(|it| it.times >= VANISHED_MIN && now.steady.since(it.since) >= VANISHED);
-        if long && streamer.belief.status == Some(Status::Online) && answers(asked, &streamer.belief) {
+        let fresher = streamer.belief.fresher.is_some_and(|fresher| asked < fresher.until);
+        if long && !fresher && streamer.belief.status == Some(Status::Online) && answers(asked, &streamer.belief) {
             self.asking.corrects();
             self.believe(now, key, Status::Offline, Source::Sweep, now.steady);
         }

@@ -59,6 +59,9 @@ impl Streamer {
         if self.belief.status == Some(Status::Offline) && self.resumes(seen).is_some() {
             return Weight::Changes;
         }
+        if let Some(at) = self.table_knows_more(seen, time) {
+            return Weight::NotBefore(at);
+        }
         if let Some(heard) = self.heard.filter(|heard| heard.status != seen.status) {
             if let Some(weight) = self.weigh_against_push(&heard, seen, hold, time) {
                 return weight;
@@ -68,7 +71,7 @@ impl Streamer {
         if believed == seen.status {
             return Weight::Agrees;
         }
-        if let Some(at) = self.table_knows_more(seen, time).or_else(|| self.trails_until(seen, hold)) {
+        if let Some(at) = self.trails_until(seen, hold) {
             return Weight::NotBefore(at);
         }
         match (&self.doubt, seen.status) {
@@ -122,7 +125,8 @@ impl Streamer {
     /// R13, R15: what the table shows may be fresher than an answer that contradicts it, until then. A broadcast
     /// that began later than that was seen is news all the same.
     fn table_knows_more(&self, seen: &Observation, time: &KickTime) -> Option<Steady> {
-        let fresher = self.belief.fresher.filter(|fresher| seen.started < fresher.until)?;
+        let contradicts = self.belief.status.is_some_and(|believed| believed != seen.status);
+        let fresher = self.belief.fresher.filter(|fresher| contradicts && seen.started < fresher.until)?;
         let since = time.at(self.belief.received);
         let began_later = time.dated && seen.start.is_some_and(|start| later_by(start, since) > CLOCK_MARGIN);
         let in_doubt = self.doubt.as_ref().is_some_and(|doubt| doubt.first.status == seen.status);

@@ -260,3 +260,24 @@ fn r15_an_ordered_sweep_does_not_shorten_the_time_for_which_a_hand_edit_stands()
         "#]],
     );
 }
+
+/// Kick has named them nowhere for long.
+#[test]
+fn r15_what_is_edited_of_somebody_who_has_vanished_stands_for_the_lag_too() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=missing
+        .. down users_livestreams 404
+        .. down livestreams 404
+        1000 roster 1:xqc:Online
+        1200 until
+        ",
+        &expect![[r#"
+
+            30.0   log api_error status=404 endpoint=users_livestreams retry_in=0.0 reason=404
+            30.0   log api_error status=404 endpoint=livestreams retry_in=0.0 reason=404
+            1080.0 write 1 Offline by sweep
+        "#]],
+    );
+}

@@ -279,3 +279,35 @@ fn r22_an_endpoint_that_refuses_everything_is_an_outage() {
         "#]],
     );
 }
+
+/// No sweep asks about it, and the question that failed was the last that was planned.
+#[test]
+fn r22_a_name_that_kick_does_not_know_and_fails_on_is_asked_about_again() {
+    check(
+        "
+        0 down website 403
+        .. auto
+        .. roster 1:abc:Offline 2:xqc:Offline
+        20 poison channels xqc 500
+        100 cure channels xqc
+        .. kick xqc/676/668=live@100
+        1000 until
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=2 added=2 removed=0
+            0.0    log streamer_unknown username=abc id=1
+            0.0    log streamer_unknown username=xqc id=2
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
+            30.0   log api_error status=500 endpoint=channels retry_in=1.0 reason=500
+            33.0   log api_recovered endpoint=channels
+            33.0   log api_error status=500 endpoint=channels retry_in=0.8 reason=500
+            93.0   log api_recovered endpoint=channels
+            93.0   log api_error status=500 endpoint=channels retry_in=1.0 reason=500
+            123.0  log api_recovered endpoint=channels
+            123.0  write 2 Online by sweep
+            123.0  open 0
+        "#]],
+    );
+}
