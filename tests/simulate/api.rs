@@ -100,7 +100,9 @@ impl Api {
                     let known = slugs.iter().filter_map(|slug| kick.by_slug(slug));
                     known.for_each(|n| self.keep_back(n, agenda.now + UNKNOWN_NAME_PAUSE));
                 }
-                let date = Timestamp::from_second(kick.clock(agenda.now).as_second()).expect("a time of our days");
+                let ahead = if agenda.odds(profile.jumps) { agenda.chance.i64(-300_000..300_000) } else { 0 };
+                let seconds = kick.clock(agenda.now).as_second() + ahead;
+                let date = Timestamp::from_second(seconds).expect("a time of our days");
                 let server_date = (!profile.dateless && agenda.odds(0.95)).then_some(date);
                 let spent = if agenda.odds(0.02) { 2 } else { 1 };
                 let answer = Answer { id: request.id, started, finished, server_date, spent, result };
@@ -159,6 +161,13 @@ impl Api {
         let off = asked.iter().filter(|n| kick.streamers[**n].now() == Moment::Off).count();
         let reversed = mixed_up && profile.blanks == 0.0 && 2 * off > batch && agenda.odds(0.3);
         let mut seen = Vec::new();
+        if let ([n], true, true) = (asked.as_slice(), by_name, agenda.odds(profile.mixed)) {
+            // Somebody else's entry, to the only name that was asked about.
+            self.keep_back(*n, agenda.now + UNKNOWN_NAME_PAUSE);
+            let other = (n + 1) % kick.streamers.len();
+            let moment = self.view(endpoint, other, kick, profile, agenda);
+            return Ok(Vec::from_iter((other != *n).then(|| entry(kick, other, endpoint, moment, profile, agenda))));
+        }
         for n in asked {
             let moment = self.view(endpoint, n, kick, profile, agenda);
             let live = matches!(moment, Moment::Live(_));
@@ -176,7 +185,11 @@ impl Api {
                 Moment::Live(_) if mixed_up && !reversed && agenda.odds(0.5) => Moment::Off,
                 honest => honest,
             };
-            let entry = entry(kick, n, endpoint, told, profile, agenda);
+            let mut entry = entry(kick, n, endpoint, told, profile, agenda);
+            let has_lists = self.gone.len() < 2;
+            if endpoint == Endpoint::Channels && entry.liveness == Liveness::Offline && profile.unsaid && has_lists {
+                entry.liveness = Liveness::Unsaid;
+            }
             if told != moment || entry.liveness == Liveness::Nothing {
                 self.keep_back(n, agenda.now);
             }

@@ -21,9 +21,16 @@ const STALE_LIVE: Duration = Duration::from_secs(600);
 /// RULES R15: a crash may undo what was committed this long before.
 const UNDOABLE: Duration = Duration::from_secs(30);
 
+/// RULES R13, R15: so late at most does the API know of what the table shows.
+pub(super) const API_LAG: Duration = Duration::from_secs(60);
+
 pub(super) struct Judge {
     rows: BTreeMap<RowId, Known>,
     emptied: bool,
+    /// The process has read the roster.
+    loaded: bool,
+    /// Streamers whom push told of shortly before the process before this one ended; none: it may be any.
+    told_before: Option<BTreeMap<usize, Status>>,
     in_flight: BTreeMap<WriteId, Write>,
     asked: BTreeMap<Asker, Asked>,
     requests: VecDeque<Duration>,
@@ -41,6 +48,10 @@ pub(super) struct Judge {
     /// The latest start of a broadcast that anybody told of.
     begun: BTreeMap<usize, Timestamp>,
     told: BTreeMap<usize, Told>,
+    /// What push last told the end of, and when: if it runs again, the API is not believed for ten minutes (RULES R7).
+    stopped: BTreeMap<usize, (LivestreamId, Duration)>,
+    /// When push last told of a start that was over: it looks like a broadcast that resumes (RULES R1).
+    repeated: BTreeMap<usize, Duration>,
     /// Until when push that told what was not true any more excuses a wrong row of a streamer.
     misled: BTreeMap<usize, Duration>,
     /// When requests started whose answers last had a streamer live, and not among those live.
@@ -54,6 +65,7 @@ pub(super) struct Judge {
 /// What push last told of a streamer.
 struct Told {
     at: Duration,
+    status: Status,
     last: LivestreamId,
     /// The highest livestream id that it told of before.
     before: Option<LivestreamId>,
@@ -72,8 +84,8 @@ struct Known {
     /// None: it may be anything, and writing it is no repetition.
     shown: Option<Shown>,
     committed: Option<Duration>,
-    /// When a read last showed something else than the machine knew of.
-    edited: Option<Duration>,
+    /// When a read last showed something else than the machine knew of, and what.
+    edited: Option<(Duration, Status)>,
     /// The last status that was given out to be written, and when it was first.
     last: Option<(Duration, Status)>,
 }
@@ -83,6 +95,8 @@ impl Judge {
         Judge {
             rows: BTreeMap::new(),
             emptied: false,
+            loaded: false,
+            told_before: Some(BTreeMap::new()),
             in_flight: BTreeMap::new(),
             asked: BTreeMap::new(),
             requests: VecDeque::new(),
@@ -94,6 +108,8 @@ impl Judge {
             announced: BTreeMap::new(),
             begun: BTreeMap::new(),
             told: BTreeMap::new(),
+            repeated: BTreeMap::new(),
+            stopped: BTreeMap::new(),
             misled: BTreeMap::new(),
             present: BTreeMap::new(),
             absent: BTreeMap::new(),
@@ -102,8 +118,17 @@ impl Judge {
         }
     }
 
-    /// A new process knows nothing; Kick still counts what the old one asked.
-    pub(super) fn forget_process(&mut self) {
+    /// A new process knows nothing, but for whom push told of within the hold; Kick still counts what the old one
+    /// asked. `excused`: until then the API may tell of these in vain.
+    pub(super) fn forget_process(&mut self, now: Duration, torn: bool, excused: Duration, hold: Duration) {
+        let lately = self.told.iter().filter(|(_, told)| now < told.at + hold.max(API_LAG));
+        let lately: BTreeMap<usize, Status> = lately.map(|(n, told)| (*n, told.status)).collect();
+        for n in lately.keys() {
+            let misled = self.misled.entry(*n).or_default();
+            *misled = excused.max(*misled);
+        }
+        self.told_before = (!torn).then_some(lately);
+        self.loaded = false;
         self.rows.clear();
         self.emptied = false;
         self.in_flight.clear();
@@ -121,7 +146,7 @@ impl Judge {
     pub(super) fn hear(&mut self, now: Duration, input: &Input, kick: &Kick) {
         match input {
             Input::Settings(settings) => self.budgets.push_back((now, settings.requests_per_minute)),
-            Input::Roster(read) => self.hear_roster(now, read),
+            Input::Roster(read) => self.hear_roster(now, read, kick),
             Input::Push(_, push) => self.hear_push(now, push, kick),
             Input::Answer(answer) => self.hear_answer(answer, kick),
             Input::Written(written) => self.hear_written(now, written),
@@ -134,12 +159,13 @@ impl Judge {
         }
     }
 
-    fn hear_roster(&mut self, now: Duration, read: &RosterRead) {
+    fn hear_roster(&mut self, now: Duration, read: &RosterRead, kick: &Kick) {
         if read.rows.is_empty() && !self.rows.is_empty() && !self.emptied {
             self.emptied = true;
             return;
         }
         self.emptied = false;
+        let first = !std::mem::replace(&mut self.loaded, true);
         let busy: BTreeSet<&RowId> = self.in_flight.values().map(|write| &write.row).collect();
         let present: BTreeSet<&RowId> = read.rows.iter().map(|row| &row.id).collect();
         self.rows.retain(|id, _| present.contains(id));
@@ -153,8 +179,12 @@ impl Judge {
                     let outdated = known.committed.is_some_and(|at| read.started.0 <= at);
                     if !outdated && !busy.contains(&row.id) && known.shown.is_some() {
                         let undone = self.broke > known.committed;
-                        if known.shown != Some(row.shown) && row.shown != Shown::Unknown && !undone {
-                            known.edited = Some(now);
+                        if known.shown != Some(row.shown) && !undone {
+                            // R13: where it shows neither value, one answer is enough.
+                            known.edited = match row.shown {
+                                Shown::Known(status) => Some((now, status)),
+                                Shown::Unknown => None,
+                            };
                         }
                         known.shown = Some(row.shown);
                     }
@@ -163,11 +193,18 @@ impl Judge {
                     self.rows.remove(&row.id);
                 }
                 None => {
+                    // R13: what push told before may be fresher than the API.
+                    let n = kick.by_username(&row.username);
+                    let told = |n, shown| self.told_before.as_ref().is_none_or(|told| told.get(&n) == Some(&shown));
+                    let fresh = match (first, n, row.shown) {
+                        (true, Some(n), Shown::Known(shown)) => Some((now, shown)).filter(|_| told(n, shown)),
+                        _ => None,
+                    };
                     let known = Known {
                         username: row.username.clone(),
                         shown: Some(row.shown),
                         committed: None,
-                        edited: None,
+                        edited: fresh,
                         last: None,
                     };
                     self.rows.insert(row.id.clone(), known);
@@ -182,8 +219,12 @@ impl Judge {
         let (PushKind::Live { livestream, .. } | PushKind::Stop { livestream }) = &push.what;
         self.confirmed_when_told.insert(n, self.confirmed.contains(&kick.streamers[n].user));
         let before = self.told.get(&n).and_then(|told| told.before.max(Some(told.last)));
-        self.told.insert(n, Told { at: now, last: *livestream, before });
         let (streamer, live) = (&kick.streamers[n], matches!(push.what, PushKind::Live { .. }));
+        let status = if live { Status::Online } else { Status::Offline };
+        self.told.insert(n, Told { at: now, status, last: *livestream, before });
+        if !live {
+            self.stopped.insert(n, (*livestream, now));
+        }
         if live != matches!(streamer.now(), Moment::Live(_)) {
             // R7: the broadcast that runs may be the one that the stop ended, for ten minutes, unless push told
             // that it began, or it is known that the one that ended had begun before.
@@ -191,6 +232,9 @@ impl Judge {
             let ended_is_known = self.begun.get(&n).copied() >= streamer.start_of(*livestream);
             let may_be_it = !live && !so_since(&self.announced) && (so_since(&self.present) || !ended_is_known);
             self.misled.insert(n, if may_be_it { now + STALE_LIVE } else { now });
+        }
+        if live && !matches!(streamer.now(), Moment::Live(_)) {
+            self.repeated.insert(n, now);
         }
         if live {
             self.begun(n, streamer.start_of(*livestream));

@@ -23,6 +23,12 @@ pub(super) struct Profile {
     pub omits: f64,
     /// How often `/channels` leaves somebody out, or says nothing usable of them.
     pub blanks: f64,
+    /// `/channels` shows `"stream": null` for who is not live (RULES R6).
+    pub unsaid: bool,
+    /// How often an answer about one name is about somebody else (RULES R12).
+    pub mixed: f64,
+    /// How often an answer's `Date` is far from Kick's time (RULES R5).
+    pub jumps: f64,
     /// How often an answer takes seconds.
     pub slow: f64,
     /// One unknown name spoils the whole request (KICK.md §5.1).
@@ -42,6 +48,8 @@ pub(super) struct Profile {
     pub deaf: bool,
     /// Streamers may be banned.
     pub bans: bool,
+    /// How often a broadcast that is interrupted for less than two minutes goes on with its id (RULES R1).
+    pub resumes: f64,
     /// The table names wrong channels for some.
     pub wrong_hints: bool,
     /// The kinds of sudden fault, and how far apart they are on average.
@@ -69,6 +77,9 @@ impl Profile {
             listless: agenda.odds(if lie == 0 { 0.6 } else { 0.1 }),
             omits: if lie == 1 { 0.1 } else { 0.0 },
             blanks: half(agenda, 0.2),
+            unsaid: agenda.odds(0.2),
+            mixed: half(agenda, 0.1),
+            jumps: half(agenda, 0.1),
             slow: half(agenda, 0.2),
             strict: agenda.odds(0.3),
             dateless: agenda.odds(0.1),
@@ -79,6 +90,7 @@ impl Profile {
             unsubscribed: half(agenda, 0.3),
             deaf: agenda.odds(0.15),
             bans: agenda.odds(0.2),
+            resumes: half(agenda, 1.0),
             wrong_hints: agenda.odds(0.2),
             faults,
             settings: Profile::settings(agenda),
@@ -127,6 +139,9 @@ impl Profile {
             lies: 0.0,
             omits: 0.0,
             blanks: 0.0,
+            unsaid: false,
+            mixed: 0.0,
+            jumps: 0.0,
             slow: 0.0,
             loss: 0.0,
             tardy: 0.0,
@@ -149,7 +164,9 @@ impl Profile {
     /// How long a row may be wrong after the last thing that excuses it: a sweep and its confirmation; with
     /// push, a hold before that. Where many rows share a small budget, the sweep takes its time (RULES R22).
     pub(super) fn bound(&self, rows: usize) -> Duration {
-        let sweep = self.settings.sweep + self.asking(rows) + self.lag + Duration::from_secs(45);
+        // R6: two absences, half a minute apart, and the pauses between the looks.
+        let unsaid = if self.unsaid { Duration::from_secs(75) } else { Duration::ZERO };
+        let sweep = self.settings.sweep + self.asking(rows) + self.lag + Duration::from_secs(45) + unsaid;
         if self.deaf { sweep } else { sweep + self.settings.hold }
     }
 

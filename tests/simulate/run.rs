@@ -4,16 +4,17 @@ use super::agenda::{Agenda, Happening};
 use super::api::{Api, RETRY_AFTER};
 use super::database::{Database, Step};
 use super::faults::{Fault, plan};
-use super::judge::Judge;
+use super::judge::{API_LAG, Judge};
 use super::profile::Profile;
 use super::push::Realtime;
 use super::words;
 use super::world::Kick;
 use kick_monitor::domain::ask::{Endpoint, Learned};
 use kick_monitor::domain::push::Transport;
-use kick_monitor::domain::row::{DatabaseEvent, Row};
+use kick_monitor::domain::row::{DatabaseEvent, Recent, Row};
+use kick_monitor::domain::time::Timestamp;
 use kick_monitor::domain::way::Offer;
-use kick_monitor::domain::{Now, Slug, Steady};
+use kick_monitor::domain::{Now, RowId, Slug, Steady};
 use kick_monitor::monitor::{Input, Monitor, Output};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,6 +42,8 @@ pub(super) struct Day {
     /// What an earlier process left on the disk.
     learned: BTreeMap<Slug, Learned>,
     worked: Option<Offer>,
+    /// Until when the API may not know of what a row shows, by what earlier processes kept.
+    recent: BTreeMap<RowId, Timestamp>,
     /// When the world was last to blame for a wrong row, whichever.
     pub excused: Duration,
     /// Days that are told on take all that is said.
@@ -101,6 +104,7 @@ impl Day {
             wall: jiff::SignedDuration::ZERO,
             learned: BTreeMap::new(),
             worked: None,
+            recent: BTreeMap::new(),
             excused: Duration::ZERO,
             transcript: told.then(Vec::new),
             said_roster: Vec::new(),
@@ -127,15 +131,21 @@ impl Day {
 
     /// A process dies without a word and another one is begun.
     pub(super) fn begin_process(&mut self) -> Vec<Input> {
-        self.excused = self.agenda.now;
+        // The list of what changed lately is torn or lost, sometimes.
+        let torn = self.agenda.odds(0.2);
+        let seen = self.agenda.now + self.profile.poll;
+        self.excused = if torn { seen + API_LAG } else { self.agenda.now };
         self.realtime.kill_process();
         self.api.kill_process();
         let writers = self.database.kill_process();
-        self.judge.forget_process();
+        self.judge.forget_process(self.agenda.now, torn, seen + API_LAG, self.profile.settings.hold);
         self.monitor = Monitor::new(self.now(), self.profile.settings.clone(), self.agenda.chance.u64(..));
         let learned = Input::Learned(self.learned.values().cloned().collect());
         let worked = self.worked.clone().map(Input::Remembered);
-        writers.into_iter().chain([learned]).chain(worked).collect()
+        let now = self.now().wall;
+        let lately = self.recent.iter().filter(|(_, until)| now < **until).map(|(row, _)| row.clone());
+        let recent = Input::Recent(if torn { Recent::Any } else { Recent::Rows(lately.collect()) });
+        writers.into_iter().chain([learned, recent]).chain(worked).collect()
     }
 
     fn now(&self) -> Now {
@@ -181,7 +191,7 @@ impl Day {
         let now = self.now();
         let inputs = match what {
             Happening::Turn(n) => {
-                if let Some(change) = self.kick.turn(n, self.profile.bans, &mut self.agenda) {
+                if let Some(change) = self.kick.turn(n, self.profile.bans, self.profile.resumes, &mut self.agenda) {
                     self.say(|| format!("   = {} is {:?}", 5_000 + n, change.1));
                     self.realtime.tell(&self.kick, n, change, &self.profile, &mut self.agenda);
                 }
@@ -242,6 +252,7 @@ impl Day {
             Output::Go(link, way) => self.realtime.go(link, way.as_ref(), &mut self.agenda),
             Output::Token(link, _) => self.realtime.give_token(link, &mut self.agenda),
             Output::Remember(offer) => self.worked = Some(offer),
+            Output::Recent(rows, until) => self.recent.extend(rows.into_iter().map(|row| (row, until))),
             Output::Log(_) => {}
         }
         Ok(())

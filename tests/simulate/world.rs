@@ -5,6 +5,9 @@ use kick_monitor::domain::time::Timestamp;
 use kick_monitor::domain::{ChannelId, LivestreamId, Slug, Status, UserId};
 use std::time::Duration;
 
+/// A broadcast that stops for less than this may go on.
+const INTERRUPTED: Duration = Duration::from_secs(120);
+
 /// Kick as it is.
 pub(super) struct Kick {
     pub streamers: Vec<Streamer>,
@@ -92,7 +95,7 @@ impl Kick {
     }
 
     /// A streamer's next step, and when the one after that comes. Says what was true before, and is now.
-    pub(super) fn turn(&mut self, n: usize, bans: bool, agenda: &mut Agenda) -> Option<(Moment, Moment)> {
+    pub(super) fn turn(&mut self, n: usize, bans: bool, resumes: f64, agenda: &mut Agenda) -> Option<(Moment, Moment)> {
         if self.frozen {
             return None;
         }
@@ -108,7 +111,14 @@ impl Kick {
                 }
             }
             Moment::Off | Moment::Banned => {
-                self.begin(n, agenda);
+                let streamer = &mut self.streamers[n];
+                let short = agenda.now < streamer.since() + INTERRUPTED && before == Moment::Off;
+                match streamer.broadcast() {
+                    Some(last) if short && agenda.odds(resumes) => {
+                        streamer.moments.push((agenda.now, Moment::Live(last)))
+                    }
+                    _ => self.begin(n, agenda),
+                }
                 match agenda.chance.u32(..10) {
                     0 => agenda.secs(5, 120),
                     1..3 => agenda.secs(120, 900),
@@ -138,13 +148,17 @@ impl Streamer {
         past.map_or(Moment::Off, |(_, moment)| *moment)
     }
 
-    /// The last broadcast, over or not; of one who never broadcast, one that began with the day.
-    pub(super) fn last(&self) -> Broadcast {
-        let live = self.moments.iter().rev().find_map(|(_, moment)| match moment {
+    /// The last broadcast, over or not.
+    fn broadcast(&self) -> Option<Broadcast> {
+        self.moments.iter().rev().find_map(|(_, moment)| match moment {
             Moment::Live(broadcast) => Some(*broadcast),
             Moment::Off | Moment::Banned => None,
-        });
-        live.unwrap_or(Broadcast { id: LivestreamId(1), start: super::MIDNIGHT })
+        })
+    }
+
+    /// The last broadcast, over or not; of one who never broadcast, one that began with the day.
+    pub(super) fn last(&self) -> Broadcast {
+        self.broadcast().unwrap_or(Broadcast { id: LivestreamId(1), start: super::MIDNIGHT })
     }
 
     /// When this broadcast began, by Kick's clock.

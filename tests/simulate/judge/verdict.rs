@@ -2,8 +2,8 @@
 
 use super::super::database::Database;
 use super::super::profile::Profile;
-use super::super::world::{Kick, Moment};
-use super::{Judge, MINUTE};
+use super::super::world::{Kick, Moment, Streamer};
+use super::{API_LAG, Judge, MINUTE, STALE_LIVE};
 use kick_monitor::domain::row::{Shown, Write};
 use kick_monitor::domain::{Source, Status};
 use std::time::Duration;
@@ -52,9 +52,10 @@ impl Judge {
             }
             return Err(format!("nothing can be known of {:?}", write.username));
         };
+        let taken_back = |(_, status): &(Duration, Status)| *status != write.status;
         let pushed = self.told.get(&n).is_some_and(|told| now < told.at + profile.settings.hold);
-        if let (Some(edited), Source::Sweep, false) = (edited, write.source, pushed) {
-            self.check_taken_back(n, write, edited)?;
+        if let (Some((edited, _)), Source::Sweep, false) = (edited.filter(taken_back), write.source, pushed) {
+            self.check_taken_back(n, write, edited, kick)?;
         }
         // A status that is sent again, to a database that was away or undid it, was decided upon when it was
         // first sent; so is one that a hand took out of the row (R15).
@@ -72,14 +73,21 @@ impl Judge {
         if write.status == Status::Offline && write.source == Source::Sweep && !absent {
             return Err(format!("row {} is written Offline, and no answer said so", write.row));
         }
-        self.check_flap(n, write, before, kick, profile)?;
+        self.check_flap(now, n, write, before, kick, profile)?;
         self.check_false(now, n, write, kick, profile)
     }
 
-    /// R15: what the table shows since it was edited is taken back by an answer to a newer question alone.
-    fn check_taken_back(&self, n: usize, write: &Write, edited: Duration) -> Result<(), String> {
-        let said = if write.status == Status::Online { &self.present } else { &self.absent };
-        if said.get(&n).is_some_and(|started| *started >= edited) {
+    /// R13, R15: what the table shows since it was edited, or at the start, is taken back by an answer to a question of
+    /// a lag later alone; unless the API knew of it meanwhile, or something has changed since.
+    fn check_taken_back(&self, n: usize, write: &Write, edited: Duration, kick: &Kick) -> Result<(), String> {
+        let (said, borne_out) = match write.status {
+            Status::Online => (&self.present, &self.absent),
+            Status::Offline => (&self.absent, &self.present),
+        };
+        let news = kick.streamers[n].last_began(write.status) > edited
+            || borne_out.get(&n).is_some_and(|started| *started >= edited);
+        let due = if news { edited } else { edited + API_LAG };
+        if said.get(&n).is_some_and(|started| *started >= due) {
             return Ok(());
         }
         Err(format!("row {} is written {}, and no answer since its edit said so", write.row, write.status.word()))
@@ -89,6 +97,7 @@ impl Judge {
     /// only trails and push is only lost, late, repeated or out of order.
     fn check_flap(
         &self,
+        now: Duration,
         n: usize,
         write: &Write,
         before: Option<(Duration, Status)>,
@@ -105,9 +114,14 @@ impl Judge {
         // R2: a late stop of a broadcast that push never told of may be that of the one that runs.
         let stranger = self.told.get(&n).is_some_and(|told| told.before < Some(told.last));
         let late_stop = write.status == Status::Offline && write.source == Source::Push && stranger && !announced;
+        // R1: what looks like a resumption, and an endpoint that has not heard of the end.
+        let resumed = self.repeated.get(&n).is_some_and(|at| now <= *at + profile.stale());
+        let resumed = resumed && write.status == Status::Online;
         // R12: push through an id that was not confirmed has no hold.
         let confirmed = self.confirmed_when_told.get(&n) == Some(&true);
-        if right_before && !unseen && !late_stop && profile.honest() && confirmed {
+        // Its own stop, which comes when it has resumed already.
+        let resumed = resumed || write.status == Status::Offline && !self.resumed_until(n, streamer).is_zero();
+        if right_before && !unseen && !late_stop && !resumed && profile.honest() && confirmed {
             return Err(format!("row {} flaps: it was written rightly before, and nothing has changed", write.row));
         }
         Ok(())
@@ -151,6 +165,14 @@ impl Judge {
         ))
     }
 
+    /// Until when a stop that push told of, of the broadcast that runs, keeps the row Offline (RULES R7).
+    fn resumed_until(&self, n: usize, streamer: &Streamer) -> Duration {
+        match (streamer.now(), self.stopped.get(&n)) {
+            (Moment::Live(runs), Some((stopped, at))) if runs.id == *stopped => *at + STALE_LIVE,
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Compares the table with the truth. `bound`: how long a row may be wrong after the last thing that
     /// excuses it; `excused`: when other things than push were last to blame for a wrong row of this streamer.
     pub(in crate::simulate) fn inspect(
@@ -172,8 +194,9 @@ impl Judge {
             let vanished = if streamer.now() == Moment::Banned { VANISHED } else { Duration::ZERO };
             // R21: the pause after a refusal; nothing excuses a row for what another one does.
             let withheld = record.locked_until.max(record.ill_until).max(record.timed_out) + 5 * MINUTE;
-            let misled = self.misled.get(&n).copied().unwrap_or_default();
-            let since = streamer.since().max(record.touched).max(excused(n)).max(misled) + vanished;
+            let misled = self.misled.get(&n).copied().unwrap_or_default().max(self.resumed_until(n, streamer));
+            let touched = if record.touched.is_zero() { Duration::ZERO } else { record.touched + API_LAG };
+            let since = streamer.since().max(touched).max(excused(n)).max(misled) + vanished;
             let truth = Shown::Known(streamer.now().status());
             if record.row.shown != truth && now > (since + bound).max(withheld) {
                 return Err(format!(
