@@ -20,6 +20,8 @@ pub(crate) struct Table {
     pub settled: Option<(Shown, Shown)>,
     /// Times set aside or refused in a row.
     pub set_aside: u32,
+    /// It took too long since it was last written.
+    pub timed_out: bool,
     /// Times found locked in a row.
     pub locked: u32,
     /// Not to be written before.
@@ -36,6 +38,7 @@ impl Table {
             overruled: 0,
             settled: None,
             set_aside: 0,
+            timed_out: false,
             locked: 0,
             not_before: Steady::default(),
         }
@@ -49,6 +52,7 @@ impl Table {
     /// The row is not locked any more, or can be written after all.
     pub(crate) fn is_free(&mut self) {
         self.set_aside = 0;
+        self.timed_out = false;
         self.locked = 0;
         self.not_before = Steady::default();
     }

@@ -11,6 +11,7 @@ mod hold;
 mod ids;
 mod implausible;
 mod links;
+mod namesakes;
 mod poison;
 mod push;
 mod refusals;

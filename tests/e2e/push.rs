@@ -129,8 +129,8 @@ fn hosts_raids_and_goals_change_nothing_whatever_they_contain() {
         r"App\Events\LivestreamUpdated",
         r"App\Events\StreamerIsLiveSoon",
         "GoalProgressUpdateEvent",
-        "StreamerIsLive",
-        "StopStreamBroadcast",
+        "StreamerIsLiveToo",
+        "StopStreamBroadcastSoon",
     ];
     others.iter().for_each(|event| stage.kick.push_raw(&channel, event, &data(130_000_500, true)));
     settle(&stage);

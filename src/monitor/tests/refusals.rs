@@ -149,6 +149,29 @@ fn r21_a_refused_row_is_said_once_while_it_lasts() {
     );
 }
 
+/// The database may have broken under a row that it refused before.
+#[test]
+fn r21_a_refused_row_that_then_takes_too_long_has_a_second_chance_soon() {
+    check_watched(
+        "
+        1 live 668 10
+        .. refused
+        1.2 timed-out
+        31.2 written
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    log write_refused username=xqc id=1 reason="23514 too early"
+            1.2    write 1 Online by push apart
+            1.2    log write_refused username=xqc id=1 reason="57014 canceled; it took 10 s"
+            30.0   ask users_livestreams: 676
+            31.2   write 1 Online by push apart
+            31.2   log status_changed username=xqc id=1 status=Online source=push lag_ms=30200
+        "#]],
+    );
+}
+
 #[test]
 fn r21_a_row_that_takes_too_long_is_tried_apart_after_half_a_minute_and_then_every_five() {
     check_watched(

@@ -5,7 +5,7 @@ mod words;
 
 use crate::domain::ask::{Answer, BrokerQuery, Failure, FailureKind, Offered, Request, Seen};
 use crate::domain::event::Event;
-use crate::domain::push::{EndKind, LinkEvent, LinkId, Transport, UnrecognisedEvent};
+use crate::domain::push::{LinkId, Transport};
 use crate::domain::row::{DatabaseEvent, Recent, RosterRead, Write, Written};
 use crate::domain::secret::Secret;
 use crate::domain::{ChannelId, Now, RowId};
@@ -14,7 +14,9 @@ use kick::Kick;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
-use words::{at, entry, failure, learned, number, offer, push, report, result, row, said, terms};
+use words::{
+    at, entry, failure, learned, link_event, number, offer, push, report, result, row, said, terms, unrecognised,
+};
 
 /// The machine, the world around it as far as a script says, and what came out.
 pub(super) struct Story {
@@ -143,13 +145,7 @@ impl Story {
             "learned" => self.input(Input::Learned(words.iter().map(|word| learned(word)).collect())),
             "roster" => self.roster(&words),
             "link" => self.link(&words),
-            "unrecognised" => {
-                let received = self.now.steady;
-                let [name, channel, ..] = words[..] else { panic!("unrecognised NAME CHANNEL") };
-                let (channel, name, sample) = (ChannelId(number(channel)), name.to_owned(), "{}".to_owned());
-                let event = UnrecognisedEvent { channel, name, sample, times: 1, received };
-                self.input(Input::Link(LinkId(0), LinkEvent::Unrecognised(Box::new(event))));
-            }
+            "unrecognised" => self.input(Input::Link(LinkId(0), unrecognised(self.now, &words))),
             "live" | "stop" => {
                 let link = words.iter().find_map(|word| word.strip_prefix("link="));
                 let link = LinkId(link.map_or(0, |link| link.parse().expect("a link")));
@@ -326,24 +322,10 @@ impl Story {
     fn link(&mut self, words: &[&str]) {
         let link = LinkId(words[0].parse().expect("a link"));
         let reason = words[1] == "refused";
-        let ended = |kind| LinkEvent::Ended { kind, why: words[2..].join(" ") };
         let mut heard = Vec::new();
         for word in words.get(2..).filter(|_| !reason).filter(|more| !more.is_empty()).unwrap_or(&["0"]) {
             let channel = ChannelId(number(word));
-            let event = match words[1] {
-                "started" => LinkEvent::Started,
-                "connected" => LinkEvent::Connected(Transport::Pusher),
-                "centrifugo" => LinkEvent::Connected(Transport::Centrifugo),
-                "wants-way" => LinkEvent::WantsWay,
-                "wants-token" => LinkEvent::WantsToken,
-                "refused" => ended(EndKind::Refused),
-                "subscribed" => LinkEvent::Subscribed(channel),
-                "failed" => LinkEvent::SubscriptionFailed(channel),
-                "full" => LinkEvent::Full(channel),
-                "unreadable" => LinkEvent::Unreadable,
-                "disconnected" => ended(EndKind::Lost),
-                other => panic!("no link event {other}"),
-            };
+            let event = link_event(words, channel);
             heard.push(Input::Link(link, event));
         }
         self.input(Input::Several(heard));

@@ -49,7 +49,8 @@ impl Writes {
     /// or this machine that was slow, so it has a second chance soon.
     pub(super) fn timed_out(&mut self, now: Now, key: Key, streamers: &mut Streamers, book: &mut Book) {
         let Some(streamer) = streamers.get_mut(&key) else { return };
-        let pause = if streamer.table.set_aside == 0 { TIMED_OUT_RETRY } else { REFUSED_PAUSE };
+        let before = std::mem::replace(&mut streamer.table.timed_out, true);
+        let pause = if before { REFUSED_PAUSE } else { TIMED_OUT_RETRY };
         streamer.table.set_aside = streamer.table.set_aside.saturating_add(1);
         self.try_later(now, key, pause, streamers, book);
     }

@@ -3,7 +3,7 @@
 
 use crate::domain::ask::{BrokerQuery, Failure, FailureKind, Learned, Liveness, Query, Seen, SeenChannel};
 use crate::domain::event::Event;
-use crate::domain::push::{Push, PushKind};
+use crate::domain::push::{EndKind, LinkEvent, Push, PushKind, Transport, UnrecognisedEvent};
 use crate::domain::report::Report;
 use crate::domain::row::{Row, Shown, WriteResult};
 use crate::domain::time::Timestamp;
@@ -217,4 +217,30 @@ pub(super) fn report(told: &Report) -> String {
 pub(super) fn terms() -> Terms {
     let pusher = Place { tls: true, host: "ws-us2.pusher.com".to_owned(), port: 443, path_and_query: String::new() };
     Terms { only: None, pusher, app_key: "configured".to_owned(), broker_is_loopback: false }
+}
+
+/// `link N WORD …`: what a link says of itself or of a channel.
+pub(super) fn link_event(words: &[&str], channel: ChannelId) -> LinkEvent {
+    let ended = |kind| LinkEvent::Ended { kind, why: words[2..].join(" ") };
+    match words[1] {
+        "started" => LinkEvent::Started,
+        "connected" => LinkEvent::Connected(Transport::Pusher),
+        "centrifugo" => LinkEvent::Connected(Transport::Centrifugo),
+        "wants-way" => LinkEvent::WantsWay,
+        "wants-token" => LinkEvent::WantsToken,
+        "refused" => ended(EndKind::Refused),
+        "subscribed" => LinkEvent::Subscribed(channel),
+        "failed" => LinkEvent::SubscriptionFailed(channel),
+        "full" => LinkEvent::Full(channel),
+        "unreadable" => LinkEvent::Unreadable,
+        "disconnected" => ended(EndKind::Lost),
+        other => panic!("no link event {other}"),
+    }
+}
+
+/// `unrecognised NAME CHANNEL`
+pub(super) fn unrecognised(now: Now, words: &[&str]) -> LinkEvent {
+    let [name, channel, ..] = words[..] else { panic!("unrecognised NAME CHANNEL") };
+    let (channel, name, sample) = (ChannelId(number(channel)), name.to_owned(), "{}".to_owned());
+    LinkEvent::Unrecognised(Box::new(UnrecognisedEvent { channel, name, sample, times: 1, received: now.steady }))
 }
