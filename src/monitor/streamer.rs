@@ -96,11 +96,11 @@ pub(crate) struct Belief {
 }
 
 /// Until when an answer to a question of before does not contradict what the table shows (R13, R15).
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Fresher {
     pub until: Steady,
-    /// This endpoint says the same, so what it says later is news.
-    pub borne_out: Option<Endpoint>,
+    /// These endpoints say the same, so what they say later is news.
+    pub borne_out: Vec<Endpoint>,
 }
 
 /// A push event that was believed.
@@ -246,7 +246,7 @@ impl Streamer {
 
     /// What the table shows may be fresher than what the API tells, from now on.
     pub(crate) fn table_is_fresh(&mut self, now: Now) {
-        self.belief.fresher = Some(Fresher { until: now.steady + API_LAG, borne_out: None });
+        self.belief.fresher = Some(Fresher { until: now.steady + API_LAG, borne_out: Vec::new() });
     }
 
     /// What the row is to show and may not. What only the table says is no evidence to write (R13).

@@ -186,7 +186,7 @@ impl Monitor {
             .vanished
             .as_ref()
             .is_some_and(|it| it.times >= VANISHED_MIN && now.steady.since(it.since) >= VANISHED);
-        let fresher = streamer.belief.fresher.is_some_and(|fresher| asked < fresher.until);
+        let fresher = streamer.belief.fresher.as_ref().is_some_and(|fresher| asked < fresher.until);
         if long && !fresher && streamer.belief.status == Some(Status::Online) && answers(asked, &streamer.belief) {
             self.asking.corrects();
             self.believe(now, key, Status::Offline, Source::Sweep, now.steady);
@@ -218,8 +218,9 @@ impl Monitor {
             Weight::Agrees => {
                 streamer.belief.verified = true;
                 streamer.doubt = None;
-                if let Some(fresher) = &mut streamer.belief.fresher {
-                    fresher.borne_out = Some(seen.endpoint);
+                let fresher = streamer.belief.fresher.as_mut();
+                if let Some(fresher) = fresher.filter(|it| !it.borne_out.contains(&seen.endpoint)) {
+                    fresher.borne_out.push(seen.endpoint);
                 }
                 // What push told first counts as told by whoever of the API bears it out.
                 let news = streamer

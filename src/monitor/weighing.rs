@@ -126,11 +126,11 @@ impl Streamer {
     /// that began later than that was seen is news all the same.
     fn table_knows_more(&self, seen: &Observation, time: &KickTime) -> Option<Steady> {
         let contradicts = self.belief.status.is_some_and(|believed| believed != seen.status);
-        let fresher = self.belief.fresher.filter(|fresher| contradicts && seen.started < fresher.until)?;
+        let fresher = self.belief.fresher.as_ref().filter(|it| contradicts && seen.started < it.until)?;
         let since = time.at(self.belief.received);
         let began_later = time.dated && seen.start.is_some_and(|start| later_by(start, since) > CLOCK_MARGIN);
         let in_doubt = self.doubt.as_ref().is_some_and(|doubt| doubt.first.status == seen.status);
-        let news = began_later || in_doubt || fresher.borne_out == Some(seen.endpoint);
+        let news = began_later || in_doubt || fresher.borne_out.contains(&seen.endpoint);
         (!news).then_some(fresher.until)
     }
 
