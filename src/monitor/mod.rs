@@ -1,11 +1,12 @@
-//! The decision core: what we believe of every streamer, and what is to be done about it (RULES.md).
+//! The decision core: what we believe of every streamer, and what is to be done about it.
 //!
 //! `Monitor` never reads a clock, a socket or a random number, never blocks and never fails. Threads
 //! bring it inputs and carry out its outputs; the transcripts in its tests are its specification.
 //!
-//! Each file holds the rules of one kind of evidence: `evidence` R1–R4, `sweep` R5–R10, `push` R11, `ids` R12,
-//! `roster` R13–R16, `connections` R17–R18, `writes` R19–R21 and R15's undone writes, `asking` R22. The
-//! judgement of a single observation, R1, R2, R7 and R9, is in `streamer`.
+//! Its parts own their state and name no other part: `asking` (R22), `push` (R11, R17, R18), `writes` (R19 to R21, and
+//! R15's undone writes). `Monitor` gives them the streamers and the book, and carries news between them. The rules of
+//! evidence, which need several of them, are its own: `evidence` R1 to R4, `sweep` and `failures` R5 to R10, `ids` R12,
+//! `roster` R13 to R16, `connections` R17. The judgement of a single observation is in `streamer` and `weighing`.
 
 mod asking;
 mod book;
