@@ -206,7 +206,7 @@ fn rows_that_share_an_id_are_left_alone_and_said_once() {
     let stage = stage(
         Cluster::shared().database(),
         "ALTER TABLE streamers DROP CONSTRAINT streamers_pkey, ADD COLUMN platform text DEFAULT 'kick';
-         INSERT INTO streamers VALUES ('2', 'ana', 'x'), ('2', 'bea', 'y'), ('3', 'bea', 'Offline')",
+         INSERT INTO streamers VALUES ('2', 'ana', 'x'), ('2', 'bea', 'y'), ('3', 'bea', NULL)",
     );
     stage.kick.add("bea");
     let daemon = stage.start(stage.builder());
