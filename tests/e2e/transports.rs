@@ -86,6 +86,25 @@ fn a_pusher_that_delivers_nothing_is_left_for_centrifugo() {
 }
 
 #[test]
+fn a_pusher_that_leaves_a_quarter_out_is_said_to_be_partial() {
+    const EIGHT: [&str; 8] = ["ana", "bob", "cyd", "dan", "eve", "fay", "gus", "hal"];
+    let (told, left_out) = EIGHT.split_at(6);
+    let stage = Stage::with(&EIGHT);
+    let builder = stage.builder().set("SWEEP_SECS", "1").set("PUSH_HOLD_SECS", "0");
+    let daemon = stage.watch_over(Transport::Pusher, builder, &EIGHT);
+    stage.kick.set_api_lag(Duration::ZERO);
+    EIGHT.iter().for_each(|username| stage.wait_status(username, "Offline"));
+    told.iter().for_each(|username| _ = stage.kick.go_live(username));
+    left_out.iter().for_each(|username| _ = stage.kick.go_live_silently(username));
+    EIGHT.iter().for_each(|username| stage.wait_status(username, "Online"));
+    told.iter().for_each(|username| _ = stage.kick.stop(username));
+    left_out.iter().for_each(|username| _ = stage.kick.stop_silently(username));
+    let said = daemon.wait_event("push_partial", PATIENCE);
+    assert_eq!(["missed", "of"].map(|key| said.key(key)), ["4", "16"]);
+    assert!(daemon.events("push_silent").is_empty());
+}
+
+#[test]
 fn a_silent_pusher_is_kept_where_kick_offers_no_other() {
     let stage = Stage::with(&FIVE);
     stage.kick.deafen(Transport::Pusher, true);
