@@ -66,6 +66,7 @@ pub const KEYS: &[Key] = &[
     key("ROSTER_POLL_SECS", Some("10"), Form::Number(1, 3600)),
     key("ROSTER_NOTIFY_CHANNEL", None, NOTIFY_CHANNEL),
     key("SWEEP_SECS", Some("60"), Form::Number(1, 86_400)),
+    key("SWEEP_UNCOVERED_SECS", Some("3"), Form::Number(1, 86_400)),
     key("PUSH_HOLD_SECS", Some("90"), Form::Number(0, 3600)),
     key("API_BATCH_SIZE", Some("25"), Form::Number(1, 50)),
     key("API_REQUESTS_PER_MINUTE", Some("60"), Form::Number(1, 1_000_000)),

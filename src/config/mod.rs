@@ -171,6 +171,8 @@ pub struct PushConfig {
 pub struct RulesConfig {
     /// `SWEEP_SECS`
     pub sweep: Duration,
+    /// `SWEEP_UNCOVERED_SECS`
+    pub sweep_uncovered: Duration,
     /// `PUSH_HOLD_SECS`
     pub hold: Duration,
     /// `API_BATCH_SIZE`

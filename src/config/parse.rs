@@ -137,6 +137,7 @@ fn push(values: &mut Values<'_>, tls_ca: Option<String>) -> PushConfig {
 fn rules(values: &mut Values<'_>) -> RulesConfig {
     RulesConfig {
         sweep: seconds(values, "SWEEP_SECS"),
+        sweep_uncovered: seconds(values, "SWEEP_UNCOVERED_SECS"),
         hold: seconds(values, "PUSH_HOLD_SECS"),
         batch: number(values, "API_BATCH_SIZE"),
         requests_per_minute: number(values, "API_REQUESTS_PER_MINUTE"),

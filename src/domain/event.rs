@@ -122,6 +122,9 @@ pub enum Event {
         subscribed: usize,
         connections: usize,
         pending: usize,
+        /// Streamers whom push covers, and how old the oldest comparison with the API is (R23).
+        covered: usize,
+        oldest_comparison: Option<Duration>,
         token_expires_in: Option<Duration>,
         last_event_ago: Option<Duration>,
         latency_p50_ms: Option<f64>,

@@ -46,6 +46,9 @@ pub struct Streamers {
     pub unknown: usize,
     /// Whose push channels are confirmed.
     pub subscribed: usize,
+    /// Whose every change push should tell: subscribed through a confirmed id, and nothing speaks against it (R23).
+    #[serde(default)]
+    pub covered: usize,
     /// Rows that are left alone; not among the total.
     pub unusable: usize,
 }
@@ -88,6 +91,24 @@ pub struct Api {
     pub last_sweep_seconds: Option<f64>,
     /// Whether the first complete comparison is done.
     pub ready: bool,
+    /// How often those are compared whom push does not cover, in seconds; none when there is nobody, or they are
+    /// compared no oftener than the others.
+    #[serde(default)]
+    pub uncovered_every_seconds: Option<f64>,
+    /// How old the last comparisons of all streamers are.
+    #[serde(default)]
+    pub comparison_age_seconds: ComparisonAge,
+}
+
+/// How long ago the streamers were last compared with the API, in seconds. None where there is no streamer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonAge {
+    /// Half of them no longer ago.
+    pub p50: Option<f64>,
+    /// 99 of 100 no longer ago.
+    pub p99: Option<f64>,
+    /// None of them longer ago.
+    pub max: Option<f64>,
 }
 
 /// The database.
@@ -216,6 +237,12 @@ pub struct Streamer {
     /// Since when its subscription is confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscribed_at: Option<Timestamp>,
+    /// Push should tell every change of this streamer (R23).
+    #[serde(default)]
+    pub covered: bool,
+    /// When the API was last asked about this streamer and answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared_at: Option<Timestamp>,
     /// Kick does not know the name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unknown_to_kick: bool,

@@ -1,11 +1,13 @@
 //! What is asked of Kick next: R22. One request at a time is out to the API and one to the website,
 //! all from one budget.
 
+mod ages;
 mod budget;
 mod next;
 mod poison;
 mod questions;
 mod routine;
+mod uncovered;
 mod weather;
 
 use super::Asker;
@@ -14,11 +16,13 @@ use super::streamers::{Key, Streamers};
 use super::times::SMALL_BATCH;
 use crate::domain::ask::{Endpoint, RequestId};
 use crate::domain::{Now, Steady};
+use ages::Ages;
 use budget::{Budget, Class};
 use poison::Poison;
 pub(super) use questions::asked_by;
 use routine::Routine;
 use std::collections::{BTreeMap, BTreeSet};
+use uncovered::Uncovered;
 use weather::Weather;
 
 /// Who is to be asked about, and what holds questions back.
@@ -26,6 +30,11 @@ use weather::Weather;
 pub(super) struct Asking {
     pub(super) budget: Budget,
     routine: Routine,
+    uncovered: Uncovered,
+    /// Which of the three lower classes was asked last: they take turns.
+    last_turn: Option<Class>,
+    /// How old the last comparisons are.
+    pub(super) ages: Ages,
     /// Names or ids in one request of most endpoints.
     batch: usize,
     queues: BTreeMap<Queue, BTreeSet<Key>>,
@@ -56,6 +65,8 @@ pub(super) enum Queue {
     Second,
     /// The routine sweep.
     Routine,
+    /// Those whom push does not cover, in turn (R23); nobody is put here.
+    Uncovered,
     /// Names that Kick did not know.
     Names,
     /// Channel ids at the website.
@@ -107,18 +118,21 @@ impl Queue {
             Queue::Fresh | Queue::Reveal => Class::Fresh,
             Queue::Second => Class::Second,
             Queue::Routine => Class::Routine,
+            Queue::Uncovered => Class::Uncovered,
             Queue::Names | Queue::Website => Class::LookUp,
         }
     }
 }
 
-/// The queues of the official API, in the order of R22.
-const API_QUEUES: [Queue; 5] = [Queue::Fresh, Queue::Reveal, Queue::Second, Queue::Routine, Queue::Names];
-
 impl Asking {
     pub(super) fn new(now: Now, settings: &Settings) -> Asking {
+        let mut uncovered = Uncovered::default();
+        uncovered.set_pace(settings.sweep_uncovered, settings.sweep);
         Asking {
             routine: Routine::new(now, settings.sweep),
+            uncovered,
+            last_turn: None,
+            ages: Ages::default(),
             budget: Budget::new(settings.requests_per_minute),
             batch: settings.batch,
             queues: BTreeMap::new(),
@@ -138,6 +152,7 @@ impl Asking {
         self.reconsider();
         self.budget.set(settings.requests_per_minute);
         self.batch = settings.batch;
+        self.uncovered.set_pace(settings.sweep_uncovered, settings.sweep);
     }
 
     pub(super) fn put(&mut self, queue: Queue, key: Key) {
@@ -165,6 +180,7 @@ impl Asking {
         }
         self.poison.forget(key);
         self.routine.forget(key);
+        self.uncovered.remove(key);
     }
 
     /// Asks `/livestreams` for the channel id of a live streamer whose id Kick has not stated yet (R12).

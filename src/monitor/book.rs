@@ -108,6 +108,8 @@ pub(super) struct Book {
     pub(super) troubles: Troubles,
     pub(super) counters: Counters,
     pub(super) tally: Tally,
+    /// How many streamers push covers (R23).
+    pub(super) covered: usize,
     pub(super) latency: Latency,
     recent: VecDeque<Committed>,
     pub(super) last_write: Option<Steady>,
@@ -131,6 +133,7 @@ impl Book {
             troubles: Troubles::default(),
             counters: Counters::default(),
             tally: Tally::default(),
+            covered: 0,
             latency: Latency::default(),
             recent: VecDeque::new(),
             last_write: None,

@@ -16,6 +16,7 @@ impl Monitor {
     pub(super) fn take_link(&mut self, now: Now, id: LinkId, event: LinkEvent) {
         let news = self.push.hear(now.steady, id, event, &mut self.book.out);
         self.book.revision += u64::from(news != News::Nothing);
+        self.judge_link(now, id, &news);
         match news {
             News::Nothing => {}
             News::Connected { transport, again } => {
@@ -132,6 +133,7 @@ impl Monitor {
     /// The push settings changed.
     pub(super) fn relink(&mut self, now: Now) {
         self.push.begin_anew(now.steady, self.settings.push.clone());
+        self.judge_all_if(now, true);
         self.book.troubles.rest(Code::PushRefused, "");
     }
 
@@ -145,7 +147,10 @@ impl Monitor {
                 }
                 Wish::TakesNobody(transport) => self.takes_nobody(now, transport),
                 // Those who were refused are no more.
-                Wish::Renewed => self.book.troubles.rest(Code::PushRefused, ""),
+                Wish::Renewed => {
+                    self.book.troubles.rest(Code::PushRefused, "");
+                    self.judge_all_if(now, true);
+                }
             }
         }
     }

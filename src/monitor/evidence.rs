@@ -21,12 +21,15 @@ impl Monitor {
             return self.discard("push_conflict", format!("channel {} speaks of {:?}", push.named, push.inside));
         }
         self.last_push = Some(push.received);
+        let suspected = self.push.is_suspected();
         if self.push.delivers(link, status) {
             self.book.troubles.settle(Code::PushSilent, "");
         }
         for key in self.streamers.of_channel(push.named).to_vec() {
             self.take_push_for(now, key, push);
+            self.judge_coverage(now, key);
         }
+        self.judge_all_if(now, suspected != self.push.is_suspected());
     }
 
     pub(super) fn discard(&mut self, what: &'static str, text: String) {
@@ -153,6 +156,7 @@ impl Monitor {
     }
 
     pub(super) fn push_did_not_come(&mut self, now: Now, key: Key) {
+        let suspected = self.push.is_suspected();
         for status in self.push.health.overdue(now.steady, key) {
             let Some(streamer) = self.streamers.get(&key) else { continue };
             let username = streamer.username.clone();
@@ -166,5 +170,7 @@ impl Monitor {
             }
             self.weigh_push(now);
         }
+        self.judge_coverage(now, key);
+        self.judge_all_if(now, suspected != self.push.is_suspected());
     }
 }

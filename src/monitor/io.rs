@@ -134,6 +134,8 @@ pub enum Asker {
 pub struct Settings {
     /// How often every status is compared with the API.
     pub sweep: Duration,
+    /// How often at best those are compared whom push does not cover (R23).
+    pub sweep_uncovered: Duration,
     /// How long the API cannot contradict a push event.
     pub hold: Duration,
     /// Names or ids in one request of `/channels` or `/livestreams`.

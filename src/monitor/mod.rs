@@ -6,12 +6,13 @@
 //! Its parts own their state and name no other part: `asking` (R22), `push` (R11, R17, R18), `writes` (R19 to R21, and
 //! R15's undone writes). `Monitor` gives them the streamers and the book, and carries news between them. The rules of
 //! evidence, which need several of them, are its own: `evidence` R1 to R4, `sweep` and `failures` R5 to R10, `ids` R12,
-//! `roster` R13 to R16, `connections` R17. The judgement of a single observation is in `streamer` and `weighing`.
+//! `roster` R13 to R16, `connections` R17, `coverage` R23. The judgement of a single observation is in `streamer` and `weighing`.
 
 mod asking;
 mod book;
 mod broadcasts;
 mod connections;
+mod coverage;
 mod evidence;
 mod failures;
 mod ids;

@@ -209,12 +209,24 @@ impl Push {
         matches!(sign, Sign::Proved | Sign::Alive) || self.links.carries(link, channel)
     }
 
+    /// R23: whether the channel's subscription is confirmed, on a transport that is under no suspicion.
+    pub(super) fn covers(&self, channel: ChannelId) -> bool {
+        let subscribed = self.links.subscribed_since(channel).is_some();
+        let transport = self.links.carrier(channel).filter(|_| subscribed);
+        transport.is_some_and(|transport| self.health.silence(transport).is_none())
+    }
+
+    /// R11: whether a transport in use does not tell of what it should.
+    pub(super) fn is_suspected(&self) -> bool {
+        Transport::ALL.into_iter().any(|transport| self.health.silence(transport).is_some())
+    }
+
     /// R11: an event of a change to this status came over this link; its transport tells of such changes, whatever
     /// it says. Whether no transport in use is silent any more.
     pub(super) fn delivers(&mut self, link: LinkId, status: Status) -> bool {
         let Some(transport) = self.links.transport(link) else { return false };
         self.health.delivers(transport, status);
-        Transport::ALL.into_iter().all(|transport| self.health.silence(transport).is_none())
+        !self.is_suspected()
     }
 
     /// R11: the sweep found a change; push has a little time to tell of it, too, where it stood for longer

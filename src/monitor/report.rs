@@ -7,7 +7,7 @@ use super::{Key, Monitor, RowId};
 use crate::domain::ask::Endpoint;
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
-use crate::domain::report::{Api, Database, Realtime, Report, Streamers, Told};
+use crate::domain::report::{Api, ComparisonAge, Database, Realtime, Report, Streamers, Told};
 use crate::domain::row::Shown;
 use crate::domain::time::to_milliseconds;
 use crate::domain::{Now, Status, Steady, report};
@@ -48,6 +48,8 @@ impl Monitor {
                 last_sweep_at: wall(book.last_sweep.map(|(at, _)| at)),
                 last_sweep_seconds: book.last_sweep.map(|(_, seconds)| seconds),
                 ready: self.asking.is_ready(),
+                uncovered_every_seconds: self.asking.uncovered_every().map(|every| every.as_secs_f64()),
+                comparison_age_seconds: self.comparison_age(now),
             },
             database: Database {
                 ok: self.loaded && self.writes.works(),
@@ -58,6 +60,11 @@ impl Monitor {
             counters,
             recent: book.recent(now),
         }
+    }
+
+    fn comparison_age(&self, now: Now) -> ComparisonAge {
+        let age = |share| self.asking.ages.quantile(now.steady, share).map(|age| age.as_secs_f64());
+        ComparisonAge { p50: age(0.5), p99: age(0.99), max: age(1.0) }
     }
 
     pub(super) fn schedule_heartbeat(&mut self, now: Now) {
@@ -75,6 +82,8 @@ impl Monitor {
             subscribed: self.push.links.subscribed(),
             connections: self.push.links.connected(),
             pending: self.writes.pending(),
+            covered: self.book.covered,
+            oldest_comparison: self.asking.ages.quantile(now.steady, 1.0),
             token_expires_in: self.token_expires.map(|at| at.since(now.steady)),
             last_event_ago: self.last_push.map(|at| now.steady.since(at)),
             latency_p50_ms: latency.p50,
@@ -113,6 +122,7 @@ impl Monitor {
             offline,
             unknown,
             subscribed: self.push.links.subscribed(),
+            covered: self.book.covered,
             unusable: self.unusable.values().map(|unfit| unfit.rows).sum(),
         }
     }
@@ -174,6 +184,8 @@ impl Monitor {
             channel_trust: ids.channel.map(|_| trust.to_owned()),
             connection: home.map(|(link, _)| link.0),
             subscribed_at: home.and_then(|(_, since)| since).map(|at| now.wall_at(at)),
+            covered: streamer.covered,
+            compared_at: streamer.compared.map(|at| now.wall_at(at)),
             unknown_to_kick: ids.unknown,
         }
     }

@@ -150,6 +150,7 @@ impl Monitor {
             streamer.ids.configured_channel = row.channel;
             streamer.ids.configured_user = row.user;
             self.take_hints(now, key);
+            self.judge_coverage(now, key);
         }
         self.compare_shown(now, key, row.shown, read_at);
     }
@@ -187,6 +188,8 @@ impl Monitor {
             found: None,
             doubt: None,
             vanished: None,
+            covered: false,
+            compared: None,
             table: Table::new(row.shown, read_at),
         };
         streamer.believe_table(row.shown, now);
@@ -199,12 +202,15 @@ impl Monitor {
         self.asking.greet(key);
         self.take_hints(now, key);
         self.ask_about(key);
+        self.judge_coverage(now, key);
     }
 
     /// R14: a row that is gone is forgotten with all that was queued for it.
     fn forget(&mut self, key: Key) {
         let Some(streamer) = self.streamers.remove(key) else { return };
         self.book.tally.leaves(streamer.belief.status);
+        self.book.covered -= usize::from(streamer.covered);
+        streamer.compared.into_iter().for_each(|asked| self.asking.ages.remove(asked));
         self.book.revision += 1;
         if let Some(channel) = streamer.ids.channel {
             self.unfollow(key, channel);

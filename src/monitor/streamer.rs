@@ -38,6 +38,11 @@ pub(crate) struct Streamer {
     pub doubt: Option<Box<Doubt>>,
     /// `/channels` leaves the streamer out, and nothing names them.
     pub vanished: Option<Box<Vanished>>,
+    /// Push tells of every change, as far as we know (R23).
+    pub covered: bool,
+    /// When the question was asked whose answer compared the streamer last; when it came, until then. None while
+    /// Kick does not know the name.
+    pub compared: Option<Steady>,
     pub table: Table,
 }
 

@@ -31,6 +31,7 @@ impl Monitor {
             }
             Err(failure) => self.take_failure(now, &flight, failure),
         }
+        self.judge_asked(now, &flight);
         self.asking.check_swept(now, &self.streamers, &mut self.book);
         self.check_ready(now);
     }
@@ -68,6 +69,7 @@ impl Monitor {
             let open = self.streamers.get(key).is_some_and(|s| s.ids.user.is_none() && !s.ids.unknown);
             if flight.kind != Kind::Website && (entry.is_some() || !open) {
                 self.asking.compared(*key, flight.id);
+                self.compared_at(*key, asked);
             }
             if !same {
                 continue;

@@ -2,6 +2,7 @@
 //! RULES.md is named by a test. `UPDATE_EXPECT=1 cargo test` rewrites the expectations; read the diff.
 
 mod asking;
+mod coverage;
 mod edits;
 mod evidence;
 mod fresher;

@@ -32,6 +32,7 @@ pub(super) fn settings(config: &Config) -> Settings {
     let open_files = getrlimit(Resource::Nofile).current;
     Settings {
         sweep: config.rules.sweep,
+        sweep_uncovered: config.rules.sweep_uncovered,
         hold: config.rules.hold,
         batch: config.rules.batch,
         requests_per_minute: config.rules.requests_per_minute,

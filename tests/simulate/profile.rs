@@ -102,6 +102,7 @@ impl Profile {
     pub(super) fn settings(agenda: &mut Agenda) -> Settings {
         Settings {
             sweep: agenda.pick(&[30, 60, 60, 60, 180]).map(Duration::from_secs).unwrap_or_default(),
+            sweep_uncovered: Duration::from_secs(3),
             hold: agenda.pick(&[90, 90, 90, 150]).map(Duration::from_secs).unwrap_or_default(),
             batch: agenda.pick(&[1, 5, 25, 25, 50]).unwrap_or(25),
             requests_per_minute: agenda.pick(&[60, 60, 60, 300]).unwrap_or(60),
@@ -119,6 +120,7 @@ impl Profile {
         profile.calm();
         let settings = Settings {
             sweep: Duration::from_secs(60),
+            sweep_uncovered: Duration::from_secs(3),
             hold: Duration::from_secs(90),
             batch: 25,
             requests_per_minute: 60,

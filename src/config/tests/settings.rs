@@ -96,6 +96,7 @@ fn defaults() {
             },
             rules: RulesConfig {
                 sweep: 60s,
+                sweep_uncovered: 3s,
                 hold: 90s,
                 batch: 25,
                 requests_per_minute: 60,

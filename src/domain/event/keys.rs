@@ -90,14 +90,18 @@ impl Event {
                 subscribed,
                 connections,
                 pending,
+                covered,
+                oldest_comparison,
                 token_expires_in,
                 last_event_ago,
                 latency_p50_ms,
                 latency_p99_ms,
             } => {
                 let (token_expires_in, last_event_ago) = (&seconds(*token_expires_in), &seconds(*last_event_ago));
+                let oldest_comparison = &seconds(*oldest_comparison);
                 keys!(plain streamers, plain online, plain subscribed, plain connections, plain pending,
-                      known token_expires_in, known last_event_ago, known latency_p50_ms, known latency_p99_ms)
+                      known token_expires_in, known last_event_ago, known latency_p50_ms, known latency_p99_ms,
+                      plain covered, known oldest_comparison)
             }
             E::Detail { what, text } => keys!(own what, outside text),
         }

@@ -43,6 +43,8 @@ fn the_life_of_the_process() {
                 subscribed: 8,
                 connections: 1,
                 pending: 0,
+                covered: 6,
+                oldest_comparison: Some(Duration::from_secs(12)),
                 token_expires_in: Some(Duration::from_millis(3_599_900)),
                 last_event_ago: None,
                 latency_p50_ms: Some(1.234),
@@ -65,7 +67,7 @@ fn the_life_of_the_process() {
             Warn: a status file cannot be written; check RUN_DIR, METRICS_FILE and their owner event=status_file file=/run/x/status.json reason="disk full"
             Warn: the file of learned ids cannot be used; check STATE_DIR and its owner event=state_file file=/var/lib/x/learned.json reason="disk full"
             Warn: the log could not be written for a while, and lines are missing event=log_dropped lines=12
-            Info: kick-monitor lives event=heartbeat streamers=9 online=2 subscribed=8 connections=1 pending=0 token_expires_in=3599 last_event_ago=- latency_p50_ms=1.234 latency_p99_ms=-
+            Info: kick-monitor lives event=heartbeat streamers=9 online=2 subscribed=8 connections=1 pending=0 token_expires_in=3599 last_event_ago=- latency_p50_ms=1.234 latency_p99_ms=- covered=6 oldest_comparison=12
             Debug: detail event=detail what=pusher_frame text="a b"
         "#]],
     );

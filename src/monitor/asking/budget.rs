@@ -14,6 +14,8 @@ pub(crate) enum Class {
     Second,
     /// The routine sweep.
     Routine,
+    /// The faster one of those whom push does not cover.
+    Uncovered,
     /// Ids and unknown names.
     LookUp,
 }
@@ -24,7 +26,7 @@ impl Class {
         match self {
             Class::Fresh | Class::Second => 0.0,
             Class::Routine => 0.3,
-            Class::LookUp => 0.5,
+            Class::Uncovered | Class::LookUp => 0.5,
         }
     }
 }

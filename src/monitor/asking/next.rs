@@ -3,29 +3,60 @@
 
 use super::budget::Class;
 use super::questions::asked_by;
-use super::{API_QUEUES, Asking, Flight, Kind, Queue};
-use crate::domain::Now;
+use super::{Asking, Flight, Kind, Queue};
 use crate::domain::ask::{Endpoint, Request, RequestId};
+use crate::domain::{Now, Steady};
 use crate::monitor::book::Book;
 use crate::monitor::streamers::{Key, Streamers};
 use crate::monitor::{Asker, Output};
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// So many of those whose turn has come are looked at for one whose endpoint answers, and when it is looked again.
+const LOOKED_AT: usize = 1000;
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Asking {
     /// Sends what may be sent. Called at the end of every turn.
     pub(in crate::monitor) fn ask(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
         self.wake = None;
-        if !self.flights.contains_key(&Asker::Api) {
-            self.ask_api(now, streamers, book);
+        // What the one takes out of the budget is not there for the other.
+        let website_first = self.last_turn == Some(Class::Uncovered);
+        if website_first {
+            self.ask_website(now, streamers, book);
         }
-        if !self.flights.contains_key(&Asker::Website) {
+        self.ask_api(now, streamers, book);
+        if !website_first {
             self.ask_website(now, streamers, book);
         }
     }
 
+    /// The queues of the official API, in the order of R22. The lower three take turns as soon as there is somebody
+    /// whom push does not cover, so that none of them waits for ever while the budget is too small for all (R23).
+    fn order(&self) -> [Queue; 6] {
+        let lower = match self.last_turn {
+            Some(Class::Routine) => [Queue::Uncovered, Queue::Routine, Queue::Names],
+            Some(Class::Uncovered) => [Queue::Names, Queue::Routine, Queue::Uncovered],
+            _ => [Queue::Routine, Queue::Uncovered, Queue::Names],
+        };
+        let [first, second, third] = lower;
+        [Queue::Fresh, Queue::Reveal, Queue::Second, first, second, third]
+    }
+
+    fn waits(&self, queue: Queue, now: Steady) -> bool {
+        if queue == Queue::Uncovered { self.uncovered.is_due(now) } else { self.is_queued(queue) }
+    }
+
     fn ask_api(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
+        if self.flights.contains_key(&Asker::Api) {
+            return;
+        }
+        if let Some(due) = self.uncovered.due_at().filter(|due| *due > now.steady) {
+            self.wake_at(due);
+        }
         let endpoints = [Endpoint::Channels, Endpoint::Livestreams, Endpoint::UsersLivestreams];
-        let idle = self.pieces.is_empty() && !API_QUEUES.iter().any(|queue| self.is_queued(*queue));
+        let order = self.order();
+        let idle = self.pieces.is_empty() && !order.iter().any(|queue| self.waits(*queue, now.steady));
         if idle {
             return;
         }
@@ -40,12 +71,12 @@ impl Asking {
                 return;
             }
         }
-        for queue in API_QUEUES {
-            while self.is_queued(queue) {
+        for queue in order {
+            while self.waits(queue, now.steady) {
                 if !self.can_afford(now.steady, queue.class()) {
                     return;
                 }
-                let Some((kind, keys)) = self.next_batch(queue, &clear, streamers) else { break };
+                let Some((kind, keys)) = self.next_batch(now.steady, queue, &clear, streamers) else { break };
                 self.take(queue, &keys);
                 if self.send(now, queue, kind, keys, streamers, book) {
                     return;
@@ -55,6 +86,9 @@ impl Asking {
     }
 
     fn ask_website(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
+        if self.flights.contains_key(&Asker::Website) {
+            return;
+        }
         while self.is_queued(Queue::Website) {
             if !self.is_clear(now.steady, Endpoint::Website) || !self.can_afford(now.steady, Class::LookUp) {
                 return;
@@ -77,13 +111,20 @@ impl Asking {
     /// Who in a queue is to be asked about next, how, and who else can be asked about with them.
     fn next_batch(
         &mut self,
+        now: Steady,
         queue: Queue,
         clear: &BTreeSet<Endpoint>,
         streamers: &Streamers,
     ) -> Option<(Kind, Vec<Key>)> {
-        let Some(first) = self.next_of(queue, clear, streamers) else {
-            self.fruitless.insert(queue, (clear.clone(), Vec::new()));
-            return None;
+        let first = match queue {
+            Queue::Uncovered => self.next_uncovered(now, clear, streamers)?,
+            _ => {
+                let first = self.next_of(queue, clear, streamers);
+                if first.is_none() {
+                    self.fruitless.insert(queue, (clear.clone(), Vec::new()));
+                }
+                first?
+            }
         };
         let kind = self.kind_for(queue, first, streamers);
         let alone = |key: Key| self.poison.is_alone(key);
@@ -91,11 +132,12 @@ impl Asking {
             return Some((kind, vec![first]));
         }
         let limit = self.batch_limit(queue, kind);
-        let queued = self.queues.get(&queue)?;
+        let queued = |queue: Queue| self.queues.get(&queue).into_iter().flatten().copied();
         // What room is left costs nothing.
-        let filler = Some(Queue::Routine).filter(|_| queue == Queue::Fresh);
-        let more = filler.and_then(|filler| self.queues.get(&filler)).into_iter().flatten();
-        let candidates = queued.iter().chain(more.filter(|key| !queued.contains(key))).copied();
+        let has_room = matches!(queue, Queue::Fresh | Queue::Uncovered);
+        let soon = self.uncovered.due_soon(now).chain(queued(Queue::Routine)).filter(|_| has_room);
+        let mut seen = BTreeSet::new();
+        let candidates = queued(queue).chain(soon).filter(|key| seen.insert(*key));
         // Rows that name one streamer are one question (R16).
         let (mut about, mut keys) = (BTreeSet::new(), Vec::new());
         for key in candidates.filter(|key| !alone(*key) && self.kind_for(queue, *key, streamers) == kind) {
@@ -123,6 +165,19 @@ impl Asking {
         }
     }
 
+    /// The first of those whose turn it is who can be asked about. One who must be asked about alone is left to the
+    /// routine, which does so once a sweep.
+    fn next_uncovered(&mut self, now: Steady, clear: &BTreeSet<Endpoint>, streamers: &Streamers) -> Option<Key> {
+        let can = |key: &Key| clear.contains(&self.endpoint(self.kind_for(Queue::Uncovered, *key, streamers)));
+        let alone: Vec<Key> = self.uncovered.due(now).take_while(|key| self.poison.is_alone(*key)).collect();
+        let first = self.uncovered.due(now).skip(alone.len()).take(LOOKED_AT).find(can);
+        alone.into_iter().for_each(|key| self.uncovered.had_turn(key, now));
+        if first.is_none() {
+            self.wake_at(now + LOOK_AGAIN);
+        }
+        first
+    }
+
     /// Whether none of these could be asked about by the routine, for endpoints that do not answer.
     pub(in crate::monitor) fn are_unreachable(
         &self,
@@ -145,13 +200,21 @@ impl Asking {
         let keys: Vec<Key> = keys.into_iter().filter(|key| streamers.contains_key(key)).collect();
         let Some((query, batch)) = self.query(kind, &keys, streamers) else { return false };
         let asker = if kind == Kind::Website { Asker::Website } else { Asker::Api };
-        if matches!(queue, Queue::Fresh | Queue::Routine) {
+        if matches!(queue, Queue::Fresh | Queue::Routine | Queue::Uncovered) {
             self.take(Queue::Routine, &keys);
         }
+        if queue.class() >= Class::Routine {
+            self.last_turn = Some(queue.class());
+        }
+        // What goes unanswered comes again with the routine.
+        let queue = if queue == Queue::Uncovered { Queue::Routine } else { queue };
         let id = self.next;
         self.next = RequestId(id.0 + 1);
         self.budget.spend(now.steady, 1);
         let namesakes = namesakes(kind, &keys, streamers);
+        if asker == Asker::Api {
+            keys.iter().chain(&namesakes).for_each(|key| self.uncovered.had_turn(*key, now.steady));
+        }
         let [keys, namesakes] = [keys, namesakes].map(|keys| {
             let known = keys.iter().filter_map(|key| Some((*key, streamers.get(key)?.epoch)));
             known.collect::<Vec<(Key, u32)>>()

@@ -6,6 +6,7 @@ use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::{Now, Status, Steady};
 use crate::monitor::book::{Book, Timer};
+use crate::monitor::streamer::Streamer;
 use crate::monitor::streamers::{Key, Streamers};
 use crate::monitor::times::USERS_BATCH;
 use std::collections::BTreeSet;
@@ -105,11 +106,33 @@ impl Asking {
             again: false,
         });
         for key in keys {
-            self.put(Queue::Routine, key);
+            if !self.has_quick_turns(now.steady, key) {
+                self.put(Queue::Routine, key);
+            }
             if streamers.get(&key).is_some_and(|streamer| streamer.belief.status == Some(Status::Online)) {
                 self.reveal_channel(key, streamers);
             }
         }
+    }
+
+    /// Push does not cover this one, who was last compared then: it is asked about in quick turns (R23).
+    pub(in crate::monitor) fn give_quick_turns(&mut self, key: Key, compared: Steady) {
+        self.uncovered.add(key, compared);
+    }
+
+    /// Push covers this one, or it has a pace of its own. A sweep that left it to its quick turn asks itself.
+    pub(in crate::monitor) fn end_quick_turns(&mut self, key: Key) {
+        let had = self.uncovered.remove(key);
+        if had && self.routine.cycle.as_ref().is_some_and(|cycle| cycle.left.contains(&key)) {
+            self.put(Queue::Routine, key);
+        }
+    }
+
+    /// Whether this one is compared within this sweep without a request of the sweep's own (R23).
+    fn has_quick_turns(&self, now: Steady, key: Key) -> bool {
+        let waits = self.uncovered.waits_since(key).map(|asked| now.since(asked));
+        let quick = self.uncovered.is_paced() && waits.is_some_and(|waits| waits < self.routine.every / 2);
+        quick && !self.poison.is_alone(key)
     }
 
     /// Whether a sweep is under way that only needs time. One whose rest cannot be asked about just now
@@ -119,12 +142,31 @@ impl Asking {
         left.is_some_and(|left| !self.are_unreachable(left, streamers))
     }
 
-    /// R22: a sweep that cannot fit is a problem that is said, with the interval that would fit.
+    /// How often those are compared whom push does not cover, as far as the budget allows (R23). None when they
+    /// have no pace of their own, or there are none.
+    pub(in crate::monitor) fn uncovered_every(&self) -> Option<Duration> {
+        let every = self.uncovered.every().filter(|_| self.uncovered.len() > 0)?;
+        Some(every.max(self.budget.time_for(self.uncovered.len().div_ceil(USERS_BATCH))))
+    }
+
+    /// R22: a sweep that cannot fit is a problem that is said, with the interval that would fit. Those whom push
+    /// does not cover take up to half of the budget meanwhile (R23).
     fn say_if_behind(&self, now: Now, streamers: &Streamers, book: &mut Book) {
-        let named = streamers.values().filter(|streamer| streamer.ids.user.is_none()).count();
-        let listed = streamers.len() - named;
-        let requests = listed.div_ceil(USERS_BATCH) + named.div_ceil(self.batch);
-        let takes = self.budget.time_for(requests);
+        let requests = |of: &dyn Fn(&Streamer) -> bool| {
+            let named = streamers.values().filter(|it| of(it) && it.ids.user.is_none()).count();
+            let listed = streamers.values().filter(|it| of(it) && it.ids.user.is_some()).count();
+            listed.div_ceil(USERS_BATCH) + named.div_ceil(self.batch)
+        };
+        let (covered, uncovered) = (requests(&|it| it.covered), requests(&|it| !it.covered));
+        let all = self.budget.time_for(covered + uncovered);
+        let takes = match self.uncovered.every() {
+            Some(every) => {
+                let whole = 1.0 / self.budget.time_for(1).as_secs_f64();
+                let left = (whole - uncovered as f64 / every.as_secs_f64()).max(whole / 2.0);
+                all.max(Duration::from_secs_f64(covered as f64 / left))
+            }
+            None => all,
+        };
         let fitting = takes.as_secs() + 1;
         if takes <= self.routine.every {
             book.troubles.settle(Code::SweepBehind, "");

@@ -3,7 +3,7 @@
 use crate::domain::push::Transport;
 use crate::domain::{Status, Steady};
 use crate::monitor::Key;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// So many missed in a row mean that push is dead.
 const MISSED_MAX: u32 = 5;
@@ -20,6 +20,8 @@ pub(in crate::monitor) struct Health {
     expected: BTreeMap<(Key, Status), Steady>,
     /// Whether push told of each of the last changes.
     outcomes: VecDeque<bool>,
+    /// Of whom push did not tell when it should have last.
+    missing: BTreeSet<Key>,
 }
 
 /// What a transport has missed since it last told of something like it.
@@ -99,6 +101,7 @@ impl Health {
         if self.expected.remove(&(key, status)).is_some() || news {
             self.remember(true);
         }
+        self.missing.remove(&key);
     }
 
     /// The changes that push did not tell of in time; they are not expected any more.
@@ -108,6 +111,7 @@ impl Health {
             if self.expected.get(&(key, status)).is_some_and(|due| *due <= now) {
                 self.expected.remove(&(key, status));
                 self.remember(false);
+                self.missing.insert(key);
                 overdue.push(status);
             }
         }
@@ -149,7 +153,13 @@ impl Health {
         (of >= OUTCOMES.1 && missed * PARTIAL_SHARE >= of).then_some((missed, of))
     }
 
+    /// Push missed a change of this streamer's, and has not told of one since.
+    pub(in crate::monitor) fn misses(&self, key: Key) -> bool {
+        self.missing.contains(&key)
+    }
+
     pub(in crate::monitor) fn forget(&mut self, key: Key) {
+        self.missing.remove(&key);
         self.expected.retain(|(expected, _), _| *expected != key);
     }
 

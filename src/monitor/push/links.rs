@@ -125,6 +125,11 @@ impl Links {
         self.homes.get(&channel).and_then(|home| home.subscribed)
     }
 
+    /// The channels that a link carries.
+    pub(in crate::monitor) fn channels(&self, id: LinkId) -> impl Iterator<Item = ChannelId> + '_ {
+        self.links.get(&id).into_iter().flat_map(|link| link.channels.iter().copied())
+    }
+
     /// How many channels are subscribed to.
     pub(in crate::monitor) fn subscribed(&self) -> usize {
         self.subscribed

@@ -213,19 +213,19 @@ fn subscriptions_are_counted_whatever_becomes_of_their_connections() {
         ",
         &expect![[r#"
 
-            11.0   log heartbeat streamers=1 online=0 subscribed=1 connections=1 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=-
+            11.0   log heartbeat streamers=1 online=0 subscribed=1 connections=1 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=- covered=1 oldest_comparison=11
             12.0   open 1
             12.0   close 0
-            21.0   log heartbeat streamers=1 online=0 subscribed=0 connections=0 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=-
+            21.0   log heartbeat streamers=1 online=0 subscribed=0 connections=0 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=- covered=0 oldest_comparison=21
             22.0   subscribe 1 668
             22.0   ask users_livestreams: 676
-            31.0   log heartbeat streamers=1 online=0 subscribed=1 connections=1 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=-
-            41.0   log heartbeat streamers=1 online=0 subscribed=0 connections=0 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=-
-            51.0   log heartbeat streamers=1 online=0 subscribed=1 connections=1 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=-
+            31.0   log heartbeat streamers=1 online=0 subscribed=1 connections=1 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=- covered=1 oldest_comparison=31
+            41.0   log heartbeat streamers=1 online=0 subscribed=0 connections=0 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=- covered=0 oldest_comparison=41
+            51.0   log heartbeat streamers=1 online=0 subscribed=1 connections=1 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=- covered=1 oldest_comparison=51
             52.0   log roster_loaded streamers=1 added=1 removed=1
             52.0   ask website: other
             52.0   close 1
-            61.0   log heartbeat streamers=1 online=0 subscribed=0 connections=0 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=-
+            61.0   log heartbeat streamers=1 online=0 subscribed=0 connections=0 pending=0 token_expires_in=- last_event_ago=- latency_p50_ms=- latency_p99_ms=- covered=0 oldest_comparison=9
         "#]],
     );
 }
@@ -283,8 +283,8 @@ fn whom_too_few_open_files_leave_without_push_is_said_and_followed_when_there_is
             0.0    subscribe 0 11 12
             10.0   health degraded
             10.0   push_limited since 2026-01-01T00:00:00Z: push does not follow everybody, so changes of the others are found by the sweep: streamers not followed: 2; push connections that the limit of 4 open files allows: 1
-            10.0   {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"offline":4,"online":0,"subscribed":2,"total":4,"unknown":0,"unusable":0}}
-            10.0   {"api":{"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            10.0   {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"covered":2,"offline":4,"online":0,"subscribed":2,"total":4,"unknown":0,"unusable":0}}
+            10.0   {"api":{"comparison_age_seconds":{"max":10.0,"p50":10.0,"p99":10.0},"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             10.0   {"api_requests":{"users_livestreams":{"200":2}}}
             20.0   log roster_loaded streamers=3 added=0 removed=1
             20.0   log subscription_failed username=d channel=14 reason="streamers not followed: 1; push connections that the limit of 4 open files allows: 1; raise LimitNOFILE (systemd) or ulimit -n, then restart"
@@ -296,8 +296,8 @@ fn whom_too_few_open_files_leave_without_push_is_said_and_followed_when_there_is
             600.0  open 2
             600.0  health degraded
             600.0  push_down since 2026-01-01T00:10:00Z: no push connection stands, so changes are found by the sweep
-            600.0  {"realtime":{"connected":0,"connections":2,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"offline":3,"online":0,"subscribed":0,"total":3,"unknown":0,"unusable":0}}
-            600.0  {"api":{"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            600.0  {"realtime":{"connected":0,"connections":2,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"covered":0,"offline":3,"online":0,"subscribed":0,"total":3,"unknown":0,"unusable":0}}
+            600.0  {"api":{"comparison_age_seconds":{"max":0.0,"p50":0.0,"p99":0.0},"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             600.0  {"api_requests":{"channels":{"200":1},"users_livestreams":{"200":4}}}
         "#]],
     );
@@ -353,17 +353,17 @@ fn r17_what_is_subscribed_again_and_again_is_asked_about_every_ten_seconds_at_mo
             130.0  counted: users_livestreams 4, wakes 3
             130.0  health degraded
             130.0  subscription_failed since 2026-01-01T00:01:40Z: push channels cannot be subscribed to; the sweep finds those streamers' changes: xqc (channel 668)
-            130.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"offline":1,"online":0,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
-            130.0  {"api":{"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            130.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"covered":1,"offline":1,"online":0,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
+            130.0  {"api":{"comparison_age_seconds":{"max":0.0,"p50":0.0,"p99":0.0},"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             130.0  {"api_requests":{"users_livestreams":{"200":8}},"subscription_failures":300}
             185.0  health degraded
             185.0  subscription_failed since 2026-01-01T00:01:40Z: push channels cannot be subscribed to; the sweep finds those streamers' changes: xqc (channel 668)
-            185.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"offline":1,"online":0,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
-            185.0  {"api":{"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            185.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"covered":1,"offline":1,"online":0,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
+            185.0  {"api":{"comparison_age_seconds":{"max":25.0,"p50":25.0,"p99":25.0},"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             185.0  {"api_requests":{"users_livestreams":{"200":11}},"subscription_failures":300}
             190.0  health ok
-            190.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"offline":1,"online":0,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
-            190.0  {"api":{"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            190.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"covered":1,"offline":1,"online":0,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
+            190.0  {"api":{"comparison_age_seconds":{"max":0.0,"p50":0.0,"p99":0.0},"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             190.0  {"api_requests":{"users_livestreams":{"200":12}},"subscription_failures":300}
             191.0  log subscription_failed username=xqc channel=668 reason="refused, or not acknowledged in time"
         "#]],

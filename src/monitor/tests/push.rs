@@ -22,8 +22,8 @@ fn r24_what_push_missed_names_the_unknown_events_that_came_for_the_channel_inste
             180.0  write 1 Online by sweep
             190.0  log push_missed username=xqc status=Online unrecognised="App\\Events\\StreamerWentLive"
             200.0  health ok
-            200.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[{"count":1,"name":"App\\Events\\Followed","sample":"{}"},{"count":2,"name":"App\\Events\\StreamerWentLive","sample":"{}"}]},"streamers":{"offline":0,"online":1,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
-            200.0  {"api":{"last_sweep_at":"2026-01-01T00:03:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":"2026-01-01T00:03:00Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            200.0  {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[{"count":1,"name":"App\\Events\\Followed","sample":"{}"},{"count":2,"name":"App\\Events\\StreamerWentLive","sample":"{}"}]},"streamers":{"covered":0,"offline":0,"online":1,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
+            200.0  {"api":{"comparison_age_seconds":{"max":10.0,"p50":10.0,"p99":10.0},"last_sweep_at":"2026-01-01T00:03:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:03:00Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             200.0  {"api_requests":{"livestreams":{"200":1},"users_livestreams":{"200":7},"website":{"200":1}},"push_missed":1,"status_changes_sweep":1}
             200.0  {"at":"2026-01-01T00:03:00Z","id":"1","lag_ms":0.0,"source":"sweep","status":"Online","username":"xqc"}
         "#]],

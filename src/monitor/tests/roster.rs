@@ -251,8 +251,8 @@ fn r13_rows_that_share_an_id_are_said_once_and_never_written() {
             2.0    health degraded
             2.0    push_down since 2026-01-01T00:00:02Z: no push connection stands, so changes are found by the sweep
             2.0    streamer_unusable since 2026-01-01T00:00:00Z: rows are left alone whose username or id cannot be used: "a" (id 1): other rows have the same id; let DB_ID_COLUMN name a column that tells them apart
-            2.0    {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":null,"unrecognised_events":[]},"streamers":{"offline":0,"online":1,"subscribed":0,"total":1,"unknown":0,"unusable":3}}
-            2.0    {"api":{"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":"2026-01-01T00:00:00Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            2.0    {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":null,"unrecognised_events":[]},"streamers":{"covered":0,"offline":0,"online":1,"subscribed":0,"total":1,"unknown":0,"unusable":3}}
+            2.0    {"api":{"comparison_age_seconds":{"max":2.0,"p50":2.0,"p99":2.0},"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:00:00Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             2.0    {"api_requests":{"channels":{"200":1},"livestreams":{"200":1},"website":{"200":1}},"status_changes_sweep":1}
             2.0    {"at":"2026-01-01T00:00:00Z","id":"2","lag_ms":0.0,"source":"sweep","status":"Online","username":"b"}
             3.0    log roster_loaded streamers=2 added=1 removed=0
@@ -289,10 +289,10 @@ fn r15_an_older_copy_of_the_table_is_not_believed_while_the_api_is_away() {
             180.0  log api_error status=503 endpoint=users_livestreams retry_in=0.9 reason=503
             250.0  log db_unavailable reason="connection refused" pending=0
             252.0  log db_recovered pending=0
-            252.0  {"id":"1","username":"xqc","name":"xqc","status":"Online","source":"push","since":"2026-01-01T00:00:01Z","shown":"Offline","pending":"the API is asked first whether the table is right","last_write":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_push":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_found":{"status":"Online","at":"2026-01-01T00:01:00Z","by":"users_livestreams"},"livestream_id":10,"started_at":"2026-01-01T00:00:01Z","user_id":676,"channel_id":668,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z"}
+            252.0  {"id":"1","username":"xqc","name":"xqc","status":"Online","source":"push","since":"2026-01-01T00:00:01Z","shown":"Offline","pending":"the API is asked first whether the table is right","last_write":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_push":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_found":{"status":"Online","at":"2026-01-01T00:01:00Z","by":"users_livestreams"},"livestream_id":10,"started_at":"2026-01-01T00:00:01Z","user_id":676,"channel_id":668,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:02:00Z"}
             402.6  log api_recovered endpoint=users_livestreams
             402.6  write 1 Online by push
-            500.0  {"id":"1","username":"xqc","name":"xqc","status":"Online","source":"push","since":"2026-01-01T00:00:01Z","shown":"Online","last_write":{"status":"Online","at":"2026-01-01T00:06:42.589Z"},"last_push":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_found":{"status":"Online","at":"2026-01-01T00:01:00Z","by":"users_livestreams"},"livestream_id":10,"started_at":"2026-01-01T00:00:01Z","user_id":676,"channel_id":668,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z"}
+            500.0  {"id":"1","username":"xqc","name":"xqc","status":"Online","source":"push","since":"2026-01-01T00:00:01Z","shown":"Online","last_write":{"status":"Online","at":"2026-01-01T00:06:42.589Z"},"last_push":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_found":{"status":"Online","at":"2026-01-01T00:01:00Z","by":"users_livestreams"},"livestream_id":10,"started_at":"2026-01-01T00:00:01Z","user_id":676,"channel_id":668,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:08:00Z"}
         "#]],
     );
 }
@@ -323,7 +323,7 @@ fn r15_an_older_copy_of_the_table_is_believed_when_the_api_says_so_too() {
             250.0  log db_unavailable reason="connection refused" pending=0
             252.0  log db_recovered pending=0
             402.6  log api_recovered endpoint=users_livestreams
-            500.0  {"id":"1","username":"xqc","name":"xqc","status":"Offline","source":"sweep","since":"2026-01-01T00:06:45.589Z","shown":"Offline","last_write":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_push":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_found":{"status":"Offline","at":"2026-01-01T00:06:45.589Z","by":"channels"},"user_id":676,"channel_id":668,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z"}
+            500.0  {"id":"1","username":"xqc","name":"xqc","status":"Offline","source":"sweep","since":"2026-01-01T00:06:45.589Z","shown":"Offline","last_write":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_push":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_found":{"status":"Offline","at":"2026-01-01T00:06:45.589Z","by":"channels"},"user_id":676,"channel_id":668,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:08:00Z"}
         "#]],
     );
 }

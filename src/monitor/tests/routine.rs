@@ -62,9 +62,9 @@ fn the_heartbeat_counts() {
         &expect![[r#"
 
             1.0    write 1 Online by push
-            301.0  log heartbeat streamers=1 online=1 subscribed=1 connections=1 pending=0 token_expires_in=3304 last_event_ago=300 latency_p50_ms=0 latency_p99_ms=0
+            301.0  log heartbeat streamers=1 online=1 subscribed=1 connections=1 pending=0 token_expires_in=3304 last_event_ago=300 latency_p50_ms=0 latency_p99_ms=0 covered=1 oldest_comparison=1
             600.0  write 1 Offline by push
-            601.0  log heartbeat streamers=1 online=0 subscribed=0 connections=0 pending=1 token_expires_in=3004 last_event_ago=1 latency_p50_ms=0 latency_p99_ms=0
+            601.0  log heartbeat streamers=1 online=0 subscribed=0 connections=0 pending=1 token_expires_in=3004 last_event_ago=1 latency_p50_ms=0 latency_p99_ms=0 covered=0 oldest_comparison=301
         "#]],
     );
 }

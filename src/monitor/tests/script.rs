@@ -47,6 +47,8 @@ impl Story {
         let now = at(0.0);
         let settings = Settings {
             sweep: Duration::from_secs(60),
+            // The pace of those whom push does not cover has transcripts of its own, which set it.
+            sweep_uncovered: Duration::from_secs(86_400),
             hold: Duration::from_secs(90),
             batch: 25,
             requests_per_minute: 600,
@@ -291,6 +293,7 @@ impl Story {
             match key {
                 "budget" => self.settings.requests_per_minute = value,
                 "sweep" => self.settings.sweep = secs,
+                "uncovered" => self.settings.sweep_uncovered = secs,
                 "hold" => self.settings.hold = secs,
                 "batch" => self.settings.batch = value as usize,
                 "heartbeat" => self.settings.heartbeat = Some(secs).filter(|secs| !secs.is_zero()),

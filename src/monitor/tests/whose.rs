@@ -111,8 +111,8 @@ fn r12_another_spelling_of_the_name_is_no_rename() {
             1323.0 write 1 Offline by sweep
             5000.0 health degraded
             5000.0 push_down since 2026-01-01T01:23:20Z: no push connection stands, so changes are found by the sweep
-            5000.0 {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":null,"unrecognised_events":[]},"streamers":{"offline":1,"online":0,"subscribed":0,"total":1,"unknown":0,"unusable":0}}
-            5000.0 {"api":{"last_sweep_at":"2026-01-01T01:23:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":"2026-01-01T00:22:03Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            5000.0 {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":null,"unrecognised_events":[]},"streamers":{"covered":0,"offline":1,"online":0,"subscribed":0,"total":1,"unknown":0,"unusable":0}}
+            5000.0 {"api":{"comparison_age_seconds":{"max":20.0,"p50":20.0,"p99":20.0},"last_sweep_at":"2026-01-01T01:23:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:22:03Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             5000.0 {"api_requests":{"channels":{"200":5},"livestreams":{"200":1},"users_livestreams":{"200":83},"website":{"404":1}},"status_changes_sweep":2}
             5000.0 {"at":"2026-01-01T00:22:03Z","id":"1","lag_ms":0.0,"source":"sweep","status":"Offline","username":"eren_mlg"}
             5000.0 {"at":"2026-01-01T00:02:00Z","id":"1","lag_ms":0.0,"source":"sweep","status":"Online","username":"eren_mlg"}
@@ -139,13 +139,13 @@ fn r12_a_rename_that_is_taken_back_is_settled() {
             120.0  log streamer_renamed username=xqc actual=felix id=1
             1000.0 health ok
             1000.0 streamer_renamed since 2026-01-01T00:02:00Z: streamers have another name now and are followed by their id: xqc is felix
-            1000.0 {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"offline":0,"online":1,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
-            1000.0 {"api":{"last_sweep_at":"2026-01-01T00:16:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":"2026-01-01T00:00:30Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            1000.0 {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"covered":1,"offline":0,"online":1,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
+            1000.0 {"api":{"comparison_age_seconds":{"max":40.0,"p50":40.0,"p99":40.0},"last_sweep_at":"2026-01-01T00:16:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:00:30Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             1000.0 {"api_requests":{"channels":{"200":5},"users_livestreams":{"200":21}},"status_changes_sweep":1}
             1000.0 {"at":"2026-01-01T00:00:30Z","id":"1","lag_ms":0.0,"source":"sweep","status":"Online","username":"xqc"}
             2000.0 health ok
-            2000.0 {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"offline":0,"online":1,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
-            2000.0 {"api":{"last_sweep_at":"2026-01-01T00:33:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":"2026-01-01T00:00:30Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            2000.0 {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"covered":1,"offline":0,"online":1,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
+            2000.0 {"api":{"comparison_age_seconds":{"max":20.0,"p50":20.0,"p99":20.0},"last_sweep_at":"2026-01-01T00:33:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:00:30Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             2000.0 {"api_requests":{"channels":{"200":5},"users_livestreams":{"200":38}},"status_changes_sweep":1}
             2000.0 {"at":"2026-01-01T00:00:30Z","id":"1","lag_ms":0.0,"source":"sweep","status":"Online","username":"xqc"}
         "#]],
@@ -172,8 +172,8 @@ fn r12_a_rename_is_settled_when_the_old_name_belongs_to_somebody_else() {
             1323.0 write 1 Offline by sweep
             2000.0 health degraded
             2000.0 push_down since 2026-01-01T00:33:20Z: no push connection stands, so changes are found by the sweep
-            2000.0 {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"offline":1,"online":0,"subscribed":0,"total":1,"unknown":0,"unusable":0}}
-            2000.0 {"api":{"last_sweep_at":"2026-01-01T00:33:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":"2026-01-01T00:22:03Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
+            2000.0 {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"covered":0,"offline":1,"online":0,"subscribed":0,"total":1,"unknown":0,"unusable":0}}
+            2000.0 {"api":{"comparison_age_seconds":{"max":20.0,"p50":20.0,"p99":20.0},"last_sweep_at":"2026-01-01T00:33:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:22:03Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             2000.0 {"api_requests":{"channels":{"200":7},"users_livestreams":{"200":39},"website":{"200":1}},"status_changes_sweep":2}
             2000.0 {"at":"2026-01-01T00:22:03Z","id":"1","lag_ms":0.0,"source":"sweep","status":"Offline","username":"xqc"}
             2000.0 {"at":"2026-01-01T00:00:30Z","id":"1","lag_ms":0.0,"source":"sweep","status":"Online","username":"xqc"}

@@ -43,8 +43,8 @@ fn r19_what_is_confirmed_while_its_write_is_out_waits_for_nothing_more() {
             2.0    log sweep_done streamers=1 seconds=0.0 corrected=0
             3.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=2000
             4.0    health ok
-            4.0    {"realtime":{"connected":1,"connections":1,"last_event_at":"2026-01-01T00:00:01Z","transport":"pusher","unrecognised_events":[]},"streamers":{"offline":0,"online":1,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
-            4.0    {"api":{"last_sweep_at":"2026-01-01T00:00:02Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null},"database":{"last_write_at":"2026-01-01T00:00:03Z","ok":true,"pending_writes":0},"latency_ms":{"p50":2000.0,"p99":2000.0}}
+            4.0    {"realtime":{"connected":1,"connections":1,"last_event_at":"2026-01-01T00:00:01Z","transport":"pusher","unrecognised_events":[]},"streamers":{"covered":1,"offline":0,"online":1,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
+            4.0    {"api":{"comparison_age_seconds":{"max":2.0,"p50":2.0,"p99":2.0},"last_sweep_at":"2026-01-01T00:00:02Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:00:03Z","ok":true,"pending_writes":0},"latency_ms":{"p50":2000.0,"p99":2000.0}}
             4.0    {"api_requests":{"users_livestreams":{"200":3}},"status_changes_push":1}
             4.0    {"at":"2026-01-01T00:00:03Z","id":"1","lag_ms":2000.0,"source":"push","status":"Online","username":"xqc"}
         "#]],

@@ -43,6 +43,7 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
     page.gauge("streamers_unknown", "Streamers of whom nothing is known yet.", streamers.unknown);
     page.gauge("streamers_unusable", "Rows that are left alone for their username or their id.", streamers.unusable);
     page.gauge("subscriptions", "Push subscriptions that are confirmed.", streamers.subscribed);
+    page.gauge("streamers_covered", "Streamers whose every change push should tell.", streamers.covered);
     page.gauge("realtime_connections", "Push connections that stand.", report.realtime.connected);
     page.gauge("realtime_connections_wanted", "Push connections that should stand.", report.realtime.connections);
     page.counter("realtime_reconnects", "Push connections made again.", counters.realtime_reconnects);
@@ -65,6 +66,11 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
     page.time("last_sweep_timestamp_seconds", "When everybody was last compared.", report.api.last_sweep_at);
     if let Some(seconds) = report.api.last_sweep_seconds {
         page.gauge("last_sweep_duration_seconds", "How long that took.", seconds);
+    }
+    page.begin("comparison_age_seconds", "summary", "How long ago the streamers were last compared with the API.");
+    let age = report.api.comparison_age_seconds;
+    for (quantile, age) in [("0.5", age.p50), ("0.99", age.p99), ("1", age.max)] {
+        page.series("comparison_age_seconds", &[("quantile", quantile)], age.unwrap_or(f64::NAN));
     }
     page.time("token_expiry_timestamp_seconds", "When the token in use ends.", report.api.token_expires_at);
     page.histogram("change_latency_seconds", "From the push frame to the commit.", &counters.change_latency);

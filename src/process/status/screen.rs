@@ -2,7 +2,7 @@
 
 use super::Snapshot;
 use crate::domain::problem::Health;
-use crate::domain::report::{Problem, Report, Streamer, Told};
+use crate::domain::report::{Api, Problem, Report, Streamer, Streamers, Told};
 use crate::domain::text::escaped;
 use crate::domain::time::Timestamp;
 use crate::process::paint::Paint;
@@ -81,10 +81,14 @@ pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String 
         (Some(link), None) => format!("not subscribed yet on connection {link}"),
         (None, _) => "not followed, for the channel id is not known; the sweep finds changes".to_owned(),
     }];
+    if !told.covered && told.connection.is_some() {
+        push.push("not relied on, so compared with the API as often as the budget allows".to_owned());
+    }
     push.extend(told.last_push.as_ref().map(|last| format!("last event {}", what(last, now))));
     part("Push", push);
     let mut api: Vec<String> =
-        told.last_found.iter().map(|found| format!("first to tell of {}", what(found, now))).collect();
+        told.compared_at.iter().map(|at| format!("last compared at {}", when(*at, now))).collect();
+    api.extend(told.last_found.as_ref().map(|found| format!("first to tell of {}", what(found, now))));
     api.extend(told.doubt.as_ref().map(|doubt| format!("a second look is due at {}", what(doubt, now))));
     part("API", api);
     let mut table = vec![format!("shows {}", told.shown.as_deref().unwrap_or("neither status"))];
@@ -125,8 +129,13 @@ fn parts(report: &Report, now: Timestamp) -> Vec<(&'static str, String)> {
         (
             "Streamers",
             format!(
-                "{}: {} online, {} offline, {} not known; {} subscribed{unusable}",
-                streamers.total, streamers.online, streamers.offline, streamers.unknown, streamers.subscribed
+                "{}: {} online, {} offline, {} not known; {} subscribed, {} covered by push{unusable}",
+                streamers.total,
+                streamers.online,
+                streamers.offline,
+                streamers.unknown,
+                streamers.subscribed,
+                streamers.covered
             ),
         ),
         (
@@ -140,6 +149,7 @@ fn parts(report: &Report, now: Timestamp) -> Vec<(&'static str, String)> {
             ),
         ),
         ("API", format!("{}{}; {token}", ago("last sweep", api.last_sweep_at), sweep.unwrap_or_default())),
+        ("Compared", compared(streamers, api)),
         (
             "Database",
             format!(
@@ -167,6 +177,22 @@ fn parts(report: &Report, now: Timestamp) -> Vec<(&'static str, String)> {
         parts.push(("Not known", format!("push events {names}; see PUSH_LIVE_EVENTS in kick-monitor.env(5)")));
     }
     parts
+}
+
+/// How often the streamers are compared with the API, and how long ago they were.
+fn compared(streamers: &Streamers, api: &Api) -> String {
+    let seconds = |seconds: f64| span(Duration::from_secs_f64(seconds.max(0.0)));
+    let oldest = match api.comparison_age_seconds.max {
+        Some(age) => format!("the oldest comparison is {} old", seconds(age)),
+        None => "nobody yet".to_owned(),
+    };
+    match api.uncovered_every_seconds {
+        Some(every) => {
+            let uncovered = streamers.total.saturating_sub(streamers.covered);
+            format!("{uncovered} not covered by push, every {}; {oldest}", seconds(every))
+        }
+        None => oldest,
+    }
 }
 
 fn what(told: &Told, now: Timestamp) -> String {

@@ -73,6 +73,7 @@ mod tests {
     fn monitor(now: Now, streamers: usize) -> Monitor {
         let settings = Settings {
             sweep: Duration::from_secs(60),
+            sweep_uncovered: Duration::from_secs(3),
             hold: Duration::from_secs(90),
             batch: 25,
             requests_per_minute: 60,
