@@ -5,7 +5,7 @@ SEEDS ?= 1000
 ROUNDS ?= 3
 MINUTES ?= 30
 
-.PHONY: run build test interop check bench bench-compare faults soak simulate install deb package-test clean needs
+.PHONY: run build test interop check bench bench-compare bench-unpushed faults soak simulate install deb package-test clean needs
 
 run: build
 	@$(CARGO) run --quiet --release --locked --package lab --bin demo -- $(if $(SECONDS),--seconds $(SECONDS))
@@ -52,6 +52,11 @@ simulate: needs
 bench: build
 	@tests/bench/peers.sh
 	$(CARGO) run --quiet --release --locked --package bench -- $(ROUNDS)
+
+# How late a change is where push does not tell of it, at four sizes: half an hour.
+bench-unpushed: build
+	@tests/bench/peers.sh
+	$(CARGO) run --quiet --release --locked --package bench -- unpushed
 
 # The same with the kick-monitor of another revision beside it: make bench-compare BASE=v0.1.0
 bench-compare: build

@@ -17,6 +17,7 @@ mod poison;
 mod push;
 mod refusals;
 mod report;
+mod restarts;
 mod roster;
 mod routine;
 mod script;

@@ -26,7 +26,7 @@ pub(crate) fn read(text: &str) -> Samples {
         } else if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').unwrap_or_else(|| panic!("no type: {line}"));
             assert_eq!((name, &family.1), (family.0.as_str(), &None), "the type stands elsewhere: {line}");
-            assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
+            assert!(["counter", "gauge", "histogram", "summary"].contains(&kind), "{line}");
             assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
             family.1 = Some(kind.to_owned());
         } else {
@@ -40,7 +40,7 @@ pub(crate) fn read(text: &str) -> Samples {
                 check_labels(labels, line);
             }
             let value: f64 = value.parse().unwrap_or_else(|_| panic!("no number: {line}"));
-            assert!(kind == "gauge" || value >= 0.0, "{line}");
+            assert!(kind == "gauge" || value >= 0.0 || (kind == "summary" && value.is_nan()), "{line}");
             assert!(samples.insert(series.to_owned(), value).is_none(), "a series stands twice: {line}");
         }
     }

@@ -14,6 +14,8 @@ mod roster;
 mod instances;
 // What push did not tell, the sweep finds, whatever the API is like.
 mod sweep;
+// Whom push does not cover is compared every few seconds.
+mod coverage;
 // Evidence that was once read wrongly.
 mod evidence;
 // Push connections that break, refuse, or go silent.

@@ -53,13 +53,14 @@ impl Stage {
     }
 
     /// The program with settings that suit a test: the roster is read every second, requests are
-    /// plenty, everything is logged, and the sweep is so far away that it does not help push.
+    /// plenty, everything is logged, and both sweeps are so far away that they do not help push.
     pub(crate) fn builder(&self) -> Builder {
         Daemon::builder(env!("CARGO_BIN_EXE_kick-monitor"))
             .settings(self.kick.settings())
             .set("DATABASE_URL", self.database.url())
             .set("ROSTER_POLL_SECS", "1")
             .set("SWEEP_SECS", "3600")
+            .set("SWEEP_UNCOVERED_SECS", "3600")
             .set("API_REQUESTS_PER_MINUTE", "6000")
             .set("HEARTBEAT_SECS", "0")
             .set("LOG_LEVEL", "debug")

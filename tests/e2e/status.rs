@@ -37,7 +37,8 @@ fn while_all_is_well_every_form_says_so() {
     let seen = wait_snapshot(&daemon, "ana in the status", |seen| {
         seen["counters"]["status_changes_push"] == 1 && seen["streamers"]["subscribed"] == 2 && seen["health"] == "ok"
     });
-    let expected = json!({ "total": 2, "online": 1, "offline": 1, "unknown": 0, "subscribed": 2, "unusable": 0 });
+    let expected =
+        json!({ "total": 2, "online": 1, "offline": 1, "unknown": 0, "subscribed": 2, "covered": 2, "unusable": 0 });
     assert_eq!(seen["streamers"], expected);
     assert_eq!((&seen["version"], &seen["pid"]), (&json!(env!("CARGO_PKG_VERSION")), &json!(daemon.pid())));
     assert_eq!(seen["problems"], json!([]));

@@ -6,6 +6,7 @@ mod floor;
 mod server;
 mod subject;
 mod table;
+mod unpushed;
 mod world;
 
 use anyhow::Context;
@@ -34,14 +35,15 @@ fn run() -> anyhow::Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["floor", url, database, name] => floor::run(url, database, name),
+        ["unpushed"] => unpushed::measure(&own()?),
         [rounds, ref others @ ..] => measure(rounds.parse().context("the number of rounds")?, others),
-        [] => anyhow::bail!("how to call it: bench ROUNDS [NAME=PROGRAM…]"),
+        [] => anyhow::bail!("how to call it: bench ROUNDS [NAME=PROGRAM…], or bench unpushed"),
     }
 }
 
 /// Everything, so many times; other programs, such as an older kick-monitor, have columns of their own.
 fn measure(rounds: usize, others: &[&str]) -> anyhow::Result<()> {
-    let own = std::env::current_exe().context("failed to find this program")?.with_file_name("kick-monitor");
+    let own = own()?;
     let monitor = |name: &str, program: &PathBuf, pool| Subject::Monitor {
         name: name.to_owned(),
         program: program.clone(),
@@ -85,6 +87,11 @@ fn measure(rounds: usize, others: &[&str]) -> anyhow::Result<()> {
     println!("{}\n{machine}", table.markdown());
     std::fs::write("target/bench.json", format!("{:#}\n", table.json(&machine)))
         .context("failed to write target/bench.json")
+}
+
+/// The kick-monitor that was built with this program.
+fn own() -> anyhow::Result<PathBuf> {
+    Ok(std::env::current_exe().context("failed to find this program")?.with_file_name("kick-monitor"))
 }
 
 /// What all this was measured on.

@@ -52,6 +52,11 @@ impl Peer {
     }
 }
 
+/// The Python that the peers are run by, if what they need is installed.
+pub(crate) fn python() -> Option<PathBuf> {
+    Peer::Python.present().then(|| Peer::Python.command().0)
+}
+
 impl Subject {
     /// Its column.
     pub(crate) fn name(&self) -> String {

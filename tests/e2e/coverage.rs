@@ -1,0 +1,89 @@
+//! Whom push does not cover is compared with the API every few seconds, within the budget; whom it covers is not.
+
+use super::exposition;
+use super::scratch::finish;
+use super::stage::{PATIENCE, Stage};
+use kick_sim::{Face, Fault, Kick};
+use lab::{Builder, Daemon, wait_for};
+use serde_json::Value;
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Only the quick turns of those whom push does not cover can find a change in time.
+fn turning(stage: &Stage) -> Builder {
+    stage.builder().set("SWEEP_UNCOVERED_SECS", "2").set("API_REQUESTS_PER_MINUTE", "60")
+}
+
+/// Waits for a snapshot in which something holds.
+#[track_caller]
+fn wait_snapshot(daemon: &Daemon, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    wait_for(what, PATIENCE, || {
+        let ended = finish(daemon.command("status").arg("--json"));
+        let snapshot: Value = serde_json::from_str(&ended.stdout).ok()?;
+        holds(&snapshot).then_some(snapshot)
+    })
+}
+
+/// The requests of the busiest minute, the websockets aside.
+fn busiest_minute(kick: &Kick) -> usize {
+    let requests = kick.requests().into_iter().filter(|it| !matches!(it.face, Face::Push | Face::Centrifugo));
+    let mut times: Vec<_> = requests.map(|request| request.at).collect();
+    times.sort_unstable();
+    let within = |n: usize| times[n..].iter().take_while(|at| at.duration_since(times[n]) < MINUTE).count();
+    (0..times.len()).map(within).max().unwrap_or(0)
+}
+
+#[test]
+fn without_channel_ids_changes_are_found_within_seconds() {
+    let stage = Stage::with(&["ana", "ben"]);
+    stage.kick.fault([Face::Website], Fault::blocked());
+    let daemon = stage.start(turning(&stage));
+    ["ana", "ben"].iter().for_each(|username| stage.wait_status(username, "Offline"));
+    stage.kick.go_live_silently("ana");
+    stage.wait_status("ana", "Online");
+    stage.kick.stop_silently("ana");
+    stage.wait_status("ana", "Offline");
+    assert_eq!(stage.written("ana"), ["Offline", "Online", "Offline"]);
+    let seen = wait_snapshot(&daemon, "the pace", |seen| seen["api"]["uncovered_every_seconds"].is_number());
+    assert_eq!(seen["streamers"]["covered"], 0);
+    assert!(seen["api"]["comparison_age_seconds"]["max"].is_number(), "{}", seen["api"]);
+    let most = busiest_minute(&stage.kick);
+    assert!(most <= 60, "{most} requests in a minute");
+}
+
+/// The channel id is told by Kick once the streamer is live; from then on push covers them, and the quick turns end.
+#[test]
+fn who_is_followed_through_a_stated_id_has_no_quick_turns_any_more() {
+    let stage = Stage::with(&["ana", "ben"]);
+    stage.kick.fault([Face::Website], Fault::blocked());
+    let daemon = stage.start(turning(&stage));
+    ["ana", "ben"].iter().for_each(|username| stage.wait_status(username, "Offline"));
+    stage.kick.go_live_silently("ana");
+    stage.wait_status("ana", "Online");
+    stage.wait_followed(&["ana"]);
+    wait_snapshot(&daemon, "one who is covered", |seen| seen["streamers"]["covered"] == 1);
+    let ended = finish(daemon.command("status").args(["--json", "ana"]));
+    let told: Value = serde_json::from_str(&ended.stdout).expect("it is JSON");
+    assert_eq!((&told["covered"], told["compared_at"].is_string()), (&Value::Bool(true), true), "{told}");
+    let metrics = exposition::read(&finish(daemon.command("status").arg("--prometheus")).stdout);
+    assert_eq!(metrics["kick_monitor_streamers_covered"], 1.0);
+    assert!(metrics["kick_monitor_comparison_age_seconds{quantile=\"1\"}"] >= 0.0);
+}
+
+/// A push that is silent is found out by what it misses, and then nobody waits for the sweep.
+#[test]
+fn who_was_missed_by_push_has_quick_turns() {
+    let stage = Stage::with(&["ana"]);
+    let daemon = stage.start(turning(&stage).set("SWEEP_SECS", "4").set("PUSH_HOLD_SECS", "0"));
+    stage.wait_followed(&["ana"]);
+    stage.wait_status("ana", "Offline");
+    wait_snapshot(&daemon, "ana is covered", |seen| seen["streamers"]["covered"] == 1);
+    stage.kick.go_live_silently("ana");
+    stage.wait_status("ana", "Online");
+    daemon.wait_event("push_missed", PATIENCE);
+    wait_snapshot(&daemon, "ana is not covered any more", |seen| seen["streamers"]["covered"] == 0);
+    stage.kick.stop("ana");
+    stage.wait_status("ana", "Offline");
+    wait_snapshot(&daemon, "ana is covered again", |seen| seen["streamers"]["covered"] == 1);
+}
