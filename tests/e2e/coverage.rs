@@ -4,7 +4,7 @@ use super::exposition;
 use super::scratch::finish;
 use super::stage::{PATIENCE, Stage};
 use kick_sim::{Face, Fault, Kick};
-use lab::{Builder, Daemon, wait_for};
+use lab::{Builder, Daemon, free_port, wait_for};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -35,10 +35,10 @@ fn busiest_minute(kick: &Kick) -> usize {
 }
 
 #[test]
-fn without_channel_ids_changes_are_found_within_seconds() {
+fn without_push_changes_are_found_within_seconds() {
     let stage = Stage::with(&["ana", "ben"]);
-    stage.kick.fault([Face::Website], Fault::blocked());
-    let daemon = stage.start(turning(&stage));
+    let nowhere = format!("ws://127.0.0.1:{}", free_port());
+    let daemon = stage.start(turning(&stage).set("REALTIME", "pusher").set("PUSHER_URL", nowhere));
     ["ana", "ben"].iter().for_each(|username| stage.wait_status(username, "Offline"));
     stage.kick.go_live_silently("ana");
     stage.wait_status("ana", "Online");
