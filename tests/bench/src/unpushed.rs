@@ -38,7 +38,7 @@ enum Push {
     Dead,
     /// It is connected and subscribed, and nothing comes.
     Silent,
-    /// The website refuses us, and so no channel id is known.
+    /// The website refuses us, and so no channel id is known but of those who are live: the API tells it.
     NoIds,
 }
 
@@ -216,7 +216,7 @@ impl Stage {
     }
 
     fn change(&self, slug: &str, starts: bool) {
-        let told = matches!(self.subject, Subject::Monitor(Push::Well));
+        let told = matches!(self.subject, Subject::Monitor(Push::Well | Push::NoIds));
         let known = match (starts, told) {
             (true, true) => Some(self.kick.go_live(slug)),
             (true, false) => Some(self.kick.go_live_silently(slug)),
