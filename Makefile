@@ -53,10 +53,10 @@ bench: build
 	@tests/bench/peers.sh
 	$(CARGO) run --quiet --release --locked --package bench -- $(ROUNDS)
 
-# How late a change is where push does not tell of it, at four sizes: half an hour.
+# How late a change is where push does not tell of it, at four sizes, or at SIZES="50 200": half an hour.
 bench-unpushed: build
 	@tests/bench/peers.sh
-	$(CARGO) run --quiet --release --locked --package bench -- unpushed
+	$(CARGO) run --quiet --release --locked --package bench -- unpushed $(SIZES)
 
 # The same with the kick-monitor of another revision beside it: make bench-compare BASE=v0.1.0
 bench-compare: build

@@ -35,9 +35,12 @@ fn run() -> anyhow::Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["floor", url, database, name] => floor::run(url, database, name),
-        ["unpushed"] => unpushed::measure(&own()?),
+        ["unpushed", ref sizes @ ..] => {
+            let sizes: Result<Vec<usize>, _> = sizes.iter().map(|size| size.parse()).collect();
+            unpushed::measure(&own()?, &sizes.context("how many streamers")?)
+        }
         [rounds, ref others @ ..] => measure(rounds.parse().context("the number of rounds")?, others),
-        [] => anyhow::bail!("how to call it: bench ROUNDS [NAME=PROGRAM…], or bench unpushed"),
+        [] => anyhow::bail!("how to call it: bench ROUNDS [NAME=PROGRAM…], or bench unpushed [STREAMERS…]"),
     }
 }
 

@@ -62,8 +62,8 @@ impl Subject {
     }
 }
 
-/// All of it: a line for each subject, size and lag.
-pub(crate) fn measure(program: &Path) -> anyhow::Result<()> {
+/// A line for each subject, size and lag.
+pub(crate) fn measure(program: &Path, sizes: &[usize]) -> anyhow::Result<()> {
     let mut subjects = [Push::Well, Push::Dead, Push::Silent, Push::NoIds].map(Subject::Monitor).to_vec();
     if python().is_some() {
         subjects.extend([Subject::Loop(60), Subject::Loop(10)]);
@@ -72,22 +72,18 @@ pub(crate) fn measure(program: &Path) -> anyhow::Result<()> {
         "| | streamers | API trails by | Online: half within, all within | Offline | requests in the busiest minute |"
     );
     println!("|---|---|---|---|---|---|");
-    for size in SIZES {
-        for lag in LAGS {
-            eprintln!("{size} streamers, the API trails by {} s", lag.as_secs());
-            let stages: Vec<Stage> = subjects
-                .iter()
-                .enumerate()
-                .map(|(n, subject)| Stage::begin(*subject, size, lag, program, n))
-                .collect::<anyhow::Result<_>>()?;
-            // They rest most of the time, so that they do not disturb one another.
-            let lines = std::thread::scope(|scope| {
-                let runs: Vec<_> = stages.iter().map(|stage| scope.spawn(|| stage.run())).collect();
-                let ends = runs.into_iter().map(|run| run.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a panic"))));
-                ends.collect::<anyhow::Result<Vec<String>>>()
-            })?;
-            lines.iter().for_each(|line| println!("{line}"));
-        }
+    for size in if sizes.is_empty() { SIZES.to_vec() } else { sizes.to_vec() } {
+        eprintln!("{size} streamers");
+        let all = subjects.iter().flat_map(|subject| LAGS.map(|lag| (*subject, lag)));
+        let stages = all.enumerate().map(|(n, (subject, lag))| Stage::begin(subject, size, lag, program, n));
+        let stages: Vec<Stage> = stages.collect::<anyhow::Result<_>>()?;
+        // They rest most of the time, so that they do not disturb one another.
+        let lines = std::thread::scope(|scope| {
+            let runs: Vec<_> = stages.iter().map(|stage| scope.spawn(|| stage.run())).collect();
+            let ends = runs.into_iter().map(|run| run.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a panic"))));
+            ends.collect::<anyhow::Result<Vec<String>>>()
+        })?;
+        lines.iter().for_each(|line| println!("{line}"));
     }
     Ok(())
 }
