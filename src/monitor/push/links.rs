@@ -226,17 +226,19 @@ impl Links {
     /// R11: the server of this link takes no more channels than it has confirmed: the others go elsewhere, and no
     /// other connection is given more. False if it has confirmed none.
     pub(super) fn full(&mut self, id: LinkId) -> bool {
-        let Some(link) = self.links.get_mut(&id) else { return true };
-        let homes = &self.homes;
-        let taken = |channel: &ChannelId| homes.get(channel).is_some_and(|home| home.subscribed.is_some());
-        let (taken, rest): (BTreeSet<ChannelId>, BTreeSet<ChannelId>) = link.channels.iter().copied().partition(taken);
+        let Some(link) = self.links.get(&id) else { return true };
+        let (taken, rest): (BTreeSet<ChannelId>, BTreeSet<ChannelId>) =
+            link.channels.iter().copied().partition(|channel| self.subscribed_since(*channel).is_some());
         if taken.is_empty() || rest.is_empty() {
             return !taken.is_empty();
         }
-        self.server_takes = Some(self.server_takes.unwrap_or(taken.len()).min(taken.len()));
-        link.channels = taken;
-        let (links, room) = (&self.links, self.server_takes.unwrap_or(usize::MAX));
-        self.roomy.retain(|id| links.get(id).is_some_and(|link| link.channels.len() < room));
+        let room = self.server_takes.unwrap_or(taken.len()).min(taken.len());
+        self.server_takes = Some(room);
+        self.links.entry(id).or_default().channels = taken;
+        self.roomy.retain(|id| self.links.get(id).is_some_and(|link| link.channels.len() < room));
+        if let Some(pending) = self.follow.get_mut(&id) {
+            pending.retain(|channel| !rest.contains(channel));
+        }
         self.unfollow.entry(id).or_default().extend(&rest);
         for channel in rest {
             self.homes.remove(&channel);
@@ -252,7 +254,7 @@ impl Links {
 
     /// Whether this link has a confirmed subscription.
     fn takes_somebody(&self, link: &Link) -> bool {
-        link.channels.iter().any(|channel| self.homes.get(channel).is_some_and(|home| home.subscribed.is_some()))
+        link.channels.iter().any(|channel| self.subscribed_since(*channel).is_some())
     }
 
     /// Whether a subscription has stood for so long that a failure before it is over: a peer may refuse and

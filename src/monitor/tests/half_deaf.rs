@@ -195,3 +195,30 @@ fn r11_a_connection_is_given_no_more_than_its_server_takes() {
         "#]],
     );
 }
+
+#[test]
+fn r11_a_channel_that_a_full_connection_was_yet_to_follow_is_followed_elsewhere_alone() {
+    check(
+        "
+        0 learned a/1/11 b/2/12 c/3/13
+        .. kick a/1/11=offline b/2/12=offline c/3/13=offline
+        .. set per-link=10
+        .. quiet
+        .. auto
+        .. roster 1:a:Offline 2:b:Offline 3:c:Offline
+        .. loud
+        1 link 0 started | centrifugo | subscribed 11 | full 12
+        2 link 1 started
+        .. link 2 started
+        ",
+        &expect![[r#"
+
+            1.0    open 1
+            1.0    open 2
+            1.0    unsubscribe 0 12 13
+            1.0    subscribe 0 11
+            2.0    subscribe 1 12
+            2.0    subscribe 2 13
+        "#]],
+    );
+}

@@ -321,15 +321,17 @@ impl Story {
         }
     }
 
-    /// `link LINK EVENT [CHANNEL …]`
+    /// `link LINK EVENT [CHANNEL …] [| EVENT …]`: all of them at once.
     fn link(&mut self, words: &[&str]) {
         let link = LinkId(words[0].parse().expect("a link"));
-        let reason = words[1] == "refused";
         let mut heard = Vec::new();
-        for word in words.get(2..).filter(|_| !reason).filter(|more| !more.is_empty()).unwrap_or(&["0"]) {
-            let channel = ChannelId(number(word));
-            let event = link_event(words, channel);
-            heard.push(Input::Link(link, event));
+        for event in words[1..].split(|word| *word == "|") {
+            let words = [&words[..1], event].concat();
+            let reason = words[1] == "refused";
+            for word in words.get(2..).filter(|_| !reason).filter(|more| !more.is_empty()).unwrap_or(&["0"]) {
+                let channel = ChannelId(number(word));
+                heard.push(Input::Link(link, link_event(&words, channel)));
+            }
         }
         self.input(Input::Several(heard));
     }
