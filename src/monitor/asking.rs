@@ -1,8 +1,10 @@
-//! What is asked of Kick next: R22. One request at a time is out to the API and one to the website,
-//! all from one budget.
+//! What is asked of Kick next (R22), and what its answers are about. One request at a time is out to the API and one to
+//! the website, all from one budget.
 
 mod ages;
+mod answers;
 mod budget;
+mod failures;
 mod next;
 mod poison;
 mod questions;
@@ -11,15 +13,19 @@ mod uncovered;
 mod weather;
 
 use super::Asker;
+use super::book::{Book, Timer};
 use super::io::Settings;
+use super::streamer::Kind;
 use super::streamers::{Key, Streamers};
-use super::times::SMALL_BATCH;
-use crate::domain::ask::{Endpoint, RequestId};
+use super::times::{NAMES_PAUSE, SMALL_BATCH, UNSETTLED_LOOK};
+use crate::domain::ask::{Answer, Endpoint, RequestId};
+use crate::domain::problem::Code;
 use crate::domain::{Now, Steady};
+use crate::repeats::Repeats;
 use ages::Ages;
+pub(super) use answers::Entries;
 use budget::{Budget, Class};
 use poison::Poison;
-pub(super) use questions::asked_by;
 use routine::Routine;
 use std::collections::{BTreeMap, BTreeSet};
 use uncovered::Uncovered;
@@ -28,13 +34,13 @@ use weather::Weather;
 /// Who is to be asked about, and what holds questions back.
 #[derive(Debug)]
 pub(super) struct Asking {
-    pub(super) budget: Budget,
+    budget: Budget,
     routine: Routine,
     uncovered: Uncovered,
     /// Which of the three lower classes was asked last: they take turns.
     last_turn: Option<Class>,
     /// How old the last comparisons are.
-    pub(super) ages: Ages,
+    ages: Ages,
     /// Names or ids in one request of most endpoints.
     batch: usize,
     queues: BTreeMap<Queue, BTreeSet<Key>>,
@@ -46,12 +52,14 @@ pub(super) struct Asking {
     flights: BTreeMap<Asker, Flight>,
     /// The number of the next request.
     next: RequestId,
-    pub(super) weather: Weather,
-    pub(super) poison: Poison,
+    weather: Weather,
+    poison: Poison,
+    /// Answers that R10 holds back are logged once in a while.
+    brakes: Repeats,
     /// Whom the website was asked about last, so that one name it fails on holds up no other.
     website_last: Option<Key>,
     /// When something that waits may be asked.
-    pub(super) wake: Option<Steady>,
+    wake: Option<Steady>,
 }
 
 /// Why somebody is asked about; in the order of R22.
@@ -73,23 +81,6 @@ pub(super) enum Queue {
     Website,
 }
 
-/// How a streamer can be asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// `/channels` by slug: the user id is not known, or in doubt.
-    Name,
-    /// `/channels` by the user id that the table gives, for a name that Kick does not know.
-    Hint,
-    /// A list of those who are live, by user id.
-    LiveList,
-    /// `/livestreams` by user id, for the channel id.
-    Reveal,
-    /// `/channels` by user id.
-    Channels,
-    /// The website, by slug.
-    Website,
-}
-
 /// A request that is out.
 #[derive(Debug)]
 pub(super) struct Flight {
@@ -102,13 +93,17 @@ pub(super) struct Flight {
     /// The other rows that name one of these streamers: an answer serves them, too (R16).
     pub(super) namesakes: Vec<(Key, u32)>,
     /// How many names or ids it asks for.
-    pub(super) batch: usize,
+    batch: usize,
 }
 
 impl Flight {
     /// A look that may settle a doubt by its small batch.
     pub(super) fn is_second_look(&self) -> bool {
         self.queue == Queue::Second && self.batch <= SMALL_BATCH
+    }
+
+    fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        self.keys.iter().map(|(key, _)| *key)
     }
 }
 
@@ -142,6 +137,7 @@ impl Asking {
             next: RequestId(0),
             weather: Weather::new(),
             poison: Poison::default(),
+            brakes: Repeats::default(),
             website_last: None,
             wake: None,
         }
@@ -162,6 +158,39 @@ impl Asking {
         }
     }
 
+    /// Asks about a streamer as soon as the budget allows.
+    pub(super) fn ask_about(&mut self, key: Key, streamers: &Streamers) {
+        if streamers.contains_key(&key) {
+            self.put(Queue::Fresh, key);
+        }
+    }
+
+    /// Asks the website for the channel id.
+    pub(super) fn look_up(&mut self, key: Key, streamers: &Streamers) {
+        if streamers.get(&key).is_some_and(|it| it.ids.channel.is_none() || it.ids.suspect) {
+            self.put(Queue::Website, key);
+        }
+    }
+
+    /// R12: asks whose the names are of all who are followed by an id.
+    pub(super) fn check_names(&mut self, now: Now, streamers: &mut Streamers, book: &mut Book) {
+        book.at(now.steady + NAMES_PAUSE, Timer::Names);
+        for (key, streamer) in streamers.iter_mut().filter(|(_, streamer)| streamer.ids.user.is_some()) {
+            streamer.ids.doubtful = streamer.other_slug();
+            self.put(Queue::Names, key);
+        }
+    }
+
+    /// Asks about one name that Kick did not know, or that the streamer does not go by any more.
+    pub(super) fn check_name(&mut self, key: Key, streamers: &mut Streamers) {
+        let Some(streamer) = streamers.get_mut(&key) else { return };
+        if streamer.ids.user.is_some() {
+            let Some(slug) = streamer.other_slug() else { return };
+            streamer.ids.doubtful = Some(slug);
+        }
+        self.put(Queue::Names, key);
+    }
+
     fn is_queued(&self, queue: Queue) -> bool {
         self.queues.get(&queue).is_some_and(|keys| !keys.is_empty())
     }
@@ -174,7 +203,9 @@ impl Asking {
         }
     }
 
-    pub(super) fn forget(&mut self, key: Key) {
+    /// The streamer is not watched any more, and was `compared` last by a question of then.
+    pub(super) fn forget(&mut self, key: Key, compared: Option<Steady>) {
+        compared.into_iter().for_each(|asked| self.ages.remove(asked));
         for queued in self.queues.values_mut() {
             queued.remove(&key);
         }
@@ -195,70 +226,34 @@ impl Asking {
         self.take(Queue::Second, &[key]);
     }
 
-    /// `/livestreams` has said what it knows of these.
-    pub(super) fn revealed(&mut self, flight: &Flight) {
-        for (key, _) in &flight.keys {
-            self.take(Queue::Reveal, &[*key]);
-        }
-    }
-
     /// Something may have changed how anybody is to be asked about.
     pub(super) fn reconsider(&mut self) {
         self.fruitless.clear();
     }
 
-    /// The request with this number is answered.
-    pub(super) fn landed(&mut self, id: RequestId) -> Option<Flight> {
+    /// The request with this number is answered, or failed.
+    pub(super) fn landed(&mut self, now: Now, answer: &Answer, book: &mut Book) -> Option<Flight> {
         self.reconsider();
-        let asker = self.flights.iter().find(|(_, flight)| flight.id == id).map(|(asker, _)| *asker)?;
-        self.flights.remove(&asker)
+        let asker = self.flights.iter().find(|(_, flight)| flight.id == answer.id).map(|(asker, _)| *asker)?;
+        let flight = self.flights.remove(&asker)?;
+        self.budget.spend(now.steady, answer.spent.saturating_sub(1));
+        book.asked(flight.endpoint, answer);
+        Some(flight)
     }
 
     /// Puts back what a request did not answer. The sweep waits for those streamers too, whatever
     /// becomes of the reason that they were asked about for.
     pub(super) fn put_back(&mut self, flight: &Flight) {
-        for (key, _) in &flight.keys {
-            self.put(flight.queue, *key);
+        for key in flight.keys() {
+            self.put(flight.queue, key);
             if flight.endpoint != Endpoint::Website {
-                self.put(Queue::Routine, *key);
+                self.put(Queue::Routine, key);
             }
         }
     }
 
-    /// Kick refused the request as a whole, so one of its names is at fault: halves are asked for by
-    /// themselves. None when it was a single one, and that is the culprit.
-    pub(super) fn halve(&mut self, flight: &Flight) -> Option<()> {
-        if flight.batch < 2 {
-            return None;
-        }
-        self.poison.failed_together();
-        let keys: Vec<Key> = flight.keys.iter().map(|(key, _)| *key).collect();
-        let (left, right) = keys.split_at(keys.len() / 2);
-        self.pieces.extend([left, right].map(|half| (flight.queue, flight.kind, half.to_vec())));
-        Some(())
-    }
-
-    /// Nobody's name was at fault: the parts of the requests are asked for together again.
-    pub(super) fn gather(&mut self) {
-        for (queue, _, keys) in std::mem::take(&mut self.pieces) {
-            keys.into_iter().for_each(|key| self.put(queue, key));
-        }
-    }
-
-    /// An answer came to this request.
-    pub(super) fn answered(&mut self, flight: &Flight) {
-        let keys: Vec<Key> = flight.keys.iter().map(|(key, _)| *key).collect();
-        self.poison.answered(flight.endpoint, &keys, !self.pieces.is_empty());
-    }
-
     fn wake_at(&mut self, at: Steady) {
         self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
-    }
-
-    /// Kick lists nobody's channel id any more: the website is asked instead.
-    pub(super) fn reveal_at_website(&mut self) {
-        let keys = self.queues.remove(&Queue::Reveal).unwrap_or_default();
-        keys.into_iter().for_each(|key| self.put(Queue::Website, key));
     }
 
     /// Whether the endpoint can be asked, and arranges to be woken when not.
@@ -292,5 +287,31 @@ impl Asking {
             self.put_back(&flight);
         }
         self.weather.forget(asker);
+    }
+
+    /// Looks once more, later, at a streamer whom a second look has not settled.
+    fn look_again_later(&self, now: Now, key: Key, streamers: &Streamers, book: &mut Book) {
+        if streamers.get(&key).is_some_and(|streamer| streamer.doubt.is_some()) {
+            book.at(now.steady + UNSETTLED_LOOK, Timer::SecondLook(key));
+        }
+    }
+
+    /// Requests that others made went out.
+    pub(super) fn spend(&mut self, now: Now, count: u32) {
+        self.budget.spend(now.steady, count);
+    }
+
+    /// When something that waits may be asked.
+    pub(super) fn due(&self) -> Option<Steady> {
+        self.wake
+    }
+
+    /// A token is there, and lives until then.
+    pub(super) fn take_token(&mut self, now: Now, expires: Steady, book: &mut Book) {
+        book.token_expires = Some(expires);
+        self.weather.token_came();
+        book.count_request("token", Some(200));
+        book.troubles.set(now, Code::TokenRefused, None);
+        book.troubles.set(now, Code::TokenUnavailable, None);
     }
 }

@@ -1,8 +1,10 @@
 //! The book of the core: what every part writes into and none decides on. Outputs, timers, troubles and counts.
 
+use super::Output;
 use super::latency::Latency;
+use super::streamers::Key;
+use super::times::API_LAG;
 use super::troubles::Troubles;
-use super::{Key, Output};
 use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
@@ -15,7 +17,7 @@ use std::time::Duration;
 /// So many changes are told of.
 const RECENT_MAX: usize = 10;
 
-/// What is to happen by itself later.
+/// What is to happen by itself: later, or, if it is due at once, before the turn is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// Ask about a streamer.
@@ -26,8 +28,10 @@ pub(super) enum Timer {
     Names,
     /// Ask again about a name that Kick did not know.
     UnknownName(Key),
-    /// Look a channel id up at the website again.
-    WebsiteAgain(Key),
+    /// Look a channel id up at the website.
+    LookUp(Key),
+    /// Find out whether a channel id is right.
+    FindChannel(Key),
     /// Push has had its time to confirm what the sweep found.
     PushGrace(Key),
     /// Write a row that was set aside.
@@ -40,36 +44,6 @@ pub(super) enum Timer {
     Sweep,
     /// The sign of life.
     Heartbeat,
-}
-
-/// How many streamers are believed to be what. Kept as beliefs change: counting a hundred thousand
-/// takes ten milliseconds, in which no push event is decided upon.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) online: usize,
-    pub(super) offline: usize,
-    pub(super) unknown: usize,
-}
-
-impl Tally {
-    fn of(&mut self, status: Option<Status>) -> &mut usize {
-        match status {
-            Some(Status::Online) => &mut self.online,
-            Some(Status::Offline) => &mut self.offline,
-            None => &mut self.unknown,
-        }
-    }
-
-    /// A streamer comes, with this belief.
-    pub(super) fn enters(&mut self, status: Option<Status>) {
-        *self.of(status) += 1;
-    }
-
-    /// A streamer goes.
-    pub(super) fn leaves(&mut self, status: Option<Status>) {
-        let count = self.of(status);
-        *count = count.saturating_sub(1);
-    }
 }
 
 /// A change that was written.
@@ -107,19 +81,20 @@ pub(super) struct Book {
     pub(super) timers: BTreeSet<(Steady, Timer)>,
     pub(super) troubles: Troubles,
     pub(super) counters: Counters,
-    pub(super) tally: Tally,
     /// How many streamers push covers (R23).
     pub(super) covered: usize,
     pub(super) latency: Latency,
     recent: VecDeque<Committed>,
     pub(super) last_write: Option<Steady>,
+    /// When the last push event came.
+    pub(super) last_event: Option<Steady>,
+    /// When the token in use ends.
+    pub(super) token_expires: Option<Steady>,
     /// When the last sweep was complete, and how long it took.
     pub(super) last_sweep: Option<(Steady, f64)>,
     /// Since when the API has not answered, and since when no push connection stands.
     api_away: Option<Steady>,
     push_away: Option<Steady>,
-    /// What was last spoken to us.
-    pub(super) transport: Option<&'static str>,
     /// Grows whenever what is told of a streamer may have changed.
     pub(super) revision: u64,
 }
@@ -132,15 +107,15 @@ impl Book {
             timers: BTreeSet::new(),
             troubles: Troubles::default(),
             counters: Counters::default(),
-            tally: Tally::default(),
             covered: 0,
             latency: Latency::default(),
             recent: VecDeque::new(),
             last_write: None,
+            last_event: None,
+            token_expires: None,
             last_sweep: None,
             api_away: None,
             push_away: None,
-            transport: None,
             revision: 0,
         }
     }
@@ -152,6 +127,18 @@ impl Book {
 
     pub(super) fn log(&mut self, event: Event) {
         self.out.push(Output::Log(event));
+    }
+
+    /// The next sign of life, if there are to be any; whatever was planned.
+    pub(super) fn schedule_heartbeat(&mut self, now: Now, every: Option<Duration>) {
+        self.timers.retain(|(_, timer)| *timer != Timer::Heartbeat);
+        every.into_iter().for_each(|every| self.at(now.steady + every, Timer::Heartbeat));
+    }
+
+    /// R13: these rows changed lately, and a process that begins within this time is to know.
+    pub(super) fn changed_lately(&mut self, now: Now, rows: Vec<RowId>, span: Duration) {
+        let until = now.wall.checked_add(span.max(API_LAG)).unwrap_or(now.wall);
+        self.out.push(Output::Recent(rows, until));
     }
 
     /// A change was written, `lag` after its evidence came.
@@ -192,11 +179,7 @@ impl Book {
                 !matches!(kind, FailureKind::BadRequest | FailureKind::NotFound | FailureKind::RateLimited(_))
             }
         };
-        if !away {
-            self.api_away = None;
-        } else if self.api_away.is_none() {
-            self.api_away = Some(answer.finished.steady);
-        }
+        self.api_away = away.then(|| self.api_away.unwrap_or(answer.finished.steady));
     }
 
     /// For how long neither push nor the API has worked, if so; `push`: a connection stands.
@@ -219,6 +202,17 @@ impl Book {
         let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());
         let codes = self.counters.api_requests.entry(endpoint.to_owned()).or_default();
         *codes.entry(code).or_default() += 1;
+    }
+
+    /// No token came, and why; `refused`: Kick refuses the credentials.
+    pub(super) fn token_failed(&mut self, now: Now, status: Option<u16>, reason: &str, refused: bool) {
+        self.count_request("token", status);
+        let (code, other) = match refused {
+            true => (Code::TokenRefused, Code::TokenUnavailable),
+            false => (Code::TokenUnavailable, Code::TokenRefused),
+        };
+        self.troubles.set(now, other, None);
+        self.troubles.note(now, code, "", reason);
     }
 
     /// A question to Kick failed. Whether to log it.
@@ -261,7 +255,7 @@ impl Timer {
             Timer::SecondLook(_) => "second look",
             Timer::Names => "names",
             Timer::UnknownName(_) => "unknown name",
-            Timer::WebsiteAgain(_) => "look-up",
+            Timer::LookUp(_) | Timer::FindChannel(_) => "look-up",
             Timer::PushGrace(_) => "push grace",
             Timer::Rewrite(_) => "rewrite",
             Timer::Probe(_) => "probe",

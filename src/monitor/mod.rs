@@ -3,54 +3,47 @@
 //! `Monitor` never reads a clock, a socket or a random number, never blocks and never fails. Threads
 //! bring it inputs and carry out its outputs; the transcripts in its tests are its specification.
 //!
-//! Its parts own their state and name no other part: `asking` (R22), `push` (R11, R17, R18), `writes` (R19 to R21, and
-//! R15's undone writes). `Monitor` gives them the streamers and the book, and carries news between them. The rules of
-//! evidence, which need several of them, are its own: `evidence` R1 to R4, `sweep` and `failures` R5 to R10, `ids` R12,
-//! `roster` R13 to R16, `connections` R17, `coverage` R23. The judgement of a single observation is in `streamer` and `weighing`.
+//! Its parts own their state and name no other part: `roster` (R13, R14), `names` (R12), `asking` (R5, R6, R10, R22),
+//! `push` (R11, R17, R18, R24) and `writes` (R19 to R21). `Monitor` gives them the streamers and the book, and carries
+//! news between them; the rules that need several parts are in `routes`. The judgement of a single piece of evidence is
+//! the streamer's: `hearing` R1 to R4, `weighing` R6 to R9, `table` R15.
 
 mod asking;
 mod book;
 mod broadcasts;
-mod connections;
-mod coverage;
-mod evidence;
-mod failures;
-mod ids;
+mod hearing;
 pub mod io;
 mod kick_clock;
 mod latency;
+mod names;
 mod push;
-pub mod report;
+mod report;
 mod roster;
+mod routes;
 mod streamer;
 mod streamers;
-mod sweep;
 mod table;
 #[cfg(test)]
 mod tests;
 mod times;
 mod troubles;
-mod unrecognised;
 mod weighing;
 mod writes;
 
 pub use io::{Asker, Input, Output, Settings};
 pub use push::{Choice, Terms};
 
-use crate::domain::ask::Learned;
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
-use crate::domain::row::{Recent, Shown, Written};
-use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady, UserId};
-use crate::repeats::Repeats;
-use asking::{Asking, Queue};
+use crate::domain::report::{Api, ComparisonAge, Database, Report, Streamer as Told, Streamers as Count};
+use crate::domain::{Now, RowId, Steady};
+use asking::Asking;
 use book::{Book, Timer};
 use kick_clock::KickClock;
+use names::Names;
 use push::Push;
-use roster::Unfit;
-use std::collections::BTreeMap;
-use streamers::{Key, Streamers};
-use unrecognised::Unrecognised;
+use roster::Roster;
+use streamers::{Streamers, Tally};
 use writes::Writes;
 
 /// Why and when the core wants to be called.
@@ -67,94 +60,72 @@ pub struct Wake {
 pub struct Monitor {
     settings: Settings,
     streamers: Streamers,
-    /// Rows that cannot be used, as they were reported.
-    unusable: BTreeMap<RowId, Unfit>,
-    learned: BTreeMap<Slug, Learned>,
-    /// The channel ids that Kick stated, however a row spells the name (RULES R16).
-    stated: BTreeMap<UserId, ChannelId>,
+    roster: Roster,
+    names: Names,
     asking: Asking,
     push: Push,
     writes: Writes,
-    /// Answers that R10 holds back are logged once in a while.
-    brakes: Repeats,
-    /// Whose status changed just before an earlier process ended, until the roster is read.
-    recent: Option<Recent>,
-    /// The roster was read once.
-    loaded: bool,
-    /// An empty roster that the next read must confirm (RULES R14).
-    emptied: bool,
     kick: KickClock,
-    last_push: Option<Steady>,
-    token_expires: Option<Steady>,
-    discarded: u64,
-    unrecognised: Unrecognised,
     book: Book,
 }
 
 impl Monitor {
     /// A machine that knows nothing yet. `seed` is for the jitter of its pauses.
     pub fn new(now: Now, settings: Settings, seed: u64) -> Monitor {
-        let mut monitor = Monitor {
+        let mut book = Book::new(seed);
+        book.schedule_heartbeat(now, settings.heartbeat);
+        Monitor {
+            streamers: Streamers::default(),
+            roster: Roster::default(),
+            names: Names::default(),
             asking: Asking::new(now, &settings),
             push: Push::new(&settings, seed),
             writes: Writes::default(),
-            settings,
-            streamers: Streamers::default(),
-            unusable: BTreeMap::new(),
-            learned: BTreeMap::new(),
-            stated: BTreeMap::new(),
-            brakes: Repeats::default(),
-            recent: None,
-            loaded: false,
-            emptied: false,
             kick: KickClock::default(),
-            last_push: None,
-            token_expires: None,
-            discarded: 0,
-            unrecognised: Unrecognised::default(),
-            book: Book::new(seed),
-        };
-        monitor.schedule_heartbeat(now);
-        monitor
+            settings,
+            book,
+        }
     }
 
     /// Takes what happened; says what is to be done, in order.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
         self.book.revision += u64::from(input.is_news());
         self.take(now, input);
+        self.judge_push(now);
         self.run_timers(now);
-        self.tend_push(now);
+        if self.push.turn(now, &mut self.book) {
+            self.asking.spend(now, 1);
+        }
+        self.judge_push(now);
         self.asking.ask(now, &self.streamers, &mut self.book);
-        self.say_who_is_not_followed(now);
-        self.push.links.flush(&mut self.book.out);
+        self.push.flush(now, &self.streamers, &mut self.book);
         std::mem::take(&mut self.book.out)
     }
 
     fn take(&mut self, now: Now, input: Input) {
+        let Monitor { streamers, book, .. } = self;
         match input {
             Input::Settings(settings) => self.take_settings(now, settings),
-            Input::Relink => self.relink(now),
+            Input::Relink => self.push.begin_anew(now.steady, book),
             Input::Remembered(offer) => self.push.recall(offer),
-            Input::Learned(learned) => self.remember(learned),
-            Input::Recent(recent) => self.recent = Some(recent),
+            Input::Learned(learned) => self.names.remember(learned),
+            Input::Recent(recent) => self.roster.recall(recent),
             Input::Roster(read) => self.take_roster(now, read),
             Input::Push(link, push) => self.take_push(now, link, &push),
-            Input::Link(link, event) => self.take_link(now, link, event),
+            Input::Link(link, event) => self.push.take_link(now, link, event, streamers, book),
             Input::Several(inputs) => inputs.into_iter().for_each(|input| self.take(now, input)),
-            Input::Answer(answer) => self.take_answer(now, answer),
-            Input::BrokerAnswer(answer) => self.take_broker_answer(now, &answer),
-            Input::Written(written) => self.take_written(now, written),
-            Input::WriterStarted { lane, lanes } => {
-                self.writes.send_lost(now, lane, lanes, &mut self.streamers, &mut self.book);
-            }
-            Input::Database(event) => self.writes.take_database(now, event, &mut self.streamers, &mut self.book),
-            Input::Token(expires) => self.take_token(now, expires),
-            Input::TokenFailed { status, reason, refused } => self.token_failed(now, status, &reason, refused),
-            Input::Listening(why_not) => self.book.troubles.set(now, Code::RosterListener, why_not),
-            Input::Spent => self.asking.budget.spend(now.steady, 1),
+            Input::Answer(answer) => self.take_answer(now, &answer),
+            Input::BrokerAnswer(answer) => self.push.take_answer(now.steady, &answer, book),
+            Input::Written(written) => self.writes.take_written(now, written, streamers, book),
+            Input::WriterStarted { lane, lanes } => self.writes.send_lost(now, lane, lanes, streamers, book),
+            Input::Database(event) => self.writes.take_database(now, event, streamers, book),
+            Input::Token(expires) => self.asking.take_token(now, expires, book),
+            Input::TokenFailed { status, reason, refused } => book.token_failed(now, status, &reason, refused),
+            Input::Listening(why_not) => book.troubles.set(now, Code::RosterListener, why_not),
+            Input::Spent => self.asking.spend(now, 1),
             Input::SweepNow => {
-                self.book.out.push(Output::ReadRoster);
-                self.asking.order_sweep(now, &self.streamers, &mut self.book);
+                book.out.push(Output::ReadRoster);
+                self.asking.order_sweep(now, streamers, book);
             }
             Input::AskerStarted(asker) => self.asking.ask_again(asker),
             Input::BrokerStarted => self.push.ask_again(now.steady),
@@ -165,14 +136,9 @@ impl Monitor {
     /// When the core wants a `Tick` if nothing else happens.
     pub fn next_wake(&self) -> Option<Wake> {
         let timer = self.book.timers.first().map(|(at, timer)| Wake { at: *at, why: timer.word() });
-        let asking = self.asking.wake.map(|at| Wake { at, why: "ask" });
+        let asking = self.asking.due().map(|at| Wake { at, why: "ask" });
         let push = self.push.due().map(|at| Wake { at, why: "push" });
         timer.into_iter().chain(asking).chain(push).min_by_key(|wake| wake.at)
-    }
-
-    /// Rows whose status is not yet written: what a stop loses if the database does not take them.
-    pub fn pending_writes(&self) -> usize {
-        self.writes.pending()
     }
 
     fn run_timers(&mut self, now: Now) {
@@ -181,95 +147,126 @@ impl Monitor {
                 break;
             }
             self.book.timers.pop_first();
+            let Monitor { streamers, book, .. } = self;
             match timer {
-                Timer::Ask(key) => self.ask_about(key),
-                Timer::SecondLook(key) => self.asking.look_again(key, &self.streamers),
-                Timer::Names => self.check_names(now),
-                Timer::UnknownName(key) => self.ask_unknown_name(key),
-                Timer::WebsiteAgain(key) => self.look_up(key),
+                Timer::Ask(key) => self.asking.ask_about(key, streamers),
+                Timer::SecondLook(key) => self.asking.look_again(key, streamers),
+                Timer::Names => self.asking.check_names(now, streamers, book),
+                Timer::UnknownName(key) => self.asking.check_name(key, streamers),
+                Timer::LookUp(key) => self.asking.look_up(key, streamers),
+                Timer::FindChannel(key) => {
+                    self.asking.look_up(key, streamers);
+                    self.asking.reveal_channel(key, streamers);
+                }
                 Timer::PushGrace(key) => self.push_did_not_come(now, key),
-                Timer::Rewrite(key) => self.write(now, key),
-                Timer::Probe(lane) => self.writes.probe(lane, &self.streamers, &mut self.book),
-                Timer::Stands(channel) => self.stands(now, channel),
-                Timer::Sweep => self.asking.begin_sweep(now, &self.streamers, &mut self.book),
+                Timer::Rewrite(key) => self.writes.write(now, key, streamers, book),
+                Timer::Probe(lane) => self.writes.probe(lane, streamers, book),
+                Timer::Stands(channel) => self.push.stands(now, channel, book),
+                Timer::Sweep => self.asking.begin_sweep(now, streamers, book),
                 Timer::Heartbeat => self.heartbeat(now),
             }
         }
     }
 
-    fn at(&mut self, when: Steady, timer: Timer) {
-        self.book.at(when, timer);
-    }
-
-    fn log(&mut self, event: Event) {
-        self.book.log(event);
-    }
-
     fn take_settings(&mut self, now: Now, settings: Settings) {
         let sweep_changed = self.asking.sweep_every(settings.sweep);
         self.asking.set(&settings);
-        self.push.links.set_room(&settings);
+        self.push.set(&settings);
+        self.book.schedule_heartbeat(now, settings.heartbeat);
         self.settings = settings;
-        self.schedule_heartbeat(now);
-        if sweep_changed && self.loaded {
+        if sweep_changed && self.roster.is_loaded() {
             self.asking.schedule_sweep(now, &mut self.book);
         }
     }
 
-    fn take_token(&mut self, now: Now, expires: Steady) {
-        self.token_expires = Some(expires);
-        self.asking.weather.token_came();
-        self.book.count_request("token", Some(200));
-        self.book.troubles.set(now, Code::TokenRefused, None);
-        self.book.troubles.set(now, Code::TokenUnavailable, None);
+    /// Rows whose status is not yet written: what a stop loses if the database does not take them.
+    pub fn pending_writes(&self) -> usize {
+        self.writes.pending()
     }
 
-    fn token_failed(&mut self, now: Now, status: Option<u16>, reason: &str, refused: bool) {
-        self.book.count_request("token", status);
-        let (code, other) = match refused {
-            true => (Code::TokenRefused, Code::TokenUnavailable),
-            false => (Code::TokenUnavailable, Code::TokenRefused),
-        };
-        self.book.troubles.set(now, other, None);
-        self.book.troubles.note(now, code, "", reason);
+    /// Connections that may be open at once.
+    pub fn links_most(&self) -> usize {
+        self.push.most()
     }
 
-    /// Changes what is believed of a streamer, and has it written.
-    fn believe(&mut self, now: Now, key: Key, status: Status, source: Source, received: Steady) {
-        let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        self.book.tally.leaves(streamer.belief.status);
-        self.book.tally.enters(Some(status));
-        streamer.believe(status, source, received, now);
-        self.asking.no_second_look(key);
-        self.write(now, key);
-        if status == Status::Online {
-            self.asking.reveal_channel(key, &self.streamers);
+    /// Whether a problem came or went since the last report.
+    pub fn has_news(&self) -> bool {
+        self.book.troubles.changed
+    }
+
+    /// Grows whenever what is told of a streamer may have changed.
+    pub fn revision(&self) -> u64 {
+        self.book.revision
+    }
+
+    /// The whole.
+    pub fn report(&mut self, now: Now) -> Report {
+        let (realtime, ready) = (self.push.report(now, &self.book), self.asking.is_ready());
+        let patience = (!self.streamers.is_empty()).then_some(self.settings.sweep);
+        report::judge_the_whole(now, &realtime, ready, patience, &mut self.book);
+        self.book.troubles.changed = false;
+        let book = &self.book;
+        let mut counters = book.counters.clone();
+        counters.change_latency = book.latency.histogram();
+        let Tally { online, offline, unknown } = self.streamers.tally();
+        let age = |share| self.asking.comparison_age(now, share).map(|age| age.as_secs_f64());
+        Report {
+            health: book.troubles.health(),
+            problems: book.troubles.list(),
+            streamers: Count {
+                total: self.streamers.len(),
+                online,
+                offline,
+                unknown,
+                subscribed: self.push.subscribed(),
+                covered: book.covered,
+                unusable: self.roster.unusable(),
+            },
+            realtime,
+            api: Api {
+                token_expires_at: book.token_expires.map(|at| now.wall_at(at)),
+                last_sweep_at: book.last_sweep.map(|(at, _)| now.wall_at(at)),
+                last_sweep_seconds: book.last_sweep.map(|(_, seconds)| seconds),
+                ready,
+                uncovered_every_seconds: self.asking.uncovered_every().map(|every| every.as_secs_f64()),
+                comparison_age_seconds: ComparisonAge { p50: age(0.5), p99: age(0.99), max: age(1.0) },
+            },
+            database: Database {
+                ok: self.roster.is_loaded() && self.writes.works(),
+                pending_writes: self.writes.pending(),
+                last_write_at: book.last_write.map(|at| now.wall_at(at)),
+            },
+            latency_ms: book.latency.percentiles(),
+            counters,
+            recent: book.recent(now),
         }
     }
 
-    /// Asks about a streamer as soon as the budget allows.
-    fn ask_about(&mut self, key: Key) {
-        if self.streamers.contains_key(&key) {
-            self.asking.put(Queue::Fresh, key);
-        }
+    /// The streamers of so many rows behind `after`, in the order of their ids as text.
+    pub fn page(&self, now: Now, after: Option<&RowId>, most: usize) -> Vec<Told> {
+        let streamers = self.streamers.behind(after).take(most).filter_map(|key| self.streamers.get(&key));
+        let told = streamers.map(|streamer| {
+            let home = streamer.ids.channel.and_then(|channel| self.push.home(channel));
+            report::tell_of(now, streamer, home, self.writes.works())
+        });
+        told.collect()
     }
 
-    /// Says once that every streamer of the roster has been compared.
-    fn check_ready(&mut self, now: Now) {
-        if self.loaded {
-            self.asking.check_ready(now, &self.streamers, &mut self.book);
-        }
-    }
-
-    /// Has a streamer's row show what is believed (R19).
-    fn write(&mut self, now: Now, key: Key) {
-        self.writes.write(now, key, &self.streamers, &mut self.book);
-    }
-
-    /// R13: whoever has a row by now that was written for another one starts with what it shows.
-    fn take_written(&mut self, now: Now, written: Written) {
-        for heir in self.writes.take_written(now, written, &mut self.streamers, &mut self.book) {
-            self.believe_table(now, heir.key, Shown::Known(heir.shows));
-        }
+    fn heartbeat(&mut self, now: Now) {
+        let (push, latency) = (self.push.report(now, &self.book), self.book.latency.percentiles());
+        self.book.log(Event::Heartbeat {
+            streamers: self.streamers.len(),
+            online: self.streamers.tally().online,
+            subscribed: self.push.subscribed(),
+            connections: push.connected,
+            pending: self.writes.pending(),
+            covered: self.book.covered,
+            oldest_comparison: self.asking.comparison_age(now, 1.0),
+            token_expires_in: self.book.token_expires.map(|at| at.since(now.steady)),
+            last_event_ago: self.book.last_event.map(|at| now.steady.since(at)),
+            latency_p50_ms: latency.p50,
+            latency_p99_ms: latency.p99,
+        });
+        self.book.schedule_heartbeat(now, self.settings.heartbeat);
     }
 }

@@ -1,7 +1,7 @@
 //! The room of push: the connections, which transport they take, and whether it delivers.
 //!
-//! It owns all of that, and knows no streamer. What it is told comes from links and from Kick's broker; what it
-//! gives back is what the rest of the core should know. R11 is decided here: `health` counts what push missed,
+//! It owns all of that, and of the streamers it reads whose channel is whose. What it is told comes from links and from
+//! Kick's broker, and from the sweep, which finds what it missed. R11 is decided here: `health` counts what push missed,
 //! `choice` leaves a transport that went silent, and `trial` says when it may come back.
 //!
 //! ```text
@@ -12,41 +12,52 @@
 //! ```
 
 mod choice;
+mod connections;
 mod guide;
 mod health;
 mod links;
 mod tokens;
 mod trial;
+mod unrecognised;
 mod ways;
 
 pub use choice::Choice;
-pub(super) use links::Confirmed;
 pub use ways::Terms;
 
-use super::times::PUSH_GRACE;
-use super::{Key, Output, Settings};
-use crate::domain::ask::{Answer, BrokerQuery, Offered, Request};
+use super::book::Book;
+use super::streamers::{Move, Streamers};
+use super::{Output, Settings};
+use crate::domain::ask::{Answer, Offered};
 use crate::domain::event::Event;
-use crate::domain::push::{EndKind, LinkEvent, LinkId, Transport, UnrecognisedEvent};
+use crate::domain::problem::Code;
+use crate::domain::push::{LinkId, Push as PushEvent, Transport};
+use crate::domain::report::Realtime;
 use crate::domain::way::{Offer, Way};
-use crate::domain::{ChannelId, Status, Steady};
+use crate::domain::{ChannelId, Now, Status, Steady};
 use guide::Guide;
-pub(super) use health::Silence;
-use health::{Health, Kind};
+use health::Health;
 use links::Links;
-use std::time::Duration;
+use std::collections::BTreeSet;
 use trial::{Sign, Trial};
+use unrecognised::Unrecognised;
 
 /// The room.
 #[derive(Debug)]
 pub(super) struct Push {
-    pub(super) links: Links,
-    pub(super) health: Health,
+    settings: Settings,
+    links: Links,
+    health: Health,
     guide: Guide,
     trial: Option<Trial>,
     moving: Moving,
     /// When there is something to do.
     due: Option<Steady>,
+    /// Channels of which it is to be judged anew whether push covers them (R23), and whether all are.
+    unjudged: BTreeSet<ChannelId>,
+    unjudged_all: bool,
+    /// What was last spoken to us.
+    transport: Option<Transport>,
+    unrecognised: Unrecognised,
 }
 
 /// Whether the connections are to be made anew.
@@ -58,47 +69,20 @@ enum Moving {
     Surely,
 }
 
-/// What the rest of the core is to do.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Wish {
-    /// Kick's broker is to be asked.
-    Ask(Request<BrokerQuery>),
-    /// All connections are made anew, under new numbers.
-    Renewed,
-    /// This transport is connected, and takes nobody.
-    TakesNobody(Transport),
-}
-
-/// What a link's event means for the rest of the core.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum News {
-    /// It concerns nobody else.
-    Nothing,
-    /// A link begins, or its connection is gone.
-    Lost,
-    /// The server refuses us, and why.
-    Refused(String),
-    /// A connection stands, and stood before.
-    Connected { transport: Transport, again: bool },
-    /// A channel's subscription is confirmed.
-    Subscribed(ChannelId, Confirmed),
-    /// A channel's subscription failed, anew if it had stood for a while.
-    Failed { channel: ChannelId, anew: bool },
-    /// It could not read what came.
-    Unreadable,
-    /// Events came whose name is not known (R24).
-    Unrecognised(UnrecognisedEvent),
-}
-
 impl Push {
     pub(super) fn new(settings: &Settings, seed: u64) -> Push {
         Push {
+            settings: settings.clone(),
             links: Links::new(settings),
             health: Health::default(),
             guide: Guide::new(settings.push.clone(), seed),
             trial: None,
             moving: Moving::No,
             due: None,
+            unjudged: BTreeSet::new(),
+            unjudged_all: false,
+            transport: None,
+            unrecognised: Unrecognised::default(),
         }
     }
 
@@ -112,94 +96,66 @@ impl Push {
         self.guide.choice.recall(worked);
     }
 
-    /// Nobody follows this channel any more.
-    pub(super) fn unfollow(&mut self, channel: ChannelId, out: &mut Vec<Output>) {
+    /// The settings changed; other ways to push count when the connections are made anew.
+    pub(super) fn set(&mut self, settings: &Settings) {
+        self.links.set_room(settings);
+        self.settings = settings.clone();
+    }
+
+    /// Follows the channels of those who are watched by now.
+    pub(super) fn follow(&mut self, streamers: &mut Streamers, book: &mut Book) {
+        for change in streamers.moves() {
+            match change {
+                Move::In(channel) => self.links.follow(channel),
+                Move::Out(channel) => self.unfollow(channel, book),
+            }
+        }
+    }
+
+    fn unfollow(&mut self, channel: ChannelId, book: &mut Book) {
         if let Some(closed) = self.links.unfollow(channel) {
             self.guide.closed(closed);
+        }
+        book.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
+        if self.links.count() == 0 {
+            // Nobody is there any more to be refused.
+            book.troubles.rest(Code::PushRefused, "");
         }
         let Some(trial) = self.trial.as_mut().filter(|trial| trial.follows.contains(&channel)) else { return };
         trial.unfollow(channel);
         match trial.follows.is_empty() {
             true => self.due = Some(Steady::default()),
-            false => out.push(Output::Unsubscribe(trial.link, vec![channel])),
+            false => book.out.push(Output::Unsubscribe(trial.link, vec![channel])),
         }
     }
 
     /// The push settings changed: every connection is made anew, and where it goes is chosen anew.
-    pub(super) fn begin_anew(&mut self, now: Steady, terms: Terms) {
-        self.renew(now);
-        self.guide.begin_anew(terms);
+    pub(super) fn begin_anew(&mut self, now: Steady, book: &mut Book) {
+        self.renew(now, book);
+        self.guide.begin_anew(self.settings.push.clone());
         self.due = Some(now);
     }
 
-    /// What a link says of its life.
-    pub(super) fn hear(&mut self, now: Steady, id: LinkId, event: LinkEvent, out: &mut Vec<Output>) -> News {
-        let on_trial = self.is_on_trial(id);
-        if !on_trial && !self.links.has(id) {
-            return News::Nothing;
+    /// An event came. Whether it is evidence: it came over a connection that may bring it, and does not contradict
+    /// itself (R4).
+    pub(super) fn take(&mut self, now: Steady, link: LinkId, push: &PushEvent, book: &mut Book) -> bool {
+        let status = push.what.status();
+        if !self.may_bring(now, link, push.named, status) {
+            let text = format!("channel {} is not followed on link {}", push.named, link.0);
+            discard("push_stranger", text, book);
+            return false;
         }
-        self.guide_link(now, id, &event, out);
-        if on_trial {
-            self.trial.iter_mut().for_each(|trial| trial.hear(now, &event));
-            return News::Nothing;
+        if push.inside.is_some_and(|inside| inside != push.named) {
+            discard("push_conflict", format!("channel {} speaks of {:?}", push.named, push.inside), book);
+            return false;
         }
-        match event {
-            LinkEvent::Started => {
-                self.links.started(id);
-                News::Lost
-            }
-            LinkEvent::Connected(transport) => {
-                let again = self.links.greeted(id, transport);
-                News::Connected { transport, again }
-            }
-            LinkEvent::Ended { kind, why } => match (self.links.lost(id), kind) {
-                (_, EndKind::Refused) => News::Refused(why),
-                (true, _) => News::Lost,
-                (false, _) => News::Nothing,
-            },
-            LinkEvent::Subscribed(channel) => match self.links.confirmed(now, id, channel) {
-                Some(confirmed) => News::Subscribed(channel, confirmed),
-                None => News::Nothing,
-            },
-            LinkEvent::SubscriptionFailed(channel) => News::Failed { channel, anew: self.links.failed(now, channel) },
-            LinkEvent::Full(_) if self.links.full(id) => News::Nothing,
-            LinkEvent::Full(channel) => News::Failed { channel, anew: self.links.failed(now, channel) },
-            LinkEvent::Unreadable => News::Unreadable,
-            LinkEvent::Unrecognised(event) => News::Unrecognised(*event),
-            LinkEvent::WantsWay | LinkEvent::WantsToken => News::Nothing,
-        }
-    }
-
-    /// What its life means for where links go.
-    fn guide_link(&mut self, now: Steady, id: LinkId, event: &LinkEvent, out: &mut Vec<Output>) {
-        let trial = self.trial.as_ref().filter(|trial| trial.link == id);
-        match (event, trial) {
-            (LinkEvent::Started, trial) => {
-                self.guide.want_nothing(id);
-                out.extend(trial.map(|trial| Output::Subscribe(id, trial.follows.clone())));
-            }
-            // A trial has its way already, and must not cost a question.
-            (LinkEvent::WantsWay, Some(trial)) => out.push(self.guide.send(id, Some(&trial.way))),
-            (LinkEvent::WantsWay, None) => self.guide.want_way(id),
-            (LinkEvent::WantsToken, _) => self.guide.want_token(id),
-            (LinkEvent::Connected(_), _) => {
-                out.extend(self.guide.choice.connected(now, id).map(|worked| Output::Remember(worked.clone())));
-            }
-            (LinkEvent::Ended { kind, .. }, trial) => {
-                self.guide.ended(now, id, *kind);
-                if trial.is_some() && *kind == EndKind::Refused {
-                    self.end_trial(now, false);
-                }
-            }
-            // Perhaps its transport takes nobody.
-            (LinkEvent::SubscriptionFailed(_) | LinkEvent::Full(_), _) => {}
-            _ => return,
-        }
-        self.due = Some(now);
+        book.last_event = Some(push.received);
+        self.delivers(link, status, book);
+        true
     }
 
     /// Whether this link may bring an event of this channel's. One that a trial brings proves its transport.
-    pub(super) fn may_bring(&mut self, now: Steady, link: LinkId, channel: ChannelId, status: Status) -> bool {
+    fn may_bring(&mut self, now: Steady, link: LinkId, channel: ChannelId, status: Status) -> bool {
         let sign = self.trial.as_mut().map_or(Sign::Nothing, |trial| trial.weigh(link, channel, status));
         match sign {
             Sign::Proved => self.end_trial(now, true),
@@ -209,58 +165,10 @@ impl Push {
         matches!(sign, Sign::Proved | Sign::Alive) || self.links.carries(link, channel)
     }
 
-    /// R23: whether the channel's subscription is confirmed, on a transport that is under no suspicion.
-    pub(super) fn covers(&self, channel: ChannelId) -> bool {
-        let subscribed = self.links.subscribed_since(channel).is_some();
-        let transport = self.links.carrier(channel).filter(|_| subscribed);
-        transport.is_some_and(|transport| self.health.silence(transport).is_none())
-    }
-
-    /// R11: whether a transport in use does not tell of what it should.
-    pub(super) fn is_suspected(&self) -> bool {
-        Transport::ALL.into_iter().any(|transport| self.health.silence(transport).is_some())
-    }
-
-    /// R11: an event of a change to this status came over this link; its transport tells of such changes, whatever
-    /// it says. Whether no transport in use is silent any more.
-    pub(super) fn delivers(&mut self, link: LinkId, status: Status) -> bool {
-        let Some(transport) = self.links.transport(link) else { return false };
-        self.health.delivers(transport, status);
-        !self.is_suspected()
-    }
-
-    /// R11: the sweep found a change; push has a little time to tell of it, too, where it stood for longer
-    /// than the hold. Until when.
-    pub(super) fn expect(
-        &mut self,
-        now: Steady,
-        hold: Duration,
-        key: Key,
-        channel: ChannelId,
-        status: Status,
-    ) -> Option<Steady> {
-        let due = now + PUSH_GRACE;
-        self.links.subscribed_since(channel).filter(|since| now.since(*since) > hold)?;
-        self.health.expect(key, status, due);
-        Some(due)
-    }
-
-    /// R11: what goes over this transport does not arrive. It is left, if Kick offers another one that is well.
-    pub(super) fn silent(&mut self, now: Steady, transport: Transport, kind: Kind) {
-        self.guide.choice.silent(now, transport, kind, self.trial.as_ref().map(|trial| trial.link));
-        self.moving = self.moving.max(Moving::IfBetter);
+    /// Kick's broker answered.
+    pub(super) fn take_answer(&mut self, now: Steady, answer: &Answer<Offered>, book: &mut Book) {
         self.due = Some(now);
-    }
-
-    /// Kick's broker answered. What it was asked, and what is to be logged; nothing when nobody waits for this
-    /// answer.
-    pub(super) fn take_answer(
-        &mut self,
-        now: Steady,
-        answer: &Answer<Offered>,
-    ) -> Option<(&'static str, Option<Event>)> {
-        self.due = Some(now);
-        self.guide.take_answer(now, answer)
+        self.guide.take_answer(now, answer, book);
     }
 
     /// The thread that asks the broker began anew.
@@ -269,43 +177,45 @@ impl Push {
         self.due = Some(now);
     }
 
-    /// Does what is due, up to what the rest of the core must do or know.
-    pub(super) fn turn(&mut self, now: Steady, out: &mut Vec<Output>) -> Option<Wish> {
-        if self.due.is_none_or(|due| due > now) {
-            return None;
-        }
-        // A trial that has nobody left to follow, or follows nobody, could never end.
-        if self.trial.as_ref().is_some_and(|it| it.follows.is_empty() || it.due().is_some_and(|due| due <= now)) {
-            self.end_trial(now, false);
-        }
-        if let Some(transport) = self.links.taking_nobody(now) {
-            self.silent(now, transport, Kind::Both);
-            return Some(Wish::TakesNobody(transport));
-        }
-        if self.moving == Moving::Surely {
-            self.renew(now);
-            return Some(Wish::Renewed);
-        }
-        // One answer serves all that waits for it.
-        let offers = self.needs_offers(now) && self.guide.choice.must_ask(now);
-        if !offers {
-            let left = std::mem::replace(&mut self.moving, Moving::No) == Moving::IfBetter;
-            if left && self.guide.choice.should_move(now) {
-                self.renew(now);
-                return Some(Wish::Renewed);
+    /// Does what is due. Whether Kick's broker is asked something, which the budget pays.
+    pub(super) fn turn(&mut self, now: Now, book: &mut Book) -> bool {
+        let (steady, mut asked) = (now.steady, false);
+        while self.due.is_some_and(|due| due <= steady) {
+            // A trial that has nobody left to follow, or follows nobody, could never end.
+            if self.trial.as_ref().is_some_and(|it| it.follows.is_empty() || it.due().is_some_and(|due| due <= steady))
+            {
+                self.end_trial(steady, false);
             }
-            self.guide.send_links(now, out);
-            self.begin_trial(now);
+            if let Some(transport) = self.links.taking_nobody(steady) {
+                self.takes_nobody(now, transport, book);
+                continue;
+            }
+            if self.moving == Moving::Surely {
+                self.renew(steady, book);
+                continue;
+            }
+            // One answer serves all that waits for it.
+            let offers = self.needs_offers(steady) && self.guide.choice.must_ask(steady);
+            if !offers {
+                let left = std::mem::replace(&mut self.moving, Moving::No) == Moving::IfBetter;
+                if left && self.guide.choice.should_move(steady) {
+                    self.renew(steady, book);
+                    continue;
+                }
+                self.guide.send_links(steady, &mut book.out);
+                self.begin_trial(steady);
+            }
+            self.guide.share_tokens(steady, &mut book.out);
+            let request = self.guide.ask(steady, offers);
+            asked |= request.is_some();
+            book.out.extend(request.map(Output::AskBroker));
+            let trial = self.next_trial().map(|(_, due)| due);
+            let asks = trial.into_iter().chain(self.guide.due()).filter(|_| !self.guide.expects_answer());
+            let ends = self.links.due().into_iter().chain(self.trial.as_ref().and_then(Trial::due));
+            self.due = asks.chain(ends).min();
+            break;
         }
-        self.guide.share_tokens(now, out);
-        if let Some(request) = self.guide.ask(now, offers) {
-            return Some(Wish::Ask(request));
-        }
-        let trial = self.next_trial().map(|(_, due)| due);
-        let asks = trial.into_iter().chain(self.guide.due()).filter(|_| !self.guide.expects_answer());
-        let ends = self.links.due().into_iter().chain(self.trial.as_ref().and_then(Trial::due));
-        self.due = asks.chain(ends).min();
-        None
+        asked
     }
 
     /// Whether something depends on what Kick offers.
@@ -347,8 +257,10 @@ impl Push {
         self.due = Some(now);
     }
 
-    /// Makes all connections anew.
-    fn renew(&mut self, now: Steady) {
+    /// Makes all connections anew, under new numbers: those who were refused are no more.
+    fn renew(&mut self, now: Steady, book: &mut Book) {
+        book.troubles.rest(Code::PushRefused, "");
+        self.unjudged_all = true;
         self.end_trial(now, false);
         self.health.begin_anew();
         for closed in self.links.renew() {
@@ -356,4 +268,36 @@ impl Push {
         }
         self.moving = Moving::No;
     }
+
+    /// Connections that may be open at once.
+    pub(super) fn most(&self) -> usize {
+        self.links.most()
+    }
+
+    /// How many channels are subscribed to.
+    pub(super) fn subscribed(&self) -> usize {
+        self.links.subscribed()
+    }
+
+    /// The connection that carries a channel, and since when its subscription is confirmed.
+    pub(super) fn home(&self, channel: ChannelId) -> Option<(LinkId, Option<Steady>)> {
+        self.links.home(channel)
+    }
+
+    /// What is told of push.
+    pub(super) fn report(&self, now: Now, book: &Book) -> Realtime {
+        Realtime {
+            transport: self.transport.map(|transport| transport.word().to_owned()),
+            connections: self.links.count(),
+            connected: self.links.connected(),
+            last_event_at: book.last_event.map(|at| now.wall_at(at)),
+            unrecognised_events: self.unrecognised.report(),
+        }
+    }
+}
+
+/// An event cannot be used.
+fn discard(what: &'static str, text: String, book: &mut Book) {
+    book.counters.push_discarded += 1;
+    book.log(Event::Detail { what, text: format!("{text}; {} so far", book.counters.push_discarded) });
 }

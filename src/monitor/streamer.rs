@@ -4,14 +4,14 @@
 
 use crate::domain::ask::Endpoint;
 use crate::domain::push::Push;
-use crate::domain::row::Shown;
+use crate::domain::row::{Row, Shown};
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Source, Status, Steady, UserId, time::Timestamp};
-use crate::monitor::broadcasts::{Broadcasts, later_by};
-use crate::monitor::kick_clock::KickTime;
+use crate::monitor::broadcasts::Broadcasts;
 use crate::monitor::table::Table;
-use crate::monitor::times::{API_LAG, CLOCK_MARGIN, LATE_STOP, RESUMED_AFTER};
+use crate::monitor::times::API_LAG;
 use crate::monitor::weighing::{Doubt, Observation};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One row of the roster and everything known of its streamer.
 #[derive(Debug)]
@@ -132,70 +132,67 @@ pub(crate) struct Found {
     pub start: Option<Timestamp>,
 }
 
-/// What a push event means for a streamer.
+/// How a streamer can be asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Believe it.
-    Believe,
-    /// Ask the API.
-    Ask,
-    /// Nothing new.
-    Nothing,
+pub(crate) enum Kind {
+    /// `/channels` by slug: the user id is not known, or in doubt.
+    Name,
+    /// `/channels` by the user id that the table gives, for a name that Kick does not know.
+    Hint,
+    /// A list of those who are live, by user id.
+    LiveList,
+    /// `/livestreams` by user id, for the channel id.
+    Reveal,
+    /// `/channels` by user id.
+    Channels,
+    /// The website, by slug.
+    Website,
+}
+
+impl Kind {
+    /// The name of the table is what is asked by.
+    pub(crate) fn is_by_name(self) -> bool {
+        matches!(self, Kind::Name | Kind::Website)
+    }
+}
+
+impl Ids {
+    /// Kick stated the channel id, and nothing speaks against it.
+    pub(crate) fn are_certain(&self) -> bool {
+        self.confirmed && !self.suspect
+    }
+
+    /// Plans when the name is asked about again: after this pause. Nothing when that is planned already.
+    pub(crate) fn plan_name(&mut self, now: Steady, pause: Duration) -> Option<Steady> {
+        let planned = self.name_due.is_some_and(|due| due > now);
+        (!planned).then(|| *self.name_due.insert(now + pause))
+    }
 }
 
 impl Streamer {
-    /// R1: a live event.
-    pub(crate) fn judge_live(
-        &self,
-        livestream: LivestreamId,
-        created_at: Option<Timestamp>,
-        time: &KickTime,
-    ) -> Verdict {
-        if self.broadcast.current == Some(livestream) {
-            return Verdict::Nothing;
-        }
-        if self.broadcast.highest.is_some_and(|highest| livestream <= highest) {
-            return Verdict::Ask;
-        }
-        let outdated = match (created_at, self.found_offline) {
-            (Some(created), Some(offline)) => later_by(time.at(offline), created) > CLOCK_MARGIN,
-            _ => false,
+    /// R13: a new row's, of whom only the table tells.
+    pub(crate) fn new(now: Now, row: Row, name: Slug, read_at: Steady) -> Streamer {
+        let (source, received) = (Source::Sweep, now.steady);
+        let mut streamer = Streamer {
+            row: row.id,
+            username: row.username,
+            name,
+            epoch: 0,
+            ids: Ids { configured_user: row.user, configured_channel: row.channel, ..Ids::default() },
+            belief: Belief { status: None, verified: false, since: now, source, received, fresher: None },
+            heard: None,
+            questioned: None,
+            broadcast: Broadcasts::default(),
+            found_offline: None,
+            found: None,
+            doubt: None,
+            vanished: None,
+            covered: false,
+            compared: None,
+            table: Table::new(row.shown, read_at),
         };
-        if outdated { Verdict::Ask } else { Verdict::Believe }
-    }
-
-    /// R2: a stop event. An id that a stop already ended is a repetition: it says nothing of a
-    /// broadcast that has begun since, whose own id we may not know.
-    ///
-    /// Where the API alone told that a broadcast ended, its stop is still to come: for a while, one that
-    /// is not of the broadcast known to run may be that one, and is only a question.
-    pub(crate) fn judge_stop(&self, livestream: LivestreamId, received: Steady) -> Verdict {
-        let seen = &self.broadcast;
-        if seen.ended_at(livestream).is_some() {
-            return if self.belief.status == Some(Status::Online) { Verdict::Ask } else { Verdict::Nothing };
-        }
-        let known = seen.current == Some(livestream);
-        let due = seen.unheard_end.is_some_and(|at| received.since(at) < LATE_STOP);
-        if due && !known && self.belief.status == Some(Status::Online) {
-            return Verdict::Ask;
-        }
-        if known || seen.highest.is_none_or(|highest| livestream >= highest) {
-            Verdict::Believe
-        } else {
-            // One id that was higher than all to come must not make every later stop worthless.
-            Verdict::Ask
-        }
-    }
-
-    /// R1: a live event of a broadcast that a stop ended is only a question, but a witness too when it comes so
-    /// much later that it is hardly a repetition: Kick keeps a broadcast's id over a short pause.
-    pub(crate) fn hear_again(&mut self, livestream: LivestreamId, received: Steady) {
-        let ended = self.broadcast.ended_at(livestream);
-        if let (Some(heard), Some(ended)) = (&mut self.heard, ended) {
-            if received >= ended + RESUMED_AFTER {
-                heard.again = Some((livestream, received));
-            }
-        }
+        streamer.believe_table(row.shown, now);
+        streamer
     }
 
     /// R1: the broadcast that such a live event told of, when an answer to a later question bears it out.
@@ -238,6 +235,13 @@ impl Streamer {
         self.vanished = None;
     }
 
+    /// Push bears the belief out.
+    pub(crate) fn bear_out(&mut self) {
+        self.belief.verified = true;
+        self.doubt = None;
+        self.vanished = None;
+    }
+
     /// Takes over what the table shows, which Kick has yet to confirm (RULES R13, R15).
     pub(crate) fn believe_table(&mut self, shown: Shown, now: Now) {
         let status = match shown {
@@ -262,6 +266,24 @@ impl Streamer {
     /// Whether a slug is another name than the table's.
     pub(crate) fn spells_otherwise(&self, slug: &Slug) -> bool {
         !slug.is_spelling_of(&self.name)
+    }
+
+    /// The slug that Kick answered with, if that is another name.
+    pub(crate) fn other_slug(&self) -> Option<Slug> {
+        self.ids.slug.clone().filter(|slug| self.spells_otherwise(slug))
+    }
+
+    /// The name belongs to another user than was thought: nothing that is known of them is about this one.
+    pub(crate) fn become_another(&mut self) {
+        self.epoch += 1;
+        let Ids { configured_user, configured_channel, .. } = self.ids;
+        self.ids = Ids { configured_user, configured_channel, ..Ids::default() };
+        self.heard = None;
+        self.questioned = None;
+        self.broadcast = Broadcasts::default();
+        self.found_offline = None;
+        self.vanished = None;
+        self.found = None;
     }
 
     /// The slug to ask Kick by.

@@ -1,14 +1,44 @@
 //! The streamers by key, by row and by the channel that push tells of them on: a table that every part may be given.
-//! It decides nothing.
+//! It decides nothing, and counts what is believed.
 
+use super::book::{Book, Timer};
 use super::streamer::Streamer;
-use crate::domain::{ChannelId, RowId};
+use crate::domain::row::Shown;
+use crate::domain::{ChannelId, Now, RowId, Source, Status, Steady};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 /// Names a streamer inside the core; never used again for another row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key(u32);
+
+/// How many streamers are believed to be what. Kept as beliefs change: counting a hundred thousand
+/// takes ten milliseconds, in which no push event is decided upon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) online: usize,
+    pub(super) offline: usize,
+    pub(super) unknown: usize,
+}
+
+impl Tally {
+    fn of(&mut self, status: Option<Status>) -> &mut usize {
+        match status {
+            Some(Status::Online) => &mut self.online,
+            Some(Status::Offline) => &mut self.offline,
+            None => &mut self.unknown,
+        }
+    }
+
+    fn enters(&mut self, status: Option<Status>) {
+        *self.of(status) += 1;
+    }
+
+    fn leaves(&mut self, status: Option<Status>) {
+        let count = self.of(status);
+        *count = count.saturating_sub(1);
+    }
+}
 
 /// The table. Its order is that in which the rows came.
 #[derive(Debug, Default)]
@@ -17,7 +47,18 @@ pub(super) struct Streamers {
     by_key: BTreeMap<Key, Box<Streamer>>,
     by_row: BTreeMap<RowId, Key>,
     by_channel: BTreeMap<ChannelId, Vec<Key>>,
+    tally: Tally,
     next: u32,
+    moves: Vec<Move>,
+}
+
+/// What became of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Move {
+    /// A streamer is told of on it.
+    In(ChannelId),
+    /// Nobody is any more.
+    Out(ChannelId),
 }
 
 impl Streamers {
@@ -25,6 +66,7 @@ impl Streamers {
     pub(super) fn insert(&mut self, streamer: Streamer) -> Key {
         let key = Key(self.next);
         self.next += 1;
+        self.tally.enters(streamer.belief.status);
         self.by_row.insert(streamer.row.clone(), key);
         self.by_key.insert(key, Box::new(streamer));
         key
@@ -33,7 +75,38 @@ impl Streamers {
     pub(super) fn remove(&mut self, key: Key) -> Option<Box<Streamer>> {
         let streamer = self.by_key.remove(&key)?;
         self.by_row.remove(&streamer.row);
+        self.tally.leaves(streamer.belief.status);
+        streamer.ids.channel.into_iter().for_each(|channel| self.leave_channel(key, channel));
         Some(streamer)
+    }
+
+    /// Believes a status of a streamer from now on.
+    pub(super) fn believe(&mut self, now: Now, key: Key, status: Status, source: Source, received: Steady) {
+        let Some(streamer) = self.by_key.get_mut(&key) else { return };
+        self.tally.leaves(streamer.belief.status);
+        streamer.believe(status, source, received, now);
+        self.tally.enters(Some(status));
+    }
+
+    /// Takes over what the table shows of a streamer, and has Kick asked to confirm it (RULES R13, R15).
+    pub(super) fn believe_table(&mut self, now: Now, key: Key, shown: Shown, book: &mut Book) {
+        let Some(streamer) = self.by_key.get_mut(&key) else { return };
+        self.tally.leaves(streamer.belief.status);
+        streamer.believe_table(shown, now);
+        self.tally.enters(streamer.belief.status);
+        book.at(now.steady, Timer::Ask(key));
+    }
+
+    /// How many are believed to be what.
+    pub(super) fn tally(&self) -> Tally {
+        debug_assert_eq!(self.tally, self.tally_anew(), "a belief changed and was not counted");
+        self.tally
+    }
+
+    fn tally_anew(&self) -> Tally {
+        let mut tally = Tally::default();
+        self.values().for_each(|streamer| tally.enters(streamer.belief.status));
+        tally
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<&Streamer> {
@@ -65,20 +138,26 @@ impl Streamers {
 
     pub(super) fn join_channel(&mut self, key: Key, channel: ChannelId) {
         let keys = self.by_channel.entry(channel).or_default();
+        if keys.is_empty() {
+            self.moves.push(Move::In(channel));
+        }
         if !keys.contains(&key) {
             keys.push(key);
         }
     }
 
-    /// Whether nobody is on that channel any more, since now.
-    pub(super) fn leave_channel(&mut self, key: Key, channel: ChannelId) -> bool {
-        let Some(keys) = self.by_channel.get_mut(&channel) else { return false };
+    pub(super) fn leave_channel(&mut self, key: Key, channel: ChannelId) {
+        let Some(keys) = self.by_channel.get_mut(&channel) else { return };
         keys.retain(|other| *other != key);
-        let empty = keys.is_empty();
-        if empty {
+        if keys.is_empty() {
             self.by_channel.remove(&channel);
+            self.moves.push(Move::Out(channel));
         }
-        empty
+    }
+
+    /// What channels are to be followed since this was last asked, and what are not any more; in order.
+    pub(super) fn moves(&mut self) -> Vec<Move> {
+        std::mem::take(&mut self.moves)
     }
 
     /// The other rows that name the same streamer, as far as they are followed (R16).

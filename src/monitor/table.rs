@@ -1,7 +1,10 @@
-//! What one row is known to show, and how its writing goes.
+//! What one row is known to show, how its writing goes, and what it means when it shows something else: R15.
 
+use super::streamer::Streamer;
+use super::times::{OVERRULED_MAX, UNDOABLE};
 use crate::domain::row::Shown;
 use crate::domain::{Status, Steady};
+use std::time::Duration;
 
 /// What the table is known to show.
 #[derive(Debug)]
@@ -55,5 +58,96 @@ impl Table {
         self.timed_out = false;
         self.locked = 0;
         self.not_before = Steady::default();
+    }
+}
+
+/// When the connections to the database last broke, if they did: a crash may have undone what was committed before,
+/// and the table may be an older copy since.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Broke(pub Option<Steady>);
+
+impl Broke {
+    /// R15: committed so shortly before that a crash may have undone it, and not seen in the table since.
+    pub(crate) fn may_have_undone(self, committed: Steady, seen: Steady) -> bool {
+        self.after(seen) && self.0.is_some_and(|broke| committed <= broke && broke.since(committed) <= UNDOABLE)
+    }
+
+    /// Whether they broke after the table was `seen`.
+    fn after(self, seen: Steady) -> bool {
+        self.0.is_some_and(|broke| seen <= broke)
+    }
+}
+
+/// What it means that the table shows something else than was known of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edit {
+    /// It does not, or it is taken as written (R21).
+    Nothing,
+    /// It shows what is believed: nothing needs to be written.
+    Agrees,
+    /// Somebody else wrote it, who may know more than the API: it is believed until the API has answered.
+    Theirs,
+    /// What is believed is written over it.
+    Ours,
+    /// It may be an older copy of the table. Neither is what it shows believed, nor is what we know written over it,
+    /// until the API has answered.
+    Open,
+}
+
+impl Streamer {
+    /// R15: what a read of the table means that was sent `read_at`. `api`: the API answers.
+    pub(crate) fn compare(
+        &mut self,
+        now: Steady,
+        shown: Shown,
+        read_at: Steady,
+        hold: Duration,
+        broke: Broke,
+        api: bool,
+    ) -> Edit {
+        let table = &mut self.table;
+        let outdated = read_at <= table.known_at || (table.unsure && self.belief.verified);
+        if outdated || table.settled == Some((table.shown, shown)) {
+            return Edit::Nothing;
+        }
+        table.unsure = false;
+        let known_before = std::mem::replace(&mut table.known_at, read_at);
+        if shown == table.shown {
+            table.overruled = 0;
+            return Edit::Nothing;
+        }
+        let before = std::mem::replace(&mut table.shown, shown);
+        table.is_free();
+        let Some(believed) = self.belief.status else { return Edit::Theirs };
+        if shown == Shown::Known(believed) {
+            // Another instance, or the user, wrote what was about to be written.
+            return Edit::Agrees;
+        }
+        let ours = table.confirmed.filter(|(status, _)| *status == believed && before == Shown::Known(believed));
+        let undone = ours.is_some_and(|(_, at)| broke.may_have_undone(at, known_before));
+        if ours.is_some() && !undone {
+            table.overruled = table.overruled.saturating_add(1);
+            if table.overruled >= OVERRULED_MAX {
+                // R21: a trigger turns our value into its own; that is how this table says it.
+                table.settled = Some((before, shown));
+                table.shown = before;
+                table.overruled = 0;
+                return Edit::Nothing;
+            }
+        }
+        let of_belief = self.heard.filter(|heard| heard.status == believed && heard.held);
+        let heard = of_belief.is_some_and(|heard| now.since(heard.at) < hold);
+        // A status that is neither of the two values knows nothing better than Kick did; what only the
+        // table said before is gone with it.
+        let empty = shown == Shown::Unknown && self.belief.verified;
+        if heard || undone || empty {
+            return Edit::Ours;
+        }
+        if self.belief.verified && broke.after(known_before) && !api {
+            self.belief.verified = false;
+            self.belief.received = now;
+            return Edit::Open;
+        }
+        Edit::Theirs
     }
 }

@@ -2,9 +2,10 @@
 
 use super::broadcasts::{apart, later_by};
 use super::kick_clock::KickTime;
-use super::streamer::{Heard, Streamer};
+use super::streamer::{Heard, Streamer, Vanished};
 use super::times::{
-    CLOCK_MARGIN, ENDPOINT_LAG, MENTIONS_APART, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH, STALE_LIVE, UNCONFIRMED_GRACE,
+    CLOCK_MARGIN, ENDPOINT_LAG, MENTIONS_APART, SAME_BROADCAST, SECOND_LOOK, SMALL_BATCH, STALE_LIVE,
+    UNCONFIRMED_GRACE, VANISHED, VANISHED_APART, VANISHED_MIN,
 };
 use crate::domain::ask::Endpoint;
 use crate::domain::time::Timestamp;
@@ -86,6 +87,64 @@ impl Streamer {
             (_, Status::Online) => Weight::Changes,
             (_, Status::Offline) => Weight::Doubts { elsewhere: false },
         }
+    }
+
+    /// Takes what agrees with the belief.
+    pub(crate) fn agree(&mut self, seen: &Observation) {
+        self.belief.verified = true;
+        self.doubt = None;
+        if let Some(fresher) = self.belief.fresher.as_mut().filter(|it| !it.borne_out.contains(&seen.endpoint)) {
+            fresher.borne_out.push(seen.endpoint);
+        }
+        // What push told first counts as told by whoever of the API bears it out.
+        let news =
+            self.heard.is_some_and(|heard| heard.status == seen.status && seen.started.since(heard.at) < ENDPOINT_LAG);
+        if news {
+            self.find(seen);
+        }
+        self.note(seen);
+    }
+
+    /// R10: what an observation means in an answer that changes implausibly many. A first look that waits for its
+    /// second one already goes on waiting for it, or frequent sweeps would put that off for ever.
+    pub(crate) fn brake(&self, seen: &Observation, weight: Weight) -> Weight {
+        match (weight, &self.doubt) {
+            (Weight::Changes, _) if self.belief.status.is_none() => weight,
+            (Weight::Changes, Some(doubt)) if doubt.first.status == seen.status => Weight::Nothing,
+            (Weight::Changes, _) => Weight::Doubts { elsewhere: false },
+            _ => weight,
+        }
+    }
+
+    /// R12: whether an observation speaks against the channel id. What is the API's ordinary lag speaks against
+    /// nobody: a suspicion would turn the stop that follows into a question, and lose it.
+    pub(crate) fn suspects_its_channel(&self, seen: &Observation) -> bool {
+        self.heard.is_some_and(|heard| {
+            !heard.held && heard.status != seen.status && seen.started >= heard.at + UNCONFIRMED_GRACE
+        })
+    }
+
+    /// R15: what only the table shows is confirmed, or not, by the answer to a newer question.
+    pub(crate) fn is_told_by(&self, asked: Steady) -> bool {
+        self.belief.verified || asked >= self.belief.received
+    }
+
+    /// R6: nothing listed the streamer, once more.
+    pub(crate) fn missed(&mut self, now: Steady) {
+        let first = Vanished { since: now, times: 1, counted: now };
+        let vanished = self.vanished.get_or_insert_with(|| Box::new(first));
+        if now.since(vanished.counted) >= VANISHED_APART {
+            vanished.times += 1;
+            vanished.counted = now;
+        }
+    }
+
+    /// R6: a streamer whom nothing lists, repeatedly and for so long, is banned or deleted, and not live.
+    pub(crate) fn has_vanished(&self, now: Steady, asked: Steady) -> bool {
+        let vanished = self.vanished.as_ref();
+        let long = vanished.is_some_and(|it| it.times >= VANISHED_MIN && now.since(it.since) >= VANISHED);
+        let fresher = self.belief.fresher.as_ref().is_some_and(|fresher| asked < fresher.until);
+        long && !fresher && self.belief.status == Some(Status::Online) && self.is_told_by(asked)
     }
 
     /// R7: an observation that contradicts the last push event. None: the event says nothing against it.

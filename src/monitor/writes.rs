@@ -8,7 +8,8 @@ use super::Output;
 use super::book::{Book, Committed};
 use super::streamer::Streamer;
 use super::streamers::{Key, Streamers};
-use super::times::{ROW_RETRY, UNDOABLE};
+use super::table::Broke;
+use super::times::ROW_RETRY;
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::row::{Shown, Write, WriteId, WriteResult, Written};
@@ -34,8 +35,7 @@ pub(super) struct Writes {
     away: BTreeMap<usize, Away>,
     /// Reading does not work at present.
     unreadable: bool,
-    /// When the database connections last broke.
-    broke_at: Option<Steady>,
+    broke: Broke,
 }
 
 #[derive(Debug)]
@@ -46,13 +46,6 @@ struct Flight {
     status: Status,
     source: Source,
     received: Steady,
-}
-
-/// A streamer whose row was written for another one, and what it shows since.
-#[derive(Debug)]
-pub(super) struct Heir {
-    pub(super) key: Key,
-    pub(super) shows: Status,
 }
 
 impl Writes {
@@ -80,15 +73,9 @@ impl Writes {
         self.waiting.remove(&key);
     }
 
-    /// R15: committed so shortly before the connections broke that a crash may have undone it, and not seen
-    /// in the table since.
-    pub(super) fn may_be_undone(&self, committed: Steady, seen: Steady) -> bool {
-        self.broke_at.is_some_and(|broke| seen <= broke && committed <= broke && broke.since(committed) <= UNDOABLE)
-    }
-
-    /// Whether the database connections broke after the table was `seen`.
-    pub(super) fn broke_since(&self, seen: Steady) -> bool {
-        self.broke_at.is_some_and(|broke| seen <= broke)
+    /// When the connections to the database last broke.
+    pub(super) fn broke(&self) -> Broke {
+        self.broke
     }
 }
 
@@ -136,16 +123,9 @@ impl Writes {
         self.in_flight.insert(id, flight);
     }
 
-    /// What became of some writes. Gives back the streamers who have a row by now that was written for another one
-    /// (R13): they start with what it shows.
-    pub(super) fn take_written(
-        &mut self,
-        now: Now,
-        written: Written,
-        streamers: &mut Streamers,
-        book: &mut Book,
-    ) -> Vec<Heir> {
-        let (mut lane, mut away, mut heirs) = (None, None, Vec::new());
+    /// What became of some writes.
+    pub(super) fn take_written(&mut self, now: Now, written: Written, streamers: &mut Streamers, book: &mut Book) {
+        let (mut lane, mut away) = (None, None);
         for (id, result) in written.results {
             let Some(flight) = self.in_flight.remove(&id) else { continue };
             self.busy.remove(&flight.row);
@@ -153,7 +133,7 @@ impl Writes {
             if let WriteResult::Unavailable(reason) = &result {
                 away = Some((flight.key, reason.clone()));
             }
-            heirs.extend(self.take_result(now, written.at.steady, &flight, result, streamers, book));
+            self.take_result(now, written.at.steady, &flight, result, streamers, book);
         }
         // One statement failed, or not, however many rows it had.
         match (lane, away) {
@@ -161,7 +141,6 @@ impl Writes {
             (Some(lane), None) => self.can_write(now, lane, streamers, book),
             (None, _) => {}
         }
-        heirs
     }
 
     /// Whether a write was done is not known: whoever has the row now must have it written once more.
@@ -179,18 +158,17 @@ impl Writes {
         result: WriteResult,
         streamers: &mut Streamers,
         book: &mut Book,
-    ) -> Option<Heir> {
+    ) {
         let key = flight.key;
-        let mut heir = None;
         match result {
             WriteResult::Written => {
                 let (username, id) = (flight.username.clone(), flight.row.clone());
                 let (status, source, lag) = (flight.status, flight.source, at.since(flight.received));
                 book.written(Committed { at, id: id.clone(), username: username.clone(), status, source, lag });
                 book.log(Event::StatusChanged { username, id, status, source, lag });
-                heir = row_took(flight, at, true, streamers, book);
+                row_took(now, flight, at, true, streamers, book);
             }
-            WriteResult::AlreadySo => heir = row_took(flight, at, false, streamers, book),
+            WriteResult::AlreadySo => row_took(now, flight, at, false, streamers, book),
             WriteResult::Gone => {
                 book.out.push(Output::ReadRoster);
                 self.try_later(now, key, ROW_RETRY.1, streamers, book);
@@ -209,7 +187,7 @@ impl Writes {
             }
             WriteResult::Unavailable(_) => {
                 self.waiting.extend(Self::lost_write(&flight.row, streamers));
-                return None;
+                return;
             }
         }
         // The row is free again, for what is wanted meanwhile, or for whoever has it now (R14, R19); or
@@ -217,7 +195,6 @@ impl Writes {
         if let Some(holder) = holder(flight, streamers) {
             self.write(now, holder, streamers, book);
         }
-        heir
     }
 
     /// A writer began: what it had is given out once more. What was written all the same costs nothing
@@ -251,11 +228,12 @@ fn holder(flight: &Flight, streamers: &Streamers) -> Option<Key> {
     streamers.contains_key(&flight.key).then_some(flight.key).or_else(|| streamers.of_row(&flight.row))
 }
 
-/// The row shows what was to be written, and perhaps it was we who wrote it.
-fn row_took(flight: &Flight, at: Steady, by_us: bool, streamers: &mut Streamers, book: &mut Book) -> Option<Heir> {
+/// The row shows what was to be written, and perhaps it was we who wrote it. R13: whoever has a row by now that was
+/// written for another one starts with what it shows.
+fn row_took(now: Now, flight: &Flight, at: Steady, by_us: bool, streamers: &mut Streamers, book: &mut Book) {
     book.troubles.settle(Code::WriteRefused, flight.row.as_str());
-    let key = holder(flight, streamers)?;
-    let streamer = streamers.get_mut(&key)?;
+    let Some(key) = holder(flight, streamers) else { return };
+    let Some(streamer) = streamers.get_mut(&key) else { return };
     let table = &mut streamer.table;
     table.shown = Shown::Known(flight.status);
     table.known_at = at;
@@ -268,5 +246,7 @@ fn row_took(flight: &Flight, at: Steady, by_us: bool, streamers: &mut Streamers,
     if by_us {
         table.confirmed = Some((flight.status, at));
     }
-    (key != flight.key && !streamer.belief.verified).then_some(Heir { key, shows: flight.status })
+    if key != flight.key && !streamer.belief.verified {
+        streamers.believe_table(now, key, Shown::Known(flight.status), book);
+    }
 }

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 /// How many streamers were last compared by questions of which moment.
 #[derive(Debug, Default)]
-pub(in crate::monitor) struct Ages(BTreeMap<Steady, usize>);
+pub(super) struct Ages(BTreeMap<Steady, usize>);
 
 impl Ages {
     /// A streamer was compared then for the last time.
-    pub(in crate::monitor) fn add(&mut self, asked: Steady) {
+    pub(super) fn add(&mut self, asked: Steady) {
         *self.0.entry(asked).or_default() += 1;
     }
 
     /// It was compared anew, or is not counted any more.
-    pub(in crate::monitor) fn remove(&mut self, asked: Steady) {
+    pub(super) fn remove(&mut self, asked: Steady) {
         if let Some(count) = self.0.get_mut(&asked) {
             *count -= 1;
             if *count == 0 {
@@ -26,7 +26,7 @@ impl Ages {
     }
 
     /// For this share of the streamers the last comparison is no older. None when there is no streamer.
-    pub(in crate::monitor) fn quantile(&self, now: Steady, share: f64) -> Option<Duration> {
+    pub(super) fn quantile(&self, now: Steady, share: f64) -> Option<Duration> {
         let total: usize = self.0.values().sum();
         let mut younger = 0;
         let asked = self.0.iter().rev().find(|(_, count)| {

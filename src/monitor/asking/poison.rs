@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// What is known of such names and ids. Knows no queues.
 #[derive(Debug, Default)]
-pub(in crate::monitor) struct Poison {
+pub(super) struct Poison {
     /// The last that failed alone, and where: the next answer there decides.
     accused: Option<(Endpoint, Vec<Key>)>,
     /// Where the last answer came from, while the parts of a failed request are asked for.
@@ -23,7 +23,7 @@ pub(in crate::monitor) struct Poison {
 
 impl Poison {
     /// An answer came from there; `narrowing`: other parts of a failed request are yet to be asked for.
-    pub(in crate::monitor) fn answered(&mut self, endpoint: Endpoint, keys: &[Key], narrowing: bool) {
+    pub(super) fn answered(&mut self, endpoint: Endpoint, keys: &[Key], narrowing: bool) {
         self.parts_work = narrowing.then_some(endpoint);
         for key in keys {
             match self.found.get_mut(key) {
@@ -40,13 +40,13 @@ impl Poison {
     }
 
     /// A request about several failed.
-    pub(in crate::monitor) fn failed_together(&mut self) {
+    pub(super) fn failed_together(&mut self) {
         self.parts_work = None;
     }
 
     /// A request about these alone failed there. True when others did so just before: it is an outage,
     /// and nobody's fault.
-    pub(in crate::monitor) fn failed_alone(&mut self, endpoint: Endpoint, keys: &[Key]) -> bool {
+    pub(super) fn failed_alone(&mut self, endpoint: Endpoint, keys: &[Key]) -> bool {
         if self.parts_work.take() == Some(endpoint) {
             self.found.extend(keys.iter().map(|key| (*key, (endpoint, 0))));
             return false;
@@ -58,7 +58,7 @@ impl Poison {
 
     /// A request about these alone was refused there: they are asked about elsewhere next. True when it has refused
     /// so many in a row that it is nobody's fault.
-    pub(in crate::monitor) fn refused_alone(&mut self, endpoint: Endpoint, keys: &[Key]) -> bool {
+    pub(super) fn refused_alone(&mut self, endpoint: Endpoint, keys: &[Key]) -> bool {
         let (_, refused) = self.refused.take_if(|(at, _)| *at == endpoint).unwrap_or((endpoint, Vec::new()));
         let refused = [refused, keys.to_vec()].concat();
         if refused.len() > REFUSED_MAX {
@@ -71,28 +71,28 @@ impl Poison {
     }
 
     /// One that was found failed again.
-    pub(in crate::monitor) fn failed_again(&mut self, key: Key) {
+    pub(super) fn failed_again(&mut self, key: Key) {
         if let Some((_, asked)) = self.found.get_mut(&key) {
             *asked = asked.saturating_add(1);
         }
     }
 
-    pub(in crate::monitor) fn was_found(&self, key: Key) -> bool {
+    pub(super) fn was_found(&self, key: Key) -> bool {
         self.found.contains_key(&key)
     }
 
     /// Whether nobody is to be asked about together with this one.
-    pub(in crate::monitor) fn is_alone(&self, key: Key) -> bool {
+    pub(super) fn is_alone(&self, key: Key) -> bool {
         self.was_found(key) || self.accused.as_ref().is_some_and(|(_, keys)| keys.contains(&key))
     }
 
     /// Whether the next question goes to another endpoint than the usual one; it is every other that does,
     /// so that the streamer is known of, and the end of the trouble too.
-    pub(in crate::monitor) fn goes_around(&self, key: Key) -> bool {
+    pub(super) fn goes_around(&self, key: Key) -> bool {
         self.found.get(&key).is_some_and(|(_, asked)| asked % 2 == 1)
     }
 
-    pub(in crate::monitor) fn forget(&mut self, key: Key) {
+    pub(super) fn forget(&mut self, key: Key) {
         self.found.remove(&key);
         if let Some((_, keys)) = &mut self.accused {
             keys.retain(|other| *other != key);

@@ -88,7 +88,7 @@ impl Asking {
 }
 
 /// What a streamer is asked about by.
-pub(in crate::monitor) fn asked_by(kind: Kind, key: Key, streamers: &Streamers) -> (Option<UserId>, Option<Slug>) {
+pub(super) fn asked_by(kind: Kind, key: Key, streamers: &Streamers) -> (Option<UserId>, Option<Slug>) {
     let Some(streamer) = streamers.get(&key) else { return (None, None) };
     match kind {
         Kind::Name | Kind::Website => (None, Some(streamer.asked_slug())),

@@ -115,17 +115,42 @@ impl Asking {
         }
     }
 
-    /// Push does not cover this one, who was last compared then: it is asked about in quick turns (R23).
-    pub(in crate::monitor) fn give_quick_turns(&mut self, key: Key, compared: Steady) {
-        self.uncovered.add(key, compared);
-    }
-
-    /// Push covers this one, or it has a pace of its own. A sweep that left it to its quick turn asks itself.
-    pub(in crate::monitor) fn end_quick_turns(&mut self, key: Key) {
+    /// R23: when this one is compared, now that it is known anew whether push covers it: in quick turns, or with
+    /// everybody. Names that Kick does not know have their own pace.
+    pub(in crate::monitor) fn set_pace(&mut self, now: Now, key: Key, streamer: &mut Streamer) {
+        match (streamer.ids.unknown, streamer.compared) {
+            (true, Some(asked)) => {
+                self.ages.remove(asked);
+                streamer.compared = None;
+            }
+            (false, None) => {
+                self.ages.add(now.steady);
+                streamer.compared = Some(now.steady);
+            }
+            _ => {}
+        }
+        if let Some(asked) = streamer.compared.filter(|_| !streamer.covered) {
+            return self.uncovered.add(key, asked);
+        }
+        // A sweep that left it to its quick turn asks itself.
         let had = self.uncovered.remove(key);
         if had && self.routine.cycle.as_ref().is_some_and(|cycle| cycle.left.contains(&key)) {
             self.put(Queue::Routine, key);
         }
+    }
+
+    /// The answer to a question of then compared this streamer with what the API tells.
+    pub(in crate::monitor) fn compared_at(&mut self, key: Key, asked: Steady, streamers: &mut Streamers) {
+        let compared = streamers.get_mut(&key).and_then(|streamer| streamer.compared.as_mut());
+        if let Some(before) = compared.filter(|before| **before < asked) {
+            self.ages.remove(std::mem::replace(before, asked));
+            self.ages.add(asked);
+        }
+    }
+
+    /// For this share of the streamers the last comparison is no older.
+    pub(in crate::monitor) fn comparison_age(&self, now: Now, share: f64) -> Option<Duration> {
+        self.ages.quantile(now.steady, share)
     }
 
     /// Whether this one is compared within this sweep without a request of the sweep's own (R23).

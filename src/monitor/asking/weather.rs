@@ -17,7 +17,7 @@ const FIRST_TURN: Duration = Duration::from_millis(1);
 
 /// The pauses that Kick's failures call for.
 #[derive(Debug)]
-pub(in crate::monitor) struct Weather {
+pub(super) struct Weather {
     api: Pause,
     endpoints: BTreeMap<Endpoint, Pause>,
     /// Endpoints that answered 404 or 410, and when they are tried again.
@@ -38,12 +38,12 @@ impl Pause {
 }
 
 impl Weather {
-    pub(in crate::monitor) fn new() -> Weather {
+    pub(super) fn new() -> Weather {
         Weather { api: Pause::new(), endpoints: BTreeMap::new(), gone: BTreeMap::new(), waits_for_token: false }
     }
 
     /// The thread that asks there began anew, perhaps with other settings: what it was told counts no more.
-    pub(in crate::monitor) fn forget(&mut self, asker: Asker) {
+    pub(super) fn forget(&mut self, asker: Asker) {
         match asker {
             Asker::Website => drop(self.endpoints.remove(&Endpoint::Website)),
             Asker::Api => {
@@ -55,7 +55,7 @@ impl Weather {
     }
 
     /// An answer came.
-    pub(in crate::monitor) fn works(&mut self, endpoint: Endpoint) {
+    pub(super) fn works(&mut self, endpoint: Endpoint) {
         self.endpoints.remove(&endpoint);
         if endpoint != Endpoint::Website {
             self.api.backoff.reset();
@@ -63,7 +63,7 @@ impl Weather {
     }
 
     /// No answer came: how long the endpoint is left alone.
-    pub(in crate::monitor) fn fails(
+    pub(super) fn fails(
         &mut self,
         now: Steady,
         endpoint: Endpoint,
@@ -94,39 +94,39 @@ impl Weather {
     }
 
     /// The endpoint did not answer the last time.
-    pub(in crate::monitor) fn is_foul(&self, endpoint: Endpoint) -> bool {
+    pub(super) fn is_foul(&self, endpoint: Endpoint) -> bool {
         self.endpoints.contains_key(&endpoint)
     }
 
     /// The API is not asked before then, unless a token comes.
-    pub(in crate::monitor) fn wait_for_token(&mut self, until: Steady) {
+    pub(super) fn wait_for_token(&mut self, until: Steady) {
         self.waits_for_token = true;
         self.api.until = until;
     }
 
-    pub(in crate::monitor) fn token_came(&mut self) {
+    pub(super) fn token_came(&mut self) {
         if std::mem::take(&mut self.waits_for_token) {
             self.api.until = Steady::default();
         }
     }
 
     /// When the endpoint may be asked, as far as the weather is concerned.
-    pub(in crate::monitor) fn clears_at(&self, endpoint: Endpoint) -> Steady {
+    pub(super) fn clears_at(&self, endpoint: Endpoint) -> Steady {
         let own = self.endpoints.get(&endpoint).map_or(Steady::default(), |pause| pause.until);
         if endpoint == Endpoint::Website { own } else { own.max(self.api.until) }
     }
 
     /// Kick has no such endpoint; it is tried again much later, in case that was a mistake of Kick's.
-    pub(in crate::monitor) fn lost(&mut self, now: Steady, endpoint: Endpoint) {
+    pub(super) fn lost(&mut self, now: Steady, endpoint: Endpoint) {
         self.gone.insert(endpoint, now + GONE_PAUSE);
     }
 
-    pub(in crate::monitor) fn has(&self, endpoint: Endpoint) -> bool {
+    pub(super) fn has(&self, endpoint: Endpoint) -> bool {
         !self.gone.contains_key(&endpoint)
     }
 
     /// Endpoints that were gone for long enough are tried again.
-    pub(in crate::monitor) fn hope(&mut self, now: Steady) {
+    pub(super) fn hope(&mut self, now: Steady) {
         self.gone.retain(|_, until| *until > now);
     }
 }

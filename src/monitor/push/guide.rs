@@ -10,6 +10,7 @@ use crate::domain::event::Event;
 use crate::domain::push::{EndKind, LinkId};
 use crate::domain::way::Way;
 use crate::monitor::Output;
+use crate::monitor::book::Book;
 use crate::repeats::Repeats;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -151,14 +152,9 @@ impl Guide {
         self.flight.is_some()
     }
 
-    /// The broker answered. What it was asked, and what is to be logged; nothing when nobody waits for this
-    /// answer.
-    pub(super) fn take_answer(
-        &mut self,
-        now: Steady,
-        answer: &Answer<Offered>,
-    ) -> Option<(&'static str, Option<Event>)> {
-        let Flight { query, void, .. } = self.flight.take_if(|flight| flight.id == answer.id)?;
+    /// The broker answered; a failure is logged, and is no trouble while push works.
+    pub(super) fn take_answer(&mut self, now: Steady, answer: &Answer<Offered>, book: &mut Book) {
+        let Some(Flight { query, void, .. }) = self.flight.take_if(|flight| flight.id == answer.id) else { return };
         let (asked, endpoint) = (answer.started.steady, query.word());
         let retry_in = match (&answer.result, query) {
             _ if void => Duration::ZERO,
@@ -176,14 +172,14 @@ impl Guide {
             }
             (Err(failure), BrokerQuery::GuestToken { .. }) => self.tokens.failed(now, failure, &mut self.rng),
         };
-        let event = match &answer.result {
-            Ok(_) => self.repeats.works(endpoint).then_some(Event::ApiRecovered { endpoint }),
-            Err(failure) => {
-                let say = self.repeats.fails(now, endpoint, &failure.text);
-                say.then(|| failure.clone().event(endpoint, retry_in))
+        book.count_request(endpoint, answer.result.as_ref().map_or_else(|failure| failure.status, |_| Some(200)));
+        match &answer.result {
+            Ok(_) if self.repeats.works(endpoint) => book.log(Event::ApiRecovered { endpoint }),
+            Err(failure) if self.repeats.fails(now, endpoint, &failure.text) => {
+                book.log(failure.clone().event(endpoint, retry_in));
             }
-        };
-        Some((endpoint, event))
+            Ok(_) | Err(_) => {}
+        }
     }
 
     /// The thread that asks the broker began anew, and has lost what it was asked.

@@ -1,8 +1,15 @@
-//! R11: whether push tells of what the sweep finds, counted for each transport, and for starts and stops apart.
+//! R11: whether push tells of what the sweep finds, counted for each transport, and for starts and stops apart; and what
+//! follows for a transport that does not.
 
-use crate::domain::push::Transport;
-use crate::domain::{Status, Steady};
-use crate::monitor::Key;
+use super::{Moving, Push};
+use crate::domain::event::Event;
+use crate::domain::problem::Code;
+use crate::domain::push::{LinkId, Transport};
+use crate::domain::{ChannelId, Now, Status, Steady};
+use crate::monitor::book::{Book, Timer};
+use crate::monitor::streamer::{Ids, Streamer};
+use crate::monitor::streamers::{Key, Streamers};
+use crate::monitor::times::PUSH_GRACE;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// So many missed in a row mean that push is dead.
@@ -14,7 +21,7 @@ const PARTIAL_SHARE: usize = 4;
 
 /// What is expected of push, and what it missed.
 #[derive(Debug, Default)]
-pub(in crate::monitor) struct Health {
+pub(super) struct Health {
     missed: BTreeMap<Transport, Missed>,
     /// Changes that the sweep found and push has until then to tell of.
     expected: BTreeMap<(Key, Status), Steady>,
@@ -35,7 +42,7 @@ struct Missed {
 
 /// Of what changes a transport does not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::monitor) enum Kind {
+pub(super) enum Kind {
     Starts,
     Stops,
     Both,
@@ -43,15 +50,15 @@ pub(in crate::monitor) enum Kind {
 
 /// A transport that is connected and does not tell of a kind of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::monitor) struct Silence {
-    pub(in crate::monitor) kind: Kind,
+pub(super) struct Silence {
+    pub(super) kind: Kind,
     /// How many it missed in a row.
-    pub(in crate::monitor) missed: u32,
+    pub(super) missed: u32,
 }
 
 impl Kind {
     /// The word for the log.
-    pub(in crate::monitor) fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Kind::Starts => "starts",
             Kind::Stops => "stops",
@@ -91,21 +98,8 @@ impl Missed {
 }
 
 impl Health {
-    /// Push has until then to tell of this change.
-    pub(super) fn expect(&mut self, key: Key, status: Status, due: Steady) {
-        self.expected.insert((key, status), due);
-    }
-
-    /// Push told of this change, which may have been `news` to us.
-    pub(in crate::monitor) fn told(&mut self, key: Key, status: Status, news: bool) {
-        if self.expected.remove(&(key, status)).is_some() || news {
-            self.remember(true);
-        }
-        self.missing.remove(&key);
-    }
-
     /// The changes that push did not tell of in time; they are not expected any more.
-    pub(in crate::monitor) fn overdue(&mut self, now: Steady, key: Key) -> Vec<Status> {
+    pub(super) fn overdue(&mut self, now: Steady, key: Key) -> Vec<Status> {
         let mut overdue = Vec::new();
         for status in [Status::Online, Status::Offline] {
             if self.expected.get(&(key, status)).is_some_and(|due| *due <= now) {
@@ -134,7 +128,7 @@ impl Health {
     }
 
     /// This transport missed one more. Whether it is to be left, at every fifth in a row.
-    pub(in crate::monitor) fn missed(&mut self, transport: Transport, status: Status) -> bool {
+    pub(super) fn missed(&mut self, transport: Transport, status: Status) -> bool {
         let missed = self.missed.entry(transport).or_default();
         missed.any += 1;
         let of_kind = missed.of(status);
@@ -143,28 +137,143 @@ impl Health {
     }
 
     /// What this transport does not tell of.
-    pub(in crate::monitor) fn silence(&self, transport: Transport) -> Option<Silence> {
+    pub(super) fn silence(&self, transport: Transport) -> Option<Silence> {
         self.missed.get(&transport)?.silence()
     }
 
     /// How many of the last changes push missed, and of how many, if that is a good part of them.
-    pub(in crate::monitor) fn partial(&self) -> Option<(usize, usize)> {
+    pub(super) fn partial(&self) -> Option<(usize, usize)> {
         let (of, missed) = (self.outcomes.len(), self.outcomes.iter().filter(|told| !**told).count());
         (of >= OUTCOMES.1 && missed * PARTIAL_SHARE >= of).then_some((missed, of))
-    }
-
-    /// Push missed a change of this streamer's, and has not told of one since.
-    pub(in crate::monitor) fn misses(&self, key: Key) -> bool {
-        self.missing.contains(&key)
-    }
-
-    pub(in crate::monitor) fn forget(&mut self, key: Key) {
-        self.missing.remove(&key);
-        self.expected.retain(|(expected, _), _| *expected != key);
     }
 
     /// The connections are new, and judged by what they miss themselves.
     pub(super) fn begin_anew(&mut self) {
         *self = Health::default();
+    }
+}
+
+impl Push {
+    /// An event of a change to this status came over this link: its transport tells of such changes, whatever it says.
+    pub(super) fn delivers(&mut self, link: LinkId, status: Status, book: &mut Book) {
+        let Some(transport) = self.links.transport(link) else { return };
+        let was_silent = self.health.silence(transport).is_some();
+        self.health.delivers(transport, status);
+        self.unjudged_all |= was_silent != self.health.silence(transport).is_some();
+        if Transport::ALL.into_iter().all(|transport| self.health.silence(transport).is_none()) {
+            book.troubles.settle(Code::PushSilent, "");
+        }
+    }
+
+    /// R23: of whom it is to be judged anew whether push covers them, since this was last asked.
+    pub(crate) fn unjudged(&mut self, streamers: &Streamers) -> Vec<Key> {
+        let channels = std::mem::take(&mut self.unjudged);
+        match std::mem::take(&mut self.unjudged_all) {
+            true => streamers.iter().map(|(key, _)| key).collect(),
+            false => channels.into_iter().flat_map(|channel| streamers.of_channel(channel)).copied().collect(),
+        }
+    }
+
+    /// R23: whether push tells of every change, as far as we know: the subscription is confirmed, through an id that
+    /// Kick stated, on a transport that is under no suspicion, and it has missed nothing since it last told.
+    pub(crate) fn covers(&self, key: Key, ids: &Ids) -> bool {
+        let certain = ids.channel.filter(|_| ids.are_certain());
+        let subscribed = certain.filter(|channel| self.links.subscribed_since(*channel).is_some());
+        let transport = subscribed.and_then(|channel| self.links.carrier(channel));
+        let well = transport.is_some_and(|transport| self.health.silence(transport).is_none());
+        well && !self.health.missing.contains(&key)
+    }
+
+    /// Push told of this change, which may have been `news` to us.
+    pub(crate) fn told(&mut self, key: Key, status: Status, news: bool) {
+        if self.health.expected.remove(&(key, status)).is_some() || news {
+            self.health.remember(true);
+        }
+        self.health.missing.remove(&key);
+    }
+
+    /// The streamer is not watched any more.
+    pub(crate) fn forget(&mut self, key: Key) {
+        self.health.missing.remove(&key);
+        self.health.expected.retain(|(expected, _), _| *expected != key);
+    }
+
+    /// The sweep found a change; push has a little time to tell of it, too, where it stood for longer than the hold.
+    pub(crate) fn expect(&mut self, now: Steady, key: Key, channel: ChannelId, status: Status, book: &mut Book) {
+        let hold = self.settings.hold;
+        if self.links.subscribed_since(channel).is_some_and(|since| now.since(since) > hold) {
+            let due = now + PUSH_GRACE;
+            self.health.expected.insert((key, status), due);
+            book.at(due, Timer::PushGrace(key));
+        }
+    }
+
+    /// That time is over. Whether push did not tell.
+    pub(crate) fn has_missed(&mut self, now: Now, key: Key, streamers: &Streamers, book: &mut Book) -> bool {
+        let missed = self.health.overdue(now.steady, key);
+        let Some(streamer) = streamers.get(&key) else { return false };
+        for status in &missed {
+            let (username, unrecognised) = (streamer.username.clone(), self.unrecognised_near(now, streamer));
+            book.log(Event::PushMissed { username, status: *status, unrecognised });
+            book.counters.push_missed += 1;
+            if let Some(transport) = streamer.ids.channel.and_then(|channel| self.links.carrier(channel)) {
+                self.missed_by(now, transport, *status, book);
+            }
+            self.weigh(now, book);
+        }
+        !missed.is_empty()
+    }
+
+    /// R24: the names of unrecognised events that came when a change took place that the sweep found just now.
+    fn unrecognised_near(&self, now: Now, streamer: &Streamer) -> String {
+        let found = streamer.found.map_or(now.steady, |found| found.at);
+        let before = Steady(found.0.saturating_sub(self.settings.sweep));
+        let channel = streamer.ids.channel;
+        channel.map(|channel| self.unrecognised.near(channel, before, found).join(",")).unwrap_or_default()
+    }
+
+    /// So many misses in a row mean that the transport is dead, however well it looks.
+    fn missed_by(&mut self, now: Now, transport: Transport, status: Status, book: &mut Book) {
+        let was_silent = self.health.silence(transport).is_some();
+        let leave = self.health.missed(transport, status);
+        let Some(Silence { kind, missed }) = self.health.silence(transport) else { return };
+        self.unjudged_all |= !was_silent;
+        if leave {
+            self.leave(now.steady, transport, kind);
+        }
+        let (word, kind) = (transport.word(), kind.word());
+        let what = if kind == "both" { "changes" } else { kind };
+        let words = format!("{missed} {what} in a row, over {word}");
+        if book.troubles.raise(now, Code::PushSilent, "", words, &format!("{word} {kind}")) {
+            book.log(Event::PushSilent { transport: word, missed, kind });
+        }
+    }
+
+    /// Whether a good part of what push should tell does not come.
+    fn weigh(&self, now: Now, book: &mut Book) {
+        let Some((missed, of)) = self.health.partial() else {
+            book.troubles.settle(Code::PushPartial, "");
+            return;
+        };
+        let words = format!("{missed} of the last {of}");
+        if book.troubles.raise(now, Code::PushPartial, "", words, "") {
+            book.log(Event::PushPartial { missed, of });
+        }
+    }
+
+    /// A transport that is connected and takes nobody is as good as one that refuses us.
+    pub(super) fn takes_nobody(&mut self, now: Now, transport: Transport, book: &mut Book) {
+        self.leave(now.steady, transport, Kind::Both);
+        let (transport, reason) = (transport.word(), "no subscription was confirmed within a minute");
+        if book.troubles.raise(now, Code::PushRefused, "", reason, transport) {
+            book.log(Event::RealtimeRefused { transport, code: None, reason: reason.to_owned() });
+        }
+    }
+
+    /// What goes over this transport does not arrive. It is left, if Kick offers another one that is well.
+    fn leave(&mut self, now: Steady, transport: Transport, kind: Kind) {
+        self.guide.choice.silent(now, transport, kind, self.trial.as_ref().map(|trial| trial.link));
+        self.moving = self.moving.max(Moving::IfBetter);
+        self.due = Some(now);
     }
 }

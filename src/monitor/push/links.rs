@@ -14,7 +14,7 @@ const FILES_A_LINK: usize = 2;
 
 /// The connections and what they carry.
 #[derive(Debug)]
-pub(in crate::monitor) struct Links {
+pub(super) struct Links {
     per_link: usize,
     /// What a server was seen to take on one connection, if that is less.
     server_takes: Option<usize>,
@@ -63,13 +63,13 @@ struct Home {
 
 /// What a confirmed subscription calls for (R17).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::monitor) struct Confirmed {
+pub(super) struct Confirmed {
     /// When its streamers are to be asked about.
-    pub(in crate::monitor) due: Steady,
+    pub(super) due: Steady,
     /// That was arranged before.
-    pub(in crate::monitor) planned: bool,
+    pub(super) planned: bool,
     /// It had failed, which is over when it has stood for a while.
-    pub(in crate::monitor) failed: bool,
+    pub(super) failed: bool,
 }
 
 impl Links {
@@ -96,7 +96,7 @@ impl Links {
     /// Sets how many streamers a connection carries, and how many connections may be open: the files that are
     /// kept for everything else stay free, or half of all files where those are very few. Connections that are
     /// open already stay.
-    pub(in crate::monitor) fn set_room(&mut self, settings: &Settings) {
+    pub(super) fn set_room(&mut self, settings: &Settings) {
         let Settings { open_files, kept_files, streamers_per_link, .. } = *settings;
         self.per_link = streamers_per_link;
         self.most = ((open_files - kept_files.min(open_files / 2)) / FILES_A_LINK).max(1);
@@ -121,31 +121,31 @@ impl Links {
         self.homes.get(&channel).is_some_and(|home| home.link == link)
     }
 
-    pub(in crate::monitor) fn subscribed_since(&self, channel: ChannelId) -> Option<Steady> {
+    pub(super) fn subscribed_since(&self, channel: ChannelId) -> Option<Steady> {
         self.homes.get(&channel).and_then(|home| home.subscribed)
     }
 
     /// The channels that a link carries.
-    pub(in crate::monitor) fn channels(&self, id: LinkId) -> impl Iterator<Item = ChannelId> + '_ {
+    pub(super) fn channels(&self, id: LinkId) -> impl Iterator<Item = ChannelId> + '_ {
         self.links.get(&id).into_iter().flat_map(|link| link.channels.iter().copied())
     }
 
     /// How many channels are subscribed to.
-    pub(in crate::monitor) fn subscribed(&self) -> usize {
+    pub(super) fn subscribed(&self) -> usize {
         self.subscribed
     }
 
     /// The connection that carries a channel, and since when its subscription is confirmed.
-    pub(in crate::monitor) fn home(&self, channel: ChannelId) -> Option<(LinkId, Option<Steady>)> {
+    pub(super) fn home(&self, channel: ChannelId) -> Option<(LinkId, Option<Steady>)> {
         self.homes.get(&channel).map(|home| (home.link, home.subscribed))
     }
 
     /// Connections that should stand.
-    pub(in crate::monitor) fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.links.len()
     }
 
-    pub(in crate::monitor) fn connected(&self) -> usize {
+    pub(super) fn connected(&self) -> usize {
         self.links.values().filter(|link| link.connected.is_some()).count()
     }
 
@@ -155,7 +155,7 @@ impl Links {
     }
 
     /// The transport that carries a channel.
-    pub(in crate::monitor) fn carrier(&self, channel: ChannelId) -> Option<Transport> {
+    pub(super) fn carrier(&self, channel: ChannelId) -> Option<Transport> {
         self.homes.get(&channel).and_then(|home| self.transport(home.link))
     }
 
@@ -259,7 +259,7 @@ impl Links {
 
     /// Whether a subscription has stood for so long that a failure before it is over: a peer may refuse and
     /// acknowledge by turns.
-    pub(in crate::monitor) fn has_stood(&mut self, now: Steady, channel: ChannelId) -> bool {
+    pub(super) fn has_stood(&mut self, now: Steady, channel: ChannelId) -> bool {
         let Some(home) = self.homes.get_mut(&channel) else { return false };
         let stood = home.subscribed.is_some_and(|since| now.since(since) >= SUBSCRIPTION_STANDS);
         home.failed &= !stood;
@@ -297,12 +297,12 @@ impl Links {
     }
 
     /// Connections that may be open at once.
-    pub(in crate::monitor) fn most(&self) -> usize {
+    pub(super) fn most(&self) -> usize {
         self.most
     }
 
     /// The first channel that has no connection, and how many there are.
-    pub(in crate::monitor) fn homeless(&self) -> Option<(ChannelId, usize)> {
+    pub(super) fn homeless(&self) -> Option<(ChannelId, usize)> {
         self.homeless.first().map(|channel| (*channel, self.homeless.len()))
     }
 
@@ -314,7 +314,7 @@ impl Links {
     }
 
     /// Carries a channel from now on, on the first link that has room, so that few are open.
-    pub(in crate::monitor) fn follow(&mut self, channel: ChannelId) {
+    pub(super) fn follow(&mut self, channel: ChannelId) {
         if self.homes.contains_key(&channel) {
             return;
         }
@@ -372,7 +372,7 @@ impl Links {
 
     /// Says what links are to be told. Unfollowing comes first: a channel that left and came back in
     /// one turn is then followed.
-    pub(in crate::monitor) fn flush(&mut self, out: &mut Vec<Output>) {
+    pub(super) fn flush(&mut self, out: &mut Vec<Output>) {
         let closed = std::mem::take(&mut self.closed);
         let opened = std::mem::take(&mut self.opened);
         out.extend(opened.iter().filter(|id| !closed.contains(id)).copied().map(Output::OpenLink));

@@ -9,6 +9,7 @@ use crate::domain::problem::Code;
 use crate::domain::row::DatabaseEvent;
 use crate::monitor::book::{Book, Timer};
 use crate::monitor::streamers::{Key, Streamers};
+use crate::monitor::table::Broke;
 use crate::monitor::times::DATABASE_RETRY;
 use std::ops::Bound;
 
@@ -65,13 +66,13 @@ impl Writes {
             DatabaseEvent::Reconnected => {
                 // In an outage that is known, it is the outage's begin that counts.
                 if self.works() {
-                    self.broke_at = Some(now.steady);
+                    self.broke = Broke(Some(now.steady));
                 }
                 self.rewrite_undoable(now, streamers, book);
             }
             DatabaseEvent::Down(reason) => {
                 if self.works() {
-                    self.broke_at = Some(now.steady);
+                    self.broke = Broke(Some(now.steady));
                 }
                 self.unreadable = true;
                 self.say_unavailable(now, READING, &reason, book);
@@ -82,7 +83,7 @@ impl Writes {
     pub(super) fn cannot_write(&mut self, now: Now, lane: usize, last: Key, reason: &str, book: &mut Book) {
         book.counters.db_write_errors += 1;
         if self.works() {
-            self.broke_at = Some(now.steady);
+            self.broke = Broke(Some(now.steady));
         }
         let away = self.away.entry(lane).or_insert_with(|| Away::new(last));
         away.last = last;
@@ -133,7 +134,7 @@ impl Writes {
         let undoable = streamers.iter().filter(|(_, streamer)| {
             let table = &streamer.table;
             table.confirmed.is_some_and(|(status, at)| {
-                streamer.belief.status == Some(status) && self.may_be_undone(at, table.known_at)
+                streamer.belief.status == Some(status) && self.broke.may_have_undone(at, table.known_at)
             })
         });
         let keys: Vec<Key> = undoable.map(|(key, _)| key).collect();

@@ -1,0 +1,139 @@
+//! What an answer says of those it was asked about: which entry is whose (R12), what it says (R5, R6), and whether all of
+//! it together is plausible (R10). The weighing of each observation, R7 to R9, is the streamer's.
+
+use super::questions::asked_by;
+use super::{Asking, Flight, Kind, Queue};
+use crate::domain::ask::{Answer, Endpoint, Liveness, Seen};
+use crate::domain::event::Event;
+use crate::domain::{Now, Slug, Status, Steady, UserId};
+use crate::monitor::book::Book;
+use crate::monitor::kick_clock::KickTime;
+use crate::monitor::streamer::Streamer;
+use crate::monitor::streamers::{Key, Streamers};
+use crate::monitor::times::{FLIPS_ALWAYS, FLIPS_SHARE};
+use crate::monitor::weighing::{Observation, Weight};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The entries of one answer.
+pub(crate) struct Entries<'a> {
+    kind: Kind,
+    by_user: BTreeMap<UserId, &'a Seen>,
+    by_slug: BTreeMap<&'a Slug, &'a Seen>,
+    /// The names that were asked about.
+    asked: BTreeSet<Slug>,
+}
+
+impl<'a> Entries<'a> {
+    pub(crate) fn new(flight: &Flight, seen: &'a [Seen], streamers: &Streamers) -> Entries<'a> {
+        Entries {
+            kind: flight.kind,
+            by_user: seen.iter().filter_map(|seen| Some((seen.user?, seen))).collect(),
+            by_slug: seen.iter().filter_map(|seen| Some((seen.slug.as_ref()?, seen))).collect(),
+            asked: flight.keys().filter_map(|key| asked_by(flight.kind, key, streamers).1).collect(),
+        }
+    }
+
+    /// The entry that is about this streamer.
+    pub(crate) fn about(&self, streamer: &Streamer) -> Option<&'a Seen> {
+        if self.kind.is_by_name() {
+            return self.named(&streamer.asked_slug());
+        }
+        self.by_user.get(&streamer.ids.user.or(streamer.ids.configured_user)?).copied()
+    }
+
+    /// R12: Kick may answer with another spelling of a name, if that is not somebody else's who was `asked` about;
+    /// any other name is another streamer's.
+    fn named(&self, name: &Slug) -> Option<&'a Seen> {
+        let spelt_otherwise = || {
+            let is_spelling = |slug: &Slug| slug.is_spelling_of(name) && !self.asked.contains(slug);
+            let mut others = self.by_slug.iter().filter(|(slug, _)| is_spelling(slug));
+            others.next().filter(|_| others.next().is_none()).map(|(_, seen)| *seen)
+        };
+        self.by_slug.get(name).copied().or_else(spelt_otherwise)
+    }
+}
+
+impl Asking {
+    /// An answer came to this request.
+    pub(crate) fn answered(&mut self, flight: &Flight, book: &mut Book) {
+        self.weather.works(flight.endpoint);
+        if book.works(flight.endpoint) {
+            book.log(Event::ApiRecovered { endpoint: flight.endpoint.word() });
+        }
+        let keys: Vec<Key> = flight.keys().collect();
+        self.poison.answered(flight.endpoint, &keys, !self.pieces.is_empty());
+    }
+
+    /// What an entry, or its absence, says. R5: a contradiction or a missing field says nothing. R6: so
+    /// does absence from `/channels`; absence from a list of those who are live means Offline.
+    pub(crate) fn observation(
+        &self,
+        answer: &Answer,
+        flight: &Flight,
+        entry: Option<&Seen>,
+        time: &KickTime,
+    ) -> Option<Observation> {
+        // The website is asked for ids; what it shows of a broadcast is cached and not supported.
+        if flight.endpoint == Endpoint::Website {
+            return None;
+        }
+        let lists_live = matches!(flight.endpoint, Endpoint::Livestreams | Endpoint::UsersLivestreams);
+        let (status, start, explicit) = match entry.map(|entry| entry.liveness) {
+            // R5: nothing is remembered as later than Kick's present.
+            Some(Liveness::Live(start)) => (Status::Online, start.filter(|start| !time.is_to_come(*start)), true),
+            Some(Liveness::Offline) => (Status::Offline, None, true),
+            None if lists_live => (Status::Offline, None, false),
+            Some(Liveness::Unsaid | Liveness::Nothing) | None => return None,
+        };
+        Some(Observation {
+            status,
+            start,
+            explicit,
+            endpoint: flight.endpoint,
+            batch: flight.batch,
+            sole: self.live_list().is_none(),
+            started: answer.started.steady,
+        })
+    }
+
+    /// R6: an answer mentioned a streamer without a status.
+    pub(crate) fn mentioned(&mut self, key: Key, asked: Steady, streamers: &mut Streamers) {
+        let Some(streamer) = streamers.get_mut(&key).filter(|streamer| streamer.is_told_by(asked)) else { return };
+        if streamer.mention(asked) && self.live_list().is_some() {
+            self.put(Queue::Second, key);
+        }
+    }
+
+    /// R10: one answer that would change implausibly many is looked at again first.
+    pub(crate) fn is_implausible(
+        &mut self,
+        now: Now,
+        flight: &Flight,
+        weighed: &[(Key, Observation, Weight)],
+        streamers: &Streamers,
+        book: &mut Book,
+    ) -> bool {
+        let flips = weighed.iter().filter(|(_, _, weight)| matches!(weight, Weight::Changes | Weight::Doubts { .. }));
+        let known = flips.filter(|(key, _, _)| streamers.get(key).is_some_and(|it| it.belief.status.is_some()));
+        // R16: rows that name one streamer are one change.
+        let changed: BTreeSet<_> = known.map(|(key, _, _)| asked_by(flight.kind, *key, streamers)).collect();
+        let (changes, covered) = (changed.len(), flight.batch);
+        let implausible = !flight.is_second_look() && changes > FLIPS_ALWAYS && changes * FLIPS_SHARE > covered;
+        if implausible && self.brakes.fails(now.steady, "implausible", flight.endpoint.word()) {
+            book.log(Event::SweepImplausible { endpoint: flight.endpoint.word(), covered, changes });
+        }
+        implausible
+    }
+
+    /// All that an answer says is taken: what it has not settled is asked about again, or not.
+    pub(crate) fn is_read(&mut self, now: Now, flight: &Flight, streamers: &Streamers, book: &mut Book) {
+        if flight.is_second_look() {
+            // The streamer was missing from it, say.
+            flight.keys().for_each(|key| self.look_again_later(now, key, streamers, book));
+        }
+        if flight.kind == Kind::Reveal {
+            // What this answer did not reveal, the same question would not either.
+            self.take(Queue::Reveal, &flight.keys().collect::<Vec<Key>>());
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! R5: a question to Kick that failed says nothing of anybody. Which name or id it failed for, and who is asked again.
+
+use super::{Asking, Flight, Kind, Queue};
+use crate::domain::Now;
+use crate::domain::ask::{Endpoint, Failure, FailureKind};
+use crate::monitor::Asker;
+use crate::monitor::book::{Book, Timer};
+use crate::monitor::streamers::{Key, Streamers};
+use crate::monitor::times::{TOKEN_WAIT, UNKNOWN_NAME_RETRY, WEBSITE_PAUSE};
+use std::time::Duration;
+
+impl Asking {
+    /// A request failed. Gives back those whose name Kick refuses, and so does not know.
+    pub(crate) fn fails(
+        &mut self,
+        now: Now,
+        flight: &Flight,
+        failure: &Failure,
+        streamers: &mut Streamers,
+        book: &mut Book,
+    ) -> Vec<Key> {
+        let asker = if flight.endpoint == Endpoint::Website { Asker::Website } else { Asker::Api };
+        match (asker, failure.kind) {
+            (_, FailureKind::NoToken) => {
+                self.put_back(flight);
+                self.weather.wait_for_token(now.steady + TOKEN_WAIT);
+                return Vec::new();
+            }
+            (Asker::Api, FailureKind::BadRequest) => return self.refused_batch(now, flight, failure, streamers, book),
+            (Asker::Website, FailureKind::NotFound) => {
+                flight.keys().for_each(|key| book.at(now.steady + WEBSITE_PAUSE, Timer::LookUp(key)));
+                return Vec::new();
+            }
+            (Asker::Api, FailureKind::NotFound) if flight.endpoint != Endpoint::Channels => {
+                self.weather.lost(now.steady, flight.endpoint);
+                self.put_back(flight);
+                if !self.has_livestreams() {
+                    // The website is asked for channel ids instead.
+                    let keys = self.queues.remove(&Queue::Reveal).unwrap_or_default();
+                    keys.into_iter().for_each(|key| self.put(Queue::Website, key));
+                }
+                say_failure(now, flight.endpoint, failure, Duration::ZERO, book);
+                return Vec::new();
+            }
+            (Asker::Api, FailureKind::Server(_) | FailureKind::Garbage | FailureKind::Network) => {
+                self.narrow_down(now, flight, streamers, book);
+            }
+            _ => self.put_back(flight),
+        }
+        // Kick's firewall, too, lets nobody pass who asks too often.
+        let asks_too_often = match failure.kind {
+            FailureKind::RateLimited(_) => true,
+            FailureKind::Blocked => asker == Asker::Api && failure.status == Some(403),
+            _ => false,
+        };
+        if asks_too_often {
+            self.budget.refused(now.steady);
+        }
+        let pause = self.weather.fails(now.steady, flight.endpoint, failure.kind, &mut book.rng);
+        say_failure(now, flight.endpoint, failure, pause, book);
+        Vec::new()
+    }
+
+    /// The request may have failed for one of those it asks about: halves are asked for, until it is alone.
+    fn narrow_down(&mut self, now: Now, flight: &Flight, streamers: &mut Streamers, book: &mut Book) {
+        if self.halve(flight) {
+            return;
+        }
+        let keys: Vec<Key> = flight.keys().collect();
+        if keys.iter().any(|key| self.poison.was_found(*key)) {
+            // It has had its turn; the next sweep asks again, or the name's own pace.
+            for key in keys {
+                self.poison.failed_again(key);
+                if let Some(streamer) = streamers.get_mut(&key).filter(|streamer| streamer.ids.unknown) {
+                    let due = streamer.ids.plan_name(now.steady, UNKNOWN_NAME_RETRY.0);
+                    due.into_iter().for_each(|due| book.at(due, Timer::UnknownName(key)));
+                }
+                self.compared(key, flight.id);
+                self.look_again_later(now, key, streamers, book);
+            }
+            return;
+        }
+        self.put_back(flight);
+        if self.poison.failed_alone(flight.endpoint, &keys) {
+            self.gather();
+        }
+    }
+
+    /// 400: one of the names or ids is not to Kick's liking; the others must not suffer.
+    fn refused_batch(
+        &mut self,
+        now: Now,
+        flight: &Flight,
+        failure: &Failure,
+        streamers: &Streamers,
+        book: &mut Book,
+    ) -> Vec<Key> {
+        if self.halve(flight) {
+            return Vec::new();
+        }
+        let same = |(key, epoch): &&(Key, u32)| streamers.get(key).is_some_and(|streamer| streamer.epoch == *epoch);
+        let refused: Vec<Key> = flight.keys.iter().filter(same).map(|(key, _)| *key).collect();
+        refused.iter().for_each(|key| self.compared(*key, flight.id));
+        flight.keys().for_each(|key| self.look_again_later(now, key, streamers, book));
+        if flight.kind.is_by_name() || flight.kind == Kind::Hint {
+            return refused;
+        }
+        self.set_apart(now, flight, failure, book);
+        Vec::new()
+    }
+
+    /// An id that Kick refuses is asked about alone from now on, and at once where another endpoint is left.
+    fn set_apart(&mut self, now: Now, flight: &Flight, failure: &Failure, book: &mut Book) {
+        let keys: Vec<Key> = flight.keys().collect();
+        if keys.iter().any(|key| self.poison.was_found(*key)) {
+            return keys.into_iter().for_each(|key| self.poison.failed_again(key));
+        }
+        let mut pause = Duration::ZERO;
+        if self.poison.refused_alone(flight.endpoint, &keys) {
+            // It refuses whatever it is asked.
+            self.gather();
+            pause = self.weather.fails(now.steady, flight.endpoint, failure.kind, &mut book.rng);
+        } else if flight.kind == Kind::LiveList {
+            self.put_back(flight);
+        }
+        say_failure(now, flight.endpoint, failure, pause, book);
+    }
+
+    /// Kick refused the request as a whole, so one of its names is at fault: halves are asked for by themselves.
+    /// False when it was a single one, and that is the culprit.
+    fn halve(&mut self, flight: &Flight) -> bool {
+        if flight.batch < 2 {
+            return false;
+        }
+        self.poison.failed_together();
+        let keys: Vec<Key> = flight.keys().collect();
+        let (left, right) = keys.split_at(keys.len() / 2);
+        self.pieces.extend([left, right].map(|half| (flight.queue, flight.kind, half.to_vec())));
+        true
+    }
+
+    /// Nobody's name was at fault: the parts of the requests are asked for together again.
+    fn gather(&mut self) {
+        for (queue, _, keys) in std::mem::take(&mut self.pieces) {
+            keys.into_iter().for_each(|key| self.put(queue, key));
+        }
+    }
+}
+
+fn say_failure(now: Now, endpoint: Endpoint, failure: &Failure, retry_in: Duration, book: &mut Book) {
+    if book.failed(now, endpoint, failure) {
+        book.log(failure.clone().event(endpoint.word(), retry_in));
+    }
+}

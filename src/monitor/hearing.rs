@@ -1,0 +1,106 @@
+//! What one push event means for one streamer: R1 and R2, and R12 where it came through a doubtful channel id.
+
+use super::broadcasts::later_by;
+use super::kick_clock::KickTime;
+use super::streamer::{Heard, Streamer};
+use super::times::{CLOCK_MARGIN, LATE_STOP, RESUMED_AFTER};
+use crate::domain::push::{Push, PushKind};
+use crate::domain::time::Timestamp;
+use crate::domain::{LivestreamId, Status, Steady};
+
+/// What a push event means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Believe it.
+    Believe,
+    /// It would be believed, but for the channel id that it came through: ask the API.
+    Question,
+    /// Ask the API.
+    Ask,
+    /// Nothing new.
+    Nothing,
+}
+
+impl Streamer {
+    /// Takes note of an event, and says what it means.
+    pub(crate) fn hear(&mut self, push: &Push, time: &KickTime) -> Verdict {
+        // R4: a time that has not come is none.
+        let start = |created_at: Option<Timestamp>| created_at.filter(|created| !time.is_to_come(*created));
+        let verdict = match push.what {
+            PushKind::Live { livestream, created_at } => self.judge_live(livestream, start(created_at), time),
+            PushKind::Stop { livestream } => self.judge_stop(livestream, push.received),
+        };
+        // R12: through a suspect id that Kick never confirmed, push is only a question.
+        let questionable = self.ids.suspect && !self.ids.confirmed;
+        match (verdict, &push.what) {
+            (Verdict::Believe, _) if questionable => {
+                self.questioned = Some(Box::new(push.clone()));
+                return Verdict::Question;
+            }
+            (Verdict::Believe, what) => {
+                let (status, at, held) = (what.status(), push.received, self.ids.confirmed);
+                let blind = self.broadcast.highest.is_none();
+                match *what {
+                    PushKind::Live { livestream, created_at } => self.broadcast.begin(livestream, start(created_at)),
+                    PushKind::Stop { livestream } => self.broadcast.end(livestream, at),
+                }
+                self.heard = Some(Heard { status, at, held, blind, again: None });
+            }
+            (Verdict::Ask, PushKind::Live { livestream, created_at }) if !questionable => {
+                self.broadcast.heard_of(*livestream, start(*created_at));
+                self.hear_again(*livestream, push.received);
+            }
+            _ => {}
+        }
+        verdict
+    }
+
+    /// R1: a live event.
+    fn judge_live(&self, livestream: LivestreamId, created_at: Option<Timestamp>, time: &KickTime) -> Verdict {
+        if self.broadcast.current == Some(livestream) {
+            return Verdict::Nothing;
+        }
+        if self.broadcast.highest.is_some_and(|highest| livestream <= highest) {
+            return Verdict::Ask;
+        }
+        let outdated = match (created_at, self.found_offline) {
+            (Some(created), Some(offline)) => later_by(time.at(offline), created) > CLOCK_MARGIN,
+            _ => false,
+        };
+        if outdated { Verdict::Ask } else { Verdict::Believe }
+    }
+
+    /// R2: a stop event. An id that a stop already ended is a repetition: it says nothing of a
+    /// broadcast that has begun since, whose own id we may not know.
+    ///
+    /// Where the API alone told that a broadcast ended, its stop is still to come: for a while, one that
+    /// is not of the broadcast known to run may be that one, and is only a question.
+    fn judge_stop(&self, livestream: LivestreamId, received: Steady) -> Verdict {
+        let seen = &self.broadcast;
+        if seen.ended_at(livestream).is_some() {
+            return if self.belief.status == Some(Status::Online) { Verdict::Ask } else { Verdict::Nothing };
+        }
+        let known = seen.current == Some(livestream);
+        let due = seen.unheard_end.is_some_and(|at| received.since(at) < LATE_STOP);
+        if due && !known && self.belief.status == Some(Status::Online) {
+            return Verdict::Ask;
+        }
+        if known || seen.highest.is_none_or(|highest| livestream >= highest) {
+            Verdict::Believe
+        } else {
+            // One id that was higher than all to come must not make every later stop worthless.
+            Verdict::Ask
+        }
+    }
+
+    /// R1: a live event of a broadcast that a stop ended is only a question, but a witness too when it comes so
+    /// much later that it is hardly a repetition: Kick keeps a broadcast's id over a short pause.
+    fn hear_again(&mut self, livestream: LivestreamId, received: Steady) {
+        let ended = self.broadcast.ended_at(livestream);
+        if let (Some(heard), Some(ended)) = (&mut self.heard, ended) {
+            if received >= ended + RESUMED_AFTER {
+                heard.again = Some((livestream, received));
+            }
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! What Kick calls the streamers: R12. Ids that the table gives are hints; what Kick states counts, and what Kick
+//! stated once is kept over restarts.
+
+use super::Output;
+use super::book::{Book, Timer};
+use super::broadcasts::Broadcasts;
+use super::streamer::{Ids, Kind};
+use super::streamers::{Key, Streamers};
+use super::times::{OLD_NAME_PAUSE, STRANGERS_MAX, UNKNOWN_NAME_RETRY};
+use crate::domain::ask::{Learned, Seen, SeenChannel};
+use crate::domain::event::Event;
+use crate::domain::problem::Code;
+use crate::domain::text::brief;
+use crate::domain::{ChannelId, Now, Slug, UserId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What Kick stated.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    learned: BTreeMap<Slug, Learned>,
+    /// The channel ids that Kick stated, however a row spells the name (RULES R16).
+    stated: BTreeMap<UserId, ChannelId>,
+}
+
+impl Names {
+    /// Takes what an earlier process learned.
+    pub(super) fn remember(&mut self, learned: Vec<Learned>) {
+        self.stated.extend(learned.iter().filter_map(|known| known.user.zip(known.channel)));
+        // All at once, for a map that grows in order leaves its nodes half empty.
+        let known = std::mem::take(&mut self.learned).into_values().chain(learned);
+        self.learned = known.map(|known| (known.name.clone(), known)).collect();
+    }
+
+    /// Forgets the names that are in no row, when they have become many: rows come and go for years.
+    pub(super) fn forget_strangers(&mut self, streamers: &Streamers) {
+        if self.learned.len().max(self.stated.len()) <= streamers.len() + STRANGERS_MAX {
+            return;
+        }
+        let names: BTreeSet<&Slug> = streamers.values().map(|streamer| &streamer.name).collect();
+        self.learned.retain(|name, _| names.contains(name));
+        let users: BTreeSet<_> = streamers.values().filter_map(|streamer| streamer.ids.user).collect();
+        self.stated.retain(|user, _| users.contains(user));
+    }
+
+    /// Takes what the table and an earlier process know of a streamer's ids. What Kick stated to the
+    /// earlier process outweighs the table.
+    pub(super) fn take_hints(&mut self, now: Now, key: Key, streamers: &mut Streamers, book: &mut Book) {
+        let Some(streamer) = streamers.get_mut(&key) else { return };
+        let ids = &mut streamer.ids;
+        if let Some(learned) = self.learned.get(&streamer.name).filter(|_| ids.user.is_none()) {
+            ids.user = learned.user;
+            ids.slug = learned.user.map(|_| learned.slug.clone());
+            let stated = || self.stated.get(&learned.user?).copied();
+            if let Some(channel) = learned.channel.or_else(stated) {
+                switch_channel(now, key, channel, true, streamers, book);
+            }
+        }
+        let Some(ids) = streamers.get(&key).map(|streamer| &streamer.ids) else { return };
+        match (ids.confirmed, ids.configured_channel) {
+            (true, _) => check_configured(now, key, streamers, book),
+            (false, Some(configured)) => switch_channel(now, key, configured, false, streamers, book),
+            (false, None) if ids.channel.is_none() => book.at(now.steady, Timer::LookUp(key)),
+            (false, None) => {}
+        }
+    }
+
+    /// Takes the ids of an entry that answers for this streamer. Gives back those whose channel id Kick confirms: what
+    /// push told through it was only a question till then.
+    pub(super) fn take_identity(
+        &mut self,
+        now: Now,
+        key: Key,
+        seen: &Seen,
+        kind: Kind,
+        streamers: &mut Streamers,
+        book: &mut Book,
+    ) -> Vec<Key> {
+        let known = streamers.get(&key).and_then(|streamer| streamer.ids.user);
+        let by_name = kind.is_by_name();
+        if by_name && known.is_some() && seen.user.is_some() && known != seen.user {
+            // The name in the table wins: it belongs to somebody else than the id we had.
+            self.become_another(now, key, streamers, book);
+        }
+        let Some(streamer) = streamers.get_mut(&key) else { return Vec::new() };
+        let own = seen.slug.as_ref().filter(|slug| !streamer.spells_otherwise(slug));
+        if let Some(slug) = own.filter(|slug| by_name || streamer.ids.slug.as_ref() != Some(*slug)) {
+            streamer.ids.slug = Some(slug.clone());
+            streamer.ids.doubtful = None;
+            // The name leads to the id, so it has not changed, or not for good.
+            book.troubles.settle(Code::StreamerRenamed, streamer.row.as_str());
+        }
+        let ids = &mut streamer.ids;
+        let another = seen.slug.as_ref().filter(|_| own.is_none());
+        let is_news = |slug: &&Slug| !by_name && kind != Kind::Hint && ids.slug.as_ref() != Some(*slug);
+        if let Some(slug) = another.filter(is_news) {
+            ids.doubtful = Some(slug.clone());
+            book.at(now.steady, Timer::Ask(key));
+        }
+        ids.user = seen.user.or(ids.user);
+        ids.misses = 0;
+        if std::mem::take(&mut ids.unknown) {
+            streamer.vanished = None;
+            book.troubles.settle(Code::StreamerUnknown, streamer.row.as_str());
+        }
+        if let Some(slug) = another.filter(|_| kind == Kind::Hint) {
+            self.follow_rename(now, key, slug.clone(), streamers, book);
+        }
+        let confirmed = self.take_channel(now, key, seen.channel, streamers, book);
+        self.learn(key, streamers, book);
+        confirmed
+    }
+
+    fn take_channel(
+        &mut self,
+        now: Now,
+        key: Key,
+        seen: Option<SeenChannel>,
+        streamers: &mut Streamers,
+        book: &mut Book,
+    ) -> Vec<Key> {
+        let Some(ids) = streamers.get(&key).map(|streamer| &streamer.ids) else { return Vec::new() };
+        match (seen, self.stated_before(ids)) {
+            (Some(SeenChannel::Stated(channel)), _) => {
+                self.stated.extend(ids.user.map(|user| (user, channel)));
+                confirm_channel(now, key, channel, streamers, book);
+                // R16: what Kick states of a streamer holds for every row that names them, or push would be believed by
+                // one and doubted by the other.
+                let others = streamers.namesakes(key);
+                others.iter().for_each(|other| confirm_channel(now, *other, channel, streamers, book));
+                [vec![key], others].concat()
+            }
+            (_, Some(stated)) if !ids.confirmed => {
+                confirm_channel(now, key, stated, streamers, book);
+                vec![key]
+            }
+            (Some(SeenChannel::Banner(channel)), _) if ids.channel.is_none() => {
+                switch_channel(now, key, channel, false, streamers, book);
+                Vec::new()
+            }
+            (Some(SeenChannel::Banner(_)) | None, _) => Vec::new(),
+        }
+    }
+
+    /// The channel id that Kick stated for this user, to whichever row.
+    fn stated_before(&self, ids: &Ids) -> Option<ChannelId> {
+        self.stated.get(&ids.user?).copied()
+    }
+
+    /// Kick does not know the name that was asked by, nor (`Kind::Hint`) the table's user id. Whether there
+    /// is nothing else to ask by.
+    pub(super) fn is_unknown(
+        &mut self,
+        now: Now,
+        key: Key,
+        kind: Kind,
+        streamers: &mut Streamers,
+        book: &mut Book,
+    ) -> bool {
+        let Some(streamer) = streamers.get_mut(&key) else { return false };
+        let ids = &mut streamer.ids;
+        if let Some(slug) = ids.doubtful.take() {
+            self.follow_rename(now, key, slug, streamers, book);
+            book.at(now.steady, Timer::Ask(key));
+            return false;
+        }
+        if ids.user.is_some() {
+            // Somebody else answered meanwhile, or Kick left the name out: the user id is good.
+            book.at(now.steady, Timer::Ask(key));
+            return false;
+        }
+        let other_spelling = kind != Kind::Hint && !ids.dashed && streamer.name.dashed().is_some();
+        ids.dashed = other_spelling;
+        ids.unknown |= !other_spelling;
+        let hinted = kind != Kind::Hint && ids.configured_user.is_some();
+        if other_spelling || hinted {
+            book.at(now.steady, Timer::Ask(key));
+            return false;
+        }
+        let pause = UNKNOWN_NAME_RETRY.0.saturating_mul(1 << ids.misses.min(10)).min(UNKNOWN_NAME_RETRY.1);
+        ids.misses = ids.misses.saturating_add(1);
+        let (username, id) = (streamer.username.clone(), streamer.row.clone());
+        ask_name_after(now, key, pause, streamers, book);
+        if book.troubles.raise_once(now, Code::StreamerUnknown, id.as_str(), &*username, &username) {
+            book.log(Event::StreamerUnknown { username, id });
+        }
+        true
+    }
+
+    /// The streamer goes by another name at Kick now: the id is followed, and the user told.
+    fn follow_rename(&mut self, now: Now, key: Key, slug: Slug, streamers: &mut Streamers, book: &mut Book) {
+        let Some(streamer) = streamers.get_mut(&key) else { return };
+        streamer.ids.slug = Some(slug.clone());
+        let (username, id) = (streamer.username.clone(), streamer.row.clone());
+        let words = format!("{} is {slug}", brief(&username));
+        if book.troubles.raise_once(now, Code::StreamerRenamed, id.as_str(), words, slug.as_str()) {
+            book.log(Event::StreamerRenamed { username, id, actual: slug.to_string() });
+        }
+        ask_name_after(now, key, OLD_NAME_PAUSE, streamers, book);
+        self.learn(key, streamers, book);
+    }
+
+    /// The row's name belongs to another user than we thought: nothing that we know is about them.
+    fn become_another(&mut self, now: Now, key: Key, streamers: &mut Streamers, book: &mut Book) {
+        let Some(streamer) = streamers.get_mut(&key) else { return };
+        let (channel, shown) = (streamer.ids.channel, streamer.table.shown);
+        streamer.become_another();
+        self.learned.remove(&streamer.name);
+        streamers.believe_table(now, key, shown, book);
+        if let Some(channel) = channel {
+            streamers.leave_channel(key, channel);
+        }
+        self.take_hints(now, key, streamers, book);
+    }
+
+    /// Keeps what Kick stated over restarts.
+    fn learn(&mut self, key: Key, streamers: &Streamers, book: &mut Book) {
+        let Some(streamer) = streamers.get(&key) else { return };
+        let ids = &streamer.ids;
+        let Some((user, slug)) = ids.user.zip(ids.slug.clone()) else { return };
+        // Another row may name the same streamer, and Kick have stated the channel for that one.
+        let channel = ids.channel.filter(|_| ids.confirmed).or(self.stated_before(ids));
+        let learned = Learned { name: streamer.name.clone(), slug, user: Some(user), channel };
+        if self.learned.get(&streamer.name) != Some(&learned) {
+            self.learned.insert(streamer.name.clone(), learned.clone());
+            book.out.push(Output::Learn(learned));
+        }
+    }
+}
+
+/// Follows another channel than before, or the same with other certainty.
+fn switch_channel(now: Now, key: Key, channel: ChannelId, confirmed: bool, streamers: &mut Streamers, book: &mut Book) {
+    let Some(streamer) = streamers.get_mut(&key) else { return };
+    let before = streamer.ids.channel.replace(channel);
+    streamer.ids.confirmed = confirmed;
+    if before != Some(channel) {
+        streamer.ids.suspect = false;
+        streamer.questioned = None;
+        if let Some(before) = before {
+            // What came through the other id was about somebody else.
+            streamer.broadcast = Broadcasts::default();
+            if streamer.heard.take().is_some() {
+                book.at(now.steady, Timer::Ask(key));
+            }
+            streamers.leave_channel(key, before);
+        }
+        share_broadcasts(key, channel, streamers);
+        streamers.join_channel(key, channel);
+    }
+    suspect_shared(now, channel, streamers, book);
+}
+
+/// Kick states the channel id.
+fn confirm_channel(now: Now, key: Key, channel: ChannelId, streamers: &mut Streamers, book: &mut Book) {
+    let Some(streamer) = streamers.get_mut(&key) else { return };
+    streamer.ids.suspect = false;
+    if streamer.ids.channel == Some(channel) {
+        streamer.ids.confirmed = true;
+        streamer.heard.iter_mut().for_each(|heard| heard.held = true);
+    } else {
+        switch_channel(now, key, channel, true, streamers, book);
+    }
+    check_configured(now, key, streamers, book);
+}
+
+/// R12: two usernames cannot have one channel, so those whom Kick has not confirmed are suspect.
+fn suspect_shared(now: Now, channel: ChannelId, streamers: &mut Streamers, book: &mut Book) {
+    let Some(first) = streamers.of_channel_first(channel).map(|streamer| streamer.name.clone()) else { return };
+    let keys = streamers.of_channel(channel).to_vec();
+    if keys.iter().filter_map(|key| streamers.get(key)).all(|streamer| streamer.name == first) {
+        return;
+    }
+    for key in keys {
+        if streamers.get(&key).is_some_and(|streamer| !streamer.ids.confirmed) {
+            suspect(now, key, streamers, book);
+        }
+    }
+}
+
+/// Something speaks against a streamer's channel id: it is looked up again.
+pub(super) fn suspect(now: Now, key: Key, streamers: &mut Streamers, book: &mut Book) {
+    let ids = streamers.get_mut(&key).map(|streamer| &mut streamer.ids);
+    if ids.is_some_and(|ids| !std::mem::replace(&mut ids.suspect, true)) {
+        book.at(now.steady, Timer::FindChannel(key));
+    }
+}
+
+/// R16: which broadcasts of a channel have ended is known for the rows that follow it already. A row
+/// that comes later would take the late stop of an old one for the end of the one that runs (R2).
+fn share_broadcasts(key: Key, channel: ChannelId, streamers: &mut Streamers) {
+    let told = streamers.of_channel_first(channel).map(|other| other.broadcast.clone());
+    if let (Some(told), Some(streamer)) = (told, streamers.get_mut(&key)) {
+        streamer.broadcast = told;
+    }
+}
+
+/// Says when the table gives another channel id than Kick.
+fn check_configured(now: Now, key: Key, streamers: &Streamers, book: &mut Book) {
+    let Some(streamer) = streamers.get(&key) else { return };
+    let Some((configured, actual)) = streamer.ids.configured_channel.zip(streamer.ids.channel) else { return };
+    let (row, username) = (&streamer.row, streamer.username.clone());
+    if configured == actual {
+        book.troubles.settle(Code::ChannelIdMismatch, row.as_str());
+        return;
+    }
+    let words = format!("{}: {configured} should be {actual}", brief(&username));
+    let how = format!("{configured} {actual}");
+    if book.troubles.raise_once(now, Code::ChannelIdMismatch, row.as_str(), words, &how) {
+        book.log(Event::ChannelIdMismatch { username, configured, actual });
+    }
+}
+
+/// Asks about the name that the table gives after a pause, unless that is planned already.
+fn ask_name_after(now: Now, key: Key, pause: Duration, streamers: &mut Streamers, book: &mut Book) {
+    let due = streamers.get_mut(&key).and_then(|streamer| streamer.ids.plan_name(now.steady, pause));
+    due.into_iter().for_each(|due| book.at(due, Timer::UnknownName(key)));
+}

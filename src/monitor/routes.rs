@@ -1,0 +1,360 @@
+//! The rules that need several parts, and who is told what a part found out. Only this file and `mod.rs` name more than
+//! one part.
+
+use super::Monitor;
+use super::asking::{Entries, Flight};
+use super::book::Timer;
+use super::hearing::Verdict;
+use super::names;
+use super::roster::RowNews;
+use super::streamer::Kind;
+use super::streamers::Key;
+use super::table::Edit;
+use super::times::{API_LAG, ASKED_AGAIN, SECOND_LOOK, WEBSITE_PAUSE};
+use super::weighing::{Doubt, Observation, Weight};
+use crate::domain::ask::{Answer, Endpoint, Liveness, Seen};
+use crate::domain::problem::Code;
+use crate::domain::push::{LinkId, Push};
+use crate::domain::row::{RosterRead, Row, Shown};
+use crate::domain::{Now, Source, Status, Steady};
+
+/// The troubles that are one row's, and go with it.
+const OF_A_ROW: [Code; 4] = [Code::WriteRefused, Code::StreamerUnknown, Code::StreamerRenamed, Code::ChannelIdMismatch];
+
+/// What is believed, and what follows.
+impl Monitor {
+    /// Changes what is believed of a streamer, and has it written.
+    fn believe(&mut self, now: Now, key: Key, status: Status, source: Source, received: Steady) {
+        self.streamers.believe(now, key, status, source, received);
+        self.asking.no_second_look(key);
+        self.write(now, key);
+        if status == Status::Online {
+            self.asking.reveal_channel(key, &self.streamers);
+        }
+    }
+
+    /// Has a streamer's row show what is believed (R19).
+    fn write(&mut self, now: Now, key: Key) {
+        self.writes.write(now, key, &self.streamers, &mut self.book);
+    }
+}
+
+/// The roster: R13 to R15.
+impl Monitor {
+    pub(super) fn take_roster(&mut self, now: Now, read: RosterRead) {
+        let begun = self.roster.begin(&read, &self.streamers, &mut self.book);
+        let Some(mut comparison) = begun else { return };
+        self.asking.reconsider();
+        for key in std::mem::take(&mut comparison.gone) {
+            self.forget(key);
+        }
+        for mut row in read.rows {
+            match self.roster.compare(now, &mut row, &mut comparison, &mut self.streamers, &mut self.book) {
+                RowNews::Known(key) => self.take_row(now, key, &row, read.started),
+                RowNews::Unfit(before) => before.into_iter().for_each(|key| self.forget(key)),
+                RowNews::New(name, before) => {
+                    before.into_iter().for_each(|key| self.forget(key));
+                    let key = comparison.welcome(now, row, name, &mut self.streamers, &mut self.book);
+                    self.asking.greet(key);
+                    self.asking.ask_about(key, &self.streamers);
+                    self.names.take_hints(now, key, &mut self.streamers, &mut self.book);
+                    self.judge_coverage(now, key);
+                }
+            }
+        }
+        if comparison.end(now, &self.streamers, &mut self.book) {
+            self.names.forget_strangers(&self.streamers);
+        }
+        if comparison.first {
+            self.asking.schedule_sweep(now, &mut self.book);
+        }
+        self.check_compared(now);
+    }
+
+    /// What the row of somebody known says of them.
+    fn take_row(&mut self, now: Now, key: Key, row: &Row, read_at: Steady) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        if streamer.ids.configured_channel != row.channel || streamer.ids.configured_user != row.user {
+            streamer.ids.configured_channel = row.channel;
+            streamer.ids.configured_user = row.user;
+            self.book.revision += 1;
+            self.names.take_hints(now, key, &mut self.streamers, &mut self.book);
+            self.judge_coverage(now, key);
+        }
+        self.compare_shown(now, key, row.shown, read_at);
+    }
+
+    /// R15: the table shows something else than we know of.
+    fn compare_shown(&mut self, now: Now, key: Key, shown: Shown, read_at: Steady) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        if self.writes.is_busy(&streamer.row) {
+            return;
+        }
+        let (hold, broke, api) = (self.settings.hold, self.writes.broke(), !self.book.api_is_away());
+        let edit = streamer.compare(now.steady, shown, read_at, hold, broke, api);
+        self.book.revision += u64::from(edit != Edit::Nothing);
+        match edit {
+            Edit::Nothing => return,
+            Edit::Ours => return self.write(now, key),
+            Edit::Agrees => {}
+            Edit::Open => self.book.at(now.steady, Timer::Ask(key)),
+            Edit::Theirs => {
+                self.streamers.believe_table(now, key, shown, &mut self.book);
+                if let (Some(streamer), Shown::Known(_)) = (self.streamers.get_mut(&key), shown) {
+                    streamer.table_is_fresh(now);
+                    self.book.changed_lately(now, vec![streamer.row.clone()], API_LAG);
+                }
+            }
+        }
+        self.writes.settle(key);
+    }
+
+    /// R14: a row that is gone is forgotten with all that was queued for it.
+    fn forget(&mut self, key: Key) {
+        let Some(streamer) = self.streamers.remove(key) else { return };
+        self.asking.forget(key, streamer.compared);
+        self.writes.settle(key);
+        self.push.forget(key);
+        self.push.follow(&mut self.streamers, &mut self.book);
+        self.book.covered -= usize::from(streamer.covered);
+        self.book.revision += 1;
+        for code in OF_A_ROW {
+            self.book.troubles.settle(code, streamer.row.as_str());
+        }
+    }
+
+    /// Says when a sweep is done, and once that every streamer of the roster has been compared.
+    fn check_compared(&mut self, now: Now) {
+        self.asking.check_swept(now, &self.streamers, &mut self.book);
+        if self.roster.is_loaded() {
+            self.asking.check_ready(now, &self.streamers, &mut self.book);
+        }
+    }
+}
+
+/// The evidence of the API: R5 to R10.
+impl Monitor {
+    pub(super) fn take_answer(&mut self, now: Now, answer: &Answer) {
+        let Some(flight) = self.asking.landed(now, answer, &mut self.book) else { return };
+        if self.kick.hear(answer) {
+            let time = self.kick.read(now);
+            self.streamers.iter_mut().for_each(|(_, streamer)| streamer.broadcast.forget_what_is_to_come(&time));
+        }
+        match &answer.result {
+            Ok(seen) => {
+                self.asking.answered(&flight, &mut self.book);
+                self.take_seen(now, answer, &flight, seen);
+            }
+            Err(failure) => {
+                for key in self.asking.fails(now, &flight, failure, &mut self.streamers, &mut self.book) {
+                    // R5: who is refused may be unknown by name, but is not missing.
+                    self.names.is_unknown(now, key, flight.kind, &mut self.streamers, &mut self.book);
+                }
+            }
+        }
+        self.judge_asked(now, &flight);
+        self.check_compared(now);
+    }
+
+    fn take_seen(&mut self, now: Now, answer: &Answer, flight: &Flight, seen: &[Seen]) {
+        let entries = Entries::new(flight, seen, &self.streamers);
+        let (asked, time, mut weighed) = (answer.started.steady, self.kick.read(now), Vec::new());
+        for (key, epoch) in flight.keys.iter().chain(&flight.namesakes) {
+            let Some(streamer) = self.streamers.get_mut(key).filter(|it| it.epoch == *epoch) else { continue };
+            let entry = entries.about(streamer);
+            let counts = match entry {
+                Some(entry) => {
+                    // R6: whoever is named has not vanished, whatever is said of them.
+                    streamer.vanished = None;
+                    let Monitor { names, streamers, book, .. } = self;
+                    for key in names.take_identity(now, *key, entry, flight.kind, streamers, book) {
+                        self.replay_questioned(now, key);
+                    }
+                    true
+                }
+                None => self.take_absence(now, *key, flight, asked),
+            };
+            // A name whose other spelling is yet to be asked about is not compared.
+            let open = self.streamers.get(key).is_some_and(|it| it.ids.user.is_none() && !it.ids.unknown);
+            if flight.kind != Kind::Website && (entry.is_some() || !open) {
+                self.asking.compared(*key, flight.id);
+                self.asking.compared_at(*key, asked, &mut self.streamers);
+            }
+            if !counts {
+                continue;
+            }
+            if entry.is_some_and(|entry| entry.liveness == Liveness::Unsaid) {
+                self.asking.mentioned(*key, asked, &mut self.streamers);
+            }
+            if let Some(observation) = self.asking.observation(answer, flight, entry, &time) {
+                if let Some(streamer) = self.streamers.get(key).filter(|streamer| streamer.is_told_by(asked)) {
+                    weighed.push((*key, observation, streamer.weigh(&observation, self.settings.hold, &time)));
+                }
+            }
+        }
+        let braked = self.asking.is_implausible(now, flight, &weighed, &self.streamers, &mut self.book);
+        for (key, observation, weight) in weighed {
+            self.apply(now, key, &observation, weight, braked);
+        }
+        self.asking.is_read(now, flight, &self.streamers, &mut self.book);
+    }
+
+    /// R6: missing from `/channels` is unknown; missing from everywhere for long is Offline.
+    /// Whether the absence can be an observation of the same streamer.
+    fn take_absence(&mut self, now: Now, key: Key, flight: &Flight, asked: Steady) -> bool {
+        let not_live = matches!(flight.endpoint, Endpoint::Livestreams | Endpoint::UsersLivestreams);
+        let (missed, may_have_vanished) = match flight.kind {
+            Kind::Name | Kind::Hint => {
+                let unknown = self.names.is_unknown(now, key, flight.kind, &mut self.streamers, &mut self.book);
+                (unknown, unknown)
+            }
+            Kind::Website => {
+                self.book.at(now.steady + WEBSITE_PAUSE, Timer::LookUp(key));
+                return false;
+            }
+            _ if not_live => (false, true),
+            // Perhaps Kick has no list left that could bear it out.
+            _ => (true, self.asking.live_list().is_none()),
+        };
+        let Some(streamer) = self.streamers.get_mut(&key) else { return false };
+        if missed {
+            streamer.missed(now.steady);
+        }
+        if may_have_vanished && streamer.has_vanished(now.steady, asked) {
+            self.asking.corrects();
+            self.believe(now, key, Status::Offline, Source::Sweep, now.steady);
+        }
+        not_live
+    }
+
+    fn apply(&mut self, now: Now, key: Key, seen: &Observation, weight: Weight, braked: bool) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let suspicious = streamer.suspects_its_channel(seen);
+        match if braked { streamer.brake(seen, weight) } else { weight } {
+            Weight::Agrees => {
+                streamer.agree(seen);
+                self.asking.no_second_look(key);
+                if seen.status == Status::Online {
+                    self.asking.reveal_channel(key, &self.streamers);
+                }
+                self.write(now, key);
+            }
+            Weight::Changes => self.change(now, key, seen),
+            Weight::Doubts { elsewhere } => {
+                streamer.doubt = Some(Box::new(Doubt { first: *seen, elsewhere, mentions: None }));
+                self.book.at(now.steady + SECOND_LOOK, Timer::SecondLook(key));
+            }
+            Weight::NotBefore(at) => self.book.at(at.max(now.steady), Timer::Ask(key)),
+            Weight::Nothing => {}
+        }
+        if suspicious {
+            names::suspect(now, key, &mut self.streamers, &mut self.book);
+        }
+    }
+
+    fn change(&mut self, now: Now, key: Key, seen: &Observation) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        streamer.find(seen);
+        let resumed = streamer.resume(seen);
+        streamer.note(seen);
+        let (was_known, was_verified) = (streamer.belief.status.is_some(), streamer.belief.verified);
+        // R11: push has a little time to tell of it, too.
+        let expected = streamer.ids.channel.filter(|_| was_known && was_verified && !resumed);
+        if was_known {
+            self.asking.corrects();
+        }
+        self.believe(now, key, seen.status, Source::Sweep, now.steady);
+        if let Some(channel) = expected {
+            self.push.expect(now.steady, key, channel, seen.status, &mut self.book);
+        }
+    }
+}
+
+/// The evidence of push: R1 to R4, and R11, which measures push by what the sweep finds.
+impl Monitor {
+    pub(super) fn take_push(&mut self, now: Now, link: LinkId, push: &Push) {
+        if self.push.take(now.steady, link, push, &mut self.book) {
+            for key in self.streamers.of_channel(push.named).to_vec() {
+                self.take_push_for(now, key, push);
+                self.judge_coverage(now, key);
+            }
+        }
+    }
+
+    fn take_push_for(&mut self, now: Now, key: Key, push: &Push) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let status = push.what.status();
+        let verdict = streamer.hear(push, &self.kick.read(now));
+        let changes = streamer.belief.status != Some(status);
+        let news = changes && matches!(verdict, Verdict::Believe | Verdict::Question);
+        self.push.told(key, status, news);
+        match verdict {
+            Verdict::Nothing => {}
+            // The API, which trails, may not know the answer yet.
+            Verdict::Ask | Verdict::Question => {
+                self.book.at(now.steady, Timer::Ask(key));
+                self.book.at(now.steady + ASKED_AGAIN, Timer::Ask(key));
+            }
+            Verdict::Believe => {
+                self.book.changed_lately(now, vec![streamer.row.clone()], self.settings.hold);
+                if changes {
+                    return self.believe(now, key, status, Source::Push, push.received);
+                }
+                // One that only repeats what the sweep found first is no change, and is not logged as one.
+                streamer.bear_out();
+                self.asking.no_second_look(key);
+                self.write(now, key);
+            }
+        }
+    }
+
+    /// R12: Kick has confirmed the id that a push event came through, which was only a question till then.
+    fn replay_questioned(&mut self, now: Now, key: Key) {
+        let Some(push) = self.streamers.get_mut(&key).and_then(|streamer| streamer.questioned.take()) else { return };
+        if now.steady.since(push.received) < self.settings.hold {
+            self.take_push_for(now, key, &push);
+        }
+        self.book.at(now.steady, Timer::Ask(key));
+    }
+
+    pub(super) fn push_did_not_come(&mut self, now: Now, key: Key) {
+        if self.push.has_missed(now, key, &self.streamers, &mut self.book) {
+            names::suspect(now, key, &mut self.streamers, &mut self.book);
+        }
+        self.judge_coverage(now, key);
+    }
+}
+
+/// R23: whom push covers is judged anew whenever something of that changes, not by the clock; all the others are
+/// compared with the API as often as the budget allows.
+impl Monitor {
+    fn judge_coverage(&mut self, now: Now, key: Key) {
+        self.push.follow(&mut self.streamers, &mut self.book);
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        let covered = self.push.covers(key, &streamer.ids);
+        if std::mem::replace(&mut streamer.covered, covered) != covered {
+            self.book.revision += 1;
+            self.book.covered = if covered { self.book.covered + 1 } else { self.book.covered - 1 };
+        }
+        self.asking.set_pace(now, key, streamer);
+    }
+
+    /// Those about whom Kick was asked: an answer may have settled their ids, and with them those of others on the
+    /// same channel.
+    fn judge_asked(&mut self, now: Now, flight: &Flight) {
+        for (key, _) in flight.keys.iter().chain(&flight.namesakes) {
+            self.judge_coverage(now, *key);
+            let channel = self.streamers.get(key).and_then(|streamer| streamer.ids.channel);
+            for other in channel.map_or(Vec::new(), |channel| self.streamers.of_channel(channel).to_vec()) {
+                self.judge_coverage(now, other);
+            }
+        }
+    }
+
+    /// Those of whom push has news.
+    pub(super) fn judge_push(&mut self, now: Now) {
+        for key in self.push.unjudged(&self.streamers) {
+            self.judge_coverage(now, key);
+        }
+    }
+}
