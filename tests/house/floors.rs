@@ -103,14 +103,14 @@ fn room(path: &[String]) -> String {
 }
 
 /// The path of the module that a file is: `src/worker/link/orders.rs` is worker, link, orders.
-fn home(path: &str) -> Option<Vec<String>> {
+pub(super) fn home(path: &str) -> Option<Vec<String>> {
     let module = path.strip_prefix("src/")?.strip_suffix(".rs")?;
     let module = module.strip_suffix("/mod").unwrap_or(module);
     (!matches!(module, "lib" | "main")).then(|| module.split('/').map(str::to_owned).collect())
 }
 
 /// The paths inside the crate that a file's program names, with the lines that they begin in.
-fn paths(source: &Source, home: &[String]) -> Vec<(usize, Vec<String>)> {
+pub(super) fn paths(source: &Source, home: &[String]) -> Vec<(usize, Vec<String>)> {
     let code = source.program();
     let mut paths = Vec::new();
     for (at, _) in code.match_indices("crate::").filter(|(at, _)| !is_inside_a_path(code, *at)) {

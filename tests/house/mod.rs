@@ -5,6 +5,7 @@ mod dependencies;
 mod floors;
 mod manual;
 mod operator;
+mod rooms;
 mod source;
 mod words;
 
