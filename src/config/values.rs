@@ -23,6 +23,8 @@ pub struct Sources<'a> {
     /// Reads a file that the configuration names; the error completes the sentence "the file …", and
     /// never holds the content.
     pub read: &'a mut dyn FnMut(FileKind, &Path) -> Result<String, String>,
+    /// Whether credentials and database may be missing, and are then empty: for a command that uses neither.
+    pub partial: bool,
 }
 
 /// What a file that the configuration names holds.
@@ -40,6 +42,7 @@ pub(super) struct Values<'a> {
     file: &'a str,
     given: BTreeMap<&'static str, Given>,
     read: &'a mut dyn FnMut(FileKind, &Path) -> Result<String, String>,
+    partial: bool,
     problems: Vec<Problem>,
 }
 
@@ -53,8 +56,8 @@ struct Given {
 
 impl<'a> Values<'a> {
     pub(super) fn new(sources: Sources<'a>) -> Values<'a> {
-        let Sources { file, text, environment, read } = sources;
-        let mut values = Values { file, given: BTreeMap::new(), read, problems: Vec::new() };
+        let Sources { file, text, environment, read, partial } = sources;
+        let mut values = Values { file, given: BTreeMap::new(), read, partial, problems: Vec::new() };
         for entry in dotenv::entries(text) {
             values.take_entry(entry);
         }
@@ -260,6 +263,9 @@ impl<'a> Values<'a> {
     }
 
     fn lacks(&mut self, name: &str, or: &str) {
+        if self.partial {
+            return;
+        }
         let how = if self.given.contains_key(name) { "empty" } else { "missing" };
         self.problem(name, format!("is {how}; expected {}{or}", key(name).form));
     }

@@ -24,6 +24,15 @@ pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
     load_with(path, &std::env::vars_os().collect())
 }
 
+/// The settings that the environment alone gives, where there is no file. Credentials and database may be missing, and
+/// are then empty.
+///
+/// # Errors
+/// As [`load`].
+pub fn without_file() -> Result<Config, Vec<Problem>> {
+    parse("environment", &[], &std::env::vars_os().collect(), true)
+}
+
 fn load_with(path: &Path, environment: &BTreeMap<OsString, OsString>) -> Result<Config, Vec<Problem>> {
     let file = path.display().to_string();
     let text = match read(path, Guard::Private) {
@@ -33,6 +42,15 @@ fn load_with(path: &Path, environment: &BTreeMap<OsString, OsString>) -> Result<
             return Err(vec![Problem { file, line: None, key: String::new(), text }]);
         }
     };
+    parse(&file, &text, environment, false)
+}
+
+fn parse(
+    file: &str,
+    text: &[u8],
+    environment: &BTreeMap<OsString, OsString>,
+    partial: bool,
+) -> Result<Config, Vec<Problem>> {
     let credentials = environment.get(&OsString::from("CREDENTIALS_DIRECTORY")).map(Path::new);
     let mut read_named = |kind: FileKind, path: &Path| match kind {
         // Only the PEM blocks matter, and those are ASCII; authorities' names around them may be anything.
@@ -46,7 +64,7 @@ fn load_with(path: &Path, environment: &BTreeMap<OsString, OsString>) -> Result<
             String::from_utf8(read(path, guard)?).map_err(|_| "is not UTF-8 text; save it as UTF-8".to_owned())
         }
     };
-    config::parse(Sources { file: &file, text: &text, environment, read: &mut read_named })
+    config::parse(Sources { file, text, environment, read: &mut read_named, partial })
 }
 
 /// Who may be able to read and write a file.

@@ -155,7 +155,8 @@ fn configurations() {
     fuzz("configuration", &seeds, |bytes| {
         let environment = BTreeMap::new();
         let mut read = |_, _: &_| Err("is not read".to_owned());
-        let parsed = config::parse(Sources { file: "f", text: bytes, environment: &environment, read: &mut read });
+        let sources = Sources { file: "f", text: bytes, environment: &environment, read: &mut read, partial: false };
+        let parsed = config::parse(sources);
         for problem in parsed.err().into_iter().flatten() {
             let said = problem.to_string();
             assert!(said.starts_with("f:") || said.starts_with("f "), "{said}");

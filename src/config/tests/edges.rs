@@ -111,6 +111,7 @@ fn what_is_no_text_says_what_to_do() {
         text: super::REQUIRED.as_bytes(),
         environment: &environment,
         read: &mut super::named_file,
+        partial: false,
     };
     expect![[r#"
         environment: DB_FILTER: is not UTF-8 text; expected it in UTF-8

@@ -24,7 +24,7 @@ fn with_required(text: &str) -> Result<Config, Vec<Problem>> {
 fn from(text: &[u8], environment: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
     let environment: BTreeMap<OsString, OsString> =
         environment.iter().map(|(key, value)| (key.into(), value.into())).collect();
-    parse(Sources { file: "k.env", text, environment: &environment, read: &mut named_file })
+    parse(Sources { file: "k.env", text, environment: &environment, read: &mut named_file, partial: false })
 }
 
 fn named_file(_: FileKind, path: &Path) -> Result<String, String> {

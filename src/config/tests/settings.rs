@@ -1,7 +1,7 @@
 //! What good values mean.
 
-use super::super::{Config, WebUrl};
-use super::{REQUIRED, from, with_required};
+use super::super::{Config, Sources, WebUrl, parse};
+use super::{REQUIRED, from, lines, named_file, with_required};
 use expect_test::expect;
 use std::time::Duration;
 
@@ -204,4 +204,20 @@ fn a_secret_comes_from_either_key_and_the_environment_overrides_both() {
     assert_eq!(secret("KICK_CLIENT_SECRET=file", &[(named, "/secret")]), "from-file");
     assert_eq!(secret("KICK_CLIENT_SECRET_FILE=/secret", &[(plain, "env")]), "env");
     assert_eq!(secret("KICK_CLIENT_SECRET=file", &[(plain, "env")]), "env");
+}
+
+#[test]
+fn a_command_may_do_without_credentials_and_a_database() {
+    let parse = |environment: &[(&str, &str)]| {
+        let environment = environment.iter().map(|(key, value)| (key.into(), value.into())).collect();
+        let file = "environment";
+        parse(Sources { file, text: b"", environment: &environment, read: &mut named_file, partial: true })
+    };
+    let config = parse(&[("KICK_WEB_URL", "http://127.0.0.1:1")]).expect("nothing more is needed");
+    assert_eq!((config.kick.web_url.text.as_str(), config.kick.client_id.as_str()), ("http://127.0.0.1:1", ""));
+    assert_eq!((config.kick.client_secret.reveal(), config.database.url.reveal()), ("", ""));
+    expect![[r#"
+        environment: KICK_WEB_URL: "http://kick.com" is not encrypted, which loopback hosts alone may be; expected https://
+    "#]]
+    .assert_eq(&lines(parse(&[("KICK_WEB_URL", "http://kick.com")])));
 }
