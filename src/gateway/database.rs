@@ -18,7 +18,7 @@ mod write;
 
 pub use error::DbError;
 pub use listen::Listening;
-pub use sql::identifier;
+pub use sql::{Target, identifier, set_ids};
 pub use write::{Attempt, Spoilt};
 
 use crate::clock::Clock;

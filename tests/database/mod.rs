@@ -2,6 +2,7 @@
 
 mod connection;
 mod faults;
+mod ids;
 mod operators;
 mod refusals;
 mod types;

@@ -11,6 +11,10 @@
 //! and `CASE x WHEN y`, which look for `=` by the path and cannot be told where, are not used: of a wanted status,
 //! which is never NULL, `(a = b) IS NOT TRUE` says the same. (`AT TIME ZONE` and `COALESCE` mean PostgreSQL's own.)
 
+mod ids;
+
+pub use ids::{Target, set_ids};
+
 use crate::config::DatabaseConfig;
 
 /// The most bytes of a text that the roster takes whole.

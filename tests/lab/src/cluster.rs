@@ -267,7 +267,7 @@ fn write(path: &Path, text: &str) {
 }
 
 /// The newest PostgreSQL of Debian's, else whatever is in the PATH.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let mut versions: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()

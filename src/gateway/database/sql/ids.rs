@@ -1,0 +1,53 @@
+//! The statement that puts a streamer's ids into the table. The daemon never runs it: it is printed for `psql`, so the
+//! values stand in it, quoted, and it is short enough to be read. Each value is a literal without a type, which
+//! PostgreSQL reads as the column's own.
+
+use super::identifier;
+use crate::config::DatabaseConfig;
+use crate::domain::{ChannelId, RowId, Slug, UserId};
+use postgres_protocol::escape::escape_literal;
+
+/// Which rows a statement is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// One that was read.
+    Row(&'a RowId),
+    /// All whose username is this name, however it is written; the filter applies.
+    Name(&'a Slug),
+}
+
+/// Sets the ids that are known and have a column in the configuration, where the table shows others. None if there is
+/// nothing to set.
+pub fn set_ids(
+    config: &DatabaseConfig,
+    target: Target<'_>,
+    user: Option<UserId>,
+    channel: Option<ChannelId>,
+) -> Option<String> {
+    let channel = config.channel_id_column.as_deref().zip(channel.map(|id| id.0));
+    let user = config.user_id_column.as_deref().zip(user.map(|id| id.0));
+    let known = || channel.into_iter().chain(user).map(|(column, id)| (identifier(column), id));
+    let values: Vec<String> = known().map(|(column, id)| format!("{column} = '{id}'")).collect();
+    let differing: Vec<String> = known().map(|(column, id)| format!("{column} IS DISTINCT FROM '{id}'")).collect();
+    if values.is_empty() {
+        return None;
+    }
+    let condition = match target {
+        Target::Row(id) => format!("{} = {}", identifier(&config.id_column), escape_literal(id.as_str()).trim_start()),
+        Target::Name(name) => is_called(config, name),
+    };
+    let (table, values, differing) = (&config.table, values.join(", "), differing.join(" OR "));
+    Some(format!("UPDATE {table} SET {values} WHERE {condition} AND ({differing});"))
+}
+
+/// The condition that a row has this name. Its username may be `@NAME` or an address, in any case and with either of `_`
+/// and `-`. The pattern has no backslash, which a server may be set to read as an escape; and in the collation "C" small
+/// and capital letters are told in the same way everywhere.
+fn is_called(config: &DatabaseConfig, name: &Slug) -> String {
+    let name = name.as_str().replace(['_', '-'], "[_-]");
+    let address = "(https?://)?(www[.]|player[.])?kick[.]com/+(popout/+)?@?";
+    let pattern = format!("^[[:space:]]*({address}{name}([/?#].*)?|@?[[:space:]]*{name})[[:space:]]*$");
+    // The filter stands on lines of its own: it may end in a comment.
+    let filter = config.filter.as_ref().map(|filter| format!(" AND (\n{filter}\n)")).unwrap_or_default();
+    format!("{}::text COLLATE \"C\" ~* '{pattern}'{filter}", identifier(&config.username_column))
+}
