@@ -8,6 +8,8 @@ mod kick;
 mod machine;
 mod push;
 
+pub(in crate::process) use kick::{no_token, remedy_for};
+
 use crate::clock::Clock;
 use crate::domain::text::escaped;
 use crate::process::configuration;

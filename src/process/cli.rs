@@ -42,6 +42,15 @@ pub enum Command {
         /// Of this streamer alone.
         streamer: Option<String>,
     },
+    /// Look up Kick's ids of streamers.
+    Ids {
+        /// The configuration file.
+        config: PathBuf,
+        /// Statements for `psql` instead of lines.
+        sql: bool,
+        /// Whom; without any, everybody in the roster.
+        names: Vec<String>,
+    },
     /// Print a sample table, role and trigger.
     Schema,
     /// Print the version.
@@ -72,18 +81,21 @@ impl From<lexopt::Error> for Usage {
     }
 }
 
-/// A command's name, the long options it takes (an `=` follows those with a value), and its help.
+/// A command's name, the long options it takes (an `=` follows those with a value), how many operands at most, and its
+/// help.
 struct Grammar {
     name: &'static str,
     options: &'static [&'static str],
+    operands: usize,
     help: &'static str,
 }
 
-const GRAMMARS: [Grammar; 4] = [
-    Grammar { name: "run", options: &["foreground", "config=", "pid-file="], help: help::RUN },
-    Grammar { name: "check", options: &["config=", "offline", "json"], help: help::CHECK },
-    Grammar { name: "status", options: &["config=", "json", "prometheus"], help: help::STATUS },
-    Grammar { name: "schema", options: &[], help: help::SCHEMA },
+const GRAMMARS: [Grammar; 5] = [
+    Grammar { name: "run", options: &["foreground", "config=", "pid-file="], operands: 0, help: help::RUN },
+    Grammar { name: "check", options: &["config=", "offline", "json"], operands: 0, help: help::CHECK },
+    Grammar { name: "status", options: &["config=", "json", "prometheus"], operands: 1, help: help::STATUS },
+    Grammar { name: "ids", options: &["sql", "config="], operands: usize::MAX, help: help::IDS },
+    Grammar { name: "schema", options: &[], operands: 0, help: help::SCHEMA },
 ];
 
 /// Reads the arguments, without the name of the program.
@@ -113,7 +125,7 @@ struct Given {
     flags: Vec<&'static str>,
     config: Option<PathBuf>,
     pid_file: Option<PathBuf>,
-    operand: Option<String>,
+    operands: Vec<String>,
 }
 
 impl Given {
@@ -122,7 +134,7 @@ impl Given {
     }
 }
 
-/// Reads options and operand of a command; nothing when help is asked for.
+/// Reads options and operands of a command; nothing when help is asked for.
 fn read(parser: &mut Parser, grammar: &'static Grammar) -> Result<Option<Given>, Usage> {
     let mut given = Given::default();
     while let Some(arg) = parser.next()? {
@@ -141,9 +153,7 @@ fn read(parser: &mut Parser, grammar: &'static Grammar) -> Result<Option<Given>,
             Arg::Short(name) => {
                 return Err(unknown(&format!("option for {}", grammar.name), &format!("-{name}"), []));
             }
-            Arg::Value(value) if grammar.name == "status" && given.operand.is_none() => {
-                given.operand = Some(value.string()?);
-            }
+            Arg::Value(value) if given.operands.len() < grammar.operands => given.operands.push(value.string()?),
             Arg::Value(value) => {
                 return Err(Usage(format!("unexpected argument for {}: '{}'", grammar.name, value.to_string_lossy())));
             }
@@ -158,7 +168,7 @@ fn path(parser: &mut Parser) -> Result<PathBuf, Usage> {
 }
 
 fn meaning(grammar: &Grammar, given: Given) -> Result<Command, Usage> {
-    let (foreground, offline) = (given.has("foreground"), given.has("offline"));
+    let (foreground, offline, sql) = (given.has("foreground"), given.has("offline"), given.has("sql"));
     let (json, prometheus) = (given.has("json"), given.has("prometheus"));
     let config = given.config.unwrap_or_else(|| DEFAULT_CONFIG.into());
     Ok(match grammar.name {
@@ -171,11 +181,12 @@ fn meaning(grammar: &Grammar, given: Given) -> Result<Command, Usage> {
                 (false, true) => Format::Prometheus,
                 (true, true) => return Err(Usage("--json and --prometheus exclude each other".to_owned())),
             };
-            if format == Format::Prometheus && given.operand.is_some() {
+            if format == Format::Prometheus && !given.operands.is_empty() {
                 return Err(Usage("--prometheus is about all streamers, not about one".to_owned()));
             }
-            Command::Status { config, format, streamer: given.operand }
+            Command::Status { config, format, streamer: given.operands.into_iter().next() }
         }
+        "ids" => Command::Ids { config, sql, names: given.operands },
         _ => Command::Schema,
     })
 }

@@ -7,6 +7,7 @@ pub mod configuration;
 mod crew;
 pub mod daemon;
 pub mod exit;
+mod ids;
 mod lock;
 pub mod logging;
 pub mod notify;
@@ -62,6 +63,7 @@ fn execute(command: Command) -> anyhow::Result<Code> {
         Command::Run { foreground, config, pid_file } => run::run(&config, foreground, pid_file.as_deref()),
         Command::Check { config, offline, json } => check::run(&config, offline, json),
         Command::Status { config, format, streamer } => status::command::run(&config, format, streamer.as_deref()),
+        Command::Ids { config, sql, names } => ids::run(&config, sql, &names),
         Command::Schema => print(include_str!("schema.sql")),
     }
 }

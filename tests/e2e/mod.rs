@@ -28,6 +28,8 @@ mod transports;
 mod centrifugo;
 // Ids that Kick tells better than the table.
 mod ids;
+// Ids that a person looks up and puts into the table.
+mod ids_command;
 // Tokens that end early or cannot be had, and secrets that stay secret.
 mod token;
 // What the outside may cost: open files, floods, patience.

@@ -23,7 +23,7 @@ EOF
     done
     runuser -u postgres -- createdb live
     sed -n 's/^       //p' /usr/share/doc/kick-monitor/README.Debian >/root/README.sql.all
-    awk '/^(CREATE|INSERT|GRANT) / { on = 1 } on; /;$/ { on = 0 } /;  / { on = 0 }' /root/README.sql.all |
+    awk '/^(CREATE|ALTER|INSERT|GRANT) / { on = 1 } on; /;$/ { on = 0 } /;  / { on = 0 }' /root/README.sql.all |
         grep -v '"kick-monitor"' >/root/README.sql
     runuser -u postgres -- psql -q -v ON_ERROR_STOP=1 live </root/README.sql
     runuser -u postgres -- psql -q live -c "DELETE FROM streamers"

@@ -23,19 +23,26 @@ pub(super) fn check(config: &Config, known: &Known, clock: Clock, report: &mut R
             report.ok("token", format!("{oauth} gave one for {}", span(token.expires_in)));
             Some(token.secret)
         }
-        Err(TokenError::Refused { word, .. }) => {
-            let remedy =
-                "correct KICK_CLIENT_ID and KICK_CLIENT_SECRET: the developer tab of your Kick account has them";
-            report.fail("token", format!("{oauth} refuses the credentials: {word}"), Some(remedy));
-            None
-        }
-        Err(TokenError::Unavailable { reason, .. }) => {
-            report.fail("token", format!("{oauth}: {reason}"), Some(remedy_for(&reason, "KICK_OAUTH_URL")));
+        Err(error) => {
+            let (text, remedy) = no_token(config, &error);
+            report.fail("token", text, Some(remedy));
             None
         }
     };
     api(config, &kick, token.as_ref(), known, clock, report);
     website(config, &kick, known, report);
+}
+
+/// Why there is no token, and what helps.
+pub(in crate::process) fn no_token(config: &Config, error: &TokenError) -> (String, &'static str) {
+    let oauth = &config.kick.oauth_url.text;
+    match error {
+        TokenError::Refused { word, .. } => (
+            format!("{oauth} refuses the credentials: {word}"),
+            "correct KICK_CLIENT_ID and KICK_CLIENT_SECRET: the developer tab of your Kick account has them",
+        ),
+        TokenError::Unavailable { reason, .. } => (format!("{oauth}: {reason}"), remedy_for(reason, "KICK_OAUTH_URL")),
+    }
 }
 
 fn api(config: &Config, kick: &Kick, token: Option<&Secret>, known: &Known, clock: Clock, report: &mut Report) {
@@ -89,13 +96,13 @@ fn website(config: &Config, kick: &Kick, known: &Known, report: &mut Report) {
                 "{url} gives no channel ids ({}); streamers without one are followed by push once they are live",
                 failure.text
             ),
-            "put the channel ids into the table and name their column in DB_CHANNEL_ID_COLUMN",
+            "look the ids up where it does, with: kick-monitor ids --sql; the whole way: man kick-monitor, IDS",
         ),
     }
 }
 
 /// What helps, by the words of the gateway.
-pub(super) fn remedy_for(reason: &str, key: &str) -> &'static str {
+pub(in crate::process) fn remedy_for(reason: &str, key: &str) -> &'static str {
     match () {
         () if reason.contains("name is not known") || reason.contains("looking up the name") => {
             "look at /etc/resolv.conf and at the host in the URL"
@@ -109,6 +116,7 @@ pub(super) fn remedy_for(reason: &str, key: &str) -> &'static str {
         () if reason.contains("connect") => "open the firewall for the way out to this host and port",
         () if key == "KICK_OAUTH_URL" => "correct KICK_OAUTH_URL, or try again later",
         () if key == "KICK_REALTIME_URL" => "correct KICK_REALTIME_URL, or try again later",
+        () if key == "KICK_WEB_URL" => "correct KICK_WEB_URL, or try again later",
         () => "correct KICK_API_URL, or try again later",
     }
 }

@@ -8,6 +8,7 @@ Usage:
   kick-monitor run [--foreground] [--config FILE] [--pid-file FILE]
   kick-monitor check [--config FILE] [--offline] [--json]
   kick-monitor status [--config FILE] [--json|--prometheus] [STREAMER]
+  kick-monitor ids [--sql] [--config FILE] [NAME...]
   kick-monitor schema
   kick-monitor help [COMMAND]
 
@@ -15,6 +16,7 @@ Commands:
   run       be the daemon
   check     try everything that the daemon needs, and say what is missing
   status    say what the running daemon knows
+  ids       look up Kick's user id and channel id of streamers
   schema    print a sample table, a role with its grants, and a trigger
   help      print this, or more about a command
 
@@ -24,7 +26,7 @@ Options:
 
 Exit codes:
   0    fine
-  1    failed at run time
+  1    failed at run time; ids: somebody was not found
   2    wrong command line
   3    status: the daemon is not running
   69   check: Kick or the database is unavailable, refuses, or lacks something
@@ -102,6 +104,35 @@ Exit codes:
   1    failed at run time
   2    wrong command line
   3    the daemon is not running
+  78   the configuration cannot be used
+";
+
+pub(super) const IDS: &str = "\
+Look up Kick's user id and channel id of each NAME; without names, of every row
+of the roster. Prints a line for each: NAME USER_ID CHANNEL_ID. What is not
+found is said on standard error. Nothing is written.
+
+Usage: kick-monitor ids [--sql] [--config FILE] [NAME...]
+
+A NAME may be @NAME or an address of kick.com. Names alone need no
+configuration: Kick's website is asked then. It refuses many a server, so run
+this at home and hand the ids over, into the columns channel_id and user_id:
+
+  kick-monitor ids --sql NAME... | ssh SERVER psql DATABASE
+
+Options:
+  --sql            print an UPDATE for each, for psql: it sets the columns of
+                   DB_CHANNEL_ID_COLUMN and DB_USER_ID_COLUMN, or, without any
+                   configuration, channel_id and user_id of the table streamers;
+                   the environment may name others
+  --config FILE    the configuration; /etc/kick-monitor/kick-monitor.env
+                   unless given
+  -h, --help       print this
+
+Exit codes:
+  0    all were found
+  1    somebody was not found, or it failed at run time
+  2    wrong command line
   78   the configuration cannot be used
 ";
 

@@ -26,7 +26,7 @@ fn run_takes_its_options_in_any_order_and_form() {
 }
 
 #[test]
-fn check_and_status_and_schema() {
+fn the_other_commands_take_what_they_say() {
     let config = || DEFAULT_CONFIG.into();
     assert_eq!(command("check"), Command::Check { config: config(), offline: false, json: false });
     assert_eq!(command("check --offline --json"), Command::Check { config: config(), offline: true, json: true });
@@ -41,6 +41,14 @@ fn check_and_status_and_schema() {
         assert_eq!(command(line), Command::Status { config: config(), format, streamer }, "{line}");
     }
     assert_eq!(command("schema"), Command::Schema);
+    for (line, sql, names) in [
+        ("ids", false, vec![]),
+        ("ids ana --sql ben", true, vec!["ana", "ben"]),
+        ("ids -- --odd-- -x", false, vec!["--odd--", "-x"]),
+    ] {
+        let names = names.into_iter().map(str::to_owned).collect();
+        assert_eq!(command(line), Command::Ids { config: config(), sql, names }, "{line}");
+    }
 }
 
 #[test]
@@ -110,7 +118,7 @@ fn help_names_every_option_and_command_and_fits_a_terminal() {
             assert!(help::MAIN.contains(&option), "{option} of {}", grammar.name);
         }
     }
-    for text in [help::MAIN, help::RUN, help::CHECK, help::STATUS, help::SCHEMA] {
+    for text in [help::MAIN, help::RUN, help::CHECK, help::STATUS, help::IDS, help::SCHEMA] {
         assert!(text.ends_with('\n') && text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 }
