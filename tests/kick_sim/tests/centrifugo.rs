@@ -204,6 +204,10 @@ fn subscriptions_are_refused_ended_and_numbered() {
     let data = json!({"event": "x", "data": "{}", "tags": {}});
     assert_eq!(guest.message(), json!({"push": {"id": number, "pub": {"data": data}}}));
     assert_eq!(guest.ask("subscribe", &json!({"channel": "channel.2"}))["subscribe"], json!({}));
+    kick.script_push(|push| push.channel_limit = Some(2));
+    let refusal = json!({"code": 106, "message": "limit exceeded"});
+    assert_eq!(guest.ask("subscribe", &json!({"channel": "channel.3"}))["error"], refusal);
+    kick.script_push(|push| push.channel_limit = None);
     kick.script_push(|push| push.drop_acks = true);
     guest.send(json!({"id": 99, "subscribe": {"channel": "channel.3"}}).to_string());
     assert!(kick.wait_subscribed("channel.3", LONG));

@@ -129,6 +129,13 @@ fn push_misbehaves_as_it_is_told() {
         (&refusal["event"], &refusal["channel"]),
         (&json!("pusher_internal:subscription_error"), &json!("channel.13"))
     );
+    kick.script_push(|push| push.refusing.extend([Transport::Pusher]));
+    listener.ask(&channel);
+    assert_eq!(listener.event()["event"], json!("pusher_internal:subscription_error"));
+    kick.script_push(|push| push.ignoring = std::mem::take(&mut push.refusing));
+    listener.ask(&channel);
+    assert!(listener.is_quiet() && !kick.wait_subscribed(&channel, Duration::ZERO));
+    kick.script_push(|push| push.ignoring.clear());
     kick.script_push(|push| push.drop_acks = true);
     listener.ask(&channel);
     assert!(kick.wait_subscribed(&channel, LONG));

@@ -93,6 +93,8 @@ enum Grant {
     Made(Option<u64>),
     Existing,
     Refused,
+    /// The connection has all the channels that it may have.
+    Full,
 }
 
 /// For scripts.
@@ -265,11 +267,19 @@ impl Push {
         let mut inner = self.lock();
         let Inner { script, connections, by_channel, .. } = &mut *inner;
         let Some(subscriber) = connections.get_mut(&id) else { return };
-        let is_private = subscriber.transport == Transport::Centrifugo && channel.starts_with("private-");
-        let grant = if is_private || script.refused.contains(channel) {
+        if script.ignoring.contains(&subscriber.transport) {
+            return;
+        }
+        let is_centrifugo = subscriber.transport == Transport::Centrifugo;
+        let is_private = is_centrifugo && channel.starts_with("private-");
+        let refuses = script.refused.contains(channel) || script.refusing.contains(&subscriber.transport);
+        let full = script.channel_limit.is_some_and(|limit| is_centrifugo && subscriber.channels.len() >= limit);
+        let grant = if is_private || refuses {
             Grant::Refused
         } else if subscriber.channels.contains_key(channel) {
             Grant::Existing
+        } else if full {
+            Grant::Full
         } else {
             subscriber.numbers += 1;
             let number = (compact && script.compact).then_some(subscriber.numbers);

@@ -27,6 +27,13 @@ pub struct PushScript {
     pub ignore_pings: bool,
     /// Subscriptions are made but not acknowledged.
     pub drop_acks: bool,
+    /// These greet and make no subscription: they say nothing to who asks for one.
+    pub ignoring: BTreeSet<Transport>,
+    /// These greet and refuse every subscription.
+    pub refusing: BTreeSet<Transport>,
+    /// Centrifugo takes so many channels a connection, and refuses more with 106, as the real server does
+    /// (`client.channel_limit`); any number unless set.
+    pub channel_limit: Option<usize>,
     /// Acknowledgements (and what comes behind them on the connection) come so much later.
     pub ack_delay: Duration,
     /// Subscriptions to these channels are refused. Centrifugo refuses all whose names begin with
@@ -56,6 +63,9 @@ impl Default for PushScript {
             renewal_grace: Duration::from_secs(25),
             ignore_pings: false,
             drop_acks: false,
+            ignoring: BTreeSet::new(),
+            refusing: BTreeSet::new(),
+            channel_limit: None,
             ack_delay: Duration::ZERO,
             refused: BTreeSet::new(),
             refusal_event: "pusher_internal:subscription_error".to_owned(),

@@ -14,6 +14,7 @@ pub(super) const UNAUTHORIZED: Refusal = (101, "unauthorized");
 pub(super) const PERMISSION_DENIED: Refusal = (103, "permission denied");
 pub(super) const METHOD_NOT_FOUND: Refusal = (104, "method not found");
 pub(super) const ALREADY_SUBSCRIBED: Refusal = (105, "already subscribed");
+pub(super) const LIMIT_EXCEEDED: Refusal = (106, "limit exceeded");
 pub(super) const TOKEN_EXPIRED: Refusal = (109, "token expired");
 
 /// What a client said in one line of a frame.

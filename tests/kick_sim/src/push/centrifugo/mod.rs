@@ -56,6 +56,7 @@ impl<'a> Centrifugo<'a> {
                     Grant::Made(number) => frames::subscribed(id, *number),
                     Grant::Existing => frames::refused(id, frames::ALREADY_SUBSCRIBED),
                     Grant::Refused => frames::refused(id, frames::PERMISSION_DENIED),
+                    Grant::Full => frames::refused(id, frames::LIMIT_EXCEEDED),
                 });
             }
             (Command::Unsubscribe { channel }, Some(_)) => {

@@ -58,7 +58,7 @@ impl<'a> Pusher<'a> {
         self.shared.push.subscribe(self.id, channel, false, |script, grant| match grant {
             Grant::Made(_) => frames::acknowledgement(channel),
             Grant::Existing => frames::existing_subscription(channel),
-            Grant::Refused => frames::subscription_error(&script.refusal_event, channel),
+            Grant::Refused | Grant::Full => frames::subscription_error(&script.refusal_event, channel),
         });
     }
 
