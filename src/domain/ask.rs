@@ -154,6 +154,42 @@ pub enum SeenChannel {
     Banner(ChannelId),
 }
 
+/// Where the channel id that push follows comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelSource {
+    /// `DB_CHANNEL_ID_COLUMN`: a hint.
+    Table,
+    /// The address of a banner: a hint.
+    Banner,
+    /// An earlier process had Kick's word for it: `STATE_DIR`.
+    Kept,
+    /// Kick's website states it.
+    Website,
+    /// `/channels` states it.
+    Channels,
+    /// A list of those who are live states it.
+    Livestreams,
+}
+
+impl ChannelSource {
+    /// Whether it is Kick's word, and no hint.
+    pub fn is_certain(self) -> bool {
+        !matches!(self, ChannelSource::Table | ChannelSource::Banner)
+    }
+
+    /// The word for `status --json`.
+    pub fn word(self) -> &'static str {
+        match self {
+            ChannelSource::Table => "table",
+            ChannelSource::Banner => "banner",
+            ChannelSource::Kept => "kept",
+            ChannelSource::Website => "website",
+            ChannelSource::Channels => "channels",
+            ChannelSource::Livestreams => "livestreams",
+        }
+    }
+}
+
 /// What an entry says about being live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Liveness {

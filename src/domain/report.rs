@@ -231,6 +231,10 @@ pub struct Streamer {
     /// `confirmed` by Kick, `configured` or guessed only, or `suspect`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_trust: Option<String>,
+    /// Where it comes from: `table`, `kept` from an earlier process, `banner` (the address of one), or who stated it:
+    /// `website`, `channels` or `livestreams`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_source: Option<String>,
     /// The number of the push connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<u32>,

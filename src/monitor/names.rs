@@ -7,7 +7,7 @@ use super::broadcasts::Broadcasts;
 use super::streamer::{Ids, Kind};
 use super::streamers::{Key, Streamers};
 use super::times::{OLD_NAME_PAUSE, STRANGERS_MAX, UNKNOWN_NAME_RETRY};
-use crate::domain::ask::{Learned, Seen, SeenChannel};
+use crate::domain::ask::{ChannelSource, Learned, Seen, SeenChannel};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::text::brief;
@@ -20,13 +20,14 @@ use std::time::Duration;
 pub(super) struct Names {
     learned: BTreeMap<Slug, Learned>,
     /// The channel ids that Kick stated, however a row spells the name (RULES R16).
-    stated: BTreeMap<UserId, ChannelId>,
+    stated: BTreeMap<UserId, (ChannelId, ChannelSource)>,
 }
 
 impl Names {
     /// Takes what an earlier process learned.
     pub(super) fn remember(&mut self, learned: Vec<Learned>) {
-        self.stated.extend(learned.iter().filter_map(|known| known.user.zip(known.channel)));
+        let kept = learned.iter().filter_map(|known| Some((known.user?, (known.channel?, ChannelSource::Kept))));
+        self.stated.extend(kept);
         // All at once, for a map that grows in order leaves its nodes half empty.
         let known = std::mem::take(&mut self.learned).into_values().chain(learned);
         self.learned = known.map(|known| (known.name.clone(), known)).collect();
@@ -51,15 +52,16 @@ impl Names {
         if let Some(learned) = self.learned.get(&streamer.name).filter(|_| ids.user.is_none()) {
             ids.user = learned.user;
             ids.slug = learned.user.map(|_| learned.slug.clone());
+            let kept = learned.channel.map(|channel| (channel, ChannelSource::Kept));
             let stated = || self.stated.get(&learned.user?).copied();
-            if let Some(channel) = learned.channel.or_else(stated) {
-                switch_channel(now, key, channel, true, streamers, book);
+            if let Some((channel, source)) = kept.or_else(stated) {
+                switch_channel(now, key, channel, source, streamers, book);
             }
         }
         let Some(ids) = streamers.get(&key).map(|streamer| &streamer.ids) else { return };
         match (ids.confirmed, ids.configured_channel) {
             (true, _) => check_configured(now, key, streamers, book),
-            (false, Some(configured)) => switch_channel(now, key, configured, false, streamers, book),
+            (false, Some(configured)) => switch_channel(now, key, configured, ChannelSource::Table, streamers, book),
             (false, None) if ids.channel.is_none() => book.at(now.steady, Timer::LookUp(key)),
             (false, None) => {}
         }
@@ -106,7 +108,8 @@ impl Names {
         if let Some(slug) = another.filter(|_| kind == Kind::Hint) {
             self.follow_rename(now, key, slug.clone(), streamers, book);
         }
-        let confirmed = self.take_channel(now, key, seen.channel, streamers, book);
+        let stated = seen.channel.map(|channel| (channel, kind.channel_source()));
+        let confirmed = self.take_channel(now, key, stated, streamers, book);
         self.learn(key, streamers, book);
         confirmed
     }
@@ -115,35 +118,35 @@ impl Names {
         &mut self,
         now: Now,
         key: Key,
-        seen: Option<SeenChannel>,
+        seen: Option<(SeenChannel, ChannelSource)>,
         streamers: &mut Streamers,
         book: &mut Book,
     ) -> Vec<Key> {
         let Some(ids) = streamers.get(&key).map(|streamer| &streamer.ids) else { return Vec::new() };
         match (seen, self.stated_before(ids)) {
-            (Some(SeenChannel::Stated(channel)), _) => {
-                self.stated.extend(ids.user.map(|user| (user, channel)));
-                confirm_channel(now, key, channel, streamers, book);
+            (Some((SeenChannel::Stated(channel), source)), _) => {
+                self.stated.extend(ids.user.map(|user| (user, (channel, source))));
+                confirm_channel(now, key, channel, source, streamers, book);
                 // R16: what Kick states of a streamer holds for every row that names them, or push would be believed by
                 // one and doubted by the other.
                 let others = streamers.namesakes(key);
-                others.iter().for_each(|other| confirm_channel(now, *other, channel, streamers, book));
+                others.iter().for_each(|other| confirm_channel(now, *other, channel, source, streamers, book));
                 [vec![key], others].concat()
             }
-            (_, Some(stated)) if !ids.confirmed => {
-                confirm_channel(now, key, stated, streamers, book);
+            (_, Some((stated, source))) if !ids.confirmed => {
+                confirm_channel(now, key, stated, source, streamers, book);
                 vec![key]
             }
-            (Some(SeenChannel::Banner(channel)), _) if ids.channel.is_none() => {
-                switch_channel(now, key, channel, false, streamers, book);
+            (Some((SeenChannel::Banner(channel), _)), _) if ids.channel.is_none() => {
+                switch_channel(now, key, channel, ChannelSource::Banner, streamers, book);
                 Vec::new()
             }
-            (Some(SeenChannel::Banner(_)) | None, _) => Vec::new(),
+            (Some((SeenChannel::Banner(_), _)) | None, _) => Vec::new(),
         }
     }
 
     /// The channel id that Kick stated for this user, to whichever row.
-    fn stated_before(&self, ids: &Ids) -> Option<ChannelId> {
+    fn stated_before(&self, ids: &Ids) -> Option<(ChannelId, ChannelSource)> {
         self.stated.get(&ids.user?).copied()
     }
 
@@ -219,7 +222,7 @@ impl Names {
         let ids = &streamer.ids;
         let Some((user, slug)) = ids.user.zip(ids.slug.clone()) else { return };
         // Another row may name the same streamer, and Kick have stated the channel for that one.
-        let channel = ids.channel.filter(|_| ids.confirmed).or(self.stated_before(ids));
+        let channel = ids.channel.filter(|_| ids.confirmed).or(self.stated_before(ids).map(|(channel, _)| channel));
         let learned = Learned { name: streamer.name.clone(), slug, user: Some(user), channel };
         if self.learned.get(&streamer.name) != Some(&learned) {
             self.learned.insert(streamer.name.clone(), learned.clone());
@@ -229,10 +232,18 @@ impl Names {
 }
 
 /// Follows another channel than before, or the same with other certainty.
-fn switch_channel(now: Now, key: Key, channel: ChannelId, confirmed: bool, streamers: &mut Streamers, book: &mut Book) {
+fn switch_channel(
+    now: Now,
+    key: Key,
+    channel: ChannelId,
+    source: ChannelSource,
+    streamers: &mut Streamers,
+    book: &mut Book,
+) {
     let Some(streamer) = streamers.get_mut(&key) else { return };
     let before = streamer.ids.channel.replace(channel);
-    streamer.ids.confirmed = confirmed;
+    streamer.ids.confirmed = source.is_certain();
+    streamer.ids.channel_source = Some(source);
     if before != Some(channel) {
         streamer.ids.suspect = false;
         streamer.questioned = None;
@@ -251,14 +262,23 @@ fn switch_channel(now: Now, key: Key, channel: ChannelId, confirmed: bool, strea
 }
 
 /// Kick states the channel id.
-fn confirm_channel(now: Now, key: Key, channel: ChannelId, streamers: &mut Streamers, book: &mut Book) {
+fn confirm_channel(
+    now: Now,
+    key: Key,
+    channel: ChannelId,
+    source: ChannelSource,
+    streamers: &mut Streamers,
+    book: &mut Book,
+) {
     let Some(streamer) = streamers.get_mut(&key) else { return };
     streamer.ids.suspect = false;
     if streamer.ids.channel == Some(channel) {
-        streamer.ids.confirmed = true;
+        if !std::mem::replace(&mut streamer.ids.confirmed, true) {
+            streamer.ids.channel_source = Some(source);
+        }
         streamer.heard.iter_mut().for_each(|heard| heard.held = true);
     } else {
-        switch_channel(now, key, channel, true, streamers, book);
+        switch_channel(now, key, channel, source, streamers, book);
     }
     check_configured(now, key, streamers, book);
 }

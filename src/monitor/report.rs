@@ -73,6 +73,7 @@ pub(super) fn tell_of(
         user_id: ids.user.map(|id| id.0),
         channel_id: ids.channel.map(|id| id.0),
         channel_trust: ids.channel.map(|_| trust.to_owned()),
+        channel_source: ids.channel_source.map(|source| source.word().to_owned()),
         connection: home.map(|(link, _)| link.0),
         subscribed_at: home.and_then(|(_, since)| since).map(|at| now.wall_at(at)),
         covered: streamer.covered,

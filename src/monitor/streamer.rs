@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows other streamers, queues or connections.
 
-use crate::domain::ask::Endpoint;
+use crate::domain::ask::{ChannelSource, Endpoint};
 use crate::domain::push::Push;
 use crate::domain::row::{Row, Shown};
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Source, Status, Steady, UserId, time::Timestamp};
@@ -66,6 +66,8 @@ pub(crate) struct Ids {
     pub configured_user: Option<UserId>,
     /// The channel id that push is followed by.
     pub channel: Option<ChannelId>,
+    /// Where `channel` comes from: of a confirmed one, who confirmed it.
+    pub channel_source: Option<ChannelSource>,
     /// The channel id that the table gives; a hint.
     pub configured_channel: Option<ChannelId>,
     /// Kick stated `channel` itself.
@@ -153,6 +155,15 @@ impl Kind {
     /// The name of the table is what is asked by.
     pub(crate) fn is_by_name(self) -> bool {
         matches!(self, Kind::Name | Kind::Website)
+    }
+
+    /// Where a channel id comes from that an answer states.
+    pub(crate) fn channel_source(self) -> ChannelSource {
+        match self {
+            Kind::Name | Kind::Hint | Kind::Channels => ChannelSource::Channels,
+            Kind::LiveList | Kind::Reveal => ChannelSource::Livestreams,
+            Kind::Website => ChannelSource::Website,
+        }
     }
 }
 

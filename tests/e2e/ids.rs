@@ -12,6 +12,15 @@ fn wait_sweeps(daemon: &Daemon, more: usize) {
     wait_for("some sweeps", PATIENCE, || (daemon.events("sweep_done").len() >= count).then_some(()));
 }
 
+/// Waits until `status NAME` has these words.
+#[track_caller]
+pub(super) fn wait_told(daemon: &Daemon, name: &str, words: &str) {
+    wait_for(&format!("{words} in the status of {name}"), PATIENCE, || {
+        let output = daemon.command("status").arg(name).output().expect("the program can be started");
+        String::from_utf8_lossy(&output.stdout).contains(words).then_some(())
+    });
+}
+
 #[test]
 fn without_the_website_the_sweep_covers_until_the_api_tells_the_channel_id() {
     let stage = Stage::with(&["ana"]);
@@ -23,6 +32,7 @@ fn without_the_website_the_sweep_covers_until_the_api_tells_the_channel_id() {
     stage.kick.go_live("ana");
     assert_eq!(wait_change(&daemon, "ana", 2).key("source"), "sweep");
     stage.wait_followed(&["ana"]);
+    wait_told(&daemon, "ana", "(confirmed, told by the API's /livestreams)");
     stage.kick.set_api_lag(None);
     stage.kick.stop("ana");
     assert_eq!(wait_change(&daemon, "ana", 3).key("source"), "push");

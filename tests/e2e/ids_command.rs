@@ -1,6 +1,7 @@
 //! `kick-monitor ids`: what it finds and says, with and without a configuration, and what comes of its statements when
 //! they are piped into a real `psql`.
 
+use super::ids::wait_told;
 use super::scratch::{Ended, Scratch, finish, program};
 use super::stage::{PATIENCE, Stage, wait_change};
 use kick_sim::{Answer, Face, Fault, Kick, UnknownSlug};
@@ -143,6 +144,7 @@ fn what_was_looked_up_at_home_makes_the_server_follow_by_push() {
 
     stage.kick.fault(Face::Website, Fault::challenge());
     stage.wait_followed(&["ana", "ben", "cid", "dot-x"]);
+    wait_told(&daemon, "ana", "(not confirmed yet, from the table)");
     stage.kick.set_api_lag(None);
     stage.kick.go_live("ana");
     assert_eq!(wait_change(&daemon, "@Ana", 2).key("source"), "push");

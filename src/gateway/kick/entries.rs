@@ -44,8 +44,8 @@ fn channel(entry: Json<'_>) -> Option<Seen> {
         _ if whole && stream.is_none_or(Json::is_null) => Liveness::Unsaid,
         _ => Liveness::Nothing,
     };
-    let channel = entry.get("banner_picture").and_then(Json::text).and_then(|address| banner(&address));
-    named(Seen { user, slug, channel: channel.map(SeenChannel::Banner), liveness })
+    let banner = || banner(&entry.get("banner_picture")?.text()?).map(SeenChannel::Banner);
+    named(Seen { user, slug, channel: stated(entry).or_else(banner), liveness })
 }
 
 /// An entry of `/livestreams` (KICK.md §5.2).
@@ -53,7 +53,7 @@ fn livestream(entry: Json<'_>) -> Option<Seen> {
     named(Seen {
         user: user(entry, &["broadcaster_user_id"]),
         slug: slug(entry, &["slug"]),
-        channel: number(entry, &["channel_id"]).map(ChannelId).map(SeenChannel::Stated),
+        channel: stated(entry),
         liveness: Liveness::Live(time(entry, "started_at")),
     })
 }
@@ -63,7 +63,7 @@ fn user_livestream(entry: Json<'_>) -> Option<Seen> {
     named(Seen {
         user: user(entry, &["broadcaster_user", "id"]),
         slug: slug(entry, &["channel", "slug"]),
-        channel: None,
+        channel: stated(entry),
         liveness: Liveness::Live(time(entry, "started_at")),
     })
 }
@@ -81,6 +81,11 @@ fn website(body: Json<'_>) -> Option<Seen> {
 /// The entry, if it names a streamer.
 fn named(seen: Seen) -> Option<Seen> {
     (seen.user.is_some() || seen.slug.is_some()).then_some(seen)
+}
+
+/// The channel id of an entry. `/livestreams` alone has it so far, and it is taken wherever Kick adds it.
+fn stated(entry: Json<'_>) -> Option<SeenChannel> {
+    number(entry, &["channel_id"]).map(ChannelId).map(SeenChannel::Stated)
 }
 
 /// The channel id in the address of a custom banner.

@@ -49,10 +49,10 @@ fn r23_whom_push_covers_is_compared_by_the_sweep_alone() {
             30.0   ask users_livestreams: 676
             60.0   ask users_livestreams: 676
             90.0   ask users_livestreams: 676
-            91.0   {"id":"1","username":"xqc","name":"xqc","status":"Offline","source":"sweep","since":"2026-01-01T00:00:00Z","shown":"Offline","user_id":676,"channel_id":668,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:01:30Z"}
+            91.0   {"id":"1","username":"xqc","name":"xqc","status":"Offline","source":"sweep","since":"2026-01-01T00:00:00Z","shown":"Offline","user_id":676,"channel_id":668,"channel_trust":"confirmed","channel_source":"kept","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:01:30Z"}
             120.0  ask users_livestreams: 676
             180.0  ask users_livestreams: 676
-            200.0  {"id":"1","username":"xqc","name":"xqc","status":"Offline","source":"sweep","since":"2026-01-01T00:00:00Z","shown":"Offline","user_id":676,"channel_id":668,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:03:00Z"}
+            200.0  {"id":"1","username":"xqc","name":"xqc","status":"Offline","source":"sweep","since":"2026-01-01T00:00:00Z","shown":"Offline","user_id":676,"channel_id":668,"channel_trust":"confirmed","channel_source":"kept","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:03:00Z"}
         "#]],
     );
 }
@@ -162,7 +162,7 @@ fn r23_a_channel_id_that_kick_has_not_stated_covers_nobody() {
             9.0    ask users_livestreams: 1
             9.0    write 1 Online by sweep
             9.0    ask livestreams: 1
-            20.0   {"id":"1","username":"a","name":"a","status":"Online","source":"sweep","since":"2026-01-01T00:00:09Z","shown":"Online","last_write":{"status":"Online","at":"2026-01-01T00:00:09Z"},"last_found":{"status":"Online","at":"2026-01-01T00:00:09Z","by":"users_livestreams"},"started_at":"2026-01-01T00:00:07Z","user_id":1,"channel_id":11,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:00:09Z"}
+            20.0   {"id":"1","username":"a","name":"a","status":"Online","source":"sweep","since":"2026-01-01T00:00:09Z","shown":"Online","last_write":{"status":"Online","at":"2026-01-01T00:00:09Z"},"last_found":{"status":"Online","at":"2026-01-01T00:00:09Z","by":"users_livestreams"},"started_at":"2026-01-01T00:00:07Z","user_id":1,"channel_id":11,"channel_trust":"confirmed","channel_source":"livestreams","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:00:09Z"}
         "#]],
     );
 }

@@ -221,10 +221,44 @@ fn a_streamer_is_told_with_the_reasons() {
         ",
         &expect![[r#"
 
-            1.0    {"id":"1","username":"xqc","name":"xqc","status":"Offline","source":"sweep","since":"2026-01-01T00:00:00Z","shown":"Offline","user_id":676,"channel_id":668,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:00:00Z"}
-            2.0    {"id":"1","username":"xqc","name":"xqc","status":"Online","source":"push","since":"2026-01-01T00:00:02Z","shown":"Offline","pending":"it is being written","last_push":{"status":"Online","at":"2026-01-01T00:00:02Z"},"livestream_id":10,"started_at":"2026-01-01T00:00:02Z","user_id":676,"channel_id":668,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:00:00Z"}
-            4.0    {"id":"1","username":"xqc","name":"xqc","status":"Online","source":"push","since":"2026-01-01T00:00:02Z","shown":"Online","last_write":{"status":"Online","at":"2026-01-01T00:00:03Z"},"last_push":{"status":"Online","at":"2026-01-01T00:00:02Z"},"livestream_id":10,"started_at":"2026-01-01T00:00:02Z","user_id":676,"channel_id":668,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:00:00Z"}
-            4.0    {"id":"2","username":"new","name":"new","status":"Offline","source":"table","since":"2026-01-01T00:00:03Z","shown":"Offline","channel_id":77,"channel_trust":"configured","connection":0,"covered":false,"compared_at":"2026-01-01T00:00:03Z"}
+            1.0    {"id":"1","username":"xqc","name":"xqc","status":"Offline","source":"sweep","since":"2026-01-01T00:00:00Z","shown":"Offline","user_id":676,"channel_id":668,"channel_trust":"confirmed","channel_source":"kept","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:00:00Z"}
+            2.0    {"id":"1","username":"xqc","name":"xqc","status":"Online","source":"push","since":"2026-01-01T00:00:02Z","shown":"Offline","pending":"it is being written","last_push":{"status":"Online","at":"2026-01-01T00:00:02Z"},"livestream_id":10,"started_at":"2026-01-01T00:00:02Z","user_id":676,"channel_id":668,"channel_trust":"confirmed","channel_source":"kept","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:00:00Z"}
+            4.0    {"id":"1","username":"xqc","name":"xqc","status":"Online","source":"push","since":"2026-01-01T00:00:02Z","shown":"Online","last_write":{"status":"Online","at":"2026-01-01T00:00:03Z"},"last_push":{"status":"Online","at":"2026-01-01T00:00:02Z"},"livestream_id":10,"started_at":"2026-01-01T00:00:02Z","user_id":676,"channel_id":668,"channel_trust":"confirmed","channel_source":"kept","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:00:00Z"}
+            4.0    {"id":"2","username":"new","name":"new","status":"Offline","source":"table","since":"2026-01-01T00:00:03Z","shown":"Offline","channel_id":77,"channel_trust":"configured","channel_source":"table","connection":0,"covered":false,"compared_at":"2026-01-01T00:00:03Z"}
+        "#]],
+    );
+}
+
+#[test]
+fn a_channel_id_is_told_with_where_it_comes_from() {
+    check(
+        "
+        0 quiet
+        .. kick ana/1/10/banner=offline ben/2=offline cid/3=offline dot/4/40=live@0 eva/5/50=offline
+        .. auto
+        .. down website 403
+        .. learned cid/3/30
+        .. roster 1:ana:Offline 2:ben:Offline:20 3:cid:Offline 4:dot:Offline 5:dot:Offline:44
+        10 loud
+        .. tell 1
+        .. tell 2
+        .. tell 3
+        .. tell 4
+        .. tell 5
+        .. quiet
+        .. up website
+        3700 roster 1:eva:Offline
+        3800 loud
+        .. tell 1
+        ",
+        &expect![[r#"
+
+            10.0   {"id":"1","username":"ana","name":"ana","status":"Offline","source":"sweep","since":"2026-01-01T00:00:00Z","shown":"Offline","user_id":1,"channel_id":10,"channel_trust":"configured","channel_source":"banner","connection":1,"covered":false,"compared_at":"2026-01-01T00:00:00Z"}
+            10.0   {"id":"2","username":"ben","name":"ben","status":"Offline","source":"sweep","since":"2026-01-01T00:00:00Z","shown":"Offline","user_id":2,"channel_id":20,"channel_trust":"configured","channel_source":"table","connection":0,"covered":false,"compared_at":"2026-01-01T00:00:00Z"}
+            10.0   {"id":"3","username":"cid","name":"cid","status":"Offline","source":"sweep","since":"2026-01-01T00:00:00Z","shown":"Offline","user_id":3,"channel_id":30,"channel_trust":"confirmed","channel_source":"kept","connection":0,"covered":false,"compared_at":"2026-01-01T00:00:00Z"}
+            10.0   {"id":"4","username":"dot","name":"dot","status":"Online","source":"sweep","since":"2026-01-01T00:00:00Z","shown":"Online","last_write":{"status":"Online","at":"2026-01-01T00:00:00Z"},"last_found":{"status":"Online","at":"2026-01-01T00:00:00Z","by":"channels"},"started_at":"2026-01-01T00:00:00Z","user_id":4,"channel_id":40,"channel_trust":"confirmed","channel_source":"livestreams","connection":2,"covered":false,"compared_at":"2026-01-01T00:00:00Z"}
+            10.0   {"id":"5","username":"dot","name":"dot","status":"Online","source":"sweep","since":"2026-01-01T00:00:00Z","shown":"Online","last_write":{"status":"Online","at":"2026-01-01T00:00:00Z"},"last_found":{"status":"Online","at":"2026-01-01T00:00:00Z","by":"channels"},"started_at":"2026-01-01T00:00:00Z","user_id":4,"channel_id":40,"channel_trust":"confirmed","channel_source":"livestreams","connection":2,"covered":false,"compared_at":"2026-01-01T00:00:00Z"}
+            3800.0 {"id":"1","username":"eva","name":"eva","status":"Offline","source":"sweep","since":"2026-01-01T01:01:40Z","shown":"Offline","user_id":5,"channel_id":50,"channel_trust":"confirmed","channel_source":"website","connection":3,"covered":false,"compared_at":"2026-01-01T01:03:00Z"}
         "#]],
     );
 }

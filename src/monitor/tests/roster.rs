@@ -289,10 +289,10 @@ fn r15_an_older_copy_of_the_table_is_not_believed_while_the_api_is_away() {
             180.0  log api_error status=503 endpoint=users_livestreams retry_in=0.9 reason=503
             250.0  log db_unavailable reason="connection refused" pending=0
             252.0  log db_recovered pending=0
-            252.0  {"id":"1","username":"xqc","name":"xqc","status":"Online","source":"push","since":"2026-01-01T00:00:01Z","shown":"Offline","pending":"the API is asked first whether the table is right","last_write":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_push":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_found":{"status":"Online","at":"2026-01-01T00:01:00Z","by":"users_livestreams"},"livestream_id":10,"started_at":"2026-01-01T00:00:01Z","user_id":676,"channel_id":668,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:02:00Z"}
+            252.0  {"id":"1","username":"xqc","name":"xqc","status":"Online","source":"push","since":"2026-01-01T00:00:01Z","shown":"Offline","pending":"the API is asked first whether the table is right","last_write":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_push":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_found":{"status":"Online","at":"2026-01-01T00:01:00Z","by":"users_livestreams"},"livestream_id":10,"started_at":"2026-01-01T00:00:01Z","user_id":676,"channel_id":668,"channel_trust":"confirmed","channel_source":"kept","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:02:00Z"}
             402.6  log api_recovered endpoint=users_livestreams
             402.6  write 1 Online by push
-            500.0  {"id":"1","username":"xqc","name":"xqc","status":"Online","source":"push","since":"2026-01-01T00:00:01Z","shown":"Online","last_write":{"status":"Online","at":"2026-01-01T00:06:42.589Z"},"last_push":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_found":{"status":"Online","at":"2026-01-01T00:01:00Z","by":"users_livestreams"},"livestream_id":10,"started_at":"2026-01-01T00:00:01Z","user_id":676,"channel_id":668,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:08:00Z"}
+            500.0  {"id":"1","username":"xqc","name":"xqc","status":"Online","source":"push","since":"2026-01-01T00:00:01Z","shown":"Online","last_write":{"status":"Online","at":"2026-01-01T00:06:42.589Z"},"last_push":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_found":{"status":"Online","at":"2026-01-01T00:01:00Z","by":"users_livestreams"},"livestream_id":10,"started_at":"2026-01-01T00:00:01Z","user_id":676,"channel_id":668,"channel_trust":"confirmed","channel_source":"kept","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:08:00Z"}
         "#]],
     );
 }
@@ -323,7 +323,7 @@ fn r15_an_older_copy_of_the_table_is_believed_when_the_api_says_so_too() {
             250.0  log db_unavailable reason="connection refused" pending=0
             252.0  log db_recovered pending=0
             402.6  log api_recovered endpoint=users_livestreams
-            500.0  {"id":"1","username":"xqc","name":"xqc","status":"Offline","source":"sweep","since":"2026-01-01T00:06:45.589Z","shown":"Offline","last_write":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_push":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_found":{"status":"Offline","at":"2026-01-01T00:06:45.589Z","by":"channels"},"user_id":676,"channel_id":668,"channel_trust":"confirmed","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:08:00Z"}
+            500.0  {"id":"1","username":"xqc","name":"xqc","status":"Offline","source":"sweep","since":"2026-01-01T00:06:45.589Z","shown":"Offline","last_write":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_push":{"status":"Online","at":"2026-01-01T00:00:01Z"},"last_found":{"status":"Offline","at":"2026-01-01T00:06:45.589Z","by":"channels"},"user_id":676,"channel_id":668,"channel_trust":"confirmed","channel_source":"kept","connection":0,"subscribed_at":"2026-01-01T00:00:00Z","covered":true,"compared_at":"2026-01-01T00:08:00Z"}
         "#]],
     );
 }

@@ -69,8 +69,7 @@ pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String 
         }
     };
     let known = |name: &str, id: Option<i64>| id.map_or(format!("no {name} yet"), |id| format!("{name} {id}"));
-    let trust = told.channel_trust.as_ref().map(|trust| format!(" ({trust})")).unwrap_or_default();
-    let mut kick = vec![known("user id", told.user_id), known("channel id", told.channel_id) + &trust];
+    let mut kick = vec![known("user id", told.user_id), known("channel id", told.channel_id) + &channel_trust(told)];
     kick.extend(told.slug.as_ref().map(|slug| format!("known there as {}", escaped(slug))));
     kick.extend(told.unknown_to_kick.then(|| "Kick does not know the name".to_owned()));
     kick.extend(told.livestream_id.map(|id| format!("livestream {id}")));
@@ -96,6 +95,20 @@ pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String 
     table.extend(told.pending.as_ref().map(|why| format!("to be written: {why}")));
     part("Table", table);
     page
+}
+
+/// How certain the channel id is, and where it comes from.
+fn channel_trust(told: &Streamer) -> String {
+    let trust = told.channel_trust.as_deref().map(|word| if word == "configured" { "not confirmed yet" } else { word });
+    let source = told.channel_source.as_deref().map(|word| match word {
+        "table" => "from the table".to_owned(),
+        "kept" => "kept from before the start".to_owned(),
+        "banner" => "from the address of the banner".to_owned(),
+        "website" => "told by the website".to_owned(),
+        endpoint => format!("told by the API's /{endpoint}"),
+    });
+    let words: Vec<&str> = trust.into_iter().chain(source.as_deref()).collect();
+    if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
 }
 
 fn told_problem(problem: &Problem, now: Timestamp, paint: Paint) -> String {

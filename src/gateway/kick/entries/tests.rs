@@ -157,6 +157,25 @@ fn users_livestreams_name_the_user_inside() {
 }
 
 #[test]
+fn a_channel_id_is_taken_wherever_kick_states_it() {
+    let banner = r#""banner_picture":"https://files.kick.com/images/channel/9/banner_image/x""#;
+    check(
+        Endpoint::Channels,
+        &format!(r#"{{"data":[{{"broadcaster_user_id":676,"slug":"xqc","channel_id":668,{banner}}}]}}"#),
+        &expect![[r#"
+            676 | xqc | stated 668 | unsaid
+        "#]],
+    );
+    check(
+        Endpoint::UsersLivestreams,
+        r#"{"data":[{"broadcaster_user":{"id":676},"channel":{"slug":"xqc"},"channel_id":668}]}"#,
+        &expect![[r#"
+            676 | xqc | stated 668 | live -
+        "#]],
+    );
+}
+
+#[test]
 fn a_list_of_the_live_that_cannot_be_read_whole_proves_nobody_offline() {
     for endpoint in [Endpoint::Livestreams, Endpoint::UsersLivestreams] {
         check(endpoint, r#"{"data":[]}"#, &expect![[""]]);
