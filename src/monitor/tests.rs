@@ -15,6 +15,7 @@ mod links;
 mod namesakes;
 mod poison;
 mod push;
+mod quick_turns;
 mod refusals;
 mod report;
 mod restarts;

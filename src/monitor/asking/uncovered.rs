@@ -6,6 +6,7 @@
 
 use crate::domain::Steady;
 use crate::monitor::streamers::Key;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -39,8 +40,8 @@ impl Uncovered {
 
     /// Push does not cover this one (any more), who was last asked about then.
     pub(super) fn add(&mut self, key: Key, asked: Steady) {
-        if !self.asked.contains_key(&key) {
-            self.asked.insert(key, asked);
+        if let Entry::Vacant(place) = self.asked.entry(key) {
+            place.insert(asked);
             self.order.insert((asked, key));
         }
     }
