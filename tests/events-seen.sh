@@ -1,11 +1,10 @@
 #!/bin/sh
-# Compares the events that the test suite provoked (a file each in the directory $1) with README's table:
+# Compares the events that the test suite provoked (a file each in the directory $1) with the manual page:
 # none undocumented, none documented but never seen.
 set -eu
 
 cd "$(dirname "$0")/.."
-documented=$(sed -n '/^## The log$/,/^## More$/s/^| \(`.*`\) | \(error\|warn\|notice\|info\|debug\) |.*/\1/p' README.md |
-    cut -d '|' -f 1 | tr -d '` ' | tr ',' '\n' | sort)
+documented=$(sed -n '/^# EVENTS$/,/^# PROBLEMS$/s/^\*\*\([a-z_]*\)\*\* (.*/\1/p' etc/man/kick-monitor.8.md | sort)
 seen=$(ls "$1" | sort)
 # Bugs of ours, which nobody can provoke from outside; unit tests of the supervisor see them.
 bugs="fatal

@@ -1,10 +1,8 @@
 //! The packages that the program is to be built on are its own dependencies, and no runtime for
 //! asynchronous code comes in but the one that the PostgreSQL driver holds inside.
 
-use super::none;
+use super::{none, read};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 
 /// What the program is to be built on.
 const GIVEN: [&str; 11] = [
@@ -87,9 +85,4 @@ fn lock() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         packages.entry(name).or_default().extend(needs);
     }
     packages
-}
-
-fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

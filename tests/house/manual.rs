@@ -1,11 +1,11 @@
-//! The manual pages are complete and true: every configuration key with its default, every event with
-//! its keys, and nothing that there is not. The package's version is the program's.
+//! The manual pages are complete and true: every configuration key with its default, every event with its severity
+//! and keys, every problem with its health, every metric, signal and exit code, and nothing that there is not. The
+//! package's version is the program's.
 
-use super::none;
+use super::{none, read};
 use kick_monitor::config::keys::KEYS;
+use kick_monitor::domain::problem::CODES;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 
 const PROGRAM_PAGE: &str = "etc/man/kick-monitor.8.md";
 const FILE_PAGE: &str = "etc/man/kick-monitor.env.5.md";
@@ -34,17 +34,20 @@ fn every_key_is_in_the_manual_with_its_default() {
 #[test]
 fn every_event_is_in_the_manual_with_its_keys() {
     let said = terms(PROGRAM_PAGE);
-    let events = events();
-    assert!(events.len() > 30, "the events are not where they were");
+    let (events, severities) = (events(), severities());
+    assert!(events.len() > 30 && events.len() == severities.len(), "the events are not where they were");
     let mut violations = Vec::new();
     for (name, keys) in &events {
         // (severity; key, key)
         let behind = said.get(name).map(|behind| behind.trim_matches(['(', ')']));
-        let given: Option<BTreeSet<&str>> =
-            behind.and_then(|behind| behind.split_once("; ")).map(|(_, keys)| keys.split(", ").collect());
+        let given: Option<(&str, BTreeSet<&str>)> =
+            behind.and_then(|behind| behind.split_once("; ")).map(|(how, keys)| (how, keys.split(", ").collect()));
         match given {
             None => violations.push(format!("{PROGRAM_PAGE}:1: {name} is missing, or its keys are")),
-            Some(given) => {
+            Some((severity, _)) if severities.get(name).map(String::as_str) != Some(severity) => {
+                violations.push(format!("{PROGRAM_PAGE}:1: {name} is not of severity {severity}"));
+            }
+            Some((_, given)) => {
                 let differing = given.symmetric_difference(keys);
                 violations.extend(differing.map(|key| format!("{PROGRAM_PAGE}:1: {name} and its key {key}")));
             }
@@ -54,6 +57,91 @@ fn every_event_is_in_the_manual_with_its_keys() {
     let unknown = said.iter().filter(|(name, behind)| behind.contains("; ") && !events.contains_key(*name));
     violations.extend(unknown.map(|(name, _)| format!("{PROGRAM_PAGE}:1: there is no event {name}")));
     none(&violations);
+}
+
+#[test]
+fn every_problem_is_in_the_manual_with_its_health() {
+    let page = section("PROBLEMS");
+    let said = page.lines().filter_map(|line| line.strip_prefix('*')?.split_once("* ("));
+    let said: BTreeMap<&str, &str> = said.map(|(code, health)| (code, health.trim_end_matches(')'))).collect();
+    let known = CODES.map(|code| code.facts()).map(|facts| (facts.code, facts.health.word()));
+    assert_eq!(said, known.into_iter().collect(), "{PROGRAM_PAGE}:1: PROBLEMS");
+}
+
+#[test]
+fn every_metric_is_in_the_manual() {
+    let page = section("METRICS");
+    let said = page.lines().filter_map(|line| line.strip_prefix("**")?.split_once("** ("));
+    let said: BTreeMap<String, String> = said
+        .map(|(name, kind)| (name.to_owned(), kind.split([',', ')']).next().unwrap_or_default().to_owned()))
+        .collect();
+    assert_eq!(said, metrics(), "{PROGRAM_PAGE}:1: METRICS");
+}
+
+/// The metrics and their kinds, as `process::status::prometheus` makes them.
+fn metrics() -> BTreeMap<String, String> {
+    let source = read("src/process/status/prometheus.rs");
+    let mut metrics = BTreeMap::new();
+    for (call, kind, ending) in [
+        ("gauge", "gauge", ""),
+        ("counter", "counter", "_total"),
+        ("time", "gauge", ""),
+        ("histogram", "histogram", ""),
+    ] {
+        let call = format!("page.{call}(");
+        let names = source.split(&call).skip(1);
+        let names = names.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split_once('"'));
+        metrics.extend(names.map(|(name, _)| (format!("kick_monitor_{name}{ending}"), kind.to_owned())));
+    }
+    for begun in source.split(".begin(\"").skip(1) {
+        let mut words = begun.split('"').step_by(2);
+        if let (Some(name), Some(kind)) = (words.next(), words.next()) {
+            metrics.insert(format!("kick_monitor_{name}"), kind.to_owned());
+        }
+    }
+    assert!(metrics.len() > 25, "the metrics are read: {metrics:?}");
+    metrics
+}
+
+#[test]
+fn every_signal_and_exit_code_is_in_the_manual() {
+    let bold = |title: &str| -> BTreeSet<String> {
+        let page = section(title);
+        let terms = page.lines().filter(|line| line.starts_with("**"));
+        terms.flat_map(|line| line.split("**").skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()).collect()
+    };
+    let signals = read("src/process/signals.rs");
+    let served = signals.split("const SERVED").nth(1).and_then(|rest| rest.split(';').nth(1)).unwrap_or_default();
+    let served = served.split("SIG").skip(1).filter_map(|rest| rest.split([',', ']']).next().map(str::to_owned));
+    assert_eq!(bold("SIGNALS"), served.collect(), "{PROGRAM_PAGE}:1: SIGNALS");
+    let codes = read("src/process/exit.rs");
+    let codes = codes.lines().filter_map(|line| line.split_once(" = ")?.1.strip_suffix(',').map(str::to_owned));
+    assert_eq!(bold("EXIT STATUS"), codes.collect(), "{PROGRAM_PAGE}:1: EXIT STATUS");
+}
+
+/// A section of the program's page.
+fn section(title: &str) -> String {
+    let page = read(PROGRAM_PAGE);
+    let section = page.split(&format!("\n# {title}\n")).nth(1).and_then(|rest| rest.split("\n# ").next());
+    section.unwrap_or_else(|| panic!("{PROGRAM_PAGE} has no {title}")).to_owned()
+}
+
+/// The severities of the events, in syslog's words.
+fn severities() -> BTreeMap<String, String> {
+    let source = read("src/domain/event/line.rs");
+    let body = source.split("pub fn severity").nth(1).and_then(|rest| rest.split("\n    }\n").next());
+    let mut severities = BTreeMap::new();
+    for arm in body.expect("events have severities").split_inclusive("=> Severity::").collect::<Vec<_>>().windows(2) {
+        let word = arm[1].split([',', '\n']).next().unwrap_or_default();
+        let word = match word {
+            "Error" => "err",
+            "Warn" => "warning",
+            other => &other.to_lowercase(),
+        };
+        let names = arm[0].split("Event::").skip(1).filter_map(|rest| rest.split([' ', ',']).next());
+        severities.extend(names.map(|name| (snake(name), word.to_owned())));
+    }
+    severities
 }
 
 #[test]
@@ -109,9 +197,4 @@ fn snake(name: &str) -> String {
         snake.extend(letter.to_lowercase());
     }
     snake
-}
-
-fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

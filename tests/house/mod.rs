@@ -1,7 +1,9 @@
-//! The rules of the house, told by a machine, by file and line. What each rule is for stands in
-//! ARCHITECTURE.md. These tests read the sources and nothing else.
+//! The rules of the house, checked by a machine, by file and line. CONTRIBUTING.md and ARCHITECTURE.md say what
+//! they are for. These tests read the repository and run nothing of it.
 
+mod commands;
 mod dependencies;
+mod documents;
 mod floors;
 mod manual;
 mod operator;
@@ -10,6 +12,8 @@ mod source;
 mod words;
 
 use source::Source;
+use std::fs;
+use std::path::Path;
 
 /// Fails with every violation, one a line: `FILE:LINE: what is wrong`.
 #[track_caller]
@@ -24,4 +28,10 @@ fn holding<'a>(source: &'a Source, words: &'a [&'a str]) -> impl Iterator<Item =
         let found = words.iter().filter(move |word| source::has_word(line, word));
         found.map(move |word| format!("{}:{number}: {word}", source.path))
     })
+}
+
+/// A file of the repository, by its path from the root.
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

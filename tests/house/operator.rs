@@ -1,15 +1,9 @@
-//! What the operator is told is whole: every event and every problem is documented, and the example
-//! alerts are about metrics and problems that there are.
+//! What the operator is told is whole: the manual names every event as the log does, docs/operating.md has steps for
+//! every problem, and the example alerts are about metrics that there are.
 
-use super::{none, source};
+use super::{none, read, source};
+use kick_monitor::domain::problem::CODES;
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
-
-fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
 
 fn program(path: &str) -> &'static str {
     let found = source::all().iter().find(|source| source.path == path);
@@ -22,19 +16,9 @@ fn quoted(text: &str, before: &str) -> BTreeSet<String> {
     starts.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect()
 }
 
-/// The names in the first column of the table under a heading of README's.
-fn documented(heading: &str) -> BTreeSet<String> {
-    let readme = read("README.md");
-    let section = readme.split(&format!("\n{heading}\n")).nth(1).unwrap_or_else(|| panic!("README has no {heading}"));
-    let section = section.split("\n## ").next().unwrap_or_default();
-    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(" |"));
-    let names = rows.flat_map(|(first, _)| first.split('`').step_by(2).map(str::to_owned).collect::<Vec<_>>());
-    names.filter(|name| !name.is_empty()).collect()
-}
-
-fn differences(what: &str, code: &BTreeSet<String>, told: &BTreeSet<String>) -> Vec<String> {
-    let missing = code.difference(told).map(|name| format!("README.md:1: the {what} {name} is not documented"));
-    let surplus = told.difference(code).map(|name| format!("README.md:1: there is no {what} {name}"));
+fn differences(page: &str, what: &str, code: &BTreeSet<String>, told: &BTreeSet<String>) -> Vec<String> {
+    let missing = code.difference(told).map(|name| format!("{page}:1: the {what} {name} is not documented"));
+    let surplus = told.difference(code).map(|name| format!("{page}:1: there is no {what} {name}"));
     missing.chain(surplus).collect()
 }
 
@@ -43,22 +27,21 @@ fn every_event_is_documented_and_no_other() {
     let names = program("src/domain/event/line.rs").split("pub fn severity").next().unwrap_or_default();
     let code = quoted(names, "{ .. } => \"");
     assert!(code.len() > 30, "the names are read: {code:?}");
-    none(&differences("event", &code, &documented("## The log")));
+    let page = "etc/man/kick-monitor.8.md";
+    let manual = read(page);
+    let section = manual.split("\n# EVENTS\n").nth(1).and_then(|rest| rest.split("\n# ").next()).unwrap_or_default();
+    let told = section.lines().filter_map(|line| Some(line.strip_prefix("**")?.split_once("** (")?.0.to_owned()));
+    none(&differences(page, "event", &code, &told.collect()));
 }
 
 #[test]
-fn every_problem_is_documented_and_no_other() {
-    let table = program("src/domain/problem.rs");
-    let table = table.split("fn facts").nth(1).expect("the table is there");
-    let table = table.split("Facts { code").next().unwrap_or_default();
-    let first = |arm: &str| arm.split('"').nth(1).map(str::to_owned);
-    let code: BTreeSet<String> = table.split("Code::").skip(1).filter_map(first).collect();
-    assert!(code.len() > 15, "the codes are read: {code:?}");
-    none(&differences("problem", &code, &documented("### Problems")));
-    let manual = read("etc/man/kick-monitor.8.md");
-    let section = manual.split("\n# PROBLEMS\n").nth(1).and_then(|rest| rest.split("\n# ").next()).unwrap_or_default();
-    let told = section.lines().filter_map(|line| Some(line.strip_prefix('*')?.split_once("* (")?.0.to_owned()));
-    assert_eq!(told.collect::<BTreeSet<_>>(), code, "etc/man/kick-monitor.8.md:1: PROBLEMS");
+fn every_problem_has_its_steps_and_no_other() {
+    let code: BTreeSet<String> = CODES.iter().map(|code| code.facts().code.to_owned()).collect();
+    let page = "docs/operating.md";
+    let text = read(page);
+    let section = text.split("\n# Problems, one by one\n").nth(1).and_then(|rest| rest.split("\n# ").next());
+    let rows = section.unwrap_or_default().lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    none(&differences(page, "problem", &code, &rows.map(|(name, _)| name.to_owned()).collect()));
 }
 
 /// Reads the shape of YAML that the file has: `key: value`, lists of such, two spaces a level.

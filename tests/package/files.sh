@@ -40,7 +40,8 @@ documented() {
     local files program option page=$tree/etc/man/kick-monitor.8.md
     files=$(dpkg-deb -c "$(the_deb)" | awk '{print $6}')
     for file in man/man8/kick-monitor.8.gz man/man5/kick-monitor.env.5.gz doc/kick-monitor/README.Debian \
-        doc/kick-monitor/copyright doc/kick-monitor/crates.gz doc/kick-monitor/examples/rsyslog.conf doc/kick-monitor/examples/credential.conf \
+        doc/kick-monitor/operating.md.gz doc/kick-monitor/copyright doc/kick-monitor/crates.gz \
+        doc/kick-monitor/examples/rsyslog.conf doc/kick-monitor/examples/credential.conf \
         bash-completion/completions/kick-monitor; do
         echo "$files" | grep -x "./usr/share/$file" || fail "$file is missing"
     done
