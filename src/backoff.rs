@@ -1,5 +1,5 @@
 //! Growing pauses with jitter: how long to wait before the next try. A tool without opinions; the
-//! numbers are the callers' (RULES, "Times").
+//! numbers are the callers' (docs/rules.md, "Times").
 
 use std::time::Duration;
 

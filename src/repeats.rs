@@ -1,5 +1,5 @@
 //! When to speak of a failure that goes on: as it starts, as it changes, every five minutes while it
-//! lasts, and as it ends (CONTRACT §4). A tool without opinions about what a failure is.
+//! lasts, and as it ends (kick-monitor(8), LOG). A tool without opinions about what a failure is.
 
 use crate::domain::Steady;
 use std::collections::BTreeMap;

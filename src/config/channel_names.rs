@@ -1,6 +1,6 @@
 //! The templates of push channels' names.
 
-/// The longest name of a channel, in characters (KICK.md §2.5).
+/// The longest name of a channel, in characters (docs/kick.md §2.5).
 const NAME_LEN_MAX: usize = 164;
 /// What stands for the channel id in a template.
 const ID: &str = "{id}";
@@ -8,7 +8,7 @@ const ID: &str = "{id}";
 const ID_LEN_MAX: usize = 19;
 
 /// Reads comma-separated templates, each with `{id}` once and of characters that Pusher allows
-/// (KICK.md §2.5). The error completes the sentence "`CHANNEL_NAMES`' value …".
+/// (docs/kick.md §2.5). The error completes the sentence "`CHANNEL_NAMES`' value …".
 pub(super) fn parse(text: &str) -> Result<Vec<String>, String> {
     let mut names: Vec<String> = Vec::new();
     for name in text.split(',').map(str::trim) {

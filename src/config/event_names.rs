@@ -1,6 +1,6 @@
 //! The names of push events.
 
-/// The longest name of an event, in characters (KICK.md §2.5).
+/// The longest name of an event, in characters (docs/kick.md §2.5).
 const NAME_LEN_MAX: usize = 200;
 
 /// Reads comma-separated names, spelled as Kick spells them. The error completes the sentence "`PUSH_LIVE_EVENTS`'

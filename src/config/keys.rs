@@ -1,4 +1,4 @@
-//! The one table of all keys: name, default, and what a value must be (CONTRACT §2). The example
+//! The one table of all keys: name, default, and what a value must be (kick-monitor.env(5)). The example
 //! file, the manual and every message about a bad value are checked against it or made from it.
 
 use std::fmt;
@@ -43,7 +43,7 @@ impl fmt::Display for Form {
     }
 }
 
-/// All keys, in the order of CONTRACT §2.
+/// All keys, in the order of kick-monitor.env(5).
 pub const KEYS: &[Key] = &[
     key("KICK_CLIENT_ID", None, Form::Text("the client id of your Kick app")),
     key("KICK_CLIENT_SECRET", None, Form::Secret("the client secret of your Kick app")),

@@ -1,4 +1,4 @@
-//! The configuration: what each key is called, means and may be (CONTRACT §2). Pure: it is given the
+//! The configuration: what each key is called, means and may be (kick-monitor.env(5)). Pure: it is given the
 //! text of a file and the environment, and gives back settings or every problem at once.
 //!
 //! It never reads a file, an environment variable or a clock; `process` does that. No message of
@@ -199,7 +199,7 @@ pub struct LogConfig {
     pub level: log::LevelFilter,
     /// `LOG_TARGET`
     pub target: LogTarget,
-    /// `SYSLOG_FACILITY`, a name that CONTRACT lists
+    /// `SYSLOG_FACILITY`, a name that kick-monitor.env(5) lists
     pub facility: String,
 }
 

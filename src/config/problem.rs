@@ -1,5 +1,5 @@
 //! What is wrong with a configuration, said in one line: `FILE:LINE: KEY: what is wrong and what was
-//! expected` (CONTRACT §2). Never holds the value of a secret.
+//! expected` (kick-monitor.env(5)). Never holds the value of a secret.
 
 use super::edges::is_invisible;
 use std::fmt;

@@ -26,14 +26,14 @@ pub struct Request<Q = Query> {
 /// What to ask Kick's broker of transports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BrokerQuery {
-    /// Which transports Kick offers (KICK.md §1.3).
+    /// Which transports Kick offers (docs/kick.md §1.3).
     Offers {
         /// Who asks: a number of our own choice.
         client: u128,
         /// What we speak.
         speaks: Vec<Transport>,
     },
-    /// A token for a guest (KICK.md §1.4).
+    /// A token for a guest (docs/kick.md §1.4).
     GuestToken {
         /// Who asks.
         client: u128,
@@ -62,20 +62,20 @@ pub enum Offered {
 /// What to ask, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
-    /// `GET {KICK_API_URL}/channels?slug=…` (KICK.md §5.1).
+    /// `GET {KICK_API_URL}/channels?slug=…` (docs/kick.md §5.1).
     ChannelsBySlug(Vec<Slug>),
-    /// `GET {KICK_API_URL}/channels?broadcaster_user_id=…` (KICK.md §5.1).
+    /// `GET {KICK_API_URL}/channels?broadcaster_user_id=…` (docs/kick.md §5.1).
     ChannelsByUser(Vec<UserId>),
-    /// `GET {KICK_API_URL}/livestreams?broadcaster_user_id=…&limit=100` (KICK.md §5.2). Lists
+    /// `GET {KICK_API_URL}/livestreams?broadcaster_user_id=…&limit=100` (docs/kick.md §5.2). Lists
     /// only who is live, with the channel id.
     Livestreams(Vec<UserId>),
-    /// `GET {KICK_API_URL}/users/livestreams?user_id=…` (KICK.md §5.3). Lists only who is live.
+    /// `GET {KICK_API_URL}/users/livestreams?user_id=…` (docs/kick.md §5.3). Lists only who is live.
     UsersLivestreams(Vec<UserId>),
-    /// `GET {KICK_WEB_URL}/api/v2/channels/<slug>` (KICK.md §6.2): for the ids alone.
+    /// `GET {KICK_WEB_URL}/api/v2/channels/<slug>` (docs/kick.md §6.2): for the ids alone.
     Website(Slug),
 }
 
-/// The place that a request goes to: for metrics, logs and RULES R7 and R9, which want a second
+/// The place that a request goes to: for metrics, logs and R7 and R9, which want a second
 /// endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
@@ -131,7 +131,7 @@ pub struct Answer<T = Vec<Seen>> {
 }
 
 /// One channel in an answer. Entries that lack the fields that name a streamer are left out by the
-/// gateway (RULES R5: a missing field is no observation).
+/// gateway (R5: a missing field is no observation).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// `broadcaster_user_id`, `broadcaster_user.id`, or the website's `user_id`.
@@ -139,7 +139,7 @@ pub struct Seen {
     /// The slug as Kick has it now.
     pub slug: Option<Slug>,
     /// The channel id: from `/livestreams`, from the website, or out of a custom banner's address
-    /// (KICK.md §6.1), which is only a hint.
+    /// (docs/kick.md §6.1), which is only a hint.
     pub channel: Option<SeenChannel>,
     /// What the entry says about being live.
     pub liveness: Liveness,
@@ -199,11 +199,11 @@ pub enum Liveness {
     Offline,
     /// A whole entry with `"stream": null`, or without any: a mention without a status (R6).
     Unsaid,
-    /// Nothing usable: the field is missing, or `is_live: true` stands beside the zero time (RULES R5).
+    /// Nothing usable: the field is missing, or `is_live: true` stands beside the zero time (R5).
     Nothing,
 }
 
-/// Why a request has no answer. None of these says anything about a streamer (RULES R5).
+/// Why a request has no answer. None of these says anything about a streamer (R5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// What kind.
@@ -231,11 +231,11 @@ impl Failure {
 pub enum FailureKind {
     /// No token could be had: nothing was asked.
     NoToken,
-    /// 400: one of the values asked for is not to Kick's liking (KICK.md §5.1).
+    /// 400: one of the values asked for is not to Kick's liking (docs/kick.md §5.1).
     BadRequest,
     /// 401 twice, the second time with a new token.
     Unauthorized,
-    /// 403, 423, or HTML where JSON was due: a firewall speaks, not Kick (KICK.md §5.5).
+    /// 403, 423, or HTML where JSON was due: a firewall speaks, not Kick (docs/kick.md §5.5).
     Blocked,
     /// 404 or 410: the website does not know the name; the API does not have the endpoint.
     NotFound,
@@ -243,13 +243,13 @@ pub enum FailureKind {
     RateLimited(Option<Duration>),
     /// 5xx and any other status, with `Retry-After` when given.
     Server(Option<Duration>),
-    /// 200 with a body that is not what KICK.md says.
+    /// 200 with a body that is not what docs/kick.md says.
     Garbage,
     /// No answer: name look-up, connection, TLS, time-out.
     Network,
 }
 
-/// Ids of a streamer that Kick confirmed, kept over restarts (CONTRACT, `STATE_DIR`).
+/// Ids of a streamer that Kick confirmed, kept over restarts (`STATE_DIR`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Learned {
     /// The name as the table has it, normalised.

@@ -1,4 +1,4 @@
-//! The events that the daemon logs: one line each, with stable names (CONTRACT §4).
+//! The events that the daemon logs: one line each, with stable names (kick-monitor(8), EVENTS).
 //!
 //! This is the whole list. A new event is a new variant here, a line in the manual, and nothing
 //! else; what it looks like in a log is decided here too, and by nobody else.
@@ -71,7 +71,7 @@ pub enum Event {
     /// The push server refuses our parameters: needs an operator, or Kick.
     RealtimeRefused { transport: &'static str, code: Option<u16>, reason: String },
     /// The sweep found what push should have told.
-    /// `unrecognised`: names of events that came meanwhile and are not known; empty as a rule (RULES R24).
+    /// `unrecognised`: names of events that came meanwhile and are not known; empty as a rule (R24).
     PushMissed { username: Arc<str>, status: Status, unrecognised: String },
     /// Push looks dead although connected; `kind`: it does not tell of starts, of stops, or of both.
     PushSilent { transport: &'static str, missed: u32, kind: &'static str },
@@ -97,7 +97,7 @@ pub enum Event {
     SweepDone { streamers: usize, seconds: f64, corrected: usize },
     /// The budget does not allow for a sweep in `SWEEP_SECS`.
     SweepBehind { streamers: usize, seconds: f64, fitting: u64 },
-    /// One answer would change implausibly many; a second look is taken first (RULES R10).
+    /// One answer would change implausibly many; a second look is taken first (R10).
     SweepImplausible { endpoint: &'static str, covered: usize, changes: usize },
     /// The database cannot be used.
     DbUnavailable { reason: String, pending: usize },

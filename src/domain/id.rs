@@ -1,4 +1,4 @@
-//! The four different numbers of a streamer (KICK.md §3.1), each with its own type so that none is
+//! The four different numbers of a streamer (docs/kick.md §3.1), each with its own type so that none is
 //! ever taken for another, and the id of a row.
 
 use serde::{Deserialize, Serialize};
@@ -21,15 +21,15 @@ macro_rules! number {
 }
 
 number! {
-    /// Kick's user id (`broadcaster_user_id`): what the official API is asked by (KICK.md §5).
+    /// Kick's user id (`broadcaster_user_id`): what the official API is asked by (docs/kick.md §5).
     UserId
 }
 number! {
-    /// Kick's channel id: what push channels are named after, `channel.<id>` (KICK.md §3.2).
+    /// Kick's channel id: what push channels are named after, `channel.<id>` (docs/kick.md §3.2).
     ChannelId
 }
 number! {
-    /// The id of one broadcast. Ids grow with time (KICK.md §3.1), so a higher one is a later one.
+    /// The id of one broadcast. Ids grow with time (docs/kick.md §3.1), so a higher one is a later one.
     LivestreamId
 }
 

@@ -43,9 +43,9 @@ impl Status {
 /// Where the evidence for a change came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
-    /// A push event (KICK.md §3).
+    /// A push event (docs/kick.md §3).
     Push,
-    /// An answer of the official API (KICK.md §5).
+    /// An answer of the official API (docs/kick.md §5).
     Sweep,
 }
 

@@ -1,4 +1,4 @@
-//! What push tells us, whatever the transport: the two events that are evidence (RULES R3), and the
+//! What push tells us, whatever the transport: the two events that are evidence (R3), and the
 //! life of a connection and its subscriptions.
 
 use crate::domain::{ChannelId, LivestreamId, Status, Steady, time::Timestamp};
@@ -10,9 +10,9 @@ pub struct LinkId(pub u32);
 /// A way in which Kick delivers push events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
-    /// Pusher Channels (KICK.md §2).
+    /// Pusher Channels (docs/kick.md §2).
     Pusher,
-    /// Centrifugo (KICK.md §1.4).
+    /// Centrifugo (docs/kick.md §1.4).
     Centrifugo,
 }
 
@@ -42,7 +42,7 @@ pub struct Push {
     /// The channel id that the name of the push channel carries.
     pub named: ChannelId,
     /// The channel id inside the payload, where it has one. One that conflicts with `named` makes
-    /// the event worthless (RULES R4).
+    /// the event worthless (R4).
     pub inside: Option<ChannelId>,
     /// What happened.
     pub what: PushKind,
@@ -51,21 +51,21 @@ pub struct Push {
 /// What a push event says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PushKind {
-    /// `App\Events\StreamerIsLive` (KICK.md §3.3).
+    /// `App\Events\StreamerIsLive` (docs/kick.md §3.3).
     Live {
         /// The broadcast that began.
         livestream: LivestreamId,
         /// `created_at`; Kick's clock.
         created_at: Option<Timestamp>,
     },
-    /// `App\Events\StopStreamBroadcast` (KICK.md §3.4).
+    /// `App\Events\StopStreamBroadcast` (docs/kick.md §3.4).
     Stop {
         /// The broadcast that ended.
         livestream: LivestreamId,
     },
 }
 
-/// What the end of a connection means for the next one (RULES, "Times"; KICK.md §2.4).
+/// What the end of a connection means for the next one (docs/rules.md, "Times"; docs/kick.md §2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndKind {
     /// An ordinary loss: network, restart, silence, a code without a rule of its own.
@@ -116,7 +116,7 @@ pub enum LinkEvent {
     },
     /// A frame carried evidence that could not be read, or that contradicts itself; counted.
     Unreadable,
-    /// An event came on a followed channel whose name is none of the known (RULES R24).
+    /// An event came on a followed channel whose name is none of the known (R24).
     Unrecognised(Box<UnrecognisedEvent>),
 }
 

@@ -1,5 +1,5 @@
 //! What the core tells of itself: the whole for `status`, and each streamer for `status NAME`
-//! (CONTRACT §5). Plain values, whose JSON is a public interface: a field is only ever added.
+//! (kick-monitor(8)). Plain values, whose JSON is a public interface: a field is only ever added.
 
 use crate::domain::problem::Health;
 use crate::domain::text;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// The whole.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are the keys of CONTRACT §5")]
+#[expect(missing_docs, reason = "the fields are the keys of `status --json`")]
 pub struct Report {
     pub health: Health,
     pub problems: Vec<Problem>,
@@ -38,7 +38,7 @@ pub struct Problem {
 
 /// How many streamers there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are the keys of CONTRACT §5")]
+#[expect(missing_docs, reason = "the fields are the keys of `status --json`")]
 pub struct Streamers {
     pub total: usize,
     pub online: usize,

@@ -111,11 +111,11 @@ pub struct Write {
     pub changed_at: Timestamp,
     /// Where the evidence came from, for the notification.
     pub source: Source,
-    /// The row was refused when it was last tried: it is tried apart from the others (RULES R20).
+    /// The row was refused when it was last tried: it is tried apart from the others (R20).
     pub apart: bool,
 }
 
-/// What became of a row that was to be written (RULES R21).
+/// What became of a row that was to be written (R21).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteResult {
     /// The row showed another status and now shows this one; committed.

@@ -33,10 +33,10 @@ const PAGES: [&str; 25] = [
     "videos",
 ];
 
-/// The longest slug that Kick's API accepts, in characters (KICK.md §5.1).
+/// The longest slug that Kick's API accepts, in characters (docs/kick.md §5.1).
 const LEN_MAX: usize = 25;
 
-/// A name in lower case, of letters, digits, `_` and `-`, at most 25 of them (KICK.md §6.4). Such
+/// A name in lower case, of letters, digits, `_` and `-`, at most 25 of them (docs/kick.md §6.4). Such
 /// a name can be sent to Kick without spoiling the request for others; whether Kick knows it is
 /// another question.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ pub enum UnusableName {
 
 impl Slug {
     /// Reads a username column: case, spaces around it, a leading `@` and a whole
-    /// `https://kick.com/NAME` address are accepted (CONTRACT, `DB_USERNAME_COLUMN`).
+    /// `https://kick.com/NAME` address are accepted (`DB_USERNAME_COLUMN`).
     pub fn from_username(username: &str) -> Result<Slug, UnusableName> {
         let lower = username.trim().to_lowercase();
         let mut name = lower.as_str();
@@ -96,7 +96,7 @@ impl Slug {
     }
 
     /// The other spelling that Kick may know the name by: a user name's `_` usually becomes `-` in
-    /// the slug, but not always (KICK.md §6.4). None when the name has no `_`.
+    /// the slug, but not always (docs/kick.md §6.4). None when the name has no `_`.
     pub fn dashed(&self) -> Option<Slug> {
         self.0.contains('_').then(|| Slug(self.0.replace('_', "-").into()))
     }

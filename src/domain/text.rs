@@ -1,5 +1,5 @@
 //! What comes from outside (usernames, close reasons, bodies), made fit to be shown: cut to 200
-//! characters and free of anything that could forge a line or steer a terminal (CONTRACT §4, §5).
+//! characters and free of anything that could forge a line or steer a terminal (kick-monitor(8), LOG).
 //!
 //! Nothing that passed through here holds a line break.
 

@@ -53,7 +53,7 @@ pub fn to_milliseconds(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
-/// Reads a time in any of the styles that Kick writes (KICK.md §3.3, §3.6, §5): RFC 3339 with `Z`
+/// Reads a time in any of the styles that Kick writes (docs/kick.md §3.3, §3.6, §5): RFC 3339 with `Z`
 /// or an offset, with or without a fraction, and `YYYY-MM-DD HH:MM:SS`, which is UTC. None for
 /// anything else, and for the zero times (`0001-01-01T00:00:00Z`) that stand for "no time".
 pub fn parse_kick_time(text: &str) -> Option<Timestamp> {

@@ -105,7 +105,7 @@ impl Database {
     }
 
     /// How many connections were found broken so far, those included whose statement succeeded on
-    /// another one at once: the server may have crashed in between (RULES R15).
+    /// another one at once: the server may have crashed in between (R15).
     pub fn broken(&self) -> u64 {
         self.pool.broken()
     }

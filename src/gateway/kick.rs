@@ -23,14 +23,14 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::time::Duration;
 
-/// One HTTP request, everything included (RULES, "Times").
+/// One HTTP request, everything included (docs/rules.md, "Times").
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 
-/// How long a token is believed to live when Kick does not say (KICK.md §4).
+/// How long a token is believed to live when Kick does not say (docs/kick.md §4).
 const LIFE_UNSTATED: Duration = Duration::from_secs(3600);
 
 /// What the token endpoint says when the credentials themselves are at fault: the words of RFC 6749
-/// and Kick's own (KICK.md §4). Any other 400 or 401 may as well be a firewall or an outage.
+/// and Kick's own (docs/kick.md §4). Any other 400 or 401 may as well be a firewall or an outage.
 const REFUSALS: [&str; 7] = [
     "invalid_client",
     "invalid_request",
@@ -72,7 +72,7 @@ pub enum TokenError {
         /// Kick's word for it, out of a list of ours.
         word: String,
     },
-    /// Weather: the network, a firewall, an outage (KICK.md §4). Says nothing about the credentials.
+    /// Weather: the network, a firewall, an outage (docs/kick.md §4). Says nothing about the credentials.
     #[error("{reason}")]
     Unavailable {
         /// A few words for the log.
@@ -109,7 +109,7 @@ impl Kick {
         Kick { client: http::Client::new(config.tls_ca.clone(), limit), config: config.clone() }
     }
 
-    /// Gets an app token with the client credentials (KICK.md §4).
+    /// Gets an app token with the client credentials (docs/kick.md §4).
     pub fn token(&self) -> Result<Token, TokenError> {
         let form = [
             ("grant_type", "client_credentials"),
@@ -127,7 +127,7 @@ impl Kick {
         match self.client.get(&self.address(query), token.map(Secret::reveal)) {
             Ok(reply) => Asked {
                 server_date: reply.date,
-                // Nothing but a 200 is an observation (RULES R6).
+                // Nothing but a 200 is an observation (R6).
                 result: judge(200..201, reply, |body| entries::seen(query.endpoint(), body)),
             },
             Err(text) => Asked { server_date: None, result: Err(unanswered(text)) },
@@ -146,7 +146,7 @@ impl Kick {
         match query {
             Query::ChannelsBySlug(slugs) => format!("{api}/channels?{}", repeated("slug", slugs)),
             Query::ChannelsByUser(users) => format!("{api}/channels?{}", repeated("broadcaster_user_id", users)),
-            // Without a limit Kick lists 25 and cuts the rest off silently (KICK.md §5.2).
+            // Without a limit Kick lists 25 and cuts the rest off silently (docs/kick.md §5.2).
             Query::Livestreams(users) => {
                 format!("{api}/livestreams?{}&limit=100", repeated("broadcaster_user_id", users))
             }
@@ -232,7 +232,7 @@ fn refusal_in(body: Json<'_>) -> Option<&'static str> {
     REFUSALS.into_iter().find(|word| *word == error)
 }
 
-/// `name=a&name=b`: Kick does not read lists with commas (KICK.md §5.1).
+/// `name=a&name=b`: Kick does not read lists with commas (docs/kick.md §5.1).
 fn repeated(name: &str, values: &[impl Display]) -> String {
     values.iter().map(|value| format!("{name}={value}")).collect::<Vec<_>>().join("&")
 }

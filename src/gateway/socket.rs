@@ -28,7 +28,7 @@ use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode};
 use tungstenite::{Bytes, Error, Message, Utf8Bytes, WebSocket};
 
-/// The largest message and frame that is taken. A Kick event is a few KiB (KICK.md §2.5).
+/// The largest message and frame that is taken. A Kick event is a few KiB (docs/kick.md §2.5).
 const MESSAGE_MAX: usize = 256 * 1024;
 /// Room for bytes that have come and are not yet a frame; grows for a large frame.
 const READ_BUFFER: usize = 4 * 1024;

@@ -164,7 +164,7 @@ impl Book {
             Err(failure) => failure.status,
         };
         if answer.spent > 1 {
-            // The gateway asks again after this alone (KICK.md §9).
+            // The gateway asks again after this alone (docs/kick.md §9).
             self.count_request(endpoint.word(), Some(401));
         }
         if answer.spent > 0 {

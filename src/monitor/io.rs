@@ -93,7 +93,7 @@ pub enum Output {
     /// Ask Kick's broker of transports. At most one request is out. Counts against the budget, and never waits
     /// for it.
     AskBroker(Request<BrokerQuery>),
-    /// Write a row. At most one write is out for each row (RULES R19).
+    /// Write a row. At most one write is out for each row (R19).
     Write(Write),
     /// Start a connection.
     OpenLink(LinkId),
@@ -113,7 +113,7 @@ pub enum Output {
     Learn(Learned),
     /// Keep over restarts that this offer of Kick's worked last.
     Remember(Offer),
-    /// The table may know more of these rows than the API until then: keep this over restarts (RULES R13). Said of
+    /// The table may know more of these rows than the API until then: keep this over restarts (R13). Said of
     /// all that the first roster has, and then of each row that changes.
     Recent(Vec<RowId>, Timestamp),
     /// Say it in the log.

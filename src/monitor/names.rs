@@ -19,7 +19,7 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     learned: BTreeMap<Slug, Learned>,
-    /// The channel ids that Kick stated, however a row spells the name (RULES R16).
+    /// The channel ids that Kick stated, however a row spells the name (R16).
     stated: BTreeMap<UserId, (ChannelId, ChannelSource)>,
 }
 

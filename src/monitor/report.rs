@@ -1,4 +1,4 @@
-//! What the core tells of itself (CONTRACT §5): what is wrong with the whole, and each streamer with the reasons of
+//! What the core tells of itself (kick-monitor(8)): what is wrong with the whole, and each streamer with the reasons of
 //! their status.
 
 use super::book::Book;

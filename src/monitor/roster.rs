@@ -21,7 +21,7 @@ pub(super) struct Roster {
     recent: Option<Recent>,
     /// The roster was read once.
     loaded: bool,
-    /// An empty roster that the next read must confirm (RULES R14).
+    /// An empty roster that the next read must confirm (R14).
     emptied: bool,
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Streamer {
     pub belief: Belief,
     /// The last push event that was believed.
     pub heard: Option<Heard>,
-    /// The last one that was only a question because of the id that it came through (RULES R12).
+    /// The last one that was only a question because of the id that it came through (R12).
     pub questioned: Option<Box<Push>>,
     pub broadcast: Broadcasts,
     /// When the request that last found the streamer Offline started.
@@ -73,7 +73,7 @@ pub(crate) struct Ids {
     /// Kick stated `channel` itself.
     pub confirmed: bool,
     /// Something speaks against `channel`: it is looked up again, and unless it is confirmed, push
-    /// through it is only a question (RULES R12).
+    /// through it is only a question (R12).
     pub suspect: bool,
     /// Kick did not know the name; the other spelling is asked about.
     pub dashed: bool,
@@ -253,7 +253,7 @@ impl Streamer {
         self.vanished = None;
     }
 
-    /// Takes over what the table shows, which Kick has yet to confirm (RULES R13, R15).
+    /// Takes over what the table shows, which Kick has yet to confirm (R13, R15).
     pub(crate) fn believe_table(&mut self, shown: Shown, now: Now) {
         let status = match shown {
             Shown::Known(status) => Some(status),

@@ -88,7 +88,7 @@ impl Streamers {
         self.tally.enters(Some(status));
     }
 
-    /// Takes over what the table shows of a streamer, and has Kick asked to confirm it (RULES R13, R15).
+    /// Takes over what the table shows of a streamer, and has Kick asked to confirm it (R13, R15).
     pub(super) fn believe_table(&mut self, now: Now, key: Key, shown: Shown, book: &mut Book) {
         let Some(streamer) = self.by_key.get_mut(&key) else { return };
         self.tally.leaves(streamer.belief.status);

@@ -19,7 +19,7 @@ pub(crate) struct Table {
     pub confirmed: Option<(Status, Steady)>,
     /// How often in a row a confirmed write was found overruled, as by a trigger.
     pub overruled: u8,
-    /// What the row shows after our write of the first, for good: taken as written (RULES R21).
+    /// What the row shows after our write of the first, for good: taken as written (R21).
     pub settled: Option<(Shown, Shown)>,
     /// Times set aside or refused in a row.
     pub set_aside: u32,

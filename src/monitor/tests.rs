@@ -1,5 +1,5 @@
 //! Transcripts of the core: a script of inputs with their times, and all that came out. Each rule of
-//! RULES.md is named by a test. `UPDATE_EXPECT=1 cargo test` rewrites the expectations; read the diff.
+//! docs/rules.md is named by a test. `UPDATE_EXPECT=1 cargo test` rewrites the expectations; read the diff.
 
 mod asking;
 mod coverage;

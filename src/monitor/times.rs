@@ -1,4 +1,4 @@
-//! The numbers of the rules that are not configuration (RULES, "Times"), each in one place.
+//! The numbers of the rules that are not configuration (docs/rules.md, "Times"), each in one place.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const fn secs(n: u64) -> Duration {
 pub(crate) const SECOND_LOOK: Duration = secs(3);
 /// A second look that settled nothing is taken again after this.
 pub(crate) const UNSETTLED_LOOK: Duration = secs(30);
-/// R9, R10: a batch this small is not mixed up by Kick (KICK.md §5.1, KDD#321).
+/// R9, R10: a batch this small is not mixed up by Kick (docs/kick.md §5.1).
 pub(crate) const SMALL_BATCH: usize = 10;
 /// R10: so many changes in one answer are always plausible.
 pub(crate) const FLIPS_ALWAYS: usize = 2;
@@ -28,7 +28,7 @@ pub(crate) const RESUMED_AFTER: Duration = secs(5);
 /// R7: for so long after a stop a live that shows the ended broadcast is the API's lag.
 pub(crate) const STALE_LIVE: Duration = secs(600);
 /// R12: push through an unconfirmed id gets no hold; but an answer asked for within this time may
-/// still be the API's ordinary lag (KICK.md §5.4), and then proves nothing.
+/// still be the API's ordinary lag (docs/kick.md §5.4), and then proves nothing.
 pub(crate) const UNCONFIRMED_GRACE: Duration = secs(15);
 /// R2: a stop may come this long after the API told that its broadcast had ended.
 pub(crate) const LATE_STOP: Duration = secs(600);
@@ -44,7 +44,7 @@ pub(crate) const VANISHED: Duration = secs(600);
 pub(crate) const REFUSED_MAX: usize = 3;
 /// R13, R15: so late at most does the API know of a change.
 pub(crate) const API_LAG: Duration = secs(60);
-/// R7: so far one endpoint of the API trails another (KICK.md §5.4): what the one told first, the other
+/// R7: so far one endpoint of the API trails another (docs/kick.md §5.4): what the one told first, the other
 /// cannot contradict for so long.
 pub(crate) const ENDPOINT_LAG: Duration = secs(60);
 /// R11: how long push may come after the sweep.
@@ -78,7 +78,7 @@ pub(crate) const TOKEN_WAIT: Duration = secs(1);
 /// An endpoint that Kick has no more is done without for good; but a daemon lives for months, and a 404 may
 /// be a mishap, so it is tried once a day.
 pub(crate) const GONE_PAUSE: Duration = secs(24 * 3600);
-/// The website is left alone for this long after it blocked us (KICK.md §6.3).
+/// The website is left alone for this long after it blocked us (docs/kick.md §6.3).
 pub(crate) const WEBSITE_PAUSE: Duration = secs(3600);
 /// A name that Kick does not know is asked about again after this, doubling; it may be that Kick left
 /// it out by mistake.
@@ -89,7 +89,7 @@ pub(crate) const OLD_NAME_PAUSE: Duration = secs(600);
 pub(crate) const NAMES_PAUSE: Duration = secs(3600);
 /// What is known of this many names that are in no row is kept, for those that come back.
 pub(crate) const STRANGERS_MAX: usize = 10_000;
-/// `/users/livestreams` takes this many ids (KICK.md §5.3).
+/// `/users/livestreams` takes this many ids (docs/kick.md §5.3).
 pub(crate) const USERS_BATCH: usize = 100;
 /// The longest pause that `Retry-After` is believed for.
 pub(crate) const RETRY_AFTER_MAX: Duration = secs(600);

@@ -33,7 +33,7 @@ pub(crate) struct Observation {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Doubt {
     pub first: Observation,
-    /// Only another endpoint will do (RULES R7).
+    /// Only another endpoint will do (R7).
     pub elsewhere: bool,
     /// When the requests started that first and last found a mention without a status (R6).
     pub mentions: Option<(Steady, Steady)>,

@@ -1,4 +1,4 @@
-//! `kick-monitor check`: tries everything that the daemon needs, one line a thing (CONTRACT §1). What
+//! `kick-monitor check`: tries everything that the daemon needs, one line a thing (kick-monitor(8)). What
 //! fails names what is at fault and ends with what helps.
 //!
 //! It changes nothing, neither in the table nor at Kick nor on the disk.

@@ -1,4 +1,4 @@
-//! The command line: arguments in, a [`Command`] or a [`Usage`] error out (CONTRACT §1). Pure; help
+//! The command line: arguments in, a [`Command`] or a [`Usage`] error out (kick-monitor(8)). Pure; help
 //! and version are results like others, found before any file is looked at.
 
 mod help;

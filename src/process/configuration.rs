@@ -1,5 +1,5 @@
 //! The configuration from the machine: the file, the environment, and the files that those name. Looks
-//! at permissions before it reads (CONTRACT §2).
+//! at permissions before it reads (kick-monitor.env(5)).
 //!
 //! It never logs, prints or ends the process: the caller knows what a problem means.
 

@@ -1,4 +1,4 @@
-//! The exit codes: an interface that scripts and service managers rely on (CONTRACT §1).
+//! The exit codes: an interface that scripts and service managers rely on (kick-monitor(8)).
 
 use std::process::ExitCode;
 

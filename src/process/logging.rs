@@ -145,7 +145,7 @@ impl Logger {
     }
 
     /// Logs as `config` says, but to `target`: a daemonized process has nothing but syslog, and a
-    /// reload does not change the target (CONTRACT §1, §2).
+    /// reload does not change the target (kick-monitor.env(5)).
     pub fn configure(&self, config: &LogConfig, target: LogTarget) {
         // The configuration knows no other names than the crate does.
         let facility = config.facility.parse().unwrap_or(Facility::LOG_DAEMON);

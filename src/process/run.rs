@@ -26,7 +26,7 @@ use std::time::Duration;
 
 /// The longest wait of the main thread when nothing is due.
 const WAIT_MOST: Duration = Duration::from_secs(30);
-/// How long the end may take (CONTRACT §1), less what remains to be done after it: the last lines of the log.
+/// How long the end may take (kick-monitor(8)), less what remains to be done after it: the last lines of the log.
 const STOP_MOST: Duration = Duration::from_secs(9);
 
 /// Is the daemon until it is told to end.
@@ -196,7 +196,7 @@ impl Daemon {
     }
 
     /// Takes a new configuration, or keeps the old one and says why. Only who depends on what changed
-    /// begins anew; the directories and the log target stay as they are (CONTRACT §2).
+    /// begins anew; the directories and the log target stay as they are (kick-monitor.env(5)).
     fn reload(&mut self) -> Result<(), Fatal> {
         let began = self.clock.steady();
         let loaded = configuration::load(&self.path).and_then(|new| {
@@ -270,7 +270,7 @@ impl Daemon {
 fn refuse(problems: &[Problem], logger: &Logger) -> Code {
     for problem in problems {
         if !logger.is_the_journals() {
-            // The line begins with the file, as CONTRACT §2 has it. Without a standard error, the log tells.
+            // The line begins with the file, as kick-monitor.env(5) has it. Without a standard error, the log tells.
             logger.plain(problem.to_string());
         }
         let file = place(problem);

@@ -1,4 +1,4 @@
-//! Signals, as messages for the main thread (CONTRACT §1). `SIGPIPE` stays ignored, as Rust has it.
+//! Signals, as messages for the main thread (kick-monitor(8)). `SIGPIPE` stays ignored, as Rust has it.
 
 use crate::thread::{self, Exit};
 use crossbeam_channel::{Receiver, Sender, unbounded};

@@ -1,4 +1,4 @@
-//! Centrifugo as Kick uses it (KICK.md §1.4), as one connection's [`Session`]. It never holds the
+//! Centrifugo as Kick uses it (docs/kick.md §1.4), as one connection's [`Session`]. It never holds the
 //! socket, never fetches a token, and never weighs evidence: it says what came, and on whose channel.
 //!
 //! ```text
@@ -29,7 +29,7 @@ use crate::wire::{Act, End, Session, SessionInput};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the websocket request states as `Origin`: Kick refuses most others (KICK.md §1.4).
+/// What the websocket request states as `Origin`: Kick refuses most others (docs/kick.md §1.4).
 pub(super) const ORIGIN: &str = "https://kick.com";
 
 /// How long the first token may take: longer than one HTTP request, shorter than the 10 s after
@@ -37,7 +37,7 @@ pub(super) const ORIGIN: &str = "https://kick.com";
 const TOKEN: Duration = Duration::from_secs(9);
 /// How long the server may take to greet us once we have introduced ourselves.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How often the server pings if it does not say (KICK.md §1.4).
+/// How often the server pings if it does not say (docs/kick.md §1.4).
 const PING: Duration = Duration::from_secs(25);
 /// A ping that is so late is not waited for.
 const LATE: Duration = Duration::from_secs(5);
@@ -45,10 +45,10 @@ const LATE: Duration = Duration::from_secs(5);
 /// The code of disconnection for a connection that has not introduced itself in time. Its number is that
 /// of a refusal, but it says no more than that our token was late.
 const STALE: u16 = 3502;
-/// Codes of refused commands (KICK.md §1.4).
+/// Codes of refused commands (docs/kick.md §1.4).
 const UNAUTHORIZED: u32 = 101;
 const ALREADY_SUBSCRIBED: u32 = 105;
-/// The connection has as many channels as it may have (KICK.md §10.1).
+/// The connection has as many channels as it may have (docs/kick.md §10.1).
 const LIMIT_EXCEEDED: u32 = 106;
 const TOKEN_EXPIRED: u32 = 109;
 
@@ -353,7 +353,7 @@ impl Centrifugo {
     }
 }
 
-/// The meaning of a code of disconnection (KICK.md §1.4); `None` when the connection broke. Those that
+/// The meaning of a code of disconnection (docs/kick.md §1.4); `None` when the connection broke. Those that
 /// mean "reconnect" have ordinary pauses: a server that shuts down must not be stormed by everybody.
 fn kind(code: Option<u16>) -> EndKind {
     match code {

@@ -1,4 +1,4 @@
-//! What Pusher's websocket close codes mean for the next connection (KICK.md §2.4). It never decides
+//! What Pusher's websocket close codes mean for the next connection (docs/kick.md §2.4). It never decides
 //! how long to wait; `reconnect.rs` does.
 
 use crate::domain::push::EndKind;

@@ -1,4 +1,4 @@
-//! The payloads of the two events that are evidence (RULES R3; KICK.md §3.3, §3.4), the same
+//! The payloads of the two events that are evidence (R3; docs/kick.md §3.3, §3.4), the same
 //! whatever transport carried them. It never looks at the name of the push channel.
 
 use crate::domain::json::{Json, mended};
@@ -20,7 +20,7 @@ pub enum Evidence {
 /// happened and the channel id inside, where there is one.
 ///
 /// None when there is no livestream id, or when two channel ids inside contradict each other
-/// (RULES R4). Everything else may be missing, be of another type, or be more than we know.
+/// (R4). Everything else may be missing, be of another type, or be more than we know.
 pub fn read(what: Evidence, data: &RawValue) -> Option<(PushKind, Option<ChannelId>)> {
     let payload = payload(data);
     let stream = Json::read(&payload)?.get("livestream")?;
@@ -40,7 +40,7 @@ pub fn read(what: Evidence, data: &RawValue) -> Option<(PushKind, Option<Channel
     Some((what, flat.or(nested).map(ChannelId)))
 }
 
-/// The JSON that is the `data` of any event: a value, or a string that holds one (KICK.md §2.5).
+/// The JSON that is the `data` of any event: a value, or a string that holds one (docs/kick.md §2.5).
 pub(super) fn payload(data: &RawValue) -> Cow<'_, str> {
     match Json::from(data).text() {
         Some(text) => Cow::Owned(mended(text.as_bytes()).into_owned()),

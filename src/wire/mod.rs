@@ -88,7 +88,7 @@ pub enum Act {
     Say(LinkEvent),
     /// Tell the core: evidence.
     Push(Push),
-    /// Fetch a guest token (KICK.md §1.4), one that this session was not given before. There is no
+    /// Fetch a guest token (docs/kick.md §1.4), one that this session was not given before. There is no
     /// answer to a failure: a session that gets none in time ends by itself.
     WantToken,
     /// Give the connection up, closing it with 1000: nothing may be expected from it any more.

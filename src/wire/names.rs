@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The events of a followed channel that say nothing of its status, without `App\Events\`, which Kick sometimes
-/// leaves out (KICK.md §3.5, §10.1).
+/// leaves out (docs/kick.md §3.5, §10.1).
 const HARMLESS: [&str; 25] = [
     "ChannelSubscriptionEvent",
     "ChatMessageEvent",
@@ -60,7 +60,7 @@ pub(super) enum Meaning {
     Unrecognised,
 }
 
-/// What Kick calls them as far as is known, with its prefix or without (KICK.md §10.1).
+/// What Kick calls them as far as is known, with its prefix or without (docs/kick.md §10.1).
 impl Default for EventNames {
     fn default() -> EventNames {
         let both = |name: &str| [format!("{NAMESPACE}{name}"), name.to_owned()];
@@ -89,7 +89,7 @@ impl EventNames {
     }
 }
 
-/// Names of unrecognised events that one connection tells of (RULES R24).
+/// Names of unrecognised events that one connection tells of (R24).
 const NAMES_MAX: usize = 50;
 /// So often each may be told of in a while: a new event that comes every second on every channel must not keep the
 /// core from its work.

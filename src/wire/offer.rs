@@ -1,4 +1,4 @@
-//! Kick's answer to "which transport?" (KICK.md §1.3). It never chooses, and never asks.
+//! Kick's answer to "which transport?" (docs/kick.md §1.3). It never chooses, and never asks.
 
 use crate::domain::json::{Json, mended};
 use crate::domain::way::{Offer, is_cluster};

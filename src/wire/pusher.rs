@@ -1,4 +1,4 @@
-//! Pusher Channels, protocol 7 (KICK.md §2), as one connection's [`Session`]. It never holds the
+//! Pusher Channels, protocol 7 (docs/kick.md §2), as one connection's [`Session`]. It never holds the
 //! socket, and never weighs evidence: it says what came, and on whose channel.
 //!
 //! ```text
@@ -30,7 +30,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const SHORTEST_SILENCE: Duration = Duration::from_secs(5);
 
 /// The path and query of the websocket request for an app key, `path` being that of the server's
-/// URL, without a trailing slash (KICK.md §2.1).
+/// URL, without a trailing slash (docs/kick.md §2.1).
 pub fn path(path: &str, key: &str) -> String {
     // A key may come from discovery, that is from outside.
     let escaped = |byte| match byte {
@@ -165,7 +165,7 @@ impl Pusher {
         }
     }
 
-    /// An event of a followed channel whose name nobody here knows (RULES R24).
+    /// An event of a followed channel whose name nobody here knows (R24).
     fn unrecognised(&mut self, now: Steady, frame: &Frame<'_>, acts: &mut Vec<Act>) {
         let Some(channel) = frame.channel.as_deref().and_then(|name| self.subscriptions.named(name)) else { return };
         let told = self.unrecognised.tell(now, channel, &frame.event, frame.data);
@@ -174,7 +174,7 @@ impl Pusher {
     }
 
     /// `pusher:error` is about a channel, or about the connection when it has the code of a close
-    /// (KICK.md §2.4), or it is of no consequence.
+    /// (docs/kick.md §2.4), or it is of no consequence.
     fn error(&mut self, now: Steady, frame: &Frame<'_>, acts: &mut Vec<Act>) {
         let data = frame.data.map(event::payload).unwrap_or_default();
         let field = |name| Json::read(&data)?.get(name);
@@ -246,7 +246,7 @@ impl Pusher {
 }
 
 /// The greeting's `activity_timeout`, within reason. Where it is missing or nonsense it is 120 s
-/// (KICK.md §2.2), which is longer than our own patience.
+/// (docs/kick.md §2.2), which is longer than our own patience.
 fn activity_timeout(greeting: Option<&RawValue>) -> Duration {
     let greeting = greeting.map(event::payload).unwrap_or_default();
     let stated = Json::read(&greeting).and_then(|greeting| greeting.get("activity_timeout"));

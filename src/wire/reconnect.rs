@@ -1,4 +1,4 @@
-//! How long to wait before the next connection, given how the last ones ended (RULES, "Times").
+//! How long to wait before the next connection, given how the last ones ended (docs/rules.md, "Times").
 //!
 //! It is told of every end, failed attempts to connect included, and of every greeting. It never
 //! reads a clock, and its only chance is the seed it was given.
@@ -13,7 +13,7 @@ use std::time::Duration;
 const STABLE: Duration = Duration::from_secs(60);
 /// The first ordinary loss: most often the server restarts and is back at once.
 const FIRST_LOSS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
-/// "Reconnect immediately" has no limit of its own (KICK.md §2.4), so we set one: so many times in
+/// "Reconnect immediately" has no limit of its own (docs/kick.md §2.4), so we set one: so many times in
 /// so long, and further ends count as ordinary losses.
 const AT_ONCE: (usize, Duration) = (3, Duration::from_secs(5));
 const LONGEST: Duration = Duration::from_secs(60);
@@ -67,7 +67,7 @@ impl Memory {
         Memory {
             lost_before: false,
             lost: Backoff::new(Duration::from_secs(1), LONGEST),
-            // Pusher wants at least a second (KICK.md §2.4), and jitter takes up to a fifth away.
+            // Pusher wants at least a second (docs/kick.md §2.4), and jitter takes up to a fifth away.
             later: Backoff::new(Duration::from_millis(1250), LONGEST),
             refused_before: false,
             refused: Backoff::new(Duration::from_secs(5), Duration::from_secs(120)),

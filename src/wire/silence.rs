@@ -1,4 +1,4 @@
-//! When a silent server is asked whether it lives, and when it counts as dead (RULES, "Times"). Knows
+//! When a silent server is asked whether it lives, and when it counts as dead (docs/rules.md, "Times"). Knows
 //! times alone; it never knows how a protocol asks.
 
 use crate::domain::Steady;
@@ -9,7 +9,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// After we asked, something must come within this.
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// How long one connection has been silent. Anything received breaks the silence (KICK.md §2.2).
+/// How long one connection has been silent. Anything received breaks the silence (docs/kick.md §2.2).
 #[derive(Debug)]
 pub(super) struct Silence {
     longest: Duration,

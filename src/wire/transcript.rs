@@ -9,7 +9,7 @@ use expect_test::Expect;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Ten frames in the order in which Kick sent them; the ids, times and shapes are those of KICK.md
+/// Ten frames in the order in which Kick sent them; the ids, times and shapes are those of docs/kick.md
 /// §3.3 and §3.4, the titles are ours.
 pub(super) const RECORDED: &str = include_str!("../../tests/frames/recorded.jsonl");
 

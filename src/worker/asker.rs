@@ -1,7 +1,7 @@
 //! Carries the core's questions to Kick, one at a time, and brings the answers back.
 //!
 //! It decides nothing and logs no failure, which is the core's business. All that it does by itself
-//! is to ask once more with a new token when the first was not accepted (KICK.md §9).
+//! is to ask once more with a new token when the first was not accepted (docs/kick.md §9).
 
 mod broker;
 

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 /// How long the core may take to say where to go: it may have to ask Kick.
 const WAY_MOST: Duration = Duration::from_secs(30);
-/// TCP, TLS and upgrade together (RULES, "Times").
+/// TCP, TLS and upgrade together (docs/rules.md, "Times").
 const CONNECTING_MOST: Duration = Duration::from_secs(10);
 /// What the pulse allows for an attempt to connect: a resolver may take long, and knows no limit.
 const CONNECTING_PULSE: Duration = Duration::from_secs(120);

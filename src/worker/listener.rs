@@ -12,7 +12,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// RULES, "Times": database reconnection.
+/// docs/rules.md, "Times": database reconnection.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MOST: Duration = Duration::from_secs(5);
 /// The driver cannot be woken, so this is how long a stop may take to be seen.

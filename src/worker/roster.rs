@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// RULES, "Times": database reconnection.
+/// docs/rules.md, "Times": database reconnection.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MOST: Duration = Duration::from_secs(5);
 /// How long it waits before it shows that it is alive, whatever the poll interval.

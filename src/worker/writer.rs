@@ -2,7 +2,7 @@
 //!
 //! What goes into a statement is for `lane.rs` to say, which tries again by halves what one row has spoilt.
 //! What is set aside, refused or unavailable goes back to the core, which knows what is wanted by then
-//! (RULES R19).
+//! (R19).
 
 pub mod lane;
 mod pace;

@@ -1,4 +1,4 @@
-//! What becomes of each row of a statement (RULES R19 to R21).
+//! What becomes of each row of a statement (R19 to R21).
 
 use super::{PATIENCE, config, fixture, open, shown, wish, write, write_all};
 use kick_monitor::domain::Status::{self, Offline, Online};

@@ -151,7 +151,7 @@ fn an_event_that_speaks_of_another_channel_changes_nobody() {
     assert_eq!([stage.written("ana"), stage.written("ben")], [["Offline"], ["Offline"]]);
 }
 
-/// Ten frames as Kick sent them (KICK.md §3.3, §3.4), through everything into the table.
+/// Ten frames as Kick sent them (docs/kick.md §3.3, §3.4), through everything into the table.
 #[test]
 fn the_recorded_frames_of_kick_are_understood() {
     const CHANNELS: [i64; 5] = [2_587_387, 668, 2_915_525, 67_262_278, 5_541_527];

@@ -33,7 +33,7 @@ struct Case {
     fault: &'static str,
     ill: Ill,
     /// What the log says of it. A row that is suppressed without an error is said to be refused after five
-    /// tries, and then tried every five minutes (RULES R21): here it does not come so far.
+    /// tries, and then tried every five minutes (R21): here it does not come so far.
     said: Option<&'static str>,
     /// Ana's row alone suffers.
     ana_alone: bool,
@@ -300,7 +300,7 @@ fn a_table_or_a_row_that_is_ill_heals() {
     suffer_all(CASES.split_at(10).1);
 }
 
-/// RULES R21: a table that says it in its own words is not written to again and again.
+/// R21: a table that says it in its own words is not written to again and again.
 #[test]
 fn a_row_that_a_trigger_rewrites_is_left_so_and_delays_nobody() {
     let cell = Cell { edge: "database", fault: "row rewritten by a trigger" };

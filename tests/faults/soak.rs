@@ -11,7 +11,7 @@ use lab::{Daemon, Signal, Trouble, wait_for};
 use std::time::{Duration, Instant};
 
 /// So many that each changes every half a minute or so: what stops and begins again within 15 s is told apart
-/// from the API's lag by push alone (RULES R7).
+/// from the API's lag by push alone (R7).
 const STREAMERS: usize = 48;
 /// After so long of a life what it takes must not grow any more.
 const WARM: Duration = Duration::from_secs(20);

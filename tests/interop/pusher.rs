@@ -27,7 +27,7 @@ fn wait_followed(soketi: &Soketi, channels: usize) {
     wait_for("everybody to be followed", LONG, || (soketi.channels() == channels).then_some(()));
 }
 
-/// A streamer goes live, and the server tells (KICK.md §3.3).
+/// A streamer goes live, and the server tells (docs/kick.md §3.3).
 fn go_live(stage: &Stage, soketi: &Soketi, username: &str) {
     let livestream = stage.kick.go_live_silently(username);
     let channel = stage.kick.ids(username).channel;
@@ -38,7 +38,7 @@ fn go_live(stage: &Stage, soketi: &Soketi, username: &str) {
     soketi.trigger(&stage.channel(username), "App\\Events\\StreamerIsLive", &data.to_string());
 }
 
-/// A streamer stops, and the server tells (KICK.md §3.4).
+/// A streamer stops, and the server tells (docs/kick.md §3.4).
 fn stop(stage: &Stage, soketi: &Soketi, username: &str) {
     let livestream = stage.kick.stop_silently(username).expect("they were live");
     let channel = stage.kick.ids(username).channel;

@@ -16,12 +16,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// RULES R7: for so long a live may be what the API still shows of a broadcast that a stop ended.
+/// R7: for so long a live may be what the API still shows of a broadcast that a stop ended.
 const STALE_LIVE: Duration = Duration::from_secs(600);
-/// RULES R15: a crash may undo what was committed this long before.
+/// R15: a crash may undo what was committed this long before.
 const UNDOABLE: Duration = Duration::from_secs(30);
 
-/// RULES R13, R15: so late at most does the API know of what the table shows.
+/// R13, R15: so late at most does the API know of what the table shows.
 pub(super) const API_LAG: Duration = Duration::from_secs(60);
 
 pub(super) struct Judge {
@@ -48,9 +48,9 @@ pub(super) struct Judge {
     /// The latest start of a broadcast that anybody told of.
     begun: BTreeMap<usize, Timestamp>,
     told: BTreeMap<usize, Told>,
-    /// What push last told the end of, and when: if it runs again, the API is not believed for ten minutes (RULES R7).
+    /// What push last told the end of, and when: if it runs again, the API is not believed for ten minutes (R7).
     stopped: BTreeMap<usize, (LivestreamId, Duration)>,
-    /// When push last told of a start that was over: it looks like a broadcast that resumes (RULES R1).
+    /// When push last told of a start that was over: it looks like a broadcast that resumes (R1).
     repeated: BTreeMap<usize, Duration>,
     /// Until when push that told what was not true any more excuses a wrong row of a streamer.
     misled: BTreeMap<usize, Duration>,

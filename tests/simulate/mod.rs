@@ -53,7 +53,7 @@ fn whatever_happens_the_table_is_not_wrong_and_comes_right() {
     assert!(writes as u64 >= seeds * 20, "only {writes} writes in {seeds} days: too quiet a world to prove anything");
 }
 
-/// RULES R11: the connections do not swing, and the statuses come by the sweep in between.
+/// R11: the connections do not swing, and the statuses come by the sweep in between.
 #[test]
 fn a_transport_that_is_deaf_all_day_is_left_once() {
     for seed in 1..=4 {
@@ -63,7 +63,7 @@ fn a_transport_that_is_deaf_all_day_is_left_once() {
     }
 }
 
-/// RULES R11: the preferred transport is taken again when it has proved itself.
+/// R11: the preferred transport is taken again when it has proved itself.
 #[test]
 fn a_transport_that_was_deaf_for_hours_is_taken_again() {
     for seed in 1..=4 {

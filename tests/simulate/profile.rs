@@ -12,10 +12,10 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(super) struct Profile {
     pub streamers: usize,
-    /// The API trails the truth by at most this, at each endpoint by another time (KICK.md §5.4).
+    /// The API trails the truth by at most this, at each endpoint by another time (docs/kick.md §5.4).
     pub lag: Duration,
     /// How often a large answer of `/channels` is wrong about half of those live, or about all who are
-    /// not (KICK.md §5.1, KDD#321).
+    /// not (docs/kick.md §5.1).
     pub lies: f64,
     /// Kick has no list of those live any more, so that `/channels` is asked about everybody.
     pub listless: bool,
@@ -23,15 +23,15 @@ pub(super) struct Profile {
     pub omits: f64,
     /// How often `/channels` leaves somebody out, or says nothing usable of them.
     pub blanks: f64,
-    /// `/channels` shows `"stream": null` for who is not live (RULES R6).
+    /// `/channels` shows `"stream": null` for who is not live (R6).
     pub unsaid: bool,
-    /// How often an answer about one name is about somebody else (RULES R12).
+    /// How often an answer about one name is about somebody else (R12).
     pub mixed: f64,
-    /// How often an answer's `Date` is far from Kick's time (RULES R5).
+    /// How often an answer's `Date` is far from Kick's time (R5).
     pub jumps: f64,
     /// How often an answer takes seconds.
     pub slow: f64,
-    /// One unknown name spoils the whole request (KICK.md §5.1).
+    /// One unknown name spoils the whole request (docs/kick.md §5.1).
     pub strict: bool,
     /// Kick does not say what time it is.
     pub dateless: bool,
@@ -48,7 +48,7 @@ pub(super) struct Profile {
     pub deaf: bool,
     /// Streamers may be banned.
     pub bans: bool,
-    /// How often a broadcast that is interrupted for less than two minutes goes on with its id (RULES R1).
+    /// How often a broadcast that is interrupted for less than two minutes goes on with its id (R1).
     pub resumes: f64,
     /// The table names wrong channels for some.
     pub wrong_hints: bool,
@@ -164,7 +164,7 @@ impl Profile {
     }
 
     /// How long a row may be wrong after the last thing that excuses it: a sweep and its confirmation; with
-    /// push, a hold before that. Where many rows share a small budget, the sweep takes its time (RULES R22).
+    /// push, a hold before that. Where many rows share a small budget, the sweep takes its time (R22).
     pub(super) fn bound(&self, rows: usize) -> Duration {
         // R6: two absences, half a minute apart, and the pauses between the looks.
         let unsaid = if self.unsaid { Duration::from_secs(75) } else { Duration::ZERO };

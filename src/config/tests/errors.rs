@@ -1,4 +1,4 @@
-//! Every error of CONTRACT §2, to the letter.
+//! Every error that a configuration file can cause, to the letter.
 
 use super::{from, lines, with_required};
 use expect_test::{Expect, expect};

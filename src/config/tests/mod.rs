@@ -1,4 +1,4 @@
-//! What the configuration promises (CONTRACT §2): texts in, settings or exact messages out.
+//! What the configuration promises (kick-monitor.env(5)): texts in, settings or exact messages out.
 
 mod database_url;
 mod dotenv;

@@ -1,5 +1,5 @@
 //! The keys of each event's line and how their values are written. A key is called after the field
-//! of the event, and stands in the order of CONTRACT §4.
+//! of the event, and stands in the order of kick-monitor(8), EVENTS.
 
 use super::Event;
 use crate::domain::push::LinkId;
@@ -36,7 +36,7 @@ impl Event {
                 let id = id.as_str();
                 keys!(outside username, outside id)
             }
-            // CONTRACT's two keys first.
+            // The two documented keys first.
             E::StreamerRenamed { username, id, actual } => {
                 let id = id.as_str();
                 keys!(outside username, outside actual, outside id)

@@ -29,7 +29,7 @@ impl Event {
         log::log!(target: target, level, "{}", self.line());
     }
 
-    /// The stable name (CONTRACT §4).
+    /// The stable name (kick-monitor(8), EVENTS).
     pub fn name(&self) -> &'static str {
         match self {
             Event::Started { .. } => "started",
@@ -75,7 +75,7 @@ impl Event {
         }
     }
 
-    /// How much it matters (CONTRACT §4).
+    /// How much it matters (kick-monitor(8), EVENTS).
     pub fn severity(&self) -> Severity {
         match self {
             Event::ConfigError { .. }

@@ -1,15 +1,15 @@
-//! What a body says, pure: the answers of the API and of the website, as KICK.md §5 and §6.2 show
+//! What a body says, pure: the answers of the API and of the website, as docs/kick.md §5 and §6.2 show
 //! them, turned into what the rules weigh.
 //!
 //! It is lenient about what it does not need and strict about what it does: a body that is not the
-//! promised envelope is no answer at all (RULES R5).
+//! promised envelope is no answer at all (R5).
 
 use crate::domain::ask::{Endpoint, Liveness, Seen, SeenChannel};
 use crate::domain::json::{Json, mended};
 use crate::domain::time::{Timestamp, parse_kick_time};
 use crate::domain::{ChannelId, Slug, UserId};
 
-/// Where a custom banner lies; the channel id follows (KICK.md §6.1).
+/// Where a custom banner lies; the channel id follows (docs/kick.md §6.1).
 const BANNERS: &str = "https://files.kick.com/images/channel/";
 
 /// The channels listed in a body; `None` when it is not what Kick promises.
@@ -20,7 +20,7 @@ pub fn seen(endpoint: Endpoint, body: &[u8]) -> Option<Vec<Seen>> {
         Endpoint::Website => Some(vec![website(body)?]),
         // An entry that names nobody is no observation, and one for whom it was meant is merely missing.
         Endpoint::Channels => Some(list(body)?.into_iter().filter_map(channel).collect()),
-        // In a list of those who are live, who is missing is offline (RULES R6): an entry that names
+        // In a list of those who are live, who is missing is offline (R6): an entry that names
         // nobody spoils the list.
         Endpoint::Livestreams => list(body)?.into_iter().map(livestream).collect(),
         Endpoint::UsersLivestreams => list(body)?.into_iter().map(user_livestream).collect(),
@@ -32,7 +32,7 @@ fn list(body: Json<'_>) -> Option<Vec<Json<'_>>> {
     body.get("data")?.items()
 }
 
-/// An entry of `/channels` (KICK.md §5.1).
+/// An entry of `/channels` (docs/kick.md §5.1).
 fn channel(entry: Json<'_>) -> Option<Seen> {
     let stream = entry.get("stream");
     let is_live = stream.and_then(|stream| stream.get("is_live")?.boolean());
@@ -48,7 +48,7 @@ fn channel(entry: Json<'_>) -> Option<Seen> {
     named(Seen { user, slug, channel: stated(entry).or_else(banner), liveness })
 }
 
-/// An entry of `/livestreams` (KICK.md §5.2).
+/// An entry of `/livestreams` (docs/kick.md §5.2).
 fn livestream(entry: Json<'_>) -> Option<Seen> {
     named(Seen {
         user: user(entry, &["broadcaster_user_id"]),
@@ -58,7 +58,7 @@ fn livestream(entry: Json<'_>) -> Option<Seen> {
     })
 }
 
-/// An entry of `/users/livestreams` (KICK.md §5.3).
+/// An entry of `/users/livestreams` (docs/kick.md §5.3).
 fn user_livestream(entry: Json<'_>) -> Option<Seen> {
     named(Seen {
         user: user(entry, &["broadcaster_user", "id"]),
@@ -68,7 +68,7 @@ fn user_livestream(entry: Json<'_>) -> Option<Seen> {
     })
 }
 
-/// The website's answer (KICK.md §6.2). Its `livestream` comes from a cache and is not looked at.
+/// The website's answer (docs/kick.md §6.2). Its `livestream` comes from a cache and is not looked at.
 fn website(body: Json<'_>) -> Option<Seen> {
     named(Seen {
         user: user(body, &["user_id"]),

@@ -33,7 +33,7 @@ pub(super) struct Reply {
     pub(super) date: Option<Timestamp>,
     /// The `Retry-After` header.
     pub(super) retry_after: Option<Duration>,
-    /// Whether the body is a web page: a firewall's, never Kick's API's (KICK.md §5.5).
+    /// Whether the body is a web page: a firewall's, never Kick's API's (docs/kick.md §5.5).
     pub(super) html: bool,
     /// The body, or why it could not be read.
     pub(super) body: Result<Vec<u8>, Unread>,

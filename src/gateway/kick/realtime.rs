@@ -1,4 +1,4 @@
-//! Kick's broker over HTTP: which transport to use, and guest tokens (KICK.md §1.3, §1.4).
+//! Kick's broker over HTTP: which transport to use, and guest tokens (docs/kick.md §1.3, §1.4).
 //!
 //! Each call is one request and blocks for at most the limit. Nothing here chooses, retries or waits.
 
@@ -51,7 +51,7 @@ impl Realtime {
 
     fn ask<T>(&self, path: &str, question: &Value, read: fn(&[u8]) -> Option<T>) -> Result<T, Failure> {
         let request = self.client.agent().post(format!("{}/{path}", self.url)).content_type("application/json");
-        // What Kick's own page sends (KICK.md §1.3).
+        // What Kick's own page sends (docs/kick.md §1.3).
         let request = request
             .header("Origin", "https://kick.com")
             .header("Referer", "https://kick.com/")

@@ -1,5 +1,5 @@
 //! The gateway against a small server that says what it is told: every status, body and silence that
-//! KICK.md knows of, over real sockets and real TLS.
+//! docs/kick.md knows of, over real sockets and real TLS.
 
 pub(crate) mod server;
 mod tls;

@@ -1,4 +1,4 @@
-//! The one budget of requests to Kick (RULES R22, CONTRACT `API_REQUESTS_PER_MINUTE`): a bucket that
+//! The one budget of requests to Kick (R22, `API_REQUESTS_PER_MINUTE`): a bucket that
 //! never gives more than the configured number in any one minute, keeps something back for what is
 //! urgent, and shrinks when Kick says 429.
 

@@ -1,5 +1,5 @@
 //! How Kick answers at present: what is not to be asked before when, and which endpoints
-//! there are no more (RULES, "Times"). Knows no streamers.
+//! there are no more (docs/rules.md, "Times"). Knows no streamers.
 //!
 //! An endpoint that fails pauses by itself for longer than the API as a whole does, so that one that
 //! stays broken keeps nobody from being asked about at another.

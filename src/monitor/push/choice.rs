@@ -1,5 +1,5 @@
 //! Which transport a connection takes: from what Kick offers, what the configuration has, what worked
-//! last, and what has failed since (RULES R11 and "Times"; CONTRACT, `REALTIME`).
+//! last, and what has failed since (R11; docs/rules.md, "Times"; `REALTIME`).
 //!
 //! It never asks Kick, never connects, and never reads a clock; it is told what came of both.
 //!
@@ -191,7 +191,7 @@ impl Choice {
         self.sent.remove(&link);
     }
 
-    /// RULES R11: what goes over this transport does not arrive; a link on trial is judged apart.
+    /// R11: what goes over this transport does not arrive; a link on trial is judged apart.
     pub(super) fn silent(&mut self, now: Steady, transport: Transport, kind: Kind, on_trial: Option<LinkId>) {
         self.doubted = Some(now);
         let sent =

@@ -21,7 +21,7 @@ pub(super) struct Guide {
     pub(super) choice: Choice,
     tokens: Tokens,
     rng: fastrand::Rng,
-    /// The number under which the broker is asked; another one after a refusal (KICK.md §1.4).
+    /// The number under which the broker is asked; another one after a refusal (docs/kick.md §1.4).
     client: u128,
     /// Links that wait to be told where to go.
     waiting: BTreeSet<LinkId>,

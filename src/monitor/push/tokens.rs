@@ -1,4 +1,4 @@
-//! Guest tokens for the links that want one (KICK.md §1.4): when Kick is asked for another, and who gets it.
+//! Guest tokens for the links that want one (docs/kick.md §1.4): when Kick is asked for another, and who gets it.
 
 use crate::backoff::Backoff;
 use crate::domain::Steady;

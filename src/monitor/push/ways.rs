@@ -1,4 +1,4 @@
-//! Where an offer of Kick's leads, and which of them may be followed (CONTRACT §2).
+//! Where an offer of Kick's leads, and which of them may be followed (docs/operating.md, "Push").
 
 use crate::domain::push::Transport;
 use crate::domain::way::{Offer, Place, Way, is_cluster};

@@ -20,7 +20,7 @@ use std::time::Duration;
 const CONNECTING_MOST: Duration = Duration::from_secs(10);
 /// Greeting and subscription together.
 const TALKING_MOST: Duration = Duration::from_secs(20);
-/// A channel of somebody who surely is at Kick, where the table knows none (KICK.md §3.2).
+/// A channel of somebody who surely is at Kick, where the table knows none (docs/kick.md §3.2).
 const SOME_CHANNEL: ChannelId = ChannelId(668);
 
 /// What an attempt needs besides the way.

@@ -34,7 +34,7 @@ pub fn run(config: &Path, format: Format, streamer: Option<&str>) -> anyhow::Res
     let run_dir = match run_dir(config) {
         Ok(run_dir) => run_dir,
         Err(problems) => {
-            // The line begins with the file, as CONTRACT §2 has it.
+            // The line begins with the file, as kick-monitor.env(5) has it.
             problems.iter().for_each(|problem| drop(writeln!(io::stderr(), "{problem}")));
             return Ok(Code::Config);
         }

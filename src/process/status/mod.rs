@@ -1,4 +1,4 @@
-//! What the operator sees of the running daemon (CONTRACT §5): the thread that keeps the files of
+//! What the operator sees of the running daemon (kick-monitor(8)): the thread that keeps the files of
 //! `RUN_DIR`, and the command that reads them.
 //!
 //! ```text
@@ -26,7 +26,7 @@ pub const STREAMERS: &str = "streamers.jsonl";
 
 /// The content of [`WHOLE`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are the keys of CONTRACT §5")]
+#[expect(missing_docs, reason = "the fields are the keys of `status --json`")]
 pub struct Snapshot {
     pub version: String,
     pub pid: i32,

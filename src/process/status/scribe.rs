@@ -18,7 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How often the metrics are written (CONTRACT §2, `METRICS_FILE`).
+/// How often the metrics are written (kick-monitor.env(5), `METRICS_FILE`).
 const METRICS_EVERY: Duration = Duration::from_secs(15);
 /// How long it waits before it shows that it is alive.
 const TURN: Duration = Duration::from_secs(20);

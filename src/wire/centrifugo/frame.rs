@@ -1,4 +1,4 @@
-//! The JSON messages of Centrifugo's client protocol (KICK.md §1.4): reading and writing them. It never
+//! The JSON messages of Centrifugo's client protocol (docs/kick.md §1.4): reading and writing them. It never
 //! decides what one means.
 
 use crate::wire::names::{EventNames, Meaning};

@@ -1,5 +1,5 @@
-//! How long the guest token lets the connection go on, and when the next one is needed (KICK.md §1.4;
-//! RULES, "Times"). Knows times alone.
+//! How long the guest token lets the connection go on, and when the next one is needed (docs/kick.md §1.4;
+//! docs/rules.md, "Times"). Knows times alone.
 //!
 //! ```text
 //!                 renew_at                 token                reply

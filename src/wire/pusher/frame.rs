@@ -1,4 +1,4 @@
-//! The text frames of Pusher Channels, protocol 7 (KICK.md §2): reading and writing them. It never
+//! The text frames of Pusher Channels, protocol 7 (docs/kick.md §2): reading and writing them. It never
 //! decides what one means.
 
 use crate::wire::names::{EventNames, Meaning};

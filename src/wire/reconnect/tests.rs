@@ -1,4 +1,4 @@
-//! The pauses of RULES, "Times", and that no server can make us hammer it.
+//! The pauses of docs/rules.md, "Times", and that no server can make us hammer it.
 
 use super::Reconnect;
 use crate::domain::Steady;

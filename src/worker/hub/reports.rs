@@ -9,7 +9,7 @@ use crate::monitor::Monitor;
 use crossbeam_channel::{Sender, TrySendError};
 use std::time::Duration;
 
-/// How often the whole is told (CONTRACT §5: at least every 2 s, so a little more often).
+/// How often the whole is told (docs/operating.md: at least every 2 s, so a little more often).
 const EVERY: Duration = Duration::from_millis(1900);
 /// Problems that come and go faster are not each told.
 const APART: Duration = Duration::from_millis(100);

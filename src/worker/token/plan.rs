@@ -1,4 +1,4 @@
-//! When to ask for a token and what to say about it (RULES, "Times"), pure.
+//! When to ask for a token and what to say about it (docs/rules.md, "Times"), pure.
 
 use crate::backoff::Backoff;
 use crate::domain::Steady;
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Never more than one request in so long.
 const APART: Duration = Duration::from_secs(2);
 
-/// The longest life that is believed: tokens die early (KICK.md §4, §9).
+/// The longest life that is believed: tokens die early (docs/kick.md §4, §9).
 const LIFE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What `Repeats` knows the failure by.

@@ -12,7 +12,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 const SINGLES: (usize, usize) = (200, 1_000);
 /// Frames that change nothing.
 const CHATTER: usize = 200_000;
-/// After this everybody was asked about a second time (RULES R17), and the roster is all that is left to do.
+/// After this everybody was asked about a second time (R17), and the roster is all that is left to do.
 const SETTLED: Duration = Duration::from_secs(45);
 /// Long enough for three looks at the roster.
 const IDLE: Duration = Duration::from_secs(30);

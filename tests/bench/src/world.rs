@@ -64,7 +64,7 @@ impl World {
         json!({"version": 1, "streamers": streamers.collect::<Vec<_>>()}).to_string()
     }
 
-    /// The change number `turn` of streamer `n`: the first goes live (KICK.md §3.3), the next one stops (§3.4).
+    /// The change number `turn` of streamer `n`: the first goes live (docs/kick.md §3.3), the next one stops (§3.4).
     fn change(&self, n: usize, turn: usize) -> (String, Vec<u8>) {
         let channel = self.channels[n];
         let livestream = 1_000_000 + turn / 2 * self.size() + n;

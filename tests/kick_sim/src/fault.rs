@@ -128,7 +128,7 @@ impl Fault {
         Fault::Answer(Answer::new(status, "text/plain", body))
     }
 
-    /// 429, with `Retry-After` in seconds if given (KICK.md §5.5).
+    /// 429, with `Retry-After` in seconds if given (docs/kick.md §5.5).
     pub fn rate_limited(retry_after: Option<u64>) -> Fault {
         let answer = Answer::new(429, "text/plain", "Too Many Requests");
         Fault::Answer(match retry_after {
@@ -137,7 +137,7 @@ impl Fault {
         })
     }
 
-    /// 403 with the HTML page of a Cloudflare challenge (KICK.md §4, §6.3).
+    /// 403 with the HTML page of a Cloudflare challenge (docs/kick.md §4, §6.3).
     pub fn challenge() -> Fault {
         Fault::Answer(Answer::new(
             403,
@@ -146,18 +146,18 @@ impl Fault {
         ))
     }
 
-    /// 403 with the firewall's JSON (KICK.md §5.5).
+    /// 403 with the firewall's JSON (docs/kick.md §5.5).
     pub fn blocked() -> Fault {
         let body = json!({"error": "Request blocked by security policy.", "reference": "9e4db7e3"});
         Fault::Answer(Answer::json(403, &body))
     }
 
-    /// 423 with HTML: the country is blocked (KICK.md §6.3).
+    /// 423 with HTML: the country is blocked (docs/kick.md §6.3).
     pub fn country_blocked() -> Fault {
         Fault::Answer(Answer::new(423, "text/html", "<html><body>Unavailable in your country</body></html>"))
     }
 
-    /// 400 with an empty body, as the token endpoint answered in an outage (KICK.md §4).
+    /// 400 with an empty body, as the token endpoint answered in an outage (docs/kick.md §4).
     pub fn empty_400() -> Fault {
         Fault::Answer(Answer { status: 400, headers: Vec::new(), body: Vec::new() })
     }

@@ -13,7 +13,7 @@
 //!
 //! It listens on 127.0.0.1 only, and dropping it ends every connection and thread. What scripts say
 //! is in `script.rs`, what tests can look at in `watch.rs`; what is known of the real Kick, and the
-//! sections that comments name, in KICK.md.
+//! sections that comments name, in docs/kick.md.
 
 mod clock;
 mod crew;

@@ -1,5 +1,5 @@
 //! What Kick says about its transports: what it offers to whom, and whom it lets in as a guest
-//! (KICK.md §1.3, §1.4). Pure: every time is an argument.
+//! (docs/kick.md §1.3, §1.4). Pure: every time is an argument.
 
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};

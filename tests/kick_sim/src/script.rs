@@ -28,7 +28,7 @@ impl Kick {
         self.shared.world().get(slug).ids
     }
 
-    /// The ids stay; the old slug is unknown from now on (KICK.md §5.4).
+    /// The ids stay; the old slug is unknown from now on (docs/kick.md §5.4).
     pub fn rename(&self, slug: &str, new: &str) {
         self.shared.world().rename(slug, new);
     }
@@ -38,7 +38,7 @@ impl Kick {
         self.shared.world().remove(slug);
     }
 
-    /// Whether the banner is one that tells the channel id (KICK.md §6.1). The default one does not.
+    /// Whether the banner is one that tells the channel id (docs/kick.md §6.1). The default one does not.
     pub fn custom_banner(&self, slug: &str, custom: bool) {
         self.shared.world().get_mut(slug).custom_banner = custom;
     }
@@ -139,7 +139,7 @@ impl Kick {
         self.shared.push.close_next(Some(transport), count, code, reason);
     }
 
-    /// Ends every subscription to the channel on Centrifugo, which says so (KICK.md §1.4). On Pusher
+    /// Ends every subscription to the channel on Centrifugo, which says so (docs/kick.md §1.4). On Pusher
     /// there is no such thing.
     pub fn end_subscriptions(&self, channel: &str, code: u32, reason: &str) {
         self.shared.push.end_subscriptions(channel, code, reason);
@@ -159,7 +159,7 @@ impl Kick {
     }
 }
 
-/// Which transports there are (KICK.md §1.3). Pusher alone at the beginning.
+/// Which transports there are (docs/kick.md §1.3). Pusher alone at the beginning.
 impl Kick {
     /// What the broker offers, best first, to who accepts it.
     pub fn offer(&self, offers: &[Offer]) {
@@ -218,7 +218,7 @@ impl Kick {
     }
 
     /// `/channels` shows every other live streamer offline in answers about more than so many
-    /// (KICK.md §5.1, KDD#321).
+    /// (docs/kick.md §5.1).
     pub fn set_wrong_above(&self, streamers: impl Into<Option<usize>>) {
         self.shared.world().wrong_above = streamers.into();
     }

@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// How much earlier than its creation a broadcast started, says the API (KICK.md §3.6: 1–3 s).
+/// How much earlier than its creation a broadcast started, says the API (docs/kick.md §3.6: 1–3 s).
 const START_BEFORE_CREATION: SignedDuration = SignedDuration::from_secs(2);
 
-/// The numbers of one streamer, all different (KICK.md §3.1).
+/// The numbers of one streamer, all different (docs/kick.md §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ids {
     /// `broadcaster_user_id`
@@ -44,11 +44,11 @@ pub enum Lie {
     Offline,
     /// There is no such streamer.
     Missing,
-    /// Live, with the zero start time of an offline channel (RULES R5).
+    /// Live, with the zero start time of an offline channel (R5).
     ZeroTime,
 }
 
-/// What `/channels` does about a slug that it does not know; both were reported (KICK.md §5.1).
+/// What `/channels` does about a slug that it does not know; both were reported (docs/kick.md §5.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnknownSlug {
     /// Leaves it out.
@@ -63,7 +63,7 @@ pub enum UnknownSlug {
 pub enum ExpiresIn {
     /// A number of seconds; tokens are really refused after it.
     Seconds(u64),
-    /// The same in quotes, as the documentation has it (KICK.md §4).
+    /// The same in quotes, as the documentation has it (docs/kick.md §4).
     Quoted(u64),
     /// Not said at all; tokens live for ever.
     Unsaid,

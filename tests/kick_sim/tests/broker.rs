@@ -1,4 +1,4 @@
-//! The broker of transports and the tokens for guests, against KICK.md §1.3 and §1.4.
+//! The broker of transports and the tokens for guests, against docs/kick.md §1.3 and §1.4.
 
 use crate::client::Http;
 use kick_sim::{Face, Fault, Guest, Kick, Offer, OfferForm};

@@ -1,4 +1,4 @@
-//! Centrifugo's websocket, against KICK.md §1.4.
+//! Centrifugo's websocket, against docs/kick.md §1.4.
 
 use crate::broker::guest_token;
 use crate::client::{LONG, Listener, SHORT};

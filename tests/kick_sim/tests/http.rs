@@ -1,4 +1,4 @@
-//! The shapes and limits of the HTTP faces, against KICK.md §4 to §6.
+//! The shapes and limits of the HTTP faces, against docs/kick.md §4 to §6.
 
 use crate::client::{Http, token};
 use kick_sim::{ExpiresIn, Face, Ids, Kick, Lie, SignedDuration, UnknownSlug};

@@ -1,4 +1,4 @@
-//! The push websocket, against KICK.md §2 and §3.
+//! The push websocket, against docs/kick.md §2 and §3.
 
 use crate::client::{LONG, Listener, SHORT, now};
 use kick_sim::{DataForm, Face, Fault, Ids, Kick, PushEnd, Transport};

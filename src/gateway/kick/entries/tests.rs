@@ -1,4 +1,4 @@
-//! The shapes of KICK.md §5 and §6, and what is made of them.
+//! The shapes of docs/kick.md §5 and §6, and what is made of them.
 
 use super::seen;
 use crate::domain::ask::{Endpoint, Liveness, Seen, SeenChannel};

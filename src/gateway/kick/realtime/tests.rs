@@ -1,4 +1,4 @@
-//! The broker as a small server plays it: what is asked, every answer that KICK.md §1.3 and §1.4 know,
+//! The broker as a small server plays it: what is asked, every answer that docs/kick.md §1.3 and §1.4 know,
 //! and every failure.
 
 use super::uuid;

@@ -1,4 +1,4 @@
-//! The official API (KICK.md §5): who may ask, how much at once, and the exact fields.
+//! The official API (docs/kick.md §5): who may ask, how much at once, and the exact fields.
 
 use crate::clock::Moment;
 use crate::fault::Face;
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Go's zero time, which an offline channel starts at (KICK.md §5.1).
+/// Go's zero time, which an offline channel starts at (docs/kick.md §5.1).
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
 /// `GET /channels`: up to 50 ids or up to 50 slugs, not both.
@@ -40,7 +40,7 @@ pub(super) fn channels(world: &World, request: &Request, now: Moment) -> Answer 
         let shown = streamer.shown(Face::Channels, now.steady);
         match shown {
             Shown::Missing => None,
-            // Large batches came back with about half of the live ones offline (KDD#321).
+            // Large batches came back with about half of the live ones offline (docs/kick.md §5.1).
             Shown::Live { .. } if wrong && index % 2 == 0 => Some(channel(streamer, &Shown::Offline)),
             shown => Some(channel(streamer, &shown)),
         }
@@ -170,7 +170,7 @@ fn livestream(streamer: &Streamer, started_at: Option<Timestamp>) -> Value {
 
 fn users_livestream(streamer: &Streamer, started_at: Option<Timestamp>) -> Value {
     json!({
-        // A string that is no number (KICK.md §9.25).
+        // A string that is no number (docs/kick.md §9.25).
         "id": format!("{:08x}-0000-7000-8000-{:012x}", streamer.ids.user, streamer.ids.chatroom),
         "broadcaster_user": {
             "id": streamer.ids.user,
@@ -189,7 +189,7 @@ fn users_livestream(streamer: &Streamer, started_at: Option<Timestamp>) -> Value
     })
 }
 
-/// A custom banner tells the channel id, the default one does not (KICK.md §6.1).
+/// A custom banner tells the channel id, the default one does not (docs/kick.md §6.1).
 pub(super) fn banner(streamer: &Streamer) -> String {
     match streamer.custom_banner {
         true => format!("https://files.kick.com/images/channel/{}/banner_image/banner", streamer.ids.channel),

@@ -34,7 +34,7 @@ pub(crate) fn answer(face: Face, world: &mut World, app: &App, request: &Request
     }
 }
 
-/// Kick's 404 (KICK.md §6.2).
+/// Kick's 404 (docs/kick.md §6.2).
 fn not_found(message: &str) -> Answer {
     Answer::json(404, &json!({"error": "Not Found", "message": message, "status": 404}))
 }

@@ -1,4 +1,4 @@
-//! The token endpoint (KICK.md §4).
+//! The token endpoint (docs/kick.md §4).
 
 use super::App;
 use crate::clock::Moment;

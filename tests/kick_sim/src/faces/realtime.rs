@@ -1,4 +1,4 @@
-//! The broker that says which transport to use, and the tokens for guests (KICK.md §1.3, §1.4).
+//! The broker that says which transport to use, and the tokens for guests (docs/kick.md §1.3, §1.4).
 
 use super::{App, not_found};
 use crate::clock::Moment;

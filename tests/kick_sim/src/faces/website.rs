@@ -1,4 +1,4 @@
-//! The website's own look-up of a channel (KICK.md §6.2). Not enveloped, and truer than the API.
+//! The website's own look-up of a channel (docs/kick.md §6.2). Not enveloped, and truer than the API.
 
 use super::api::{banner, viewers};
 use super::not_found;

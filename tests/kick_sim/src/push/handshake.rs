@@ -1,4 +1,4 @@
-//! The websocket handshake (KICK.md §1.4, §2.1). Pure.
+//! The websocket handshake (docs/kick.md §1.4, §2.1). Pure.
 
 use super::Transport;
 use crate::http::{Answer, Request};

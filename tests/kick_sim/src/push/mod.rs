@@ -30,9 +30,9 @@ use std::time::Duration;
 /// How push is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Transport {
-    /// Pusher Channels (KICK.md §2).
+    /// Pusher Channels (docs/kick.md §2).
     Pusher,
-    /// Centrifugo (KICK.md §1.4).
+    /// Centrifugo (docs/kick.md §1.4).
     Centrifugo,
 }
 

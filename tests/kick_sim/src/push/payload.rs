@@ -1,4 +1,4 @@
-//! What Kick says inside its events, the same on every transport (KICK.md §3.3, §3.4). Pure.
+//! What Kick says inside its events, the same on every transport (docs/kick.md §3.3, §3.4). Pure.
 
 use crate::world::{Broadcast, Ids};
 use serde::Serialize;

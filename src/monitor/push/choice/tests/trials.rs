@@ -1,4 +1,4 @@
-//! Silent transports (RULES R11): left for another offered one, and taken again when a trial proved them.
+//! Silent transports (R11): left for another offered one, and taken again when a trial proved them.
 
 use super::check;
 use expect_test::expect;

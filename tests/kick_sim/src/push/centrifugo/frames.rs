@@ -1,4 +1,4 @@
-//! The texts of Centrifugo's client protocol in JSON, server side (KICK.md §1.4). Pure.
+//! The texts of Centrifugo's client protocol in JSON, server side (docs/kick.md §1.4). Pure.
 
 use crate::push::payload::{DataForm, text};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Centrifugo's side of a conversation (KICK.md §1.4), as the official server has it: whom it admits,
+//! Centrifugo's side of a conversation (docs/kick.md §1.4), as the official server has it: whom it admits,
 //! for how long, and what it says to them.
 
 mod frames;

@@ -1,4 +1,4 @@
-//! The texts of Pusher's protocol 7, server side (KICK.md §2). Pure.
+//! The texts of Pusher's protocol 7, server side (docs/kick.md §2). Pure.
 
 use crate::push::payload::{DataForm, text};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Pusher's side of a conversation (KICK.md §2): whom it refuses, and what it says to the others.
+//! Pusher's side of a conversation (docs/kick.md §2): whom it refuses, and what it says to the others.
 
 mod frames;
 
