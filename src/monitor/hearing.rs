@@ -17,6 +17,8 @@ pub(crate) enum Verdict {
     Question,
     /// Ask the API.
     Ask,
+    /// The broadcast that runs is told of once more: the hold begins anew.
+    Renew,
     /// Nothing new.
     Nothing,
 }
@@ -50,9 +52,18 @@ impl Streamer {
                 self.broadcast.heard_of(*livestream, start(*created_at));
                 self.hear_again(*livestream, push.received);
             }
+            (Verdict::Nothing, PushKind::Live { .. }) if self.told_again(push.received) => return Verdict::Renew,
             _ => {}
         }
         verdict
+    }
+
+    /// R1: a live event of the running broadcast that comes so much later than the first that it is hardly a
+    /// repetition: the stop of a short pause may be lost, which the API is yet to tell of.
+    fn told_again(&mut self, received: Steady) -> bool {
+        let heard = self.heard.as_mut().filter(|heard| heard.status == Status::Online && heard.held);
+        let heard = heard.filter(|heard| received >= heard.at + RESUMED_AFTER);
+        heard.map(|heard| heard.at = received).is_some()
     }
 
     /// R1: a live event.

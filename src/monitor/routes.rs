@@ -290,6 +290,7 @@ impl Monitor {
         self.push.told(key, status, news);
         match verdict {
             Verdict::Nothing => {}
+            Verdict::Renew => self.book.changed_lately(now, vec![streamer.row.clone()], self.settings.hold),
             // The API, which trails, may not know the answer yet.
             Verdict::Ask | Verdict::Question => {
                 self.book.at(now.steady, Timer::Ask(key));

@@ -3,6 +3,26 @@
 use super::{check, check_watched};
 use expect_test::expect;
 
+/// The stop of a short pause is lost, and the API tells of the pause when the broadcast runs again.
+#[test]
+fn r1_a_running_broadcast_that_is_told_of_again_renews_the_hold() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        134 live 668 10 created@1
+        150 kick xqc/676/668=offline
+        190 kick xqc/676/668=live@1
+        400 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+        "#]],
+    );
+}
+
 #[test]
 fn r24_what_push_missed_names_the_unknown_events_that_came_for_the_channel_instead() {
     check_watched(
