@@ -47,7 +47,10 @@ impl Broadcasts {
         let unknown = self.highest.is_none();
         self.highest = self.highest.max(Some(livestream));
         self.remember_ended(livestream, at);
-        self.current = None;
+        // Whatever id a stop has, it ends the one that runs: this one may resume.
+        if let Some(running) = self.current.take() {
+            self.remember_ended(running, at);
+        }
         let (start, unheard) = (self.start.take(), self.unheard_end.take());
         // Of one that the API saw end before its stop came, the start is known already. R2: where no id was known,
         // the stop may be of an older one than the API shows.

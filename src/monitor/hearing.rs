@@ -46,7 +46,7 @@ impl Streamer {
                     PushKind::Live { livestream, created_at } => self.broadcast.begin(livestream, start(created_at)),
                     PushKind::Stop { livestream } => self.broadcast.end(livestream, at),
                 }
-                self.heard = Some(Heard { status, at, held, blind, again: None });
+                self.heard = Some(Heard { status, at, held, blind, again: None, insisted: false });
             }
             (Verdict::Ask, PushKind::Live { livestream, created_at }) if !questionable => {
                 self.broadcast.heard_of(*livestream, start(*created_at));
@@ -105,10 +105,12 @@ impl Streamer {
     }
 
     /// R1: a live event of a broadcast that a stop ended is only a question, but a witness too when it comes so
-    /// much later that it is hardly a repetition: Kick keeps a broadcast's id over a short pause.
+    /// much later that it is hardly a repetition: Kick keeps a broadcast's id over a short pause. Of somebody who is
+    /// believed Online already it tells nothing new, and is no witness against what the table shows later.
     fn hear_again(&mut self, livestream: LivestreamId, received: Steady) {
         let ended = self.broadcast.ended_at(livestream);
-        if let (Some(heard), Some(ended)) = (&mut self.heard, ended) {
+        let offline = self.belief.status == Some(Status::Offline);
+        if let (Some(heard), Some(ended)) = (self.heard.as_mut().filter(|_| offline), ended) {
             if received >= ended + RESUMED_AFTER {
                 heard.again = Some((livestream, received));
             }

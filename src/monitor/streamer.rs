@@ -121,6 +121,8 @@ pub(crate) struct Heard {
     pub blind: bool,
     /// A live event for a broadcast that had ended, which came later (R1).
     pub again: Option<(LivestreamId, Steady)>,
+    /// What somebody else wrote was written over for its sake (R15).
+    pub insisted: bool,
 }
 
 /// A change that the API told first.
@@ -217,7 +219,7 @@ impl Streamer {
         let Some((livestream, at)) = self.resumes(seen) else { return false };
         self.broadcast.resume(livestream, seen.start);
         let held = self.heard.is_some_and(|heard| heard.held);
-        self.heard = Some(Heard { status: Status::Online, at, held, blind: false, again: None });
+        self.heard = Some(Heard { status: Status::Online, at, held, blind: false, again: None, insisted: false });
         true
     }
 

@@ -135,8 +135,10 @@ impl Streamer {
                 return Edit::Nothing;
             }
         }
-        let of_belief = self.heard.filter(|heard| heard.status == believed && heard.held);
-        let heard = of_belief.is_some_and(|heard| now.since(heard.at) < hold);
+        // Once for each event: another instance may insist on what push told it since, and be right.
+        let of_belief = self.heard.as_mut().filter(|heard| heard.status == believed && heard.held && !heard.insisted);
+        let heard = of_belief.filter(|heard| now.since(heard.at) < hold);
+        let heard = heard.map(|heard| heard.insisted = true).is_some();
         // A status that is neither of the two values knows nothing better than Kick did; what only the
         // table said before is gone with it.
         let empty = shown == Shown::Unknown && self.belief.verified;

@@ -57,8 +57,10 @@ pub(crate) enum Weight {
 impl Streamer {
     /// R7 to R9, R13: what an observation means, R10 aside.
     pub(crate) fn weigh(&self, seen: &Observation, hold: Duration, time: &KickTime) -> Weight {
-        if self.belief.status == Some(Status::Offline) && self.resumes(seen).is_some() {
-            return Weight::Changes;
+        if self.resumes(seen).is_some() {
+            // The table may have shown it first.
+            let known = self.belief.status == Some(Status::Online);
+            return if known { Weight::Agrees } else { Weight::Changes };
         }
         if let Some(at) = self.table_knows_more(seen, time) {
             return Weight::NotBefore(at);
@@ -93,6 +95,7 @@ impl Streamer {
     pub(crate) fn agree(&mut self, seen: &Observation) {
         self.belief.verified = true;
         self.doubt = None;
+        self.resume(seen);
         if let Some(fresher) = self.belief.fresher.as_mut().filter(|it| !it.borne_out.contains(&seen.endpoint)) {
             fresher.borne_out.push(seen.endpoint);
         }

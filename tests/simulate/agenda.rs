@@ -3,7 +3,7 @@
 //! Nothing here knows what the happenings mean.
 
 use super::faults::Fault;
-use super::{api, database, push};
+use super::{api, client, push};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,9 +14,10 @@ pub(super) enum Happening {
     Turn(usize),
     /// Something goes wrong.
     Fault(Fault),
-    Push(push::Step),
-    Api(api::Step),
-    Database(database::Step),
+    /// Something of one core's, by its number: its push, its API, or its conversation with the database.
+    Push(usize, push::Step),
+    Api(usize, api::Step),
+    Client(usize, client::Step),
     /// The rows are compared with the truth.
     Inspect,
 }

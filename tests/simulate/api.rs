@@ -1,9 +1,9 @@
-//! Kick's HTTP faces as they are: each endpoint trails the truth in its own time, and sometimes
+//! Kick's HTTP faces as one core meets them: each endpoint trails the truth in its own time, and sometimes
 //! answers wrongly, partly, late or not at all.
 
 use super::agenda::{Agenda, Happening};
-use super::profile::Profile;
-use super::world::{Kick, Moment};
+use super::conditions::Conditions;
+use super::kick::{Kick, Moment};
 use kick_monitor::domain::ask::{
     Answer, Endpoint, Failure, FailureKind, Liveness, Query, Request, RequestId, Seen, SeenChannel,
 };
@@ -11,18 +11,23 @@ use kick_monitor::domain::time::Timestamp;
 use kick_monitor::domain::{Now, Slug, UserId};
 use kick_monitor::monitor::{Asker, Input};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 
 /// A name that Kick left out, or refused, is asked about again after this at the latest.
 const UNKNOWN_NAME_PAUSE: Duration = Duration::from_secs(600);
-/// The longest that Kick has us wait after a failure; we ourselves wait less (docs/rules.md, "Times").
+/// The longest that Kick has us wait after a failure; we ourselves wait less (RULES, times).
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(45);
-/// A batch up to this size is never mixed up by Kick (R9).
+/// By how many seconds a time that is not Kick's differs from it: less would count at once (RULES R5).
+const CLOCK_JUMP: Range<i64> = 180..300_000;
+/// A batch up to this size is never mixed up by Kick (RULES R9).
 const SMALL_BATCH: usize = 10;
 
 /// The API, the website, and the threads that ask them.
 #[derive(Default)]
 pub(super) struct Api {
+    /// Whose it is.
+    core: usize,
     /// The request that each thread has.
     out: BTreeMap<Asker, RequestId>,
     /// How far each endpoint has caught up with each streamer: it never goes back.
@@ -46,11 +51,24 @@ pub(super) enum Step {
 }
 
 impl Api {
-    pub(super) fn ask(&mut self, asker: Asker, request: Request, now: Now, profile: &Profile, agenda: &mut Agenda) {
+    pub(super) fn new(core: usize, conditions: &Conditions) -> Api {
+        let lists = [Endpoint::Livestreams, Endpoint::UsersLivestreams];
+        let gone = lists.into_iter().filter(|_| conditions.listless).collect();
+        Api { core, gone, ..Api::default() }
+    }
+
+    pub(super) fn ask(
+        &mut self,
+        asker: Asker,
+        request: Request,
+        now: Now,
+        conditions: &Conditions,
+        agenda: &mut Agenda,
+    ) {
         self.out.insert(asker, request.id);
-        let takes = if agenda.odds(profile.slow) { agenda.millis(400, 15_000) } else { agenda.millis(10, 400) };
+        let takes = if agenda.odds(conditions.slow) { agenda.millis(400, 15_000) } else { agenda.millis(10, 400) };
         let there = takes.mul_f64(agenda.chance.f64());
-        agenda.after(there, Happening::Api(Step::Reach(asker, request, now, takes - there)));
+        agenda.after(there, Happening::Api(self.core, Step::Reach(asker, request, now, takes - there)));
     }
 
     pub(super) fn trouble(&mut self, agenda: &mut Agenda) {
@@ -89,24 +107,25 @@ impl Api {
         step: Step,
         kick: &Kick,
         finished: Now,
-        profile: &Profile,
+        conditions: &Conditions,
         agenda: &mut Agenda,
     ) -> Option<Input> {
         match step {
             Step::Reach(asker, request, started, takes) => {
-                let result = self.result(&request.query, kick, profile, agenda);
+                let result = self.result(&request.query, kick, conditions, agenda);
                 let refused = result.as_ref().is_err_and(|failure| failure.kind == FailureKind::BadRequest);
                 if let (Query::ChannelsBySlug(slugs), true) = (&request.query, refused) {
                     let known = slugs.iter().filter_map(|slug| kick.by_slug(slug));
                     known.for_each(|n| self.keep_back(n, agenda.now + UNKNOWN_NAME_PAUSE));
                 }
-                let ahead = if agenda.odds(profile.jumps) { agenda.chance.i64(-300_000..300_000) } else { 0 };
+                let sign = if agenda.odds(0.5) { 1 } else { -1 };
+                let ahead = if agenda.odds(conditions.jumps) { sign * agenda.chance.i64(CLOCK_JUMP) } else { 0 };
                 let seconds = kick.clock(agenda.now).as_second() + ahead;
                 let date = Timestamp::from_second(seconds).expect("a time of our days");
-                let server_date = (!profile.dateless && agenda.odds(0.95)).then_some(date);
+                let server_date = (!conditions.dateless && agenda.odds(0.95)).then_some(date);
                 let spent = if agenda.odds(0.02) { 2 } else { 1 };
                 let answer = Answer { id: request.id, started, finished, server_date, spent, result };
-                agenda.after(takes, Happening::Api(Step::Land(asker, answer)));
+                agenda.after(takes, Happening::Api(self.core, Step::Land(asker, answer)));
                 None
             }
             Step::Land(asker, answer) => {
@@ -129,7 +148,7 @@ impl Api {
         &mut self,
         query: &Query,
         kick: &Kick,
-        profile: &Profile,
+        conditions: &Conditions,
         agenda: &mut Agenda,
     ) -> Result<Vec<Seen>, Failure> {
         let endpoint = query.endpoint();
@@ -147,31 +166,32 @@ impl Api {
                 let unknown = slugs.len() > known.len();
                 (known, unknown, slugs.len())
             }
-            Query::Website(slug) => return self.website(slug, kick, profile, agenda),
+            Query::Website(slug) => return self.website(slug, kick, conditions, agenda),
             Query::ChannelsByUser(users) | Query::Livestreams(users) | Query::UsersLivestreams(users) => {
                 (known_users(users, kick), false, users.len())
             }
         };
-        if unknown && profile.strict {
+        if unknown && conditions.strict {
             return Err(failure(FailureKind::BadRequest));
         }
         let lists = endpoint != Endpoint::Channels;
         let by_name = matches!(query, Query::ChannelsBySlug(_));
-        let mixed_up = !lists && batch > SMALL_BATCH && agenda.odds(profile.lies);
+        let mixed_up = !lists && batch > SMALL_BATCH && agenda.odds(conditions.lies);
         let off = asked.iter().filter(|n| kick.streamers[**n].now() == Moment::Off).count();
-        let reversed = mixed_up && profile.blanks == 0.0 && 2 * off > batch && agenda.odds(0.3);
+        let reversed = mixed_up && conditions.blanks == 0.0 && 2 * off > batch && agenda.odds(0.3);
         let mut seen = Vec::new();
-        if let ([n], true, true) = (asked.as_slice(), by_name, agenda.odds(profile.mixed)) {
+        if let ([n], true, true) = (asked.as_slice(), by_name, agenda.odds(conditions.mixed)) {
             // Somebody else's entry, to the only name that was asked about.
             self.keep_back(*n, agenda.now + UNKNOWN_NAME_PAUSE);
             let other = (n + 1) % kick.streamers.len();
-            let moment = self.view(endpoint, other, kick, profile, agenda);
-            return Ok(Vec::from_iter((other != *n).then(|| entry(kick, other, endpoint, moment, profile, agenda))));
+            let moment = self.view(endpoint, other, kick, conditions, agenda);
+            return Ok(Vec::from_iter((other != *n).then(|| entry(kick, other, endpoint, moment, conditions, agenda))));
         }
         for n in asked {
-            let moment = self.view(endpoint, n, kick, profile, agenda);
+            let moment = self.view(endpoint, n, kick, conditions, agenda);
             let live = matches!(moment, Moment::Live(_));
-            let left_out = if lists { !live || agenda.odds(profile.omits) } else { agenda.odds(profile.blanks / 4.0) };
+            let left_out =
+                if lists { !live || agenda.odds(conditions.omits) } else { agenda.odds(conditions.blanks / 4.0) };
             if moment == Moment::Banned || left_out {
                 if !lists || live {
                     let pause = if by_name { UNKNOWN_NAME_PAUSE } else { Duration::ZERO };
@@ -180,14 +200,14 @@ impl Api {
                 continue;
             }
             let told = match moment {
-                // So many at once are implausible; a few would be believed (R8, R10).
+                // So many at once are implausible; a few would be believed (RULES R8, R10).
                 Moment::Off if reversed => Moment::Live(kick.streamers[n].last()),
                 Moment::Live(_) if mixed_up && !reversed && agenda.odds(0.5) => Moment::Off,
                 honest => honest,
             };
-            let mut entry = entry(kick, n, endpoint, told, profile, agenda);
+            let mut entry = entry(kick, n, endpoint, told, conditions, agenda);
             let has_lists = self.gone.len() < 2;
-            if endpoint == Endpoint::Channels && entry.liveness == Liveness::Offline && profile.unsaid && has_lists {
+            if endpoint == Endpoint::Channels && entry.liveness == Liveness::Offline && conditions.unsaid && has_lists {
                 entry.liveness = Liveness::Unsaid;
             }
             if told != moment || entry.liveness == Liveness::Nothing {
@@ -205,8 +225,15 @@ impl Api {
     }
 
     /// What an endpoint knows of a streamer.
-    fn view(&mut self, endpoint: Endpoint, n: usize, kick: &Kick, profile: &Profile, agenda: &mut Agenda) -> Moment {
-        let lag = agenda.between(Duration::ZERO, profile.lag);
+    fn view(
+        &mut self,
+        endpoint: Endpoint,
+        n: usize,
+        kick: &Kick,
+        conditions: &Conditions,
+        agenda: &mut Agenda,
+    ) -> Moment {
+        let lag = agenda.between(Duration::ZERO, conditions.lag);
         let caught_up = self.caught_up.entry((endpoint, n)).or_default();
         *caught_up = (*caught_up).max(agenda.now.saturating_sub(lag));
         kick.streamers[n].at(*caught_up)
@@ -216,7 +243,7 @@ impl Api {
         &mut self,
         slug: &Slug,
         kick: &Kick,
-        profile: &Profile,
+        conditions: &Conditions,
         agenda: &mut Agenda,
     ) -> Result<Vec<Seen>, Failure> {
         let Some(n) = kick.by_slug(slug) else { return Err(failure(FailureKind::NotFound)) };
@@ -224,14 +251,21 @@ impl Api {
             0..2 => Err(failure(FailureKind::Blocked)),
             2 => Err(failure(FailureKind::NotFound)),
             _ => {
-                let moment = self.view(Endpoint::Website, n, kick, profile, agenda);
-                Ok(vec![entry(kick, n, Endpoint::Website, moment, profile, agenda)])
+                let moment = self.view(Endpoint::Website, n, kick, conditions, agenda);
+                Ok(vec![entry(kick, n, Endpoint::Website, moment, conditions, agenda)])
             }
         }
     }
 }
 
-fn entry(kick: &Kick, n: usize, endpoint: Endpoint, moment: Moment, profile: &Profile, agenda: &mut Agenda) -> Seen {
+fn entry(
+    kick: &Kick,
+    n: usize,
+    endpoint: Endpoint,
+    moment: Moment,
+    conditions: &Conditions,
+    agenda: &mut Agenda,
+) -> Seen {
     let streamer = &kick.streamers[n];
     let channel = match endpoint {
         Endpoint::Livestreams | Endpoint::Website => Some(SeenChannel::Stated(streamer.channel)),
@@ -239,9 +273,9 @@ fn entry(kick: &Kick, n: usize, endpoint: Endpoint, moment: Moment, profile: &Pr
         Endpoint::Channels | Endpoint::UsersLivestreams => None,
     };
     let liveness = match moment {
-        _ if endpoint == Endpoint::Channels && agenda.odds(profile.blanks) => Liveness::Nothing,
+        _ if endpoint == Endpoint::Channels && agenda.odds(conditions.blanks) => Liveness::Nothing,
         Moment::Live(broadcast) => {
-            let timeless = endpoint == Endpoint::UsersLivestreams && agenda.odds(profile.blanks);
+            let timeless = endpoint == Endpoint::UsersLivestreams && agenda.odds(conditions.blanks);
             Liveness::Live((!timeless).then_some(broadcast.start))
         }
         Moment::Off | Moment::Banned => Liveness::Offline,

@@ -1,30 +1,44 @@
-//! What must hold after every step, whatever the world does. The judge hears all that the machine
+//! What must hold after every step, whatever the world does. The judge of a core hears all that its machine
 //! hears and says, and knows the truth besides.
 
+mod prompt;
+mod requests;
+mod roster;
+mod silence;
 mod verdict;
 
-use super::profile::Profile;
-use super::world::{Kick, Moment};
-use kick_monitor::domain::ask::{Answer, Endpoint, Liveness, Query, Request, RequestId, SeenChannel};
+use super::conditions::Conditions;
+use super::kick::{Kick, Moment};
+use kick_monitor::domain::ask::{Answer, Liveness, RequestId, SeenChannel};
 use kick_monitor::domain::push::{Push, PushKind};
-use kick_monitor::domain::row::{DatabaseEvent, RosterRead, Shown, Write, WriteId, WriteResult, Written};
+use kick_monitor::domain::row::{DatabaseEvent, Shown, Write, WriteId, WriteResult, Written};
 use kick_monitor::domain::time::Timestamp;
-use kick_monitor::domain::{LivestreamId, RowId, Slug, Status, UserId};
-use kick_monitor::monitor::{Asker, Input, Output};
+use kick_monitor::domain::{LivestreamId, Now, RowId, Status, UserId};
+use kick_monitor::monitor::{Asker, Input, Monitor, Output};
+use roster::Known;
+use silence::Silence;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// R7: for so long a live may be what the API still shows of a broadcast that a stop ended.
+/// RULES R7: for so long a live may be what the API still shows of a broadcast that a stop ended.
 const STALE_LIVE: Duration = Duration::from_secs(600);
-/// R15: a crash may undo what was committed this long before.
+/// RULES R15: a crash may undo what was committed this long before.
 const UNDOABLE: Duration = Duration::from_secs(30);
 
-/// R13, R15: so late at most does the API know of what the table shows.
+/// RULES R13, R15: so late at most does the API know of what the table shows.
 pub(super) const API_LAG: Duration = Duration::from_secs(60);
 
+/// RULES R1: a live event of a broadcast that a stop ended may mean that it resumes when it comes this much later.
+const RESUMED_AFTER: Duration = Duration::from_secs(5);
+
 pub(super) struct Judge {
+    /// Whose judge it is.
+    core: usize,
+    /// The table may name wrong channels (RULES R12).
+    wrong_hints: bool,
+    /// What push does not tell of (RULES R11).
+    silence: Silence,
     rows: BTreeMap<RowId, Known>,
     emptied: bool,
     /// The process has read the roster.
@@ -32,6 +46,11 @@ pub(super) struct Judge {
     /// Streamers whom push told of shortly before the process before this one ended; none: it may be any.
     told_before: Option<BTreeMap<usize, Status>>,
     in_flight: BTreeMap<WriteId, Write>,
+    /// What has to be given out before the machine's turn is over.
+    expected: BTreeMap<RowId, Status>,
+    /// When the process began, and when the database last did not take a row at once.
+    began: Duration,
+    troubled: Duration,
     asked: BTreeMap<Asker, Asked>,
     requests: VecDeque<Duration>,
     budgets: VecDeque<(Duration, u32)>,
@@ -47,15 +66,19 @@ pub(super) struct Judge {
     announced: BTreeMap<usize, Duration>,
     /// The latest start of a broadcast that anybody told of.
     begun: BTreeMap<usize, Timestamp>,
+    /// When that was told first.
+    renewed: BTreeMap<usize, Duration>,
     told: BTreeMap<usize, Told>,
-    /// What push last told the end of, and when: if it runs again, the API is not believed for ten minutes (R7).
+    /// What push last told the end of, and when: if it runs again, the API is not believed for ten minutes (RULES R7).
     stopped: BTreeMap<usize, (LivestreamId, Duration)>,
-    /// When push last told of a start that was over: it looks like a broadcast that resumes (R1).
+    /// When push last told of a start after the stop of the same broadcast: it looks as if that resumed (RULES R1).
     repeated: BTreeMap<usize, Duration>,
     /// Until when push that told what was not true any more excuses a wrong row of a streamer.
     misled: BTreeMap<usize, Duration>,
     /// When requests started whose answers last had a streamer live, and not among those live.
     present: BTreeMap<usize, Duration>,
+    /// When the broadcast began that such an answer last had.
+    shown_start: BTreeMap<usize, Option<Timestamp>>,
     absent: BTreeMap<usize, Duration>,
     /// How many false Online the API was believed at this moment.
     lied: (Duration, usize),
@@ -69,6 +92,15 @@ struct Told {
     last: LivestreamId,
     /// The highest livestream id that it told of before.
     before: Option<LivestreamId>,
+    /// Kick had stated the channel id that it came through (RULES R12).
+    confirmed: bool,
+}
+
+impl Told {
+    /// It is evidence: of a lower id than another one it is only a question (RULES R1, R2).
+    fn counts(&self) -> bool {
+        Some(self.last) >= self.before
+    }
 }
 
 struct Asked {
@@ -78,26 +110,20 @@ struct Asked {
     about: Vec<usize>,
 }
 
-/// A row as far as the machine was told of it.
-struct Known {
-    username: Arc<str>,
-    /// None: it may be anything, and writing it is no repetition.
-    shown: Option<Shown>,
-    committed: Option<Duration>,
-    /// When a read last showed something else than the machine knew of, and what.
-    edited: Option<(Duration, Status)>,
-    /// The last status that was given out to be written, and when it was first.
-    last: Option<(Duration, Status)>,
-}
-
 impl Judge {
-    pub(super) fn new(budget: u32) -> Judge {
+    pub(super) fn new(core: usize, budget: u32, wrong_hints: bool) -> Judge {
         Judge {
+            core,
+            wrong_hints,
+            silence: Silence::default(),
             rows: BTreeMap::new(),
             emptied: false,
             loaded: false,
             told_before: Some(BTreeMap::new()),
             in_flight: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            began: Duration::ZERO,
+            troubled: Duration::ZERO,
             asked: BTreeMap::new(),
             requests: VecDeque::new(),
             budgets: VecDeque::from([(Duration::ZERO, budget)]),
@@ -107,11 +133,13 @@ impl Judge {
             confirmed_when_told: BTreeMap::new(),
             announced: BTreeMap::new(),
             begun: BTreeMap::new(),
+            renewed: BTreeMap::new(),
             told: BTreeMap::new(),
             repeated: BTreeMap::new(),
             stopped: BTreeMap::new(),
             misled: BTreeMap::new(),
             present: BTreeMap::new(),
+            shown_start: BTreeMap::new(),
             absent: BTreeMap::new(),
             lied: (Duration::ZERO, 0),
             writes: 0,
@@ -121,14 +149,16 @@ impl Judge {
     /// A new process knows nothing, but for whom push told of within the hold; Kick still counts what the old one
     /// asked. `excused`: until then the API may tell of these in vain.
     pub(super) fn forget_process(&mut self, now: Duration, torn: bool, excused: Duration, hold: Duration) {
-        let lately = self.told.iter().filter(|(_, told)| now < told.at + hold.max(API_LAG));
+        let lately = self.told.iter().filter(|(_, told)| now < told.at + hold.max(API_LAG) && told.counts());
         let lately: BTreeMap<usize, Status> = lately.map(|(n, told)| (*n, told.status)).collect();
         for n in lately.keys() {
             let misled = self.misled.entry(*n).or_default();
             *misled = excused.max(*misled);
         }
+        self.silence = Silence::default();
         self.told_before = (!torn).then_some(lately);
         self.loaded = false;
+        self.began = now;
         self.rows.clear();
         self.emptied = false;
         self.in_flight.clear();
@@ -143,73 +173,23 @@ impl Judge {
     }
 
     /// The machine is told this.
-    pub(super) fn hear(&mut self, now: Duration, input: &Input, kick: &Kick) {
+    pub(super) fn hear(&mut self, now: Duration, input: &Input, kick: &Kick, conditions: &Conditions) {
+        self.silence.hear(now, input);
         match input {
             Input::Settings(settings) => self.budgets.push_back((now, settings.requests_per_minute)),
             Input::Roster(read) => self.hear_roster(now, read, kick),
-            Input::Push(_, push) => self.hear_push(now, push, kick),
+            Input::Push(_, push) => {
+                self.expect_writes(now, push, kick, conditions);
+                self.hear_push(now, push, kick);
+            }
             Input::Answer(answer) => self.hear_answer(answer, kick),
             Input::Written(written) => self.hear_written(now, written),
-            Input::WriterStarted { lane, lanes } => self.hear_lost_writes(*lane, *lanes),
+            Input::WriterStarted { lane, lanes } => self.hear_lost_writes(now, *lane, *lanes),
             Input::Database(DatabaseEvent::Down(_) | DatabaseEvent::Reconnected) => self.hear_break(now),
             Input::AskerStarted(asker) => {
                 self.asked.remove(asker);
             }
             _ => {}
-        }
-    }
-
-    fn hear_roster(&mut self, now: Duration, read: &RosterRead, kick: &Kick) {
-        if read.rows.is_empty() && !self.rows.is_empty() && !self.emptied {
-            self.emptied = true;
-            return;
-        }
-        self.emptied = false;
-        let first = !std::mem::replace(&mut self.loaded, true);
-        let busy: BTreeSet<&RowId> = self.in_flight.values().map(|write| &write.row).collect();
-        let present: BTreeSet<&RowId> = read.rows.iter().map(|row| &row.id).collect();
-        self.rows.retain(|id, _| present.contains(id));
-        for row in &read.rows {
-            let known = self.rows.get_mut(&row.id);
-            let same =
-                |known: &&mut Known| known.username == row.username || name(&known.username) == name(&row.username);
-            match known.filter(same) {
-                Some(known) => {
-                    known.username.clone_from(&row.username);
-                    let outdated = known.committed.is_some_and(|at| read.started.0 <= at);
-                    if !outdated && !busy.contains(&row.id) && known.shown.is_some() {
-                        let undone = self.broke > known.committed;
-                        if known.shown != Some(row.shown) && !undone {
-                            // R13: where it shows neither value, one answer is enough.
-                            known.edited = match row.shown {
-                                Shown::Known(status) => Some((now, status)),
-                                Shown::Unknown => None,
-                            };
-                        }
-                        known.shown = Some(row.shown);
-                    }
-                }
-                None if name(&row.username).is_none() => {
-                    self.rows.remove(&row.id);
-                }
-                None => {
-                    // R13: what push told before may be fresher than the API.
-                    let n = kick.by_username(&row.username);
-                    let told = |n, shown| self.told_before.as_ref().is_none_or(|told| told.get(&n) == Some(&shown));
-                    let fresh = match (first, n, row.shown) {
-                        (true, Some(n), Shown::Known(shown)) => Some((now, shown)).filter(|_| told(n, shown)),
-                        _ => None,
-                    };
-                    let known = Known {
-                        username: row.username.clone(),
-                        shown: Some(row.shown),
-                        committed: None,
-                        edited: fresh,
-                        last: None,
-                    };
-                    self.rows.insert(row.id.clone(), known);
-                }
-            }
         }
     }
 
@@ -221,7 +201,10 @@ impl Judge {
         let before = self.told.get(&n).and_then(|told| told.before.max(Some(told.last)));
         let (streamer, live) = (&kick.streamers[n], matches!(push.what, PushKind::Live { .. }));
         let status = if live { Status::Online } else { Status::Offline };
-        self.told.insert(n, Told { at: now, status, last: *livestream, before });
+        let confirmed = self.confirmed.contains(&streamer.user);
+        let told = Told { at: now, status, last: *livestream, before, confirmed };
+        // R1: of a broadcast that is known to run it is a duplicate.
+        let duplicate = self.told.insert(n, told).is_some_and(|told| (told.status, told.last) == (status, *livestream));
         if !live {
             self.stopped.insert(n, (*livestream, now));
         }
@@ -233,23 +216,26 @@ impl Judge {
             let may_be_it = !live && !so_since(&self.announced) && (so_since(&self.present) || !ended_is_known);
             self.misled.insert(n, if may_be_it { now + STALE_LIVE } else { now });
         }
-        if live && !matches!(streamer.now(), Moment::Live(_)) {
+        let stopped = self.stopped.get(&n).filter(|(stopped, at)| stopped == livestream && *at + RESUMED_AFTER <= now);
+        if live && stopped.is_some() {
             self.repeated.insert(n, now);
         }
         if live {
-            self.begun(n, streamer.start_of(*livestream));
+            self.begun(now, n, streamer.start_of(*livestream));
         }
         if let (Moment::Live(runs), PushKind::Live { livestream, .. }) = (kick.streamers[n].now(), &push.what) {
-            if runs.id == *livestream && self.confirmed.contains(&kick.streamers[n].user) {
+            // One that is lower than another that push told of is only a question.
+            let highest = before.is_none_or(|before| *livestream >= before);
+            if runs.id == *livestream && highest && !duplicate && confirmed {
                 self.announced.insert(n, now);
             }
         }
     }
 
-    fn begun(&mut self, n: usize, start: Option<Timestamp>) {
-        if let Some(start) = start {
-            let begun = self.begun.entry(n).or_insert(start);
-            *begun = start.max(*begun);
+    fn begun(&mut self, now: Duration, n: usize, start: Option<Timestamp>) {
+        if start > self.begun.get(&n).copied() {
+            self.begun.extend(start.map(|start| (n, start)));
+            self.renewed.insert(n, now);
         }
     }
 
@@ -272,7 +258,8 @@ impl Judge {
             match entry.map(|entry| entry.liveness) {
                 Some(Liveness::Live(start)) => {
                     self.present.insert(n, answer.started.steady.0);
-                    self.begun(n, start);
+                    self.shown_start.insert(n, start);
+                    self.begun(answer.finished.steady.0, n, start);
                 }
                 Some(Liveness::Offline) | None => drop(self.absent.insert(n, answer.started.steady.0)),
                 Some(Liveness::Unsaid | Liveness::Nothing) => {}
@@ -304,8 +291,11 @@ impl Judge {
                     }
                 }
                 // Whether it was written is not known.
-                WriteResult::Unavailable(_) => known.shown = None,
-                _ => {}
+                WriteResult::Unavailable(_) => {
+                    known.shown = None;
+                    self.troubled = now;
+                }
+                _ => self.troubled = now,
             }
         }
         if written.results.iter().any(|(_, result)| matches!(result, WriteResult::Unavailable(_))) {
@@ -314,7 +304,8 @@ impl Judge {
     }
 
     /// Whether what a writer had when it died was written is not known.
-    fn hear_lost_writes(&mut self, lane: usize, lanes: usize) {
+    fn hear_lost_writes(&mut self, now: Duration, lane: usize, lanes: usize) {
+        self.troubled = now;
         let all = std::mem::take(&mut self.in_flight).into_iter();
         let (lost, kept): (BTreeMap<_, _>, _) = all.partition(|(_, write)| write.row.lane(lanes) == lane);
         self.in_flight = kept;
@@ -327,6 +318,7 @@ impl Judge {
 
     /// R15: what was committed shortly before may be written again.
     fn hear_break(&mut self, now: Duration) {
+        self.troubled = now;
         self.broke = Some(now);
         for known in self.rows.values_mut() {
             if known.committed.is_some_and(|at| now.saturating_sub(at) <= UNDOABLE) {
@@ -341,41 +333,28 @@ impl Judge {
         now: Duration,
         output: &Output,
         kick: &Kick,
-        profile: &Profile,
+        conditions: &Conditions,
     ) -> Result<(), String> {
         match output {
-            Output::Write(write) => self.check_write(now, write, kick, profile),
+            Output::Log(event) if !self.wrong_hints => self.silence.check(now, event, kick, conditions),
+            Output::OpenLink(_) | Output::CloseLink(_) => {
+                self.silence.open(output);
+                Ok(())
+            }
+            Output::Write(write) => self.check_write(now, write, kick, conditions),
             Output::Ask(asker, request) => self.check_ask(now, *asker, request, kick),
             _ => Ok(()),
         }
     }
 
-    fn check_ask(&mut self, now: Duration, asker: Asker, request: &Request, kick: &Kick) -> Result<(), String> {
-        let users = |users: &[UserId]| users.iter().filter_map(|user| kick.by_user(*user)).collect();
-        let about = match &request.query {
-            Query::ChannelsBySlug(slugs) => slugs.iter().filter_map(|slug| kick.by_slug(slug)).collect(),
-            Query::Website(slug) => kick.by_slug(slug).into_iter().collect(),
-            Query::ChannelsByUser(ids) | Query::Livestreams(ids) | Query::UsersLivestreams(ids) => users(ids),
-        };
-        let lists_live = matches!(request.query.endpoint(), Endpoint::Livestreams | Endpoint::UsersLivestreams);
-        if self.asked.insert(asker, Asked { id: request.id, lists_live, about }).is_some() {
-            return Err(format!("two requests at once for {asker:?}"));
-        }
-        self.requests.push_back(now);
-        while self.requests.front().is_some_and(|at| *at + MINUTE <= now) {
-            self.requests.pop_front();
-        }
-        while self.budgets.get(1).is_some_and(|(at, _)| *at + MINUTE <= now) {
-            self.budgets.pop_front();
-        }
-        let most = self.budgets.iter().map(|(_, budget)| *budget).max().unwrap_or(0);
-        if self.requests.len() > most as usize {
-            return Err(format!("{} requests within a minute; {most} are allowed", self.requests.len()));
-        }
-        Ok(())
+    /// Whether the machine said that push leaves a good part of the changes out.
+    pub(super) fn was_partial(&self) -> bool {
+        self.silence.partial
     }
-}
 
-fn name(username: &str) -> Option<Slug> {
-    Slug::from_username(username).ok()
+    /// What the machine has to say by now.
+    pub(super) fn check_said(&mut self, monitor: &mut Monitor, now: Now) -> Result<(), String> {
+        self.check_expected()?;
+        self.silence.check_said(monitor, now)
+    }
 }

@@ -1,191 +1,71 @@
-//! What kind of a day a seed makes: which faults it has, and how bad they are.
+//! What kind of a day a seed makes: what Kick and people do, which faults there are, and under which conditions each
+//! core works.
 //!
-//! Each kind of fault is absent from about half of the days, so that each also meets the machine
+//! Each kind of fault is absent from about half of the days or more, so that each also meets the machine
 //! without the others, which could hide what it does.
 
 use super::agenda::Agenda;
+use super::conditions::Conditions;
 use super::faults::Fault;
-use super::transports::terms;
-use kick_monitor::monitor::Settings;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub(super) struct Profile {
     pub streamers: usize,
-    /// The API trails the truth by at most this, at each endpoint by another time (docs/kick.md §5.4).
-    pub lag: Duration,
-    /// How often a large answer of `/channels` is wrong about half of those live, or about all who are
-    /// not (docs/kick.md §5.1).
-    pub lies: f64,
-    /// Kick has no list of those live any more, so that `/channels` is asked about everybody.
-    pub listless: bool,
-    /// How often a list of those live leaves somebody out.
-    pub omits: f64,
-    /// How often `/channels` leaves somebody out, or says nothing usable of them.
-    pub blanks: f64,
-    /// `/channels` shows `"stream": null` for who is not live (R6).
-    pub unsaid: bool,
-    /// How often an answer about one name is about somebody else (R12).
-    pub mixed: f64,
-    /// How often an answer's `Date` is far from Kick's time (R5).
-    pub jumps: f64,
-    /// How often an answer takes seconds.
-    pub slow: f64,
-    /// One unknown name spoils the whole request (docs/kick.md §5.1).
-    pub strict: bool,
-    /// Kick does not say what time it is.
-    pub dateless: bool,
-    /// How often a push event is lost.
-    pub loss: f64,
-    /// How often a push event is late, and how late at most.
-    pub tardy: f64,
-    pub late: Duration,
-    /// How often a push event comes twice.
-    pub repeats: f64,
-    /// How often a subscription fails at first.
-    pub unsubscribed: f64,
-    /// No push ever comes, though the connections look fine.
-    pub deaf: bool,
-    /// Streamers may be banned.
-    pub bans: bool,
-    /// How often a broadcast that is interrupted for less than two minutes goes on with its id (R1).
-    pub resumes: f64,
+    pub habits: Habits,
     /// The table names wrong channels for some.
     pub wrong_hints: bool,
     /// The kinds of sudden fault, and how far apart they are on average.
     pub faults: Vec<(Fault, Duration)>,
-    pub settings: Settings,
-    pub poll: Duration,
-    /// How many writers there are.
-    pub writers: usize,
+    /// Each core's own.
+    pub cores: Vec<Conditions>,
+}
+
+/// What Kick does.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Habits {
+    /// Streamers may be banned.
+    pub bans: bool,
+    /// How often a broadcast that is interrupted for less than two minutes goes on with its id (RULES R1).
+    pub resumes: f64,
+    /// How often a push event has an id that is not its broadcast's (RULES R2).
+    pub absurd: f64,
 }
 
 impl Profile {
     pub(super) fn draw(agenda: &mut Agenda) -> Profile {
-        let half = |agenda: &mut Agenda, value: f64| if agenda.odds(0.5) { value * agenda.chance.f64() } else { 0.0 };
-        let lie = agenda.chance.u32(..4);
         let mut faults = Vec::new();
-        for fault in Fault::ALL {
-            if agenda.odds(0.4) {
+        for (fault, odds) in Fault::all() {
+            if agenda.odds(odds) {
                 faults.push((fault, agenda.secs(600, 4 * 3_600)));
             }
         }
+        let streamers = agenda.pick(&[1, 2, 3, 4, 5, 6, 12, 24]).unwrap_or(1);
+        let first = Conditions::draw(agenda);
+        // Another instance on the same table, which neither knows of.
+        let second = agenda.odds(0.2).then(|| first.of_another(agenda));
         Profile {
-            streamers: agenda.pick(&[1, 2, 3, 4, 5, 6, 12, 24]).unwrap_or(1),
-            lag: agenda.pick(&[0, 5, 20, 60]).map(Duration::from_secs).unwrap_or_default(),
-            lies: if lie == 0 { 0.5 } else { 0.0 },
-            listless: agenda.odds(if lie == 0 { 0.6 } else { 0.1 }),
-            omits: if lie == 1 { 0.1 } else { 0.0 },
-            blanks: half(agenda, 0.2),
-            unsaid: agenda.odds(0.2),
-            mixed: half(agenda, 0.1),
-            jumps: half(agenda, 0.1),
-            slow: half(agenda, 0.2),
-            strict: agenda.odds(0.3),
-            dateless: agenda.odds(0.1),
-            loss: half(agenda, 0.5),
-            tardy: half(agenda, 0.5),
-            late: agenda.pick(&[5, 30, 120, 600]).map(Duration::from_secs).unwrap_or_default(),
-            repeats: half(agenda, 0.5),
-            unsubscribed: half(agenda, 0.3),
-            deaf: agenda.odds(0.15),
-            bans: agenda.odds(0.2),
-            resumes: half(agenda, 1.0),
+            streamers,
+            habits: Habits {
+                bans: agenda.odds(0.2),
+                resumes: half(agenda, 1.0),
+                absurd: if agenda.odds(0.3) { 0.3 * agenda.chance.f64() } else { 0.0 },
+            },
             wrong_hints: agenda.odds(0.2),
             faults,
-            settings: Profile::settings(agenda),
-            poll: agenda.secs(10, 30),
-            writers: agenda.pick(&[1, 1, 2, 4]).unwrap_or(1),
+            cores: [first].into_iter().chain(second).collect(),
         }
     }
 
-    pub(super) fn settings(agenda: &mut Agenda) -> Settings {
-        Settings {
-            sweep: agenda.pick(&[30, 60, 60, 60, 180]).map(Duration::from_secs).unwrap_or_default(),
-            sweep_uncovered: Duration::from_secs(3),
-            hold: agenda.pick(&[90, 90, 90, 150]).map(Duration::from_secs).unwrap_or_default(),
-            batch: agenda.pick(&[1, 5, 25, 25, 50]).unwrap_or(25),
-            requests_per_minute: agenda.pick(&[60, 60, 60, 300]).unwrap_or(60),
-            push: terms(),
-            heartbeat: agenda.odds(0.5).then_some(Duration::from_secs(300)),
-            streamers_per_link: agenda.pick(&[1, 3, 100]).unwrap_or(100),
-            open_files: 1024,
-            kept_files: 100,
-        }
-    }
-
-    /// A day on which nothing goes wrong by itself.
+    /// A day on which nothing goes wrong by itself, for one core.
     pub(super) fn good(agenda: &mut Agenda) -> Profile {
-        let mut profile = Profile::draw(agenda);
-        profile.calm();
-        let settings = Settings {
-            sweep: Duration::from_secs(60),
-            sweep_uncovered: Duration::from_secs(3),
-            hold: Duration::from_secs(90),
-            batch: 25,
-            requests_per_minute: 60,
-            push: terms(),
-            heartbeat: None,
-            streamers_per_link: 100,
-            open_files: 1024,
-            kept_files: 100,
-        };
-        let lag = Duration::from_secs(5);
-        Profile { streamers: 12, lag, bans: false, wrong_hints: false, listless: false, settings, ..profile }
+        let profile = Profile::draw(agenda);
+        let cores = vec![profile.cores[0].good()];
+        Profile { streamers: 12, habits: Habits::default(), wrong_hints: false, faults: Vec::new(), cores }
     }
+}
 
-    /// The same world on a good day: what the rows must come right in.
-    pub(super) fn calm(&mut self) {
-        *self = Profile {
-            lag: Duration::ZERO,
-            lies: 0.0,
-            omits: 0.0,
-            blanks: 0.0,
-            unsaid: false,
-            mixed: 0.0,
-            jumps: 0.0,
-            slow: 0.0,
-            loss: 0.0,
-            tardy: 0.0,
-            repeats: 0.0,
-            unsubscribed: 0.0,
-            deaf: false,
-            faults: Vec::new(),
-            ..self.clone()
-        };
-    }
-
-    /// How old the freshest evidence of a change may be when it is believed: the API's lag, the longest
-    /// answer and a pause, and push that comes late.
-    pub(super) fn stale(&self) -> Duration {
-        self.lag
-            + Duration::from_secs(20)
-            + if self.tardy > 0.0 || self.repeats > 0.0 { self.late } else { Duration::ZERO }
-    }
-
-    /// How long a row may be wrong after the last thing that excuses it: a sweep and its confirmation; with
-    /// push, a hold before that. Where many rows share a small budget, the sweep takes its time (R22).
-    pub(super) fn bound(&self, rows: usize) -> Duration {
-        // R6: two absences, half a minute apart, and the pauses between the looks.
-        let unsaid = if self.unsaid { Duration::from_secs(75) } else { Duration::ZERO };
-        let sweep = self.settings.sweep + self.asking(rows) + self.lag + Duration::from_secs(45) + unsaid;
-        if self.deaf { sweep } else { sweep + self.settings.hold }
-    }
-
-    /// How long the requests of a sweep take at most.
-    fn asking(&self, rows: usize) -> Duration {
-        let request = Duration::from_secs(60) / self.settings.requests_per_minute;
-        2 * request * u32::try_from(rows.div_ceil(self.settings.batch)).unwrap_or(u32::MAX)
-    }
-
-    /// How much longer after a 429: a twentieth of the budget is what Kick leaves us at least, and another
-    /// comes back with each minute.
-    pub(super) fn recovery(&self, rows: usize) -> Duration {
-        (20 * self.asking(rows)).min(Duration::from_secs(20 * 60))
-    }
-
-    /// No evidence is false, and its times can be compared; some is late, lost or repeated.
-    pub(super) fn honest(&self) -> bool {
-        self.lies == 0.0 && self.omits == 0.0 && !self.wrong_hints && !self.dateless
-    }
+/// Nothing on half of the days, and up to this on the others.
+pub(super) fn half(agenda: &mut Agenda, value: f64) -> f64 {
+    if agenda.odds(0.5) { value * agenda.chance.f64() } else { 0.0 }
 }

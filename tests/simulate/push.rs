@@ -2,13 +2,12 @@
 //! repeated and out of order.
 
 use super::agenda::{Agenda, Happening};
-use super::profile::Profile;
-use super::transports::Transports;
-use super::world::{Kick, Moment};
+use super::conditions::Conditions;
+use super::transports::{Ill, Transports};
 use kick_monitor::domain::ask::{Answer, Offered};
-use kick_monitor::domain::push::{EndKind, LinkEvent, LinkId, Push, PushKind, Transport};
+use kick_monitor::domain::push::{EndKind, LinkEvent, LinkId, Push, PushKind, Transport, UnrecognisedEvent};
 use kick_monitor::domain::way::Way;
-use kick_monitor::domain::{ChannelId, Steady};
+use kick_monitor::domain::{ChannelId, Status, Steady};
 use kick_monitor::monitor::Input;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,8 +15,13 @@ use std::time::Duration;
 /// How long a Centrifugo server waits for a token.
 const TOKEN_WAIT: Duration = Duration::from_secs(9);
 
-/// The links' threads and the server at their other end.
+/// How long a link waits for the answer to a subscription.
+const ACKNOWLEDGEMENT_WAIT: Duration = Duration::from_secs(10);
+
+/// One core's links, and the server at their other end.
 pub(super) struct Realtime {
+    /// Whose it is.
+    core: usize,
     pub transports: Transports,
     links: BTreeMap<LinkId, Link>,
     next_life: u32,
@@ -51,13 +55,16 @@ pub(super) enum Step {
     Greet(LinkId, u32),
     Acknowledge(LinkId, u32, ChannelId),
     Deliver(LinkId, u32, ChannelId, PushKind),
+    /// The same under a name that nobody here knows.
+    DeliverRenamed(LinkId, u32, ChannelId, PushKind),
     BrokerAnswers(Answer<Offered>),
 }
 
 impl Realtime {
-    pub(super) fn new() -> Realtime {
+    pub(super) fn new(core: usize) -> Realtime {
         Realtime {
-            transports: Transports::new(),
+            core,
+            transports: Transports::new(core),
             links: BTreeMap::new(),
             next_life: 0,
             refused_until: Duration::ZERO,
@@ -68,7 +75,7 @@ impl Realtime {
     pub(super) fn open(&mut self, id: LinkId, agenda: &mut Agenda) {
         self.links.insert(id, Link::default());
         let pause = agenda.millis(0, 500);
-        agenda.after(pause, Happening::Push(Step::Start(id)));
+        agenda.after(pause, Happening::Push(self.core, Step::Start(id)));
     }
 
     pub(super) fn close(&mut self, id: LinkId) {
@@ -94,8 +101,9 @@ impl Realtime {
     pub(super) fn subscribe(&mut self, id: LinkId, channels: &[ChannelId], agenda: &mut Agenda) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.wanted.extend(channels);
-        if link.connected.is_some() {
-            acknowledge_later(id, link.life, channels, agenda);
+        let life = link.life;
+        if let Some(transport) = link.connected {
+            self.acknowledge_later(id, life, transport, channels, agenda);
         }
     }
 
@@ -107,7 +115,7 @@ impl Realtime {
         }
     }
 
-    pub(super) fn step(&mut self, step: Step, profile: &Profile, agenda: &mut Agenda) -> Option<Input> {
+    pub(super) fn step(&mut self, step: Step, conditions: &Conditions, agenda: &mut Agenda) -> Option<Input> {
         match step {
             Step::Start(id) => self.start(id, agenda),
             Step::Ask(id, life) => {
@@ -123,9 +131,10 @@ impl Realtime {
             Step::Acknowledge(id, life, channel) => {
                 let link =
                     self.links.get_mut(&id).filter(|link| link.life == life && link.wanted.contains(&channel))?;
-                if agenda.odds(profile.unsubscribed) {
+                let nobody = link.connected.is_some_and(|it| self.transports.takes_nobody(agenda.now, it));
+                if nobody || agenda.odds(conditions.unsubscribed) {
                     let pause = agenda.secs(1, 60);
-                    agenda.after(pause, Happening::Push(Step::Acknowledge(id, life, channel)));
+                    agenda.after(pause, Happening::Push(self.core, Step::Acknowledge(id, life, channel)));
                     return Some(Input::Link(id, LinkEvent::SubscriptionFailed(channel)));
                 }
                 link.acknowledged.insert(channel);
@@ -137,6 +146,14 @@ impl Realtime {
                 let push = Push { received: Steady(agenda.now), named: channel, inside, what };
                 (link.is_some() && self.silent_until <= agenda.now).then_some(Input::Push(id, push))
             }
+            Step::DeliverRenamed(id, life, channel, what) => {
+                let link = self.links.get(&id).filter(|link| link.life == life && link.wanted.contains(&channel));
+                let name = renamed(what.status()).to_owned();
+                let received = Steady(agenda.now);
+                let event = UnrecognisedEvent { channel, name, sample: "{}".to_owned(), times: 1, received };
+                (link.is_some() && self.silent_until <= agenda.now)
+                    .then(|| Input::Link(id, LinkEvent::Unrecognised(Box::new(event))))
+            }
             Step::BrokerAnswers(answer) => self.transports.land(answer),
         }
     }
@@ -147,7 +164,7 @@ impl Realtime {
         self.next_life += 1;
         *link = Link { started: true, life: self.next_life, ..Link::default() };
         let asks = agenda.millis(1, 20);
-        agenda.after(asks, Happening::Push(Step::Ask(id, self.next_life)));
+        agenda.after(asks, Happening::Push(self.core, Step::Ask(id, self.next_life)));
         Some(Input::Link(id, LinkEvent::Started))
     }
 
@@ -158,7 +175,7 @@ impl Realtime {
             Some(way) => (agenda.millis(20, 500), Step::Connect(id, link.life, way.transport())),
             None => (agenda.secs(1, 60), Step::Ask(id, link.life)),
         };
-        agenda.after(pause, Happening::Push(step));
+        agenda.after(pause, Happening::Push(self.core, step));
     }
 
     /// The link has its token.
@@ -166,7 +183,7 @@ impl Realtime {
         let Some(link) = self.links.get_mut(&id).filter(|link| link.tokenless) else { return };
         link.tokenless = false;
         let pause = agenda.millis(20, 500);
-        agenda.after(pause, Happening::Push(Step::Greet(id, link.life)));
+        agenda.after(pause, Happening::Push(self.core, Step::Greet(id, link.life)));
     }
 
     fn connect(&mut self, id: LinkId, life: u32, transport: Transport, agenda: &mut Agenda) -> Option<Input> {
@@ -174,14 +191,14 @@ impl Realtime {
         if agenda.now < self.refused_until {
             return self.end(id, EndKind::Lost, agenda);
         }
-        if self.transports.refuses(agenda.now, transport) {
+        if self.transports.suffers(agenda.now, transport, Ill::Refuses) {
             return self.end(id, EndKind::Refused, agenda);
         }
         if transport == Transport::Pusher {
             return self.greet(id, life, transport, agenda);
         }
         link.tokenless = true;
-        agenda.after(TOKEN_WAIT, Happening::Push(Step::GiveUp(id, life)));
+        agenda.after(TOKEN_WAIT, Happening::Push(self.core, Step::GiveUp(id, life)));
         Some(Input::Link(id, LinkEvent::WantsToken))
     }
 
@@ -189,7 +206,7 @@ impl Realtime {
         let link = self.links.get_mut(&id).filter(|link| link.life == life)?;
         link.connected = Some(transport);
         let wanted = link.wanted.clone();
-        acknowledge_later(id, life, &wanted, agenda);
+        self.acknowledge_later(id, life, transport, &wanted, agenda);
         // A trial follows what another one follows.
         let trial = self.links.iter().any(|(other, link)| *other != id && !link.wanted.is_disjoint(&wanted));
         if !trial {
@@ -215,45 +232,58 @@ impl Realtime {
             _ if agenda.odds(0.8) => agenda.millis(100, 2_000),
             _ => agenda.secs(2, 90),
         };
-        agenda.after(pause, Happening::Push(Step::Ask(id, self.next_life)));
+        agenda.after(pause, Happening::Push(self.core, Step::Ask(id, self.next_life)));
         Some(Input::Link(id, LinkEvent::Ended { kind, why: "simulated".to_owned() }))
     }
 
-    /// A broadcast began or ended: whoever has subscribed is told, or not.
-    pub(super) fn tell(&self, kick: &Kick, n: usize, change: (Moment, Moment), profile: &Profile, agenda: &mut Agenda) {
-        let channel = kick.streamers[n].channel;
-        let what = match change {
-            (Moment::Live(broadcast), _) => PushKind::Stop { livestream: broadcast.id },
-            (_, Moment::Live(broadcast)) => {
-                let created_at = broadcast.start + Duration::from_secs(agenda.chance.u64(0..3));
-                PushKind::Live { livestream: broadcast.id, created_at: Some(created_at) }
-            }
-            _ => return,
-        };
+    /// The connections over this transport break.
+    pub(super) fn lose_all(&mut self, transport: Transport, agenda: &mut Agenda) -> Vec<Input> {
+        let over = |link: &Link| link.connected == Some(transport);
+        let links: Vec<LinkId> = self.links.iter().filter(|(_, link)| over(link)).map(|(id, _)| *id).collect();
+        links.into_iter().filter_map(|link| self.lose(link, agenda)).collect()
+    }
+
+    /// Kick announces that a broadcast began or ended: all who have subscribed are told, or not.
+    pub(super) fn tell(&self, channel: ChannelId, what: &PushKind, conditions: &Conditions, agenda: &mut Agenda) {
+        let (now, status) = (agenda.now, what.status());
         for (id, link) in &self.links {
-            let deaf = link.connected.is_none_or(|transport| self.transports.is_deaf(agenda.now, transport));
-            if !link.acknowledged.contains(&channel) || profile.deaf || deaf || agenda.odds(profile.loss) {
+            let Some(transport) = link.connected.filter(|_| link.acknowledged.contains(&channel)) else { continue };
+            let delivers = self.transports.delivers(now, transport, channel, status);
+            if conditions.deaf || !delivers || agenda.odds(conditions.loss) {
                 continue;
             }
-            let times = if agenda.odds(profile.repeats) { 2 } else { 1 };
+            let renamed = self.transports.suffers(now, transport, Ill::Renamed);
+            let step = if renamed { Step::DeliverRenamed } else { Step::Deliver };
+            let times = if agenda.odds(conditions.repeats) { 2 } else { 1 };
             for time in 0..times {
-                let late = time == 1 || agenda.odds(profile.tardy);
-                let delay =
-                    agenda.between(Duration::from_millis(50), if late { profile.late } else { Duration::from_secs(1) });
-                agenda.after(delay, Happening::Push(Step::Deliver(*id, link.life, channel, what.clone())));
+                let late = time == 1 || agenda.odds(conditions.tardy);
+                let most = if late { conditions.late } else { Duration::from_secs(1) };
+                let delay = agenda.between(Duration::from_millis(50), most);
+                agenda.after(delay, Happening::Push(self.core, step(*id, link.life, channel, what.clone())));
             }
+        }
+    }
+
+    fn acknowledge_later<'a>(
+        &self,
+        id: LinkId,
+        life: u32,
+        transport: Transport,
+        channels: impl IntoIterator<Item = &'a ChannelId>,
+        agenda: &mut Agenda,
+    ) {
+        let silent = self.transports.suffers(agenda.now, transport, Ill::AnswersNobody);
+        for channel in channels {
+            let pause = if silent { ACKNOWLEDGEMENT_WAIT } else { agenda.millis(10, 1_500) };
+            agenda.after(pause, Happening::Push(self.core, Step::Acknowledge(id, life, *channel)));
         }
     }
 }
 
-fn acknowledge_later<'a>(
-    id: LinkId,
-    life: u32,
-    channels: impl IntoIterator<Item = &'a ChannelId>,
-    agenda: &mut Agenda,
-) {
-    for channel in channels {
-        let pause = agenda.millis(10, 1_500);
-        agenda.after(pause, Happening::Push(Step::Acknowledge(id, life, *channel)));
+/// What an event is called that has another name than we know.
+pub(super) fn renamed(status: Status) -> &'static str {
+    match status {
+        Status::Online => "App\\Events\\BroadcastBegan",
+        Status::Offline => "App\\Events\\BroadcastOver",
     }
 }

@@ -1,56 +1,28 @@
-//! One simulated day: the machine in its world, both moved by whatever comes first.
+//! One simulated day: cores in their world, all moved by whatever comes first.
 
 use super::agenda::{Agenda, Happening};
-use super::api::{Api, RETRY_AFTER};
-use super::database::{Database, Step};
+use super::core::Core;
+use super::database::Database;
 use super::faults::{Fault, plan};
-use super::judge::{API_LAG, Judge};
+use super::kick::Kick;
 use super::profile::Profile;
-use super::push::Realtime;
-use super::words;
-use super::world::Kick;
-use kick_monitor::domain::ask::{Endpoint, Learned};
+use super::transports::Ill;
+use super::world::World;
 use kick_monitor::domain::push::Transport;
-use kick_monitor::domain::row::{DatabaseEvent, Recent, Row};
-use kick_monitor::domain::time::Timestamp;
-use kick_monitor::domain::way::Offer;
-use kick_monitor::domain::{Now, RowId, Slug, Steady};
-use kick_monitor::monitor::{Input, Monitor, Output};
-use std::collections::BTreeMap;
+use kick_monitor::domain::report::Report;
+use kick_monitor::domain::row::Shown;
+use kick_monitor::monitor::Input;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The last of the day is calm, so that everything must come right.
 const CALM: Duration = Duration::from_secs(25 * 60);
 const INSPECTION: Duration = Duration::from_secs(60);
-/// A machine that wakes oftener within a second does nothing else.
-const WAKES_MAX: u32 = 100;
-/// What the machine may hold for each row, and at all, in bytes of its `Debug` form.
-const SIZE_MAX: (usize, usize) = (12_000, 60_000);
 
 pub(super) struct Day {
     pub profile: Profile,
-    pub agenda: Agenda,
-    pub kick: Kick,
-    pub realtime: Realtime,
-    pub api: Api,
-    pub database: Database,
-    /// How far our wall clock is off.
-    pub wall: jiff::SignedDuration,
-    monitor: Monitor,
-    judge: Judge,
-    /// What an earlier process left on the disk.
-    learned: BTreeMap<Slug, Learned>,
-    worked: Option<Offer>,
-    /// Until when the API may not know of what a row shows, by what earlier processes kept.
-    recent: BTreeMap<RowId, Timestamp>,
-    /// When the world was last to blame for a wrong row, whichever.
-    pub excused: Duration,
-    /// Days that are told on take all that is said.
-    transcript: Option<Vec<String>>,
-    said_roster: Vec<Row>,
-    woken: (u64, u32),
-    transport: (Option<Transport>, u32),
+    pub world: World,
+    pub cores: Vec<Core>,
 }
 
 /// What a day came to.
@@ -58,7 +30,11 @@ pub(super) struct Outcome {
     pub wrong: Option<String>,
     pub writes: usize,
     pub transcript: Vec<String>,
-    /// The transport in use when the calm began, and how often it had changed.
+    /// What the first core told of itself when the calm began; the transport that it used then, and how often that had
+    /// changed.
+    pub report: Report,
+    /// It said that push leaves a good part of the changes out.
+    pub partial: bool,
     pub transport: Option<Transport>,
     pub changes: u32,
 }
@@ -70,95 +46,58 @@ pub(super) fn live_through(seed: u64, told: bool) -> Outcome {
     live(Day::new(seed, agenda, profile, told))
 }
 
-/// Lives through a good day but for Pusher, which accepts, acknowledges and delivers nothing until then.
-pub(super) fn live_with_a_deaf_transport(seed: u64, until: Duration) -> Outcome {
+/// Lives through a good day but for Pusher, which has this ill until then.
+pub(super) fn live_with_an_ill_transport(seed: u64, ill: Ill, until: Duration) -> Outcome {
     let mut agenda = Agenda::new(seed);
     let mut day = Day::new(seed, Agenda::new(seed), Profile::good(&mut agenda), false);
-    day.realtime.transports.deaf_until.insert(Transport::Pusher, until);
+    day.cores[0].realtime.transports.fall_ill(Transport::Pusher, ill, until);
     live(day)
 }
 
 fn live(mut day: Day) -> Outcome {
-    let wrong = day.pass().err().map(|wrong| format!("{:.3} s: {wrong}", day.agenda.now.as_secs_f64()));
-    let mut transcript = day.transcript.unwrap_or_default();
+    let wrong = day.pass().err().map(|wrong| format!("{:.3} s: {wrong}", day.world.agenda.now.as_secs_f64()));
+    let mut transcript = day.world.story.unwrap_or_default();
     if !transcript.is_empty() {
         transcript.insert(0, format!("{:#?}", day.profile));
     }
-    let (transport, changes) = day.transport;
-    Outcome { wrong, writes: day.judge.writes, transcript, transport, changes }
+    let writes = day.cores.iter().map(|core| core.judge.writes).sum();
+    let first = day.cores.swap_remove(0);
+    let (transport, changes) = first.transport;
+    let partial = first.judge.was_partial();
+    Outcome { wrong, writes, transcript, report: first.report, partial, transport, changes }
 }
 
 impl Day {
     fn new(seed: u64, mut agenda: Agenda, profile: Profile, told: bool) -> Day {
         let skew = jiff::SignedDuration::from_millis(agenda.chance.i64(-60_000..60_000));
         let kick = Kick::new(profile.streamers, skew, &mut agenda);
-        let now = Now { steady: Steady(Duration::ZERO), wall: super::MIDNIGHT };
-        let mut day = Day {
-            monitor: Monitor::new(now, profile.settings.clone(), seed),
-            judge: Judge::new(profile.settings.requests_per_minute),
-            kick,
-            realtime: Realtime::new(),
-            transport: (None, 0),
-            api: Api::default(),
-            database: Database::new(profile.writers),
-            wall: jiff::SignedDuration::ZERO,
-            learned: BTreeMap::new(),
-            worked: None,
-            recent: BTreeMap::new(),
-            excused: Duration::ZERO,
-            transcript: told.then(Vec::new),
-            said_roster: Vec::new(),
-            woken: (0, 0),
-            profile,
-            agenda,
-        };
+        let (database, wrong_hints) = (Database::default(), profile.wrong_hints);
+        let mut world = World { agenda, kick, database, wrong_hints, story: told.then(Vec::new) };
+        let cores = profile
+            .cores
+            .iter()
+            .enumerate()
+            .map(|(id, conditions)| Core::new(id, seed.wrapping_add(id as u64), conditions.clone(), &mut world));
+        let cores = cores.collect();
+        let mut day = Day { profile, world, cores };
         for _ in 0..day.profile.streamers {
-            day.add_row();
-        }
-        if day.profile.listless {
-            day.api.gone.extend([Endpoint::Livestreams, Endpoint::UsersLivestreams]);
+            day.world.add_row();
         }
         for (fault, apart) in day.profile.faults.clone() {
-            plan(fault, apart, &mut day.agenda);
+            plan(fault, apart, &mut day.world.agenda);
         }
-        for lane in 0..day.profile.writers {
-            day.agenda.after(Duration::ZERO, Happening::Database(Step::Begin(lane)));
-        }
-        day.agenda.after(Duration::ZERO, Happening::Database(Step::Read));
-        day.agenda.after(INSPECTION, Happening::Inspect);
+        day.world.agenda.after(INSPECTION, Happening::Inspect);
         day
-    }
-
-    /// A process dies without a word and another one is begun.
-    pub(super) fn begin_process(&mut self) -> Vec<Input> {
-        // The list of what changed lately is torn or lost, sometimes.
-        let torn = self.agenda.odds(0.2);
-        let seen = self.agenda.now + self.profile.poll;
-        self.excused = if torn { seen + API_LAG } else { self.agenda.now };
-        self.realtime.kill_process();
-        self.api.kill_process();
-        let writers = self.database.kill_process();
-        self.judge.forget_process(self.agenda.now, torn, seen + API_LAG, self.profile.settings.hold);
-        self.monitor = Monitor::new(self.now(), self.profile.settings.clone(), self.agenda.chance.u64(..));
-        let learned = Input::Learned(self.learned.values().cloned().collect());
-        let worked = self.worked.clone().map(Input::Remembered);
-        let now = self.now().wall;
-        let lately = self.recent.iter().filter(|(_, until)| now < **until).map(|(row, _)| row.clone());
-        let recent = Input::Recent(if torn { Recent::Any } else { Recent::Rows(lately.collect()) });
-        writers.into_iter().chain([learned, recent]).chain(worked).collect()
-    }
-
-    fn now(&self) -> Now {
-        let wall = super::MIDNIGHT + self.agenda.now + self.wall;
-        Now { steady: Steady(self.agenda.now), wall }
     }
 
     fn pass(&mut self) -> Result<(), String> {
         let mut calm = false;
         loop {
-            let wake = self.monitor.next_wake().map(|wake| wake.at.0.max(self.agenda.now));
-            let coming = self.agenda.next_at().unwrap_or(DAY);
-            let next = wake.map_or(coming, |wake| wake.min(coming));
+            let now = self.world.agenda.now;
+            let wakes = self.cores.iter().enumerate().filter_map(|(id, core)| Some((core.wakes(now)?, id)));
+            let wake = wakes.min();
+            let coming = self.world.agenda.next_at().unwrap_or(DAY);
+            let next = wake.map_or(coming, |(wake, _)| wake.min(coming));
             if next >= DAY {
                 return self.inspect_at_end();
             }
@@ -167,168 +106,117 @@ impl Day {
                 self.calm();
                 continue;
             }
-            self.agenda.now = next;
-            if wake == Some(next) {
-                self.count_wake()?;
-                self.tell(Input::Tick)?;
-            } else {
-                self.happen()?;
+            self.world.agenda.now = next;
+            match wake {
+                Some((at, id)) if at == next => self.cores[id].wake(&mut self.world)?,
+                _ => self.happen()?,
             }
         }
     }
 
     fn calm(&mut self) {
-        self.transport = (self.realtime.transports.in_use(), self.realtime.transports.changes);
-        self.profile.calm();
-        self.kick.frozen = true;
-        self.api.calm();
-        self.database.calm(self.agenda.now);
-        self.realtime.calm(self.agenda.now);
+        let now = self.world.agenda.now;
+        self.profile.faults.clear();
+        self.world.kick.frozen = true;
+        self.world.database.calm(now);
+        self.cores.iter_mut().for_each(|core| core.calm(now));
     }
 
     fn happen(&mut self) -> Result<(), String> {
-        let Some(what) = self.agenda.pop() else { return Ok(()) };
-        let now = self.now();
-        let inputs = match what {
+        let Day { world, cores, .. } = self;
+        let Some(what) = world.agenda.pop() else { return Ok(()) };
+        let now = world.agenda.now;
+        match what {
             Happening::Turn(n) => {
-                if let Some(change) = self.kick.turn(n, self.profile.bans, self.profile.resumes, &mut self.agenda) {
-                    self.say(|| format!("   = {} is {:?}", 5_000 + n, change.1));
-                    self.realtime.tell(&self.kick, n, change, &self.profile, &mut self.agenda);
-                }
-                Vec::new()
+                self.turn(n);
+                Ok(())
             }
             Happening::Fault(fault) => self.fault(fault),
-            Happening::Push(step) => self.realtime.step(step, &self.profile, &mut self.agenda).into_iter().collect(),
-            Happening::Api(step) => {
-                self.api.step(step, &self.kick, now, &self.profile, &mut self.agenda).into_iter().collect()
+            Happening::Push(id, step) => {
+                let core = &mut cores[id];
+                let input = core.realtime.step(step, &core.conditions, &mut world.agenda);
+                input.map_or(Ok(()), |input| core.tell(input, world))
             }
-            Happening::Database(step) => self.database.step(step, now, self.profile.poll, &mut self.agenda),
+            Happening::Api(id, step) => {
+                let core = &mut cores[id];
+                let input = core.api.step(step, &world.kick, core.now(now), &core.conditions, &mut world.agenda);
+                input.map_or(Ok(()), |input| core.tell(input, world))
+            }
+            Happening::Client(id, step) => {
+                let core = &mut cores[id];
+                let inputs = core.client.step(step, core.now(now), &mut world.database, &mut world.agenda);
+                inputs.into_iter().try_for_each(|input| core.tell(input, world))
+            }
             Happening::Inspect => {
-                self.agenda.after(INSPECTION, Happening::Inspect);
-                return self.inspect();
+                world.agenda.after(INSPECTION, Happening::Inspect);
+                self.inspect()
             }
-        };
-        inputs.into_iter().try_for_each(|input| self.tell(input))
+        }
     }
 
-    fn fault(&mut self, fault: Fault) -> Vec<Input> {
+    /// A broadcast begins or ends, and Kick announces it to all cores alike.
+    fn turn(&mut self, n: usize) {
+        let (world, habits) = (&mut self.world, &self.profile.habits);
+        let Some(change) = world.kick.turn(n, habits, &mut world.agenda) else { return };
+        world.say(|| format!("   = {} is {:?}", 5_000 + n, change.1));
+        let Some(what) = world.kick.announce(n, change, habits, &mut world.agenda) else { return };
+        let channel = world.kick.streamers[n].channel;
+        for core in &self.cores {
+            core.realtime.tell(channel, &what, &core.conditions, &mut world.agenda);
+        }
+    }
+
+    fn fault(&mut self, fault: Fault) -> Result<(), String> {
         let Some((_, apart)) = self.profile.faults.iter().find(|(has, _)| *has == fault).copied() else {
-            return Vec::new();
+            return Ok(());
         };
-        plan(fault, apart, &mut self.agenda);
-        self.say(|| format!("   ! {fault:?}"));
-        self.strike(fault)
+        plan(fault, apart, &mut self.world.agenda);
+        self.world.say(|| format!("   ! {fault:?}"));
+        let heard = self.strike(fault);
+        heard.into_iter().try_for_each(|(id, input): (usize, Input)| self.cores[id].tell(input, &mut self.world))
     }
 
-    fn tell(&mut self, input: Input) -> Result<(), String> {
-        if self.transcript.is_some() {
-            self.say_input(&input);
-        }
-        self.judge.hear(self.agenda.now, &input, &self.kick);
-        for output in self.monitor.handle(self.now(), input) {
-            self.say(|| format!("     <- {}", words::output(&output)));
-            self.judge.check(self.agenda.now, &output, &self.kick, &self.profile)?;
-            self.carry_out(output)?;
-        }
-        Ok(())
-    }
-
-    fn carry_out(&mut self, output: Output) -> Result<(), String> {
-        let now = self.now();
-        match output {
-            Output::Ask(asker, request) => self.api.ask(asker, request, now, &self.profile, &mut self.agenda),
-            Output::AskBroker(request) => {
-                self.realtime.transports.ask(request, now, self.profile.slow, &mut self.agenda);
-            }
-            Output::Write(write) => self.database.write(write, &mut self.agenda),
-            Output::OpenLink(link) => self.realtime.open(link, &mut self.agenda),
-            Output::CloseLink(link) => self.realtime.close(link),
-            Output::Subscribe(link, channels) => self.realtime.subscribe(link, &channels, &mut self.agenda),
-            Output::Unsubscribe(link, channels) => self.realtime.unsubscribe(link, &channels),
-            Output::ReadRoster => self.database.read_soon(&mut self.agenda),
-            Output::Learn(known) => {
-                self.learned.insert(known.name.clone(), known);
-            }
-            Output::Go(link, way) => self.realtime.go(link, way.as_ref(), &mut self.agenda),
-            Output::Token(link, _) => self.realtime.give_token(link, &mut self.agenda),
-            Output::Remember(offer) => self.worked = Some(offer),
-            Output::Recent(rows, until) => self.recent.extend(rows.into_iter().map(|row| (row, until))),
-            Output::Log(_) => {}
-        }
-        Ok(())
-    }
-
-    fn count_wake(&mut self) -> Result<(), String> {
-        let second = self.agenda.now.as_secs();
-        self.woken = if self.woken.0 == second { (second, self.woken.1 + 1) } else { (second, 1) };
-        if self.woken.1 > WAKES_MAX {
-            return Err(format!("the machine does not stop waking: {:?}", self.monitor.next_wake()));
-        }
-        Ok(())
-    }
-
-    /// In between, a row may be wrong for as long as the rules allow after the last fault that the
-    /// machine cannot see through.
+    /// In between, a row may be wrong for as long as the rules allow after the last fault that no core can see
+    /// through: each core by itself has to put it right, whatever the others do.
     fn inspect(&mut self) -> Result<(), String> {
-        let now = self.agenda.now;
-        self.excused = self.excused.max(now.min(self.database.down_until.max(self.database.refuses_until)));
-        self.excused = self.excused.max(self.api.failed + RETRY_AFTER);
-        if let Some(limited) = self.api.limited {
-            self.excused = self.excused.max(limited + self.profile.recovery(self.database.rows.len()));
-        }
-        if now.as_secs() % 3_600 < 60 {
-            self.inspect_machine()?;
+        let Day { world, cores, .. } = self;
+        cores.iter_mut().for_each(|core| core.take_excuses(world));
+        if world.agenda.now.as_secs() % 3_600 < 60 {
+            cores.iter_mut().try_for_each(|core| core.inspect(world))?;
         }
         if self.profile.wrong_hints {
             // Push through a wrong channel may say anything until Kick states the right one (R12).
             return Ok(());
         }
-        let bound = self.profile.bound(self.database.rows.len());
-        let excused = |n| self.excused.max(self.api.kept_back.get(&n).copied().unwrap_or_default());
-        self.judge.inspect(now, &self.kick, &self.database, bound, excused)
-    }
-
-    /// The machine itself, every hour or so, for looking at all of it takes long.
-    fn inspect_machine(&mut self) -> Result<(), String> {
-        let size = format!("{:?}", self.monitor).len();
-        if size > SIZE_MAX.0 * (self.database.rows.len() + self.profile.streamers) + SIZE_MAX.1 {
-            return Err(format!("the machine has grown to {size} bytes"));
-        }
-        let told = self.monitor.report(self.now()).streamers;
-        if told.online + told.offline + told.unknown != told.total {
-            return Err("the report has lost count of the streamers".to_owned());
-        }
-        Ok(())
+        self.compare(Core::is_late)
     }
 
     /// After the calm, nothing excuses anything.
     fn inspect_at_end(&mut self) -> Result<(), String> {
-        self.agenda.now = DAY;
-        for record in self.database.rows.values_mut() {
-            record.locked_until = Duration::ZERO;
-            record.ill_until = Duration::ZERO;
-            record.timed_out = Duration::ZERO;
-            record.touched = Duration::ZERO;
-        }
-        self.judge.inspect(DAY, &self.kick, &self.database, Duration::ZERO, |_| Duration::ZERO)
+        self.world.agenda.now = DAY;
+        self.world.database.forgive_nothing();
+        self.compare(Core::is_late_at_last)
     }
 
-    /// A roster that says what the one before said is not worth a line.
-    fn say_input(&mut self, input: &Input) {
-        let same = match input {
-            Input::Tick | Input::Database(DatabaseEvent::Up) => true,
-            Input::Roster(read) => std::mem::replace(&mut self.said_roster, read.rows.clone()) == read.rows,
-            _ => false,
-        };
-        if !same {
-            let told = words::input(input);
-            self.say(|| format!("-> {told}"));
+    /// Compares the table with the truth.
+    fn compare(&self, is_late: impl Fn(&Core, &super::database::Record, usize, &World) -> bool) -> Result<(), String> {
+        for (id, record) in &self.world.database.rows {
+            let Some(n) = self.world.kick.by_username(&record.row.username) else { continue };
+            let streamer = &self.world.kick.streamers[n];
+            if record.row.shown == Shown::Known(streamer.now().status()) {
+                continue;
+            }
+            let late = self.cores.iter().position(|core| is_late(core, record, n, &self.world));
+            if let Some(core) = late {
+                return Err(format!(
+                    "row {id} shows {:?}, but {} is {:?} since {:?}: core {core} is late",
+                    record.row.shown,
+                    streamer.slug,
+                    streamer.now(),
+                    streamer.since()
+                ));
+            }
         }
-    }
-
-    fn say(&mut self, line: impl FnOnce() -> String) {
-        if let Some(transcript) = &mut self.transcript {
-            transcript.push(format!("{:>10.3} {}", self.agenda.now.as_secs_f64(), line()));
-        }
+        Ok(())
     }
 }

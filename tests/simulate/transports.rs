@@ -1,37 +1,72 @@
-//! The ways in which Kick delivers push: which it offers, which is deaf, which refuses, and its broker. What to
-//! make of all that is the machine's.
+//! The ways in which Kick delivers push: which it offers, what is wrong with each, and its broker. What to make of
+//! all that is the machine's.
 
 use super::agenda::{Agenda, Happening};
 use super::push::Step;
-use kick_monitor::domain::Now;
 use kick_monitor::domain::ask::{Answer, BrokerQuery, Failure, FailureKind, Offered, Request, RequestId};
 use kick_monitor::domain::push::Transport;
 use kick_monitor::domain::secret::Secret;
 use kick_monitor::domain::way::{Offer, Place};
+use kick_monitor::domain::{ChannelId, Now, Status};
 use kick_monitor::monitor::{Input, Terms};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// A partly deaf transport never tells of one channel in so many.
+const LEFT_OUT: i64 = 3;
+
+/// Kick's push as one core meets it.
 pub(super) struct Transports {
+    /// Whose it is.
+    core: usize,
     /// None: discovery is blocked, or talks nonsense.
     offered: Option<Vec<Offer>>,
     /// The request that the broker has.
     out: Option<RequestId>,
-    /// Accepts, acknowledges and delivers nothing until then.
-    pub deaf_until: BTreeMap<Transport, Duration>,
-    refused_until: BTreeMap<Transport, Duration>,
+    /// What each transport suffers from, and until when.
+    ills: BTreeMap<(Transport, Ill), Duration>,
     last: Option<Transport>,
     /// How often the connections went from one transport to another; trials do not count.
     pub changes: u32,
 }
 
+/// What a transport may suffer from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Ill {
+    /// It accepts, acknowledges and delivers nothing, or nothing of one kind (RULES R11).
+    Deaf,
+    DeafTo(Status),
+    /// The same for some channels.
+    PartlyDeaf,
+    /// It refuses every connection.
+    Refuses,
+    /// It greets, and refuses every subscription, or does not answer.
+    TakesNobody,
+    AnswersNobody,
+    /// Its events have names that nobody here knows (RULES R24).
+    Renamed,
+}
+
+impl Ill {
+    pub(super) const ALL: [Ill; 8] = [
+        Ill::Deaf,
+        Ill::DeafTo(Status::Online),
+        Ill::DeafTo(Status::Offline),
+        Ill::PartlyDeaf,
+        Ill::Refuses,
+        Ill::TakesNobody,
+        Ill::AnswersNobody,
+        Ill::Renamed,
+    ];
+}
+
 impl Transports {
-    pub(super) fn new() -> Transports {
+    pub(super) fn new(core: usize) -> Transports {
         Transports {
+            core,
             offered: Some(vec![pusher("old"), centrifugo()]),
             out: None,
-            deaf_until: BTreeMap::new(),
-            refused_until: BTreeMap::new(),
+            ills: BTreeMap::new(),
             last: None,
             changes: 0,
         }
@@ -43,8 +78,7 @@ impl Transports {
     }
 
     pub(super) fn calm(&mut self) {
-        self.deaf_until.clear();
-        self.refused_until.clear();
+        self.ills.clear();
         self.offered = Some(vec![pusher("old"), centrifugo()]);
     }
 
@@ -53,18 +87,23 @@ impl Transports {
         self.last
     }
 
-    pub(super) fn is_deaf(&self, now: Duration, transport: Transport) -> bool {
-        self.deaf_until.get(&transport).is_some_and(|until| now < *until)
+    pub(super) fn fall_ill(&mut self, transport: Transport, ill: Ill, until: Duration) {
+        self.ills.insert((transport, ill), until);
     }
 
-    pub(super) fn deafen(&mut self, agenda: &mut Agenda) {
-        let until = agenda.now + agenda.secs(60, 6 * 3_600);
-        self.deaf_until.extend(agenda.pick(&Transport::ALL).map(|transport| (transport, until)));
+    pub(super) fn suffers(&self, now: Duration, transport: Transport, ill: Ill) -> bool {
+        self.ills.get(&(transport, ill)).is_some_and(|until| now < *until)
     }
 
-    pub(super) fn refuse(&mut self, agenda: &mut Agenda) {
-        let until = agenda.now + agenda.secs(60, 6 * 3_600);
-        self.refused_until.extend(agenda.pick(&Transport::ALL).map(|transport| (transport, until)));
+    /// Whether an event of a change to this status reaches those who have subscribed.
+    pub(super) fn delivers(&self, now: Duration, transport: Transport, channel: ChannelId, status: Status) -> bool {
+        let left_out = channel.0 % LEFT_OUT == 0 && self.suffers(now, transport, Ill::PartlyDeaf);
+        !left_out && ![Ill::Deaf, Ill::DeafTo(status)].iter().any(|ill| self.suffers(now, transport, *ill))
+    }
+
+    /// Whether no subscription is confirmed.
+    pub(super) fn takes_nobody(&self, now: Duration, transport: Transport) -> bool {
+        [Ill::TakesNobody, Ill::AnswersNobody].iter().any(|ill| self.suffers(now, transport, *ill))
     }
 
     pub(super) fn change_offers(&mut self, agenda: &mut Agenda) {
@@ -76,10 +115,6 @@ impl Transports {
             4 => Some(vec![centrifugo(), pusher("new")]),
             _ => Some(vec![pusher("old"), centrifugo()]),
         };
-    }
-
-    pub(super) fn refuses(&self, now: Duration, transport: Transport) -> bool {
-        self.refused_until.get(&transport).is_some_and(|until| now < *until)
     }
 
     /// A connection that makes no trial stands.
@@ -100,7 +135,7 @@ impl Transports {
         self.out = Some(request.id);
         let finished = Now { steady: now.steady + takes, ..now };
         let answer = Answer { id: request.id, started: now, finished, server_date: None, spent: 1, result };
-        agenda.after(takes, Happening::Push(Step::BrokerAnswers(answer)));
+        agenda.after(takes, Happening::Push(self.core, Step::BrokerAnswers(answer)));
     }
 
     /// The answer is there, unless nobody waits for it any more.

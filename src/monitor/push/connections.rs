@@ -22,7 +22,12 @@ impl Push {
         }
         self.guide_link(now.steady, id, &event, &mut book.out);
         if on_trial {
-            return self.trial.iter_mut().for_each(|trial| trial.hear(now.steady, &event));
+            self.trial.iter_mut().for_each(|trial| trial.hear(now.steady, &event));
+            // R24: why it may prove nothing.
+            if let LinkEvent::Unrecognised(event) = event {
+                self.unrecognised.take(*event);
+            }
+            return;
         }
         match event {
             LinkEvent::Started => {

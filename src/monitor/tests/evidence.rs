@@ -68,6 +68,53 @@ fn r1_what_is_repeated_within_five_seconds_of_the_stop_resumes_nothing() {
 }
 
 #[test]
+fn r1_a_broadcast_that_a_stop_of_an_absurd_id_ended_resumes_too() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        200 kick xqc/676/668=offline
+        .. stop 668 9223372036854775807
+        320 kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        900 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            200.0  write 1 Offline by push
+            320.0  write 1 Online by sweep
+        "#]],
+    );
+}
+
+/// Another instance wrote it first.
+#[test]
+fn r1_a_broadcast_that_resumes_does_so_whoever_wrote_it() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        200 kick xqc/676/668=offline
+        .. stop 668 10
+        320 live 668 10 created@1
+        325 roster 1:xqc:Online
+        330 kick xqc/676/668=live@1
+        500 stop 668 10
+        510 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            200.0  write 1 Offline by push
+            500.0  write 1 Offline by push
+        "#]],
+    );
+}
+
+#[test]
 fn r2_an_unknown_older_id_is_a_question() {
     check_watched(
         "

@@ -125,6 +125,67 @@ fn r15_a_deaf_instance_takes_nothing_back() {
     );
 }
 
+/// Another instance heard of a later broadcast, and this one did not: it insists once, and the other prevails.
+#[test]
+fn r15_what_push_said_within_the_hold_is_written_over_what_others_write_once() {
+    check_watched(
+        "
+        1 auto
+        .. live 668 10 created@1
+        10 kick xqc/676/668=live@10
+        .. stop 668 10
+        30 auto asks
+        35 roster 1:xqc:Online
+        45 roster 1:xqc:Online
+        55 roster 1:xqc:Online
+        200 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            10.0   write 1 Offline by push
+            35.0   write 1 Offline by push
+            45.0   ask users_livestreams: 676
+            60.0   ask users_livestreams: 676
+            90.0   ask users_livestreams: 676
+            100.0  ask users_livestreams: 676
+            120.0  ask users_livestreams: 676
+            180.0  ask users_livestreams: 676
+        "#]],
+    );
+}
+
+/// A live event for a broadcast that had ended comes late, when the API has long told that it resumed.
+#[test]
+fn r15_what_resumed_long_ago_takes_no_edit_back() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        100 kick xqc/676/668=offline
+        .. stop 668 10
+        110 kick xqc/676/668=live@1
+        800 live 668 10 created@1
+        905 auto asks
+        910 roster 1:xqc:Offline
+        1000 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            100.0  write 1 Offline by push
+            723.0  write 1 Online by sweep
+            733.0  log push_missed username=xqc status=Online
+            910.0  ask users_livestreams: 676
+            960.0  ask users_livestreams: 676
+            970.0  ask users_livestreams: 676
+            973.0  ask channels: 676
+            973.0  write 1 Online by sweep
+        "#]],
+    );
+}
+
 #[test]
 fn r13_who_is_not_on_the_list_is_put_right_at_once_and_so_is_who_comes_later() {
     check(

@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 use words::{
-    at, entry, failure, learned, link_event, number, offer, push, report, result, row, said, terms, unrecognised,
+    at, entry, failure, learned, link_event, link_of, number, offer, push, report, result, row, said, terms,
+    unrecognised,
 };
 
 /// The machine, the world around it as far as a script says, and what came out.
@@ -147,12 +148,8 @@ impl Story {
             "learned" => self.input(Input::Learned(words.iter().map(|word| learned(word)).collect())),
             "roster" => self.roster(&words),
             "link" => self.link(&words),
-            "unrecognised" => self.input(Input::Link(LinkId(0), unrecognised(self.now, &words))),
-            "live" | "stop" => {
-                let link = words.iter().find_map(|word| word.strip_prefix("link="));
-                let link = LinkId(link.map_or(0, |link| link.parse().expect("a link")));
-                self.input(Input::Push(link, push(self.now, word, &words)));
-            }
+            "unrecognised" => self.input(Input::Link(link_of(&words), unrecognised(self.now, &words))),
+            "live" | "stop" => self.input(Input::Push(link_of(&words), push(self.now, word, &words))),
             "answer" => self.answer(Asker::Api, &words),
             "website" => self.answer(Asker::Website, &words),
             "fail" => self.fail(Asker::Api, &words),

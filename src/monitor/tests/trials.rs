@@ -55,6 +55,39 @@ fn r11_an_event_through_a_trial_is_evidence_and_brings_the_transport_back() {
 }
 
 #[test]
+fn r24_a_trial_whose_events_have_other_names_tells_them() {
+    check_watched(
+        &format!(
+            "{DEAF} {MOVED}
+            1030 offers pusher:old centrifugo:a
+            1031 link 2 started
+            .. link 2 wants-way
+            1032 link 2 connected
+            .. link 2 subscribed 668
+            1040 unrecognised App\\Events\\BroadcastOver 668 link=2
+            1041 kick xqc/676/668=offline
+            1100 until
+            "
+        ),
+        &expect![[r#"
+
+            1.0    ask realtime: pusher centrifugo
+            1.0    go 0 pusher:old
+            1.0    remember pusher
+            430.0  log push_missed username=xqc status=Online
+            430.0  log push_silent transport=pusher missed=5 kind=both
+            430.0  ask realtime: pusher centrifugo
+            1030.0 ask realtime: pusher centrifugo
+            1030.0 open 2
+            1031.0 subscribe 2 668
+            1031.0 go 2 pusher:old
+            1083.0 write 1 Offline by sweep
+            1093.0 log push_missed username=xqc status=Offline unrecognised="App\\Events\\BroadcastOver"
+        "#]],
+    );
+}
+
+#[test]
 fn r11_a_trial_that_misses_what_another_brings_is_over_and_the_next_comes_later() {
     check_watched(
         &format!(

@@ -3,6 +3,7 @@
 use super::Database;
 use kick_monitor::domain::row::{Row, Shown, Write, WriteResult};
 use kick_monitor::gateway::database::{Attempt, Spoilt};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What is wrong with a row.
@@ -29,21 +30,31 @@ pub(in crate::simulate) struct Record {
     pub ill_until: Duration,
     /// When it alone had a statement last until it was cancelled, since when it is tried rarely (R21).
     pub timed_out: Duration,
-    /// When somebody else than we changed the row, or a crash did.
+    /// When a person changed the row, or a crash did.
     pub touched: Duration,
+    /// When each core last changed it.
+    pub written: BTreeMap<usize, Duration>,
 }
 
 impl Record {
     pub(super) fn new(row: Row, now: Duration) -> Record {
         let (locked_until, ill_until, timed_out) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
-        Record { row, locked_until, ill: Ill::Hangs, ill_until, timed_out, touched: now }
+        let (ill, written) = (Ill::Hangs, BTreeMap::new());
+        Record { row, locked_until, ill, ill_until, timed_out, touched: now, written }
+    }
+
+    /// When somebody else than this core last changed the row.
+    pub(in crate::simulate) fn changed_by_others(&self, core: usize) -> Duration {
+        let others = self.written.iter().filter(|(other, _)| **other != core).map(|(_, at)| *at);
+        others.chain([self.touched]).max().unwrap_or_default()
     }
 }
 
 impl Database {
-    /// One statement: all of its rows that can be written are, or none.
-    pub(super) fn run(
+    /// One statement of one core's: all of its rows that can be written are, or none.
+    pub(in crate::simulate) fn run(
         &mut self,
+        core: usize,
         writes: &[Write],
         usual: Duration,
         limit: Duration,
@@ -65,7 +76,7 @@ impl Database {
             took = limit;
         }
         let Some(spoilt) = spoilt else {
-            let done = writes.iter().map(|write| (write.id, self.write_row(write, now))).collect();
+            let done = writes.iter().map(|write| (write.id, self.write_row(core, write, now))).collect();
             return (Attempt::Done(done), took);
         };
         if let ([alone], true) = (writes, spoilt.broke || took >= Duration::from_millis(900)) {
@@ -96,7 +107,7 @@ impl Database {
         }
     }
 
-    fn write_row(&mut self, write: &Write, now: Duration) -> WriteResult {
+    fn write_row(&mut self, core: usize, write: &Write, now: Duration) -> WriteResult {
         let Some(record) = self.rows.get_mut(&write.row) else { return WriteResult::Gone };
         let wanted = Shown::Known(write.status);
         if record.row.shown == wanted {
@@ -110,6 +121,7 @@ impl Database {
             self.commits.remove(0);
         }
         record.row.shown = wanted;
+        record.written.insert(core, now);
         WriteResult::Written
     }
 }

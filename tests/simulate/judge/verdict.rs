@@ -1,16 +1,16 @@
 //! The verdicts: whether a write is right by all that could be known, and whether the table came right.
 
-use super::super::database::Database;
-use super::super::profile::Profile;
-use super::super::world::{Kick, Moment, Streamer};
 use super::{API_LAG, Judge, MINUTE, STALE_LIVE};
+use crate::simulate::conditions::Conditions;
+use crate::simulate::database::Record;
+use crate::simulate::kick::{Kick, Moment, Streamer};
 use kick_monitor::domain::row::{Shown, Write};
 use kick_monitor::domain::{Source, Status};
 use std::time::Duration;
 
-/// What an answer said is acted upon within this, and none after it: second looks, R6.
+/// What an answer said is acted upon within this, and none after it: second looks, RULES R6.
 const ACTED_UPON: Duration = Duration::from_secs(600);
-/// R6: for so long whom Kick names nowhere is not said to be Offline.
+/// RULES R6: for so long whom Kick names nowhere is not said to be Offline.
 const VANISHED: Duration = Duration::from_secs(600);
 
 impl Judge {
@@ -19,7 +19,7 @@ impl Judge {
         now: Duration,
         write: &Write,
         kick: &Kick,
-        profile: &Profile,
+        conditions: &Conditions,
     ) -> Result<(), String> {
         self.writes += 1;
         if self.in_flight.values().any(|other| other.row == write.row) {
@@ -41,7 +41,8 @@ impl Judge {
         }
         let (edited, committed) = (known.edited, known.committed);
         self.in_flight.insert(write.id, write.clone());
-        if profile.wrong_hints {
+        self.expected.remove(&write.row);
+        if self.wrong_hints {
             // Push through a channel id that the table gives is believed until Kick states another (R12).
             return Ok(());
         }
@@ -53,9 +54,13 @@ impl Judge {
             return Err(format!("nothing can be known of {:?}", write.username));
         };
         let taken_back = |(_, status): &(Duration, Status)| *status != write.status;
-        let pushed = self.told.get(&n).is_some_and(|told| now < told.at + profile.settings.hold);
+        let pushed = self.told.get(&n).is_some_and(|told| now < told.at + conditions.settings.hold);
         if let (Some((edited, _)), Source::Sweep, false) = (edited.filter(taken_back), write.source, pushed) {
             self.check_taken_back(n, write, edited, kick)?;
+        }
+        self.check_resumption(now, n, write, before, &kick.streamers[n], conditions)?;
+        if self.check_insisting(now, n, write, conditions)? {
+            return Ok(());
         }
         // A status that is sent again, to a database that was away or undid it, was decided upon when it was
         // first sent; so is one that a hand took out of the row (R15).
@@ -63,7 +68,7 @@ impl Judge {
         let open = |at: Duration| shown.is_none() || emptied || committed.is_none_or(|committed| committed < at);
         let repeated = before.is_some_and(|(at, status)| status == write.status && open(at));
         // R13: from Unknown one answer is enough, and it may be a lie.
-        let first = before.is_none() && shown == Some(Shown::Unknown) && !profile.honest();
+        let first = before.is_none() && shown == Some(Shown::Unknown) && !self.is_honest(conditions);
         if kick.streamers[n].now().status() == write.status || repeated || first {
             return Ok(());
         }
@@ -73,8 +78,10 @@ impl Judge {
         if write.status == Status::Offline && write.source == Source::Sweep && !absent {
             return Err(format!("row {} is written Offline, and no answer said so", write.row));
         }
-        self.check_flap(now, n, write, before, kick, profile)?;
-        self.check_false(now, n, write, kick, profile)
+        // What somebody else wrote since is as good as what this core wrote.
+        let before = edited.filter(taken_back).max(before);
+        self.check_flap(now, n, write, before, kick, conditions)?;
+        self.check_false(now, n, write, kick, conditions)
     }
 
     /// R13, R15: what the table shows since it was edited, or at the start, is taken back by an answer to a question of
@@ -93,6 +100,56 @@ impl Judge {
         Err(format!("row {} is written {}, and no answer since its edit said so", write.row, write.status.word()))
     }
 
+    /// R1, R7: a broadcast whose stop was believed goes on only if a live event of it came 5 s later or more and an
+    /// answer bore that out, or after the hold.
+    fn check_resumption(
+        &self,
+        now: Duration,
+        n: usize,
+        write: &Write,
+        before: Option<(Duration, Status)>,
+        streamer: &Streamer,
+        conditions: &Conditions,
+    ) -> Result<(), String> {
+        let stop = self.stopped.get(&n).filter(|(_, at)| before == Some((*at, Status::Offline)));
+        let Some((stopped, at)) = stop.filter(|_| write.status == Status::Online) else { return Ok(()) };
+        let told = self.told.get(&n).is_some_and(|told| told.last == *stopped);
+        // R12: push through an id that was not confirmed has no hold.
+        let held = self.told.get(&n).is_some_and(|told| told.at == *at && told.confirmed);
+        let shown = self.shown_start.get(&n).copied().flatten();
+        let goes_on = shown.is_some() && shown == streamer.start_of(*stopped) && now < *at + conditions.settings.hold;
+        let witnessed = self.repeated.get(&n).is_some_and(|repeated| repeated > at);
+        match write.source {
+            Source::Push if told => Err(format!("row {} is Online again, and no answer bore it out", write.row)),
+            Source::Sweep if held && goes_on && !witnessed => {
+                Err(format!("row {} is Online again within the hold, as before the stop", write.row))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// R15: what push told within the hold is written over what somebody else wrote since: once for each event, or two
+    /// cores that heard different things would have the row flap. Whether this write is one of those.
+    fn check_insisting(
+        &mut self,
+        now: Duration,
+        n: usize,
+        write: &Write,
+        conditions: &Conditions,
+    ) -> Result<bool, String> {
+        let told =
+            self.told.get(&n).filter(|told| told.status == write.status && now < told.at + conditions.settings.hold);
+        let Some((known, told)) = self.rows.get_mut(&write.row).zip(told) else { return Ok(false) };
+        let edited = known.edited.filter(|(at, status)| *status != write.status && *at > told.at);
+        let Some((edited, _)) = edited else { return Ok(false) };
+        let before = known.insisted.filter(|insisted| *insisted >= told.at && *insisted < edited);
+        known.insisted = Some(now);
+        match before {
+            Some(_) => Err(format!("row {} is written over once more for the sake of one push event", write.row)),
+            None => Ok(true),
+        }
+    }
+
     /// R7, R9: what was rightly written is not taken back while nothing changed, as long as the API
     /// only trails and push is only lost, late, repeated or out of order.
     fn check_flap(
@@ -102,7 +159,7 @@ impl Judge {
         write: &Write,
         before: Option<(Duration, Status)>,
         kick: &Kick,
-        profile: &Profile,
+        conditions: &Conditions,
     ) -> Result<(), String> {
         let streamer = &kick.streamers[n];
         let announced = self.announced.get(&n).is_some_and(|at| streamer.since() <= *at);
@@ -110,18 +167,19 @@ impl Judge {
         // A broadcast, or a pause that push told nothing of, is news all the same when it was so short
         // that an endpoint told of it only when it was over.
         let unseen = (write.status == Status::Online || !announced)
-            && before.is_some_and(|(at, _)| streamer.last_began(write.status) + profile.stale() > at);
+            && before.is_some_and(|(at, _)| streamer.last_began(write.status) + conditions.stale() > at);
         // R2: a late stop of a broadcast that push never told of may be that of the one that runs.
         let stranger = self.told.get(&n).is_some_and(|told| told.before < Some(told.last));
         let late_stop = write.status == Status::Offline && write.source == Source::Push && stranger && !announced;
-        // R1: what looks like a resumption, and an endpoint that has not heard of the end.
-        let resumed = self.repeated.get(&n).is_some_and(|at| now <= *at + profile.stale());
-        let resumed = resumed && write.status == Status::Online;
+        // R1: what looks like a resumption, and an endpoint that has not heard of the end and says so when asked later.
+        let borne_out = |at: &Duration| self.present.get(&n).is_some_and(|started| started >= at);
+        let resumed = self.repeated.get(&n).is_some_and(|at| now <= *at + conditions.stale() && borne_out(at));
+        let resumed = resumed && write.status == Status::Online && write.source == Source::Sweep;
         // R12: push through an id that was not confirmed has no hold.
         let confirmed = self.confirmed_when_told.get(&n) == Some(&true);
         // Its own stop, which comes when it has resumed already.
         let resumed = resumed || write.status == Status::Offline && !self.resumed_until(n, streamer).is_zero();
-        if right_before && !unseen && !late_stop && !resumed && profile.honest() && confirmed {
+        if right_before && !unseen && !late_stop && !resumed && self.is_honest(conditions) && confirmed {
             return Err(format!("row {} flaps: it was written rightly before, and nothing has changed", write.row));
         }
         Ok(())
@@ -135,13 +193,13 @@ impl Judge {
         n: usize,
         write: &Write,
         kick: &Kick,
-        profile: &Profile,
+        conditions: &Conditions,
     ) -> Result<(), String> {
         let streamer = &kick.streamers[n];
-        if streamer.has_been(write.status, now.saturating_sub(profile.stale())) {
+        if streamer.has_been(write.status, now.saturating_sub(conditions.stale())) {
             return Ok(());
         }
-        let settled = streamer.since() + profile.stale();
+        let settled = streamer.since() + conditions.stale();
         let told = self.evidence.get(&n).into_iter().flatten().filter(|(started, _)| *started >= settled);
         let (told, explicit) = told.fold((0, 0), |(told, explicit), (_, said)| (told + 1, explicit + u32::from(*said)));
         // Rows that name one streamer may each have been asked about by themselves.
@@ -150,7 +208,7 @@ impl Judge {
             return Ok(());
         }
         // R8 believes one answer, and R10 lets two of its changes pass.
-        if profile.lies > 0.0 && write.status == Status::Online && write.source == Source::Sweep {
+        if conditions.lies > 0.0 && write.status == Status::Online && write.source == Source::Sweep {
             self.lied = (now, if self.lied.0 == now { self.lied.1 + 1 } else { 1 });
             if self.lied.1 <= 2 {
                 return Ok(());
@@ -165,49 +223,48 @@ impl Judge {
         ))
     }
 
-    /// Until when a stop that push told of, of the broadcast that runs, keeps the row Offline (R7).
+    /// Until when a stop that push told of, of the broadcast that runs, keeps the row Offline (RULES R7).
     fn resumed_until(&self, n: usize, streamer: &Streamer) -> Duration {
         match (streamer.now(), self.stopped.get(&n)) {
-            (Moment::Live(runs), Some((stopped, at))) if runs.id == *stopped => *at + STALE_LIVE,
+            // R2: a stop whose id is no broadcast's may have been meant for it.
+            (Moment::Live(runs), Some((stopped, at)))
+                if runs.id == *stopped
+                    || streamer.start_of(*stopped).is_none() && streamer.ran_before(runs.id, *at) =>
+            {
+                *at + STALE_LIVE
+            }
             _ => Duration::ZERO,
         }
     }
 
-    /// Compares the table with the truth. `bound`: how long a row may be wrong after the last thing that
-    /// excuses it; `excused`: when other things than push were last to blame for a wrong row of this streamer.
-    pub(in crate::simulate) fn inspect(
+    /// No evidence is false.
+    fn is_honest(&self, conditions: &Conditions) -> bool {
+        conditions.honest() && !self.wrong_hints
+    }
+
+    /// Whether this core should have put a wrong row right by now. `bound`: how long that may take after the last
+    /// thing that excuses it; `excused`: when other things than push were last to blame.
+    pub(in crate::simulate) fn is_late(
         &self,
         now: Duration,
-        kick: &Kick,
-        database: &Database,
+        record: &Record,
+        (n, streamer): (usize, &Streamer),
         bound: Duration,
-        excused: impl Fn(usize) -> Duration,
-    ) -> Result<(), String> {
-        for (id, record) in &database.rows {
-            let Some(n) = kick.by_username(&record.row.username) else { continue };
-            let streamer = &kick.streamers[n];
-            let came_later = record.row.shown == Shown::Unknown || record.touched > streamer.since();
-            if streamer.now() == Moment::Banned && came_later {
-                // Kick names them nowhere, so a row that came later can know nothing.
-                continue;
-            }
-            let vanished = if streamer.now() == Moment::Banned { VANISHED } else { Duration::ZERO };
-            // R21: the pause after a refusal; nothing excuses a row for what another one does.
-            let withheld = record.locked_until.max(record.ill_until).max(record.timed_out) + 5 * MINUTE;
-            let misled = self.misled.get(&n).copied().unwrap_or_default().max(self.resumed_until(n, streamer));
-            let touched = if record.touched.is_zero() { Duration::ZERO } else { record.touched + API_LAG };
-            let since = streamer.since().max(touched).max(excused(n)).max(misled) + vanished;
-            let truth = Shown::Known(streamer.now().status());
-            if record.row.shown != truth && now > (since + bound).max(withheld) {
-                return Err(format!(
-                    "row {id} shows {:?}, but {} is {:?} since {:?}",
-                    record.row.shown,
-                    streamer.slug,
-                    streamer.now(),
-                    streamer.since()
-                ));
-            }
+        excused: Duration,
+    ) -> bool {
+        let changed = record.changed_by_others(self.core);
+        let came_later = record.row.shown == Shown::Unknown || changed > streamer.since();
+        if streamer.now() == Moment::Banned && came_later {
+            // Kick names them nowhere, so a row that came later can know nothing.
+            return false;
         }
-        Ok(())
+        let vanished = if streamer.now() == Moment::Banned { VANISHED } else { Duration::ZERO };
+        // R21: the pause after a refusal; nothing excuses a row for what another one does.
+        let withheld = record.locked_until.max(record.ill_until).max(record.timed_out) + 5 * MINUTE;
+        let misled = self.misled.get(&n).copied().unwrap_or_default().max(self.resumed_until(n, streamer));
+        // R15: what others wrote, another core or a person, stands for a lag of the API.
+        let changed = if changed.is_zero() { Duration::ZERO } else { changed + API_LAG };
+        let since = streamer.since().max(changed).max(excused).max(misled) + vanished;
+        now > (since + bound).max(withheld)
     }
 }

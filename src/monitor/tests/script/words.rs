@@ -3,7 +3,7 @@
 
 use crate::domain::ask::{BrokerQuery, Failure, FailureKind, Learned, Liveness, Query, Seen, SeenChannel};
 use crate::domain::event::Event;
-use crate::domain::push::{EndKind, LinkEvent, Push, PushKind, Transport, UnrecognisedEvent};
+use crate::domain::push::{EndKind, LinkEvent, LinkId, Push, PushKind, Transport, UnrecognisedEvent};
 use crate::domain::report::Report;
 use crate::domain::row::{Row, Shown, WriteResult};
 use crate::domain::time::Timestamp;
@@ -239,6 +239,12 @@ pub(super) fn link_event(words: &[&str], channel: ChannelId) -> LinkEvent {
 }
 
 /// `unrecognised NAME CHANNEL`
+/// `link=LINK`; the first one if there is none.
+pub(super) fn link_of(words: &[&str]) -> LinkId {
+    let link = words.iter().find_map(|word| word.strip_prefix("link="));
+    LinkId(link.map_or(0, |link| link.parse().expect("a link")))
+}
+
 pub(super) fn unrecognised(now: Now, words: &[&str]) -> LinkEvent {
     let [name, channel, ..] = words[..] else { panic!("unrecognised NAME CHANNEL") };
     let (channel, name, sample) = (ChannelId(number(channel)), name.to_owned(), "{}".to_owned());

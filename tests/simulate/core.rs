@@ -1,0 +1,211 @@
+//! One core: the machine, and the world as it meets it. A process of its own, with its links, its askers, its
+//! writers, its host's clock and what it keeps on its disk. It knows of no other core.
+
+mod faults;
+
+pub(super) use faults::CoreFault;
+
+use super::api::{Api, RETRY_AFTER};
+use super::client::Client;
+use super::conditions::Conditions;
+use super::database::Record;
+use super::judge::{API_LAG, Judge};
+use super::push::Realtime;
+use super::words;
+use super::world::World;
+use kick_monitor::domain::ask::Learned;
+use kick_monitor::domain::push::Transport;
+use kick_monitor::domain::report::Report;
+use kick_monitor::domain::row::{DatabaseEvent, Recent, Row};
+use kick_monitor::domain::time::Timestamp;
+use kick_monitor::domain::way::Offer;
+use kick_monitor::domain::{Now, RowId, Slug, Steady};
+use kick_monitor::monitor::{Input, Monitor, Output};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A machine that wakes oftener within a second does nothing else.
+const WAKES_MAX: u32 = 100;
+/// What the machine may hold for each row, and at all, in bytes of its `Debug` form.
+const SIZE_MAX: (usize, usize) = (12_000, 60_000);
+
+pub(super) struct Core {
+    id: usize,
+    pub conditions: Conditions,
+    pub realtime: Realtime,
+    pub api: Api,
+    pub client: Client,
+    /// How far its host's wall clock is off.
+    pub wall: jiff::SignedDuration,
+    /// When the world was last to blame for any wrong row of its.
+    pub excused: Duration,
+    /// What it tells of itself when the calm begins; the transport in use then, and how often it had changed.
+    pub report: Report,
+    pub transport: (Option<Transport>, u32),
+    pub judge: Judge,
+    monitor: Monitor,
+    disk: Disk,
+    said_roster: Vec<Row>,
+    woken: (u64, u32),
+}
+
+/// What its processes left for those that follow.
+#[derive(Default)]
+struct Disk {
+    learned: BTreeMap<Slug, Learned>,
+    worked: Option<Offer>,
+    /// Until when the API may not know of what a row shows.
+    recent: BTreeMap<RowId, Timestamp>,
+}
+
+impl Core {
+    pub(super) fn new(id: usize, seed: u64, conditions: Conditions, world: &mut World) -> Core {
+        let now = Now { steady: Steady(Duration::ZERO), wall: super::MIDNIGHT };
+        Core {
+            id,
+            monitor: Monitor::new(now, conditions.settings.clone(), seed),
+            judge: Judge::new(id, conditions.settings.requests_per_minute, world.wrong_hints),
+            realtime: Realtime::new(id),
+            api: Api::new(id, &conditions),
+            client: Client::new(id, &conditions, &mut world.agenda),
+            wall: jiff::SignedDuration::ZERO,
+            disk: Disk::default(),
+            excused: Duration::ZERO,
+            said_roster: Vec::new(),
+            woken: (0, 0),
+            report: Report::default(),
+            transport: (None, 0),
+            conditions,
+        }
+    }
+
+    /// Its process dies without a word and another one is begun, which is told what is on the disk.
+    pub(super) fn begin_process(&mut self, world: &mut World) -> Vec<Input> {
+        let now = world.agenda.now;
+        // The list of what changed lately is torn or lost, sometimes.
+        let torn = world.agenda.odds(0.2);
+        let seen = now + self.conditions.poll;
+        self.excused = if torn { seen + API_LAG } else { now };
+        self.realtime.kill_process();
+        self.api.kill_process();
+        let writers = self.client.kill_process();
+        self.judge.forget_process(now, torn, seen + API_LAG, self.conditions.settings.hold);
+        let seed = world.agenda.chance.u64(..);
+        self.monitor = Monitor::new(self.now(now), self.conditions.settings.clone(), seed);
+        let learned = Input::Learned(self.disk.learned.values().cloned().collect());
+        let worked = self.disk.worked.clone().map(Input::Remembered);
+        let wall = self.now(now).wall;
+        let lately = self.disk.recent.iter().filter(|(_, until)| wall < **until).map(|(row, _)| row.clone());
+        let recent = Input::Recent(if torn { Recent::Any } else { Recent::Rows(lately.collect()) });
+        writers.into_iter().chain([learned, recent]).chain(worked).collect()
+    }
+
+    pub(super) fn now(&self, now: Duration) -> Now {
+        Now { steady: Steady(now), wall: super::MIDNIGHT + now + self.wall }
+    }
+
+    /// When the machine wants to be woken.
+    pub(super) fn wakes(&self, now: Duration) -> Option<Duration> {
+        self.monitor.next_wake().map(|wake| wake.at.0.max(now))
+    }
+
+    pub(super) fn wake(&mut self, world: &mut World) -> Result<(), String> {
+        let second = world.agenda.now.as_secs();
+        self.woken = if self.woken.0 == second { (second, self.woken.1 + 1) } else { (second, 1) };
+        if self.woken.1 > WAKES_MAX {
+            return Err(format!("the machine does not stop waking: {:?}", self.monitor.next_wake()));
+        }
+        self.tell(Input::Tick, world)
+    }
+
+    pub(super) fn tell(&mut self, input: Input, world: &mut World) -> Result<(), String> {
+        let now = self.now(world.agenda.now);
+        if world.story.is_some() {
+            self.say_input(&input, world);
+        }
+        self.judge.hear(now.steady.0, &input, &world.kick, &self.conditions);
+        for output in self.monitor.handle(now, input) {
+            world.say(|| format!("{}    <- {}", self.id, words::output(&output)));
+            self.judge.check(now.steady.0, &output, &world.kick, &self.conditions)?;
+            self.carry_out(output, world);
+        }
+        self.judge.check_said(&mut self.monitor, now)
+    }
+
+    fn carry_out(&mut self, output: Output, world: &mut World) {
+        let agenda = &mut world.agenda;
+        let now = self.now(agenda.now);
+        match output {
+            Output::Ask(asker, request) => self.api.ask(asker, request, now, &self.conditions, agenda),
+            Output::AskBroker(request) => self.realtime.transports.ask(request, now, self.conditions.slow, agenda),
+            Output::Write(write) => self.client.write(write, agenda),
+            Output::OpenLink(link) => self.realtime.open(link, agenda),
+            Output::CloseLink(link) => self.realtime.close(link),
+            Output::Subscribe(link, channels) => self.realtime.subscribe(link, &channels, agenda),
+            Output::Unsubscribe(link, channels) => self.realtime.unsubscribe(link, &channels),
+            Output::ReadRoster => self.client.read_soon(agenda),
+            Output::Learn(known) => drop(self.disk.learned.insert(known.name.clone(), known)),
+            Output::Go(link, way) => self.realtime.go(link, way.as_ref(), agenda),
+            Output::Token(link, _) => self.realtime.give_token(link, agenda),
+            Output::Remember(offer) => self.disk.worked = Some(offer),
+            Output::Recent(rows, until) => self.disk.recent.extend(rows.into_iter().map(|row| (row, until))),
+            Output::Log(_) => {}
+        }
+    }
+
+    pub(super) fn calm(&mut self, now: Duration) {
+        self.report = self.monitor.report(self.now(now));
+        self.transport = (self.realtime.transports.in_use(), self.realtime.transports.changes);
+        self.conditions.calm();
+        self.api.calm();
+        self.realtime.calm(now);
+    }
+
+    /// What went wrong in the world for all rows, up to now.
+    pub(super) fn take_excuses(&mut self, world: &World) {
+        let database = &world.database;
+        self.excused = self.excused.max(world.agenda.now.min(database.away_until()));
+        self.excused = self.excused.max(self.api.failed + RETRY_AFTER);
+        if let Some(limited) = self.api.limited {
+            self.excused = self.excused.max(limited + self.conditions.recovery(database.rows.len()));
+        }
+    }
+
+    /// Whether this core should have put a wrong row right by now, after the last fault that it cannot see through.
+    pub(super) fn is_late(&self, record: &Record, n: usize, world: &World) -> bool {
+        let bound = self.conditions.bound(world.database.rows.len());
+        let excused = self.excused.max(self.api.kept_back.get(&n).copied().unwrap_or_default());
+        self.judge.is_late(world.agenda.now, record, (n, &world.kick.streamers[n]), bound, excused)
+    }
+
+    /// Whether it should have by the end of the day, when nothing excuses anything.
+    pub(super) fn is_late_at_last(&self, record: &Record, n: usize, world: &World) -> bool {
+        let streamer = (n, &world.kick.streamers[n]);
+        self.judge.is_late(world.agenda.now, record, streamer, Duration::ZERO, Duration::ZERO)
+    }
+
+    /// The machine itself.
+    pub(super) fn inspect(&mut self, world: &World) -> Result<(), String> {
+        let size = format!("{:?}", self.monitor).len();
+        if size > SIZE_MAX.0 * (world.database.rows.len() + world.kick.streamers.len()) + SIZE_MAX.1 {
+            return Err(format!("the machine has grown to {size} bytes"));
+        }
+        let told = self.monitor.report(self.now(world.agenda.now)).streamers;
+        if told.online + told.offline + told.unknown != told.total {
+            return Err("the report has lost count of the streamers".to_owned());
+        }
+        Ok(())
+    }
+
+    /// A roster that says what the one before said is not worth a line.
+    fn say_input(&mut self, input: &Input, world: &mut World) {
+        let same = match input {
+            Input::Tick | Input::Database(DatabaseEvent::Up) => true,
+            Input::Roster(read) => std::mem::replace(&mut self.said_roster, read.rows.clone()) == read.rows,
+            _ => false,
+        };
+        if !same {
+            world.say(|| format!("{}-> {}", self.id, words::input(input)));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What the machine knows of the rows, by what it was told: who is watched, what each row shows, and what somebody else
+//! wrote.
+
+use super::Judge;
+use crate::simulate::kick::Kick;
+use kick_monitor::domain::row::{RosterRead, Shown};
+use kick_monitor::domain::{RowId, Slug, Status};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A row as far as the machine was told of it.
+pub(super) struct Known {
+    pub(super) username: Arc<str>,
+    /// None: it may be anything, and writing it is no repetition.
+    pub(super) shown: Option<Shown>,
+    pub(super) committed: Option<Duration>,
+    /// When a read last showed something else than the machine knew of, and what.
+    pub(super) edited: Option<(Duration, Status)>,
+    /// The last status that was given out to be written, and when it was first.
+    pub(super) last: Option<(Duration, Status)>,
+    /// When what push told was last written over what somebody else wrote.
+    pub(super) insisted: Option<Duration>,
+}
+
+impl Judge {
+    pub(super) fn hear_roster(&mut self, now: Duration, read: &RosterRead, kick: &Kick) {
+        if read.rows.is_empty() && !self.rows.is_empty() && !self.emptied {
+            self.emptied = true;
+            return;
+        }
+        self.emptied = false;
+        let first = !std::mem::replace(&mut self.loaded, true);
+        let busy: BTreeSet<&RowId> = self.in_flight.values().map(|write| &write.row).collect();
+        let present: BTreeSet<&RowId> = read.rows.iter().map(|row| &row.id).collect();
+        self.rows.retain(|id, _| present.contains(id));
+        for row in &read.rows {
+            let known = self.rows.get_mut(&row.id);
+            let same =
+                |known: &&mut Known| known.username == row.username || name(&known.username) == name(&row.username);
+            match known.filter(same) {
+                Some(known) => {
+                    known.username.clone_from(&row.username);
+                    let outdated = known.committed.is_some_and(|at| read.started.0 <= at);
+                    if !outdated && !busy.contains(&row.id) && known.shown.is_some() {
+                        let undone = self.broke > known.committed;
+                        if known.shown != Some(row.shown) && !undone {
+                            // R13: where it shows neither value, one answer is enough; and what this core was about
+                            // to write has been decided upon already.
+                            known.edited = match row.shown {
+                                Shown::Known(status) if known.last.is_none_or(|(_, last)| last != status) => {
+                                    Some((now, status))
+                                }
+                                Shown::Known(_) | Shown::Unknown => None,
+                            };
+                        }
+                        known.shown = Some(row.shown);
+                    }
+                }
+                None if name(&row.username).is_none() => {
+                    self.rows.remove(&row.id);
+                }
+                None => {
+                    // R13: what push told before may be fresher than the API.
+                    let n = kick.by_username(&row.username);
+                    let told = |n, shown| self.told_before.as_ref().is_none_or(|told| told.get(&n) == Some(&shown));
+                    let fresh = match (first, n, row.shown) {
+                        (true, Some(n), Shown::Known(shown)) => Some((now, shown)).filter(|_| told(n, shown)),
+                        _ => None,
+                    };
+                    let known = Known {
+                        username: row.username.clone(),
+                        shown: Some(row.shown),
+                        committed: None,
+                        edited: fresh,
+                        last: None,
+                        insisted: None,
+                    };
+                    self.rows.insert(row.id.clone(), known);
+                }
+            }
+        }
+    }
+}
+
+fn name(username: &str) -> Option<Slug> {
+    Slug::from_username(username).ok()
+}
