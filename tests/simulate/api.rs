@@ -16,11 +16,11 @@ use std::time::Duration;
 
 /// A name that Kick left out, or refused, is asked about again after this at the latest.
 const UNKNOWN_NAME_PAUSE: Duration = Duration::from_secs(600);
-/// The longest that Kick has us wait after a failure; we ourselves wait less (RULES, times).
+/// The longest that Kick has us wait after a failure; we ourselves wait less (docs/rules.md, "Times").
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(45);
-/// By how many seconds a time that is not Kick's differs from it: less would count at once (RULES R5).
+/// By how many seconds a time that is not Kick's differs from it: less would count at once (R5).
 const CLOCK_JUMP: Range<i64> = 180..300_000;
-/// A batch up to this size is never mixed up by Kick (RULES R9).
+/// A batch up to this size is never mixed up by Kick (R9).
 const SMALL_BATCH: usize = 10;
 
 /// The API, the website, and the threads that ask them.
@@ -200,7 +200,7 @@ impl Api {
                 continue;
             }
             let told = match moment {
-                // So many at once are implausible; a few would be believed (RULES R8, R10).
+                // So many at once are implausible; a few would be believed (R8, R10).
                 Moment::Off if reversed => Moment::Live(kick.streamers[n].last()),
                 Moment::Live(_) if mixed_up && !reversed && agenda.odds(0.5) => Moment::Off,
                 honest => honest,

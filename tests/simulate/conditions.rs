@@ -8,10 +8,10 @@ use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub(super) struct Conditions {
-    /// The API trails the truth by at most this, at each endpoint by another time (KICK.md §5.4).
+    /// The API trails the truth by at most this, at each endpoint by another time (docs/kick.md §5.4).
     pub lag: Duration,
     /// How often a large answer of `/channels` is wrong about half of those live, or about all who are
-    /// not (KICK.md §5.1, KDD#321).
+    /// not (docs/kick.md §5.1).
     pub lies: f64,
     /// Kick has no list of those live any more, so that `/channels` is asked about everybody.
     pub listless: bool,
@@ -19,15 +19,15 @@ pub(super) struct Conditions {
     pub omits: f64,
     /// How often `/channels` leaves somebody out, or says nothing usable of them.
     pub blanks: f64,
-    /// `/channels` shows `"stream": null` for who is not live (RULES R6).
+    /// `/channels` shows `"stream": null` for who is not live (R6).
     pub unsaid: bool,
-    /// How often an answer about one name is about somebody else (RULES R12).
+    /// How often an answer about one name is about somebody else (R12).
     pub mixed: f64,
-    /// How often an answer's `Date` is far from Kick's time (RULES R5).
+    /// How often an answer's `Date` is far from Kick's time (R5).
     pub jumps: f64,
     /// How often an answer takes seconds.
     pub slow: f64,
-    /// One unknown name spoils the whole request (KICK.md §5.1).
+    /// One unknown name spoils the whole request (docs/kick.md §5.1).
     pub strict: bool,
     /// Kick does not say what time it is.
     pub dateless: bool,
@@ -95,6 +95,7 @@ impl Conditions {
     pub(super) fn settings(agenda: &mut Agenda) -> Settings {
         Settings {
             sweep: agenda.pick(&[30, 60, 60, 60, 180]).map(Duration::from_secs).unwrap_or_default(),
+            sweep_uncovered: Duration::from_secs(3),
             hold: agenda.pick(&[90, 90, 90, 150]).map(Duration::from_secs).unwrap_or_default(),
             batch: agenda.pick(&[1, 5, 25, 25, 50]).unwrap_or(25),
             requests_per_minute: agenda.pick(&[60, 60, 60, 300]).unwrap_or(60),
@@ -110,6 +111,7 @@ impl Conditions {
     pub(super) fn good(&self) -> Conditions {
         let settings = Settings {
             sweep: Duration::from_secs(60),
+            sweep_uncovered: Duration::from_secs(3),
             hold: Duration::from_secs(90),
             batch: 25,
             requests_per_minute: 60,
@@ -153,7 +155,7 @@ impl Conditions {
     }
 
     /// How long a row may be wrong after the last thing that excuses it: a sweep and its confirmation; with
-    /// push, a hold before that. Where many rows share a small budget, the sweep takes its time (RULES R22).
+    /// push, a hold before that. Where many rows share a small budget, the sweep takes its time (R22).
     pub(super) fn bound(&self, rows: usize) -> Duration {
         // R6: two absences, half a minute apart, and the pauses between the looks.
         let unsaid = if self.unsaid { Duration::from_secs(75) } else { Duration::ZERO };

@@ -21,23 +21,23 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// RULES R7: for so long a live may be what the API still shows of a broadcast that a stop ended.
+/// R7: for so long a live may be what the API still shows of a broadcast that a stop ended.
 const STALE_LIVE: Duration = Duration::from_secs(600);
-/// RULES R15: a crash may undo what was committed this long before.
+/// R15: a crash may undo what was committed this long before.
 const UNDOABLE: Duration = Duration::from_secs(30);
 
-/// RULES R13, R15: so late at most does the API know of what the table shows.
+/// R13, R15: so late at most does the API know of what the table shows.
 pub(super) const API_LAG: Duration = Duration::from_secs(60);
 
-/// RULES R1: a live event of a broadcast that a stop ended may mean that it resumes when it comes this much later.
+/// R1: a live event of a broadcast that a stop ended may mean that it resumes when it comes this much later.
 const RESUMED_AFTER: Duration = Duration::from_secs(5);
 
 pub(super) struct Judge {
     /// Whose judge it is.
     core: usize,
-    /// The table may name wrong channels (RULES R12).
+    /// The table may name wrong channels (R12).
     wrong_hints: bool,
-    /// What push does not tell of (RULES R11).
+    /// What push does not tell of (R11).
     silence: Silence,
     rows: BTreeMap<RowId, Known>,
     emptied: bool,
@@ -69,9 +69,9 @@ pub(super) struct Judge {
     /// When that was told first.
     renewed: BTreeMap<usize, Duration>,
     told: BTreeMap<usize, Told>,
-    /// What push last told the end of, and when: if it runs again, the API is not believed for ten minutes (RULES R7).
+    /// What push last told the end of, and when: if it runs again, the API is not believed for ten minutes (R7).
     stopped: BTreeMap<usize, (LivestreamId, Duration)>,
-    /// When push last told of a start after the stop of the same broadcast: it looks as if that resumed (RULES R1).
+    /// When push last told of a start after the stop of the same broadcast: it looks as if that resumed (R1).
     repeated: BTreeMap<usize, Duration>,
     /// Until when push that told what was not true any more excuses a wrong row of a streamer.
     misled: BTreeMap<usize, Duration>,
@@ -92,12 +92,12 @@ struct Told {
     last: LivestreamId,
     /// The highest livestream id that it told of before.
     before: Option<LivestreamId>,
-    /// Kick had stated the channel id that it came through (RULES R12).
+    /// Kick had stated the channel id that it came through (R12).
     confirmed: bool,
 }
 
 impl Told {
-    /// It is evidence: of a lower id than another one it is only a question (RULES R1, R2).
+    /// It is evidence: of a lower id than another one it is only a question (R1, R2).
     fn counts(&self) -> bool {
         Some(self.last) >= self.before
     }

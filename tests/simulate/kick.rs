@@ -25,7 +25,7 @@ pub(super) struct Streamer {
     pub slug: Slug,
     pub user: UserId,
     pub channel: ChannelId,
-    /// `/channels` gives the channel id away in the banner's address (KICK.md §6.1).
+    /// `/channels` gives the channel id away in the banner's address (docs/kick.md §6.1).
     pub banner: bool,
     /// All that ever happened, the latest last.
     moments: Vec<(Duration, Moment)>,
@@ -36,7 +36,7 @@ pub(super) struct Streamer {
 pub(super) enum Moment {
     Live(Broadcast),
     Off,
-    /// Missing everywhere (RULES R6).
+    /// Missing everywhere (R6).
     Banned,
 }
 
@@ -231,7 +231,7 @@ impl Streamer {
     }
 }
 
-/// Some names have a dash, which the table may spell as an underscore (KICK.md §6.4).
+/// Some names have a dash, which the table may spell as an underscore (docs/kick.md §6.4).
 fn slug(n: usize) -> Slug {
     let name = if n % 4 == 0 { format!("kick-{n}") } else { format!("kick{n}") };
     Slug::from_username(&name).expect("a name that Kick could have")

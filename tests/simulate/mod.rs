@@ -61,7 +61,7 @@ fn whatever_happens_the_table_is_not_wrong_and_comes_right() {
     assert!(writes as u64 >= seeds * 20, "only {writes} writes in {seeds} days: too quiet a world to prove anything");
 }
 
-/// RULES R11: the connections do not swing, and the statuses come by the sweep in between.
+/// R11: the connections do not swing, and the statuses come by the sweep in between.
 #[test]
 fn a_transport_that_is_ill_all_day_is_left_once() {
     let ills = [
@@ -76,13 +76,13 @@ fn a_transport_that_is_ill_all_day_is_left_once() {
         let day = live_with_an_ill_transport(seed, ill, 24 * HOUR);
         assert!(day.wrong.is_none(), "{ill:?}: {}", story(seed, &day));
         assert_eq!((day.transport, day.changes), (Some(Transport::Centrifugo), 1), "{ill:?}, seed {seed}");
-        // RULES R24: whose events came under other names, their names are told.
+        // R24: whose events came under other names, their names are told.
         let named = !day.report.realtime.unrecognised_events.is_empty();
         assert_eq!(named, ill == Ill::Renamed, "{ill:?}, seed {seed}");
     }
 }
 
-/// RULES R11: the preferred transport is taken again when it has proved itself, by what it did not tell.
+/// R11: the preferred transport is taken again when it has proved itself, by what it did not tell.
 #[test]
 fn a_transport_that_was_ill_for_hours_is_taken_again() {
     for (seed, ill) in [Ill::Deaf, Ill::DeafTo(Status::Online), Ill::TakesNobody].into_iter().enumerate() {
@@ -92,7 +92,7 @@ fn a_transport_that_was_ill_for_hours_is_taken_again() {
     }
 }
 
-/// RULES R11: a third of the channels, never told of by push, are found by the sweep, and it is said.
+/// R11: a third of the channels, never told of by push, are found by the sweep, and it is said.
 #[test]
 fn a_transport_that_leaves_channels_out_is_said_to_do_so() {
     for seed in 1..=2 {

@@ -26,9 +26,9 @@ pub(super) struct Profile {
 pub(super) struct Habits {
     /// Streamers may be banned.
     pub bans: bool,
-    /// How often a broadcast that is interrupted for less than two minutes goes on with its id (RULES R1).
+    /// How often a broadcast that is interrupted for less than two minutes goes on with its id (R1).
     pub resumes: f64,
-    /// How often a push event has an id that is not its broadcast's (RULES R2).
+    /// How often a push event has an id that is not its broadcast's (R2).
     pub absurd: f64,
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Transports {
 /// What a transport may suffer from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Ill {
-    /// It accepts, acknowledges and delivers nothing, or nothing of one kind (RULES R11).
+    /// It accepts, acknowledges and delivers nothing, or nothing of one kind (R11).
     Deaf,
     DeafTo(Status),
     /// The same for some channels.
@@ -43,7 +43,7 @@ pub(super) enum Ill {
     /// It greets, and refuses every subscription, or does not answer.
     TakesNobody,
     AnswersNobody,
-    /// Its events have names that nobody here knows (RULES R24).
+    /// Its events have names that nobody here knows (R24).
     Renamed,
 }
 

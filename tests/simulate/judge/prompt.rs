@@ -10,11 +10,11 @@ use kick_monitor::domain::row::Shown;
 use kick_monitor::domain::{RowId, Status};
 use std::time::Duration;
 
-/// Within this after the last trouble with the database, a write may wait (RULES R21).
+/// Within this after the last trouble with the database, a write may wait (R21).
 const TROUBLED: Duration = Duration::from_secs(600);
-/// RULES R2: a stop may come this long after the API told that its broadcast had ended, and is then a question.
+/// R2: a stop may come this long after the API told that its broadcast had ended, and is then a question.
 const LATE_STOP: Duration = Duration::from_secs(600);
-/// RULES R1: a live event that is older may be older than the last finding of Offline. Kick's clock is known to seconds.
+/// R1: a live event that is older may be older than the last finding of Offline. Kick's clock is known to seconds.
 const FRESH: jiff::SignedDuration = jiff::SignedDuration::from_secs(10);
 /// A process knows Kick's clock, and has compared everybody, after this.
 const SETTLED: Duration = Duration::from_secs(600);

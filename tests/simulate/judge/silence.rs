@@ -11,9 +11,9 @@ use kick_monitor::monitor::{Input, Monitor, Output};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// RULES R11: this many changes of one kind missed in a row are silence.
+/// R11: this many changes of one kind missed in a row are silence.
 const MISSED_MAX: u32 = 5;
-/// RULES R11: push has this long to tell of a change that an answer told.
+/// R11: push has this long to tell of a change that an answer told.
 const GRACE: Duration = Duration::from_secs(10);
 
 #[derive(Default)]

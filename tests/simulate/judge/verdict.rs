@@ -8,9 +8,9 @@ use kick_monitor::domain::row::{Shown, Write};
 use kick_monitor::domain::{Source, Status};
 use std::time::Duration;
 
-/// What an answer said is acted upon within this, and none after it: second looks, RULES R6.
+/// What an answer said is acted upon within this, and none after it: second looks, R6.
 const ACTED_UPON: Duration = Duration::from_secs(600);
-/// RULES R6: for so long whom Kick names nowhere is not said to be Offline.
+/// R6: for so long whom Kick names nowhere is not said to be Offline.
 const VANISHED: Duration = Duration::from_secs(600);
 
 impl Judge {
@@ -223,7 +223,7 @@ impl Judge {
         ))
     }
 
-    /// Until when a stop that push told of, of the broadcast that runs, keeps the row Offline (RULES R7).
+    /// Until when a stop that push told of, of the broadcast that runs, keeps the row Offline (R7).
     fn resumed_until(&self, n: usize, streamer: &Streamer) -> Duration {
         match (streamer.now(), self.stopped.get(&n)) {
             // R2: a stop whose id is no broadcast's may have been meant for it.
