@@ -95,7 +95,8 @@ impl Conditions {
     pub(super) fn settings(agenda: &mut Agenda) -> Settings {
         Settings {
             sweep: agenda.pick(&[30, 60, 60, 60, 180]).map(Duration::from_secs).unwrap_or_default(),
-            sweep_uncovered: Duration::from_secs(3),
+            // Longer than a sweep: none have a pace of their own.
+            sweep_uncovered: agenda.pick(&[3, 10, 30, 86_400]).map(Duration::from_secs).unwrap_or_default(),
             hold: agenda.pick(&[90, 90, 90, 150]).map(Duration::from_secs).unwrap_or_default(),
             batch: agenda.pick(&[1, 5, 25, 25, 50]).unwrap_or(25),
             requests_per_minute: agenda.pick(&[60, 60, 60, 300]).unwrap_or(60),

@@ -60,6 +60,8 @@ pub(super) struct Judge {
     broke: Option<Duration>,
     /// Streamers whose channel id Kick has stated.
     confirmed: BTreeSet<UserId>,
+    /// Rows whose name Kick has answered with this streamer: until then a row may name anybody (R12).
+    met: BTreeSet<(RowId, usize)>,
     /// Whether it had when a streamer was last told of: a write may be given out long after it was decided upon.
     confirmed_when_told: BTreeMap<usize, bool>,
     /// When push last told of the broadcast that runs.
@@ -69,6 +71,8 @@ pub(super) struct Judge {
     /// When that was told first.
     renewed: BTreeMap<usize, Duration>,
     told: BTreeMap<usize, Told>,
+    /// When push last told of a streamer that they are Online, or not: a later event may only be a question.
+    told_so: BTreeMap<(usize, Status), Duration>,
     /// What push last told the end of, and when: if it runs again, the API is not believed for ten minutes (R7).
     stopped: BTreeMap<usize, (LivestreamId, Duration)>,
     /// When push last told of a start after the stop of the same broadcast: it looks as if that resumed (R1).
@@ -107,6 +111,7 @@ struct Asked {
     id: RequestId,
     /// Only who is live is listed, so absence says something.
     lists_live: bool,
+    by_name: bool,
     about: Vec<usize>,
 }
 
@@ -130,11 +135,13 @@ impl Judge {
             evidence: BTreeMap::new(),
             broke: None,
             confirmed: BTreeSet::new(),
+            met: BTreeSet::new(),
             confirmed_when_told: BTreeMap::new(),
             announced: BTreeMap::new(),
             begun: BTreeMap::new(),
             renewed: BTreeMap::new(),
             told: BTreeMap::new(),
+            told_so: BTreeMap::new(),
             repeated: BTreeMap::new(),
             stopped: BTreeMap::new(),
             misled: BTreeMap::new(),
@@ -168,6 +175,7 @@ impl Judge {
         self.announced.clear();
         self.begun.clear();
         self.told.clear();
+        self.told_so.clear();
         self.present.clear();
         self.absent.clear();
     }
@@ -205,6 +213,7 @@ impl Judge {
         let told = Told { at: now, status, last: *livestream, before, confirmed };
         // R1: of a broadcast that is known to run it is a duplicate.
         let duplicate = self.told.insert(n, told).is_some_and(|told| (told.status, told.last) == (status, *livestream));
+        self.told_so.insert((n, status), now);
         if !live {
             self.stopped.insert(n, (*livestream, now));
         }
@@ -249,6 +258,9 @@ impl Judge {
             if let (Some(user), Some(SeenChannel::Stated(_))) = (entry.user, entry.channel) {
                 self.confirmed.insert(user);
             }
+            let n = entry.user.filter(|_| asked.by_name).and_then(|user| kick.by_user(user));
+            let rows = self.rows.iter().filter(|(_, known)| n.is_some() && kick.by_username(&known.username) == n);
+            self.met.extend(rows.filter_map(|(row, _)| Some((row.clone(), n?))));
         }
         if asker == Asker::Website {
             return;

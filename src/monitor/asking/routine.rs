@@ -94,8 +94,11 @@ impl Asking {
         // Names that Kick does not know have their own pace.
         let known = streamers.iter().filter(|(_, streamer)| !streamer.ids.unknown);
         let keys: Vec<Key> = known.map(|(key, _)| key).collect();
-        if keys.is_empty() || self.is_sweeping(streamers) {
+        if keys.is_empty() {
             return;
+        }
+        if self.is_sweeping(streamers) {
+            return self.ask_those_left(now);
         }
         self.say_if_behind(now, streamers, book);
         self.routine.cycle = Some(Cycle {
@@ -151,6 +154,17 @@ impl Asking {
     /// For this share of the streamers the last comparison is no older.
     pub(in crate::monitor) fn comparison_age(&self, now: Now, share: f64) -> Option<Duration> {
         self.ages.quantile(now.steady, share)
+    }
+
+    /// A sweep goes on with those whom it had left to their quick turns, and who have none any more.
+    fn ask_those_left(&mut self, now: Now) {
+        let left: Vec<Key> = self.routine.cycle.iter().flat_map(|cycle| cycle.left.iter().copied()).collect();
+        let flying: BTreeSet<Key> = self.flights.values().flat_map(|it| it.keys.iter().map(|(key, _)| *key)).collect();
+        for key in left.into_iter().filter(|key| !flying.contains(key)) {
+            if !self.has_quick_turns(now.steady, key) {
+                self.put(Queue::Routine, key);
+            }
+        }
     }
 
     /// Whether this one is compared within this sweep without a request of the sweep's own (R23).

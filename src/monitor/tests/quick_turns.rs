@@ -265,3 +265,28 @@ fn r23_an_api_that_trails_has_nobody_flap() {
         "#]],
     );
 }
+
+/// A sweep that left somebody to their quick turn goes on when the settings take those away.
+#[test]
+fn r23_quick_turns_that_are_taken_away_hold_up_no_sweep() {
+    check(
+        "
+        0 set uncovered=7
+        .. learned a/1/11
+        .. kick a/1/11=offline
+        .. auto
+        .. roster 1:a:Offline
+        61 auto asks
+        .. set uncovered=60
+        190 until
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=1 added=1 removed=0
+            0.0    open 0
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            120.0  ask users_livestreams: 1
+            180.0  ask users_livestreams: 1
+        "#]],
+    );
+}

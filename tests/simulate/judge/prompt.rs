@@ -12,8 +12,9 @@ use std::time::Duration;
 
 /// Within this after the last trouble with the database, a write may wait (R21).
 const TROUBLED: Duration = Duration::from_secs(600);
-/// R2: a stop may come this long after the API told that its broadcast had ended, and is then a question.
-const LATE_STOP: Duration = Duration::from_secs(600);
+/// R2: a stop may come this long after the API told that its broadcast had ended, and is then a question; another row
+/// of the streamer may have been told so some sweeps later.
+const LATE_STOP: Duration = Duration::from_secs(900);
 /// R1: a live event that is older may be older than the last finding of Offline. Kick's clock is known to seconds.
 const FRESH: jiff::SignedDuration = jiff::SignedDuration::from_secs(10);
 /// A process knows Kick's clock, and has compared everybody, after this.
@@ -49,7 +50,8 @@ impl Judge {
         };
         let busy = |row: &RowId| self.in_flight.values().any(|write| write.row == *row);
         let rows = self.rows.iter().filter(|(_, known)| kick.by_username(&known.username) == Some(n));
-        let wrong = rows.filter(|(row, known)| known.shown == Some(Shown::Known(other)) && !busy(row));
+        let met = |row: &RowId| self.met.contains(&(row.clone(), n));
+        let wrong = rows.filter(|(row, known)| known.shown == Some(Shown::Known(other)) && !busy(row) && met(row));
         self.expected = wrong.map(|(row, _)| (row.clone(), status)).collect();
     }
 

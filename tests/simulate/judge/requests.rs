@@ -22,7 +22,8 @@ impl Judge {
             Query::ChannelsByUser(ids) | Query::Livestreams(ids) | Query::UsersLivestreams(ids) => users(ids),
         };
         let lists_live = matches!(request.query.endpoint(), Endpoint::Livestreams | Endpoint::UsersLivestreams);
-        if self.asked.insert(asker, Asked { id: request.id, lists_live, about }).is_some() {
+        let by_name = matches!(request.query, Query::ChannelsBySlug(_) | Query::Website(_));
+        if self.asked.insert(asker, Asked { id: request.id, lists_live, by_name, about }).is_some() {
             return Err(format!("two requests at once for {asker:?}"));
         }
         self.requests.push_back(now);

@@ -137,12 +137,12 @@ impl Judge {
         write: &Write,
         conditions: &Conditions,
     ) -> Result<bool, String> {
-        let told =
-            self.told.get(&n).filter(|told| told.status == write.status && now < told.at + conditions.settings.hold);
+        let told = self.told_so.get(&(n, write.status)).copied();
+        let told = told.filter(|at| now < *at + conditions.settings.hold);
         let Some((known, told)) = self.rows.get_mut(&write.row).zip(told) else { return Ok(false) };
-        let edited = known.edited.filter(|(at, status)| *status != write.status && *at > told.at);
+        let edited = known.edited.filter(|(at, status)| *status != write.status && *at > told);
         let Some((edited, _)) = edited else { return Ok(false) };
-        let before = known.insisted.filter(|insisted| *insisted >= told.at && *insisted < edited);
+        let before = known.insisted.filter(|insisted| *insisted >= told && *insisted < edited);
         known.insisted = Some(now);
         match before {
             Some(_) => Err(format!("row {} is written over once more for the sake of one push event", write.row)),
