@@ -1,15 +1,15 @@
-//! libpq's connection URL, as far as the driver does not have it: `sslmode` and `sslrootcert` are taken
-//! out, a missing host is libpq's, and what the driver would only find out on connecting is told now.
+//! What the driver lacks of libpq's connection URL: `sslmode` and `sslrootcert` are taken out, a missing host
+//! becomes libpq's default, and mistakes that the driver would find only on connecting are found now.
 //!
-//! The rest of the URL stays as it was written, percent-encoding included. No message of this file
-//! holds any part of the URL but the name of a parameter.
+//! The rest of the URL stays as it was written, percent-encoding included. Of the URL, no message
+//! of this file contains more than the name of a parameter.
 
 use super::SslMode;
 use postgres::config::Host;
 use std::error::Error;
 use std::path::PathBuf;
 
-/// Where libpq on Debian looks for the server when no host is named.
+/// The directory of the local socket, where libpq on Debian looks for the server when no host is named.
 const SOCKET_DIR: &str = "/var/run/postgresql";
 
 /// A URL that has been taken apart.
@@ -19,7 +19,7 @@ pub(super) struct DatabaseUrl {
     pub(super) url: String,
     /// libpq's `sslmode`.
     pub(super) sslmode: SslMode,
-    /// `sslrootcert`; none for the platform's authorities.
+    /// `sslrootcert`; `None` for the platform's authorities.
     pub(super) sslrootcert: Option<PathBuf>,
 }
 
@@ -35,8 +35,8 @@ pub(super) fn parse(text: &str) -> Result<DatabaseUrl, String> {
     if rest.contains('@') {
         // Most likely a password that is not encoded: then a piece of it would be taken for a host or a
         // parameter, tried, and shown in messages.
-        return Err("has an @ too many or in the wrong place; expected special characters of the password \
-                    percent-encoded (@ as %40, / as %2F, : as %3A)"
+        return Err("has one @ too many or in the wrong place; percent-encode special characters of the password \
+                    (@ as %40, / as %2F, : as %3A)"
             .to_owned());
     }
     let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -85,7 +85,7 @@ fn ssl_mode(word: &str) -> Result<SslMode, String> {
     })
 }
 
-/// What the two mean together: libpq's `sslrootcert=system` implies `verify-full` and bears nothing less.
+/// Both together: libpq's `sslrootcert=system` implies `verify-full` and allows no weaker mode.
 fn combine(mode: Option<SslMode>, cert: Option<String>) -> Result<(SslMode, Option<PathBuf>), String> {
     match cert {
         None => Ok((mode.unwrap_or(SslMode::Prefer), None)),
@@ -108,17 +108,19 @@ fn driver_config(url: &str) -> Result<postgres::Config, String> {
     })
 }
 
-/// The driver tells these only when it connects, or not at all.
+/// The driver reports these mistakes only when it connects, or not at all.
 fn check_hosts(config: &postgres::Config) -> Result<(), String> {
     let (hosts, addresses, ports) = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
     if hosts.iter().any(|host| matches!(host, Host::Tcp(name) if name.is_empty() || name.contains(','))) {
         return Err("has an empty host or several in one; expected postgres://HOST:PORT,HOST:PORT/DATABASE".to_owned());
     }
     if !hosts.is_empty() && !addresses.is_empty() && hosts.len() != addresses.len() {
-        return Err("has another number of hosts than of hostaddr; expected one for each".to_owned());
+        return Err("has different numbers of hosts and of hostaddr; expected one hostaddr for each host".to_owned());
     }
     if ports.len() > 1 && ports.len() != hosts.len().max(addresses.len()) {
-        return Err("has another number of ports than of hosts; expected one for each".to_owned());
+        return Err(
+            "has different numbers of ports and of hosts; expected one port for each host, or one for all".to_owned()
+        );
     }
     Ok(())
 }

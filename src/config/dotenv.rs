@@ -1,9 +1,9 @@
 //! A dotenv file as entries with line numbers. dotenvy reads every value; this file finds where each
-//! entry begins and ends, and refuses what dotenvy would read as something else without a word:
-//! a `$`, a trailing backslash, a quote that swallows the lines after it.
+//! entry begins and ends, and refuses what dotenvy would silently misread: a `$`, a trailing backslash, a
+//! quote that swallows the lines after it.
 //!
 //! Each entry is given to dotenvy alone, without its comment, so that an apostrophe in a comment or a
-//! mistake in one line cannot spoil the next. No message holds a value.
+//! mistake in one line cannot spoil the next. No message contains a value.
 
 use super::keys;
 
@@ -18,7 +18,7 @@ pub(super) struct Entry {
     pub(super) value: Result<String, String>,
 }
 
-/// All entries of a file. Comments and empty lines are none; a byte-order mark is passed over.
+/// All entries of a file, without comments and empty lines; a byte-order mark is ignored.
 pub(super) fn entries(bytes: &[u8]) -> Vec<Entry> {
     let text = String::from_utf8_lossy(bytes);
     // In text that had to be repaired, the replacement character stands for what was not UTF-8.
@@ -87,7 +87,7 @@ fn split_key(line: &str) -> Option<(&str, usize)> {
     proper.then_some((key, line.len() - value.len()))
 }
 
-/// The characters at the start that a key may have, as dotenvy has it.
+/// The characters at the start of `text` that dotenvy allows in a key.
 fn word(text: &str) -> &str {
     let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'));
     &text[..end.unwrap_or(text.len())]

@@ -1,15 +1,16 @@
-//! What stands at the edges of a value by mistake: quotes that Docker's `--env-file` keeps, a line break
-//! that a secrets manager adds, a byte-order mark of an editor's. Accepted, each of them becomes a wrong
-//! password or a status that no row has.
+//! What a value begins or ends with by mistake: quotes that Docker's `--env-file` keeps, a line break
+//! that a secrets manager adds, a byte-order mark that an editor adds. If accepted, each becomes part of a
+//! password or a status, which is then wrong.
 //!
-//! One rule for every key, wherever its value comes from.
+//! The same rule holds for every key, in the file, in the environment and in a `_FILE`.
 
 use super::keys::Key;
 
-/// The pairs of quotes that people, shells and word processors put around things.
+/// The pairs of quotes that people, shells and word processors put around values.
 const QUOTES: [(char, char); 5] = [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’')];
 
-/// Whether the edges of a value belong to it; the error completes the sentence "the value …".
+/// Checks that the first and the last character of a value belong to it. The error completes the sentence
+/// "the value …".
 pub(super) fn check(key: &Key, value: &str) -> Result<(), String> {
     for (edge, verb) in [(value.chars().next(), "begins"), (value.chars().next_back(), "ends")] {
         if let Some(what) = edge.and_then(stranger) {
@@ -19,12 +20,12 @@ pub(super) fn check(key: &Key, value: &str) -> Result<(), String> {
     let quoted = |(open, close)| value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
     let inner = QUOTES.into_iter().find_map(|pair| Some((pair.0, quoted(pair)?)));
     if inner.is_some_and(|(quote, inner)| !may_be_sql(key, quote, inner)) {
-        return Err("has quotes around it that would be a part of it; expected it without them".to_owned());
+        return Err("is wrapped in quotes, which would be part of the value; expected it without them".to_owned());
     }
     Ok(())
 }
 
-/// What a character is that no value begins or ends with.
+/// The name of a character that no value may begin or end with.
 fn stranger(c: char) -> Option<&'static str> {
     match c {
         '\u{feff}' => Some("a byte-order mark"),
@@ -36,7 +37,7 @@ fn stranger(c: char) -> Option<&'static str> {
     }
 }
 
-/// Whether a character has no width, or steers the direction of writing. A byte-order mark has none.
+/// Whether a character has no width, as a byte-order mark, or changes the direction of writing.
 pub(super) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -6,9 +6,9 @@ use std::fmt;
 /// One key.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
-    /// As it stands in the file and in the environment.
+    /// The name in the file and in the environment.
     pub name: &'static str,
-    /// What holds when the key is not given; `None` for required and for optional keys.
+    /// The value when the key is not given; `None` for required and for optional keys.
     pub default: Option<&'static str>,
     /// What a value must be.
     pub form: Form,
@@ -25,7 +25,7 @@ pub enum Form {
     Number(u64, u64),
     /// One of these words.
     Word(&'static [&'static str]),
-    /// An absolute path, of what the words say.
+    /// An absolute path; the words say what it is the path of.
     Path(&'static str),
     /// A URL with the first scheme, or with the second on a loopback host.
     Url(&'static str, &'static str),
@@ -38,7 +38,7 @@ impl fmt::Display for Form {
             Form::Number(least, most) => write!(f, "a whole number from {least} to {most}"),
             Form::Word(words) => write!(f, "one of {}", words.join(", ")),
             Form::Path(what) => write!(f, "the absolute path of {what}"),
-            Form::Url(tls, plain) => write!(f, "{tls}://HOST/PATH ({plain} for loopback hosts alone)"),
+            Form::Url(tls, plain) => write!(f, "{tls}://HOST/PATH ({plain} only for hosts on this machine)"),
         }
     }
 }
@@ -47,9 +47,9 @@ impl fmt::Display for Form {
 pub const KEYS: &[Key] = &[
     key("KICK_CLIENT_ID", None, Form::Text("the client id of your Kick app")),
     key("KICK_CLIENT_SECRET", None, Form::Secret("the client secret of your Kick app")),
-    key("KICK_CLIENT_SECRET_FILE", None, Form::Path("a file that holds the client secret")),
+    key("KICK_CLIENT_SECRET_FILE", None, Form::Path("a file that contains the client secret")),
     key("DATABASE_URL", None, Form::Secret("postgres://USER:PASSWORD@HOST:PORT/DATABASE")),
-    key("DATABASE_URL_FILE", None, Form::Path("a file that holds the database URL")),
+    key("DATABASE_URL_FILE", None, Form::Path("a file that contains the database URL")),
     key("DB_TABLE", Some("streamers"), Form::Text("TABLE or SCHEMA.TABLE, quoted as in SQL")),
     key("DB_ID_COLUMN", Some("id"), COLUMN),
     key("DB_USERNAME_COLUMN", Some("username"), COLUMN),
@@ -95,7 +95,7 @@ pub const KEYS: &[Key] = &[
     key("RUN_DIR", Some("/run/kick-monitor"), Form::Path("a directory")),
 ];
 
-const COLUMN: Form = Form::Text("the bare name of a column");
+const COLUMN: Form = Form::Text("the name of a column, without SQL quotes");
 const NOTIFY_CHANNEL: Form = Form::Text("the name of a notification channel, at most 63 bytes");
 const EVENTS: Form = Form::Text("names of events, separated by commas");
 const HTTP_URL: Form = Form::Url("https", "http");
@@ -105,7 +105,7 @@ pub fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
 
-/// The key that somebody who wrote `name` probably meant.
+/// The key with the most similar name, if one is similar enough to be what was meant.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
     let name = name.to_uppercase();
     let likeness = |key: &Key| strsim::jaro_winkler(&name, key.name);

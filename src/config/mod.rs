@@ -1,8 +1,8 @@
 //! The configuration: what each key is called, means and may be (kick-monitor.env(5)). Pure: it is given the
-//! text of a file and the environment, and gives back settings or every problem at once.
+//! text of a file and the environment, and returns the settings, or every problem at once.
 //!
 //! It never reads a file, an environment variable or a clock; `process` does that. No message of
-//! this module ever holds the value of a secret.
+//! this module contains the value of a secret.
 
 mod channel_names;
 mod database_url;
@@ -28,7 +28,7 @@ use crate::domain::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Everything, in slices: a reload restarts only what depends on a slice that changed.
+/// All settings, in slices: a reload restarts only what depends on a slice that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// How Kick is asked over HTTP.
@@ -39,7 +39,7 @@ pub struct Config {
     pub roster: RosterConfig,
     /// How push is followed.
     pub push: PushConfig,
-    /// The numbers of the rules.
+    /// The numbers that the rules use.
     pub rules: RulesConfig,
     /// What is logged, and how much.
     pub log: LogConfig,
@@ -86,13 +86,13 @@ pub enum SslMode {
     Disable,
     /// TLS only if the server insists; libpq's `allow`.
     Allow,
-    /// TLS if the server offers it, without looking at its certificate.
+    /// TLS if the server offers it; its certificate is not checked.
     Prefer,
     /// TLS; the certificate is checked against `sslrootcert` if that is given, as libpq does.
     Require,
     /// TLS with a certificate of a known authority.
     VerifyCa,
-    /// TLS with a certificate of a known authority for this very host.
+    /// TLS with a certificate of a known authority for this host name.
     VerifyFull,
 }
 
@@ -166,7 +166,7 @@ pub struct PushConfig {
     pub tls_ca: Option<String>,
 }
 
-/// The numbers of the rules.
+/// The numbers that the rules use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RulesConfig {
     /// `SWEEP_SECS`

@@ -13,7 +13,7 @@ use database_url::DatabaseUrl;
 use std::path::Path;
 use std::time::Duration;
 
-/// Reads a configuration, or tells everything that is wrong with it.
+/// Reads a configuration, or returns everything that is wrong with it.
 ///
 /// # Errors
 /// Every problem of the file, the environment and the files they name: those with a line first, by line.
@@ -78,14 +78,14 @@ fn database_url(values: &mut Values<'_>) -> DatabaseUrl {
     let Some((key, url)) = url else {
         return DatabaseUrl { url: String::new(), sslmode: SslMode::Prefer, sslrootcert: None };
     };
-    // With the weaker modes libpq does without the file.
+    // With weaker modes libpq connects without the file.
     if let (SslMode::VerifyCa | SslMode::VerifyFull, Some(path)) = (url.sslmode, &url.sslrootcert) {
         certificates(values, key, "has an sslrootcert that", path);
     }
     url
 }
 
-/// A written column that is also a read one would destroy the user's data.
+/// Writing to a column that is also read would destroy the user's data.
 fn check_written_columns(values: &mut Values<'_>, config: &DatabaseConfig) {
     let read = [
         ("DB_ID_COLUMN", Some(&config.id_column)),
@@ -124,11 +124,12 @@ fn push(values: &mut Values<'_>, tls_ca: Option<String>) -> PushConfig {
     };
     let names = config.channel_names.len();
     if usize::try_from(config.channels_per_connection).is_ok_and(|channels| channels < names) {
-        let text = format!("is too small for one streamer; expected at least {names}, as many as CHANNEL_NAMES has");
+        let text =
+            format!("is too small for one streamer; expected at least {names}, the number of names in CHANNEL_NAMES");
         values.problem("PUSHER_CHANNELS_PER_CONNECTION", text);
     }
     if let Some(both) = config.live_events.iter().find(|name| config.stop_events.contains(name)) {
-        let text = format!("has {both:?}, which PUSH_LIVE_EVENTS has too; expected each name in one of the two");
+        let text = format!("has {both:?}, which is in PUSH_LIVE_EVENTS too; expected each name in one of the two");
         values.problem("PUSH_STOP_EVENTS", text);
     }
     config
@@ -170,14 +171,16 @@ fn tls_ca(values: &mut Values<'_>) -> Option<String> {
     certificates(values, "TLS_CA_FILE", &names, &path)
 }
 
-/// The PEM text of a file that holds at least one certificate.
+/// The PEM text of a file that contains at least one certificate.
 fn certificates(values: &mut Values<'_>, key: &str, subject: &str, path: &Path) -> Option<String> {
     let text = values.file(key, subject, FileKind::Certificates, path)?;
     if native_tls::Certificate::stack_from_pem(text.as_bytes()).is_ok_and(|stack| !stack.is_empty()) {
         return Some(text);
     }
-    values
-        .problem(key, format!("{subject} holds no usable certificate; expected at least one (PEM), and no broken one"));
+    values.problem(
+        key,
+        format!("{subject} contains no usable certificate; expected at least one (PEM), and no broken one"),
+    );
     None
 }
 

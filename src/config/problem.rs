@@ -1,10 +1,10 @@
 //! What is wrong with a configuration, said in one line: `FILE:LINE: KEY: what is wrong and what was
-//! expected` (kick-monitor.env(5)). Never holds the value of a secret.
+//! expected` (kick-monitor.env(5)). Never contains the value of a secret.
 
 use super::edges::is_invisible;
 use std::fmt;
 
-/// How many characters of a bad value are repeated to the administrator.
+/// The most characters of a bad value that a message repeats.
 const SHOWN_MAX: usize = 200;
 
 /// One thing that is wrong. `Display` is the line to print.
@@ -12,9 +12,9 @@ const SHOWN_MAX: usize = 200;
 pub struct Problem {
     /// The file as it was named, or `environment`.
     pub file: String,
-    /// The line, counted from 1; none where no line is to blame, such as for a missing key.
+    /// The line, counted from 1; `None` if no line is at fault, such as for a missing key.
     pub line: Option<usize>,
-    /// The key; empty where the file as a whole, or a line without a key, is meant.
+    /// The key; empty if the file as a whole or a line without a key is meant.
     pub key: String,
     /// What is wrong and what was expected.
     pub text: String,
@@ -33,7 +33,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// `value` in quotes, fit for a message of one line: what cannot be seen is escaped, and it is cut short.
+/// `value` in quotes, for a message of one line: invisible characters are escaped, and a long value is cut.
 pub(super) fn shown(value: &str) -> String {
     let mut out = String::from("\"");
     for (count, c) in value.chars().enumerate() {

@@ -1,5 +1,5 @@
-//! URLs of Kick's interfaces, checked once so that nothing else has to: TLS unless the host is this
-//! very machine, and no user, query or fragment.
+//! URLs of Kick's interfaces, checked here once for the whole program: TLS unless the host is this machine, and no
+//! user, query or fragment.
 
 use super::WebUrl;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -8,7 +8,7 @@ impl WebUrl {
     /// Reads a URL that has the scheme `tls`, or on a loopback host the scheme `plain`. The error
     /// completes the sentence "the URL …".
     pub(super) fn parse(text: &str, tls: &str, plain: &str) -> Result<WebUrl, String> {
-        // http::Uri passes over a fragment in silence.
+        // http::Uri ignores a fragment.
         if text.contains(['?', '#']) {
             return Err("has a query or a fragment; expected none".to_owned());
         }
@@ -26,7 +26,9 @@ impl WebUrl {
             return Err(format!("has the scheme {scheme}; expected {tls}://HOST/PATH"));
         }
         if !is_tls && !is_loopback(&host) {
-            return Err(format!("is not encrypted, which loopback hosts alone may be; expected {tls}://"));
+            return Err(format!(
+                "is not encrypted, which is allowed for hosts on this machine only; expected {tls}://"
+            ));
         }
         if !uri.path().bytes().all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b)) {
             return Err("has a character in its path that URLs cannot have; expected it percent-encoded".to_owned());
@@ -36,7 +38,7 @@ impl WebUrl {
         Ok(WebUrl { tls: is_tls, host, port: port.unwrap_or(if is_tls { 443 } else { 80 }), path, text })
     }
 
-    /// Whether the host is this very machine.
+    /// Whether the host is this machine.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }

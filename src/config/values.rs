@@ -1,6 +1,6 @@
-//! Values by key, wherever they came from, and the problems with them. A value that is bad is told and
-//! then replaced by its default, so that all problems of a file are found in one go; who asks for a
-//! problem-free configuration looks at `problems` last.
+//! Values by key, from the file or the environment, and the problems with them. A bad value is noted and then
+//! replaced by its default, so that all problems of a file are found in one go; the caller must look at the
+//! problems last.
 
 use super::keys::{self, Form, KEYS, Key};
 use super::problem::{Problem, shown};
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// How many characters of an unknown key are repeated to the administrator.
+/// The most characters of an unknown key that a message repeats.
 const KEY_SHOWN_MAX: usize = 200;
 
 /// What a configuration is made from.
@@ -18,25 +18,25 @@ pub struct Sources<'a> {
     pub file: &'a str,
     /// The file's content.
     pub text: &'a [u8],
-    /// The environment; overrides the file. Names that are not keys are passed over.
+    /// The environment; overrides the file. Names that are not keys are ignored.
     pub environment: &'a BTreeMap<OsString, OsString>,
-    /// Reads a file that the configuration names; the error completes the sentence "the file …", and
-    /// never holds the content.
+    /// Reads a file that the configuration names. The error completes the sentence "the file …" and never contains
+    /// the file's content.
     pub read: &'a mut dyn FnMut(FileKind, &Path) -> Result<String, String>,
-    /// Whether credentials and database may be missing, and are then empty: for a command that uses neither.
+    /// Whether credentials and database may be missing, and are then empty: for a command that needs neither.
     pub partial: bool,
 }
 
-/// What a file that the configuration names holds.
+/// What a file that the configuration names contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
-    /// A secret: others must not be able to read it.
+    /// A secret: other users must not be able to read it.
     Secret,
     /// Certificates, which are public.
     Certificates,
 }
 
-const NUL: &str = "has a NUL character; expected text without";
+const NUL: &str = "has a NUL character; expected text without one";
 
 pub(super) struct Values<'a> {
     file: &'a str,
@@ -48,9 +48,9 @@ pub(super) struct Values<'a> {
 
 /// A key that was given.
 struct Given {
-    /// The line of the file; none for the environment.
+    /// The line of the file; `None` for the environment.
     line: Option<usize>,
-    /// The value; none when it cannot be read, which has been told.
+    /// The value; `None` if it cannot be read, which has been noted as a problem.
     value: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl<'a> Values<'a> {
         values
     }
 
-    /// A value with something at its edges that does not belong to it is told, and not read.
+    /// Notes values that begin or end with something that does not belong to them, and drops them.
     fn check_edges(&mut self) {
         for key in KEYS {
             let value = self.value(key.name).map(str::to_owned);
@@ -130,7 +130,7 @@ impl<'a> Values<'a> {
         problems
     }
 
-    /// The value of an optional key; an empty one is none. `read`'s error completes the sentence
+    /// The value of an optional key; an empty one counts as not given. `read`'s error completes the sentence
     /// "the value …".
     pub(super) fn optional<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let value = self.value(name).filter(|value| !value.is_empty())?.to_owned();
@@ -163,8 +163,8 @@ impl<'a> Values<'a> {
         self.optional(name, read).unwrap_or_default()
     }
 
-    /// The value of a secret key, or the content of the file that its `_FILE` key names, with the key
-    /// that gave it. No message repeats it.
+    /// The value of a secret key, or the content of the file that its `_FILE` key names, with the name of the key
+    /// that was used. No message repeats the value.
     pub(super) fn secret<T>(
         &mut self,
         name: &'static str,
@@ -208,8 +208,8 @@ impl<'a> Values<'a> {
         Some(secret.to_owned())
     }
 
-    /// The content of a file that the value of `name` names. `subject` begins the message if it cannot
-    /// be had.
+    /// The content of the file at `path`, which the value of `name` names. `subject` begins the message if it cannot
+    /// be read.
     pub(super) fn file(&mut self, name: &str, subject: &str, kind: FileKind, path: &Path) -> Option<String> {
         (self.read)(kind, path).map_err(|why| self.problem(name, format!("{subject} {why}"))).ok()
     }

@@ -1,18 +1,18 @@
-//! Every problem that the daemon can have, in one table: its stable code, what it means, what helps,
-//! and what it does to the health. The manual has a paragraph for each.
+//! Every problem that the daemon can have, in one table: its stable code, its text, its remedy, and the
+//! health that it causes. The manual has a paragraph for each, in the same words.
 //!
-//! Nothing here decides whether there is a problem; the core does.
+//! Nothing here decides whether a problem exists; `monitor` does.
 
 use serde::{Deserialize, Serialize};
 
-/// How the daemon fares as a whole.
+/// The health of the daemon: that of its worst problem.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
-    /// The statuses are right, and changes come at once.
+    /// Statuses are right, and changes are written at once.
     #[default]
     Ok,
-    /// The statuses are right, but later than they should be, or not for every row.
+    /// Statuses are right but may be delayed, or some rows are not followed.
     Degraded,
     /// Statuses may be out of date.
     Failing,
@@ -57,7 +57,7 @@ pub enum Code {
     ChannelIdMismatch,
 }
 
-/// All of them.
+/// Every code, the worst first.
 pub const CODES: [Code; 22] = [
     Code::DatabaseUnavailable,
     Code::TokenRefused,
@@ -83,21 +83,21 @@ pub const CODES: [Code; 22] = [
     Code::ChannelIdMismatch,
 ];
 
-/// What is known of a kind of problem.
+/// The entry of the table for one code.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
     /// The stable name.
     pub code: &'static str,
-    /// What it makes of the health, at the least.
+    /// The health while this problem exists, unless another one makes it worse.
     pub health: Health,
-    /// What is wrong.
+    /// What is wrong, as `status` shows it.
     pub text: &'static str,
-    /// What helps.
+    /// What the administrator can do about it.
     pub remedy: &'static str,
 }
 
 impl Code {
-    /// The table.
+    /// The entry of the table for this code.
     pub fn facts(self) -> Facts {
         use Health::{Degraded, Failing, Ok};
         let (code, health, text, remedy) = match self {
@@ -114,7 +114,7 @@ impl Code {
                 "kick_unreachable",
                 Failing,
                 "neither push nor the API has worked for longer than SWEEP_SECS",
-                "look at this machine's way to Kick with: kick-monitor check",
+                "check this machine's connection to Kick with: kick-monitor check",
             ),
             Code::Starting => (
                 "starting",
@@ -125,50 +125,51 @@ impl Code {
             Code::PushRefused => (
                 "push_refused",
                 Degraded,
-                "the push server refuses us, so changes are found by the sweep",
+                "the push server refuses the connection, so changes are found by the sweep",
                 "correct REALTIME, PUSHER_URL or PUSHER_APP_KEY, then reload",
             ),
             Code::PushDown => (
                 "push_down",
                 Degraded,
-                "no push connection stands, so changes are found by the sweep",
+                "no push connection is established, so changes are found by the sweep",
                 "it is tried again; if it lasts, run: kick-monitor check",
             ),
             Code::PushIncomplete => (
                 "push_incomplete",
                 Degraded,
-                "some push connections do not stand, so changes on them are found by the sweep",
+                "some push connections are not established, so changes on them are found by the sweep",
                 "it is tried again; if it lasts, run: kick-monitor check",
             ),
             Code::PushLimited => (
                 "push_limited",
                 Degraded,
-                "push does not follow everybody, so changes of the others are found by the sweep",
+                "push does not follow all streamers: each push connection needs two open files, and too few are allowed; \
+                 the sweep finds the changes of the others",
                 "raise LimitNOFILE (systemd) or ulimit -n, or PUSHER_CHANNELS_PER_CONNECTION, then restart",
             ),
             Code::PushSilent => (
                 "push_silent",
                 Degraded,
-                "push is connected and tells nothing; the sweep finds the changes",
-                "look at CHANNEL_NAMES, REALTIME, PUSHER_URL and PUSHER_APP_KEY",
+                "push is connected and silent; the sweep finds the changes",
+                "check CHANNEL_NAMES, REALTIME, PUSHER_URL and PUSHER_APP_KEY",
             ),
             Code::PushPartial => (
                 "push_partial",
                 Degraded,
-                "push does not tell of a good part of the changes; the sweep finds them",
+                "push misses a quarter or more of the changes; the sweep finds them",
                 "if it lasts, set REALTIME to the other transport, then reload",
             ),
             Code::SubscriptionFailed => (
                 "subscription_failed",
                 Degraded,
                 "push channels cannot be subscribed to; the sweep finds those streamers' changes",
-                "it is tried again; if it lasts, look at CHANNEL_NAMES and the channel ids of the table",
+                "it is tried again; if it lasts, check CHANNEL_NAMES and the channel ids of the table",
             ),
             Code::TokenUnavailable => (
                 "token_unavailable",
                 Degraded,
                 "no new token can be had",
-                "it is tried again; if it lasts, look at KICK_OAUTH_URL with: kick-monitor check",
+                "it is tried again; if it lasts, check KICK_OAUTH_URL with: kick-monitor check",
             ),
             Code::ApiBlocked => (
                 "api_blocked",
@@ -191,32 +192,32 @@ impl Code {
             Code::SweepBehind => (
                 "sweep_behind",
                 Degraded,
-                "the budget of requests is too small to compare everybody every SWEEP_SECS",
+                "the budget of requests is too small to compare all streamers every SWEEP_SECS",
                 "raise SWEEP_SECS or API_REQUESTS_PER_MINUTE",
             ),
             Code::WriteRefused => (
                 "write_refused",
                 Degraded,
-                "rows are not written",
-                "look at these rows, and at the table's triggers, policies and locks",
+                "some rows are not written",
+                "check these rows, and the table's triggers, policies and locks",
             ),
             Code::RosterListener => (
                 "roster_listener",
                 Degraded,
-                "nobody listens on ROSTER_NOTIFY_CHANNEL, so new rows are noticed every ROSTER_POLL_SECS",
+                "LISTEN on ROSTER_NOTIFY_CHANNEL does not work, so new rows are noticed every ROSTER_POLL_SECS",
                 "connect to PostgreSQL directly, not through a pooler; run: kick-monitor check",
             ),
             Code::StreamerUnusable => (
                 "streamer_unusable",
                 Degraded,
-                "rows are left alone whose username or id cannot be used",
+                "some rows have a username or an id that cannot be used, and are left alone",
                 "correct these rows",
             ),
             Code::StreamerUnknown => (
                 "streamer_unknown",
                 Degraded,
                 "Kick does not know some usernames",
-                "correct the usernames; they are asked about again every 10 minutes",
+                "correct the usernames; Kick is asked about them again every 10 minutes",
             ),
             Code::StreamerRenamed => (
                 "streamer_renamed",
@@ -241,7 +242,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn the_table_is_complete_and_speaks_of_each_once() {
+    fn the_table_has_each_code_once() {
         let names: BTreeSet<&str> = CODES.iter().map(|code| code.facts().code).collect();
         assert_eq!(names.len(), CODES.len());
         assert!(CODES.is_sorted() && CODES.len() == CODES[CODES.len() - 1] as usize + 1, "a code is missing in CODES");

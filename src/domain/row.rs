@@ -59,7 +59,7 @@ pub enum Unusable {
     #[error("the id is longer than 1000 characters")]
     IdLength,
     /// A write would change other rows as well.
-    #[error("other rows have the same id; let DB_ID_COLUMN name a column that tells them apart")]
+    #[error("other rows have the same id; set DB_ID_COLUMN to a column that tells rows apart")]
     IdShared,
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Nothing that passed through here holds a line break.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 /// The most characters of a text from outside that are shown, before escaping.
 const SHOWN_MAX: usize = 200;
@@ -25,6 +25,12 @@ pub(crate) fn brief(name: &str) -> String {
 /// As [`shown`], but not cut: for a text of our own that quotes somebody else's.
 pub fn escaped(text: &str) -> String {
     escape(text, usize::MAX, false)
+}
+
+/// A number with its noun: `1 row`, `2 rows`.
+pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    let plural = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }
 
 /// The first `most` characters of a text that has more, and a mark that it was cut.

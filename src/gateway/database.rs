@@ -195,6 +195,11 @@ impl Database {
         self.connector.place()
     }
 
+    /// The role that logs in, as SQL, for messages.
+    pub(crate) fn role(&self) -> &str {
+        self.connector.role()
+    }
+
     /// Whether any of its hosts is another machine.
     pub fn is_remote(&self) -> bool {
         self.connector.is_remote()
@@ -243,7 +248,7 @@ impl Database {
             list(table::read_columns(&self.config)),
             list(table::written_columns(&self.config)),
             self.config.table,
-            self.connector.user(),
+            self.role(),
         )
     }
 }

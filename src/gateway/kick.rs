@@ -170,13 +170,13 @@ fn judge<T>(fine: Range<u16>, reply: Reply, read: impl FnOnce(&[u8]) -> Option<T
         _ if reply.html => (FailureKind::Blocked, PAGE),
         status if fine.contains(&status) => match reply.body.map(|body| read(&body)) {
             Ok(Some(answer)) => return Ok(answer),
-            Ok(None) => (FailureKind::Garbage, "the answer is not the JSON that Kick promises"),
+            Ok(None) => (FailureKind::Garbage, "the answer is not the JSON that Kick documents"),
             Err(Unread::TooLong) => (FailureKind::Garbage, "the answer is too long"),
             Err(Unread::Broken(text)) => {
                 return Err(Failure { kind: FailureKind::Network, status: Some(reply.status), text });
             }
         },
-        400 => (FailureKind::BadRequest, "a value in the request is not to Kick's liking"),
+        400 => (FailureKind::BadRequest, "Kick rejects a value in the request"),
         401 => (FailureKind::Unauthorized, "the token is not accepted"),
         404 | 410 => (FailureKind::NotFound, "not found"),
         500.. => (FailureKind::Server(reply.retry_after), "the server failed"),
@@ -196,7 +196,7 @@ fn judge_token(reply: Reply) -> Result<Token, TokenError> {
         200 => match (body.and_then(token_in), &reply.body) {
             (Some(token), _) => return Ok(token),
             (None, Err(Unread::Broken(text))) => text,
-            (None, _) => "the answer holds no token",
+            (None, _) => "the answer contains no token",
         },
         400 | 401 => match body.and_then(refusal_in) {
             Some(word) => return Err(TokenError::Refused { status: reply.status, word: word.to_owned() }),

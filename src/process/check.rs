@@ -1,7 +1,7 @@
-//! `kick-monitor check`: tries everything that the daemon needs, one line a thing (kick-monitor(8)). What
-//! fails names what is at fault and ends with what helps.
+//! `kick-monitor check`: tries everything that the daemon needs, one line per item (kick-monitor(8)). The line
+//! of a failure names what is at fault and ends with the remedy.
 //!
-//! It changes nothing, neither in the table nor at Kick nor on the disk.
+//! It changes nothing in the table, at Kick, or on the disk.
 
 mod database;
 mod kick;
@@ -20,35 +20,35 @@ use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-/// What came of trying one thing.
+/// The outcome of trying one item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The thing: a stable word or two.
+    /// The name of the item: a word or two, stable.
     pub check: &'static str,
-    /// How it went.
+    /// Whether it passed.
     pub verdict: Verdict,
     /// What was found, or what is wrong. No secret.
     pub text: String,
-    /// What helps: a command, or a line to write.
+    /// The remedy: a command to run, or what to correct.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }
 
-/// How it went.
+/// Whether an item passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Verdict {
-    /// Well.
+    /// Passed.
     #[serde(rename = "ok")]
     Ok,
-    /// Not as well as it could.
+    /// Passed with a warning.
     #[serde(rename = "warn")]
     Warn,
-    /// Badly.
+    /// Failed.
     #[serde(rename = "FAIL")]
     Fail,
 }
 
-/// Tries everything, or with `offline` the configuration file alone, and prints what came of it.
+/// Tries everything, or with `offline` only the configuration file, and prints the findings.
 ///
 /// # Errors
 /// When standard output cannot be written to.
@@ -75,15 +75,15 @@ pub fn run(config: &Path, offline: bool, json: bool) -> anyhow::Result<Code> {
     Ok(code)
 }
 
-/// What the file says speaks for itself.
+/// The name of the first item. Its line begins with the file instead.
 const CONFIGURATION: &str = "configuration";
 
-/// What was found in the table, for what is tried at Kick.
+/// What was found in the table; used for the requests to Kick.
 #[derive(Debug, Default)]
 struct Known {
     /// A name that Kick may know.
     name: Option<crate::domain::Slug>,
-    /// One whose channel id the table does not give.
+    /// A name whose channel id is not in the table.
     channelless: Option<crate::domain::Slug>,
     /// A channel id.
     channel: Option<crate::domain::ChannelId>,
@@ -94,7 +94,7 @@ struct Report {
     out: Box<dyn Write>,
     json: bool,
     paint: Paint,
-    /// Somebody watches.
+    /// Whether standard output is a terminal, which shows what is being tried.
     terminal: bool,
     findings: Vec<Finding>,
     failed: bool,
@@ -116,7 +116,7 @@ impl Report {
         Report::new(Box::new(io::sink()), true, Paint(false), false)
     }
 
-    /// Shows what takes its time.
+    /// Shows on a terminal what is being tried, until the next finding replaces it.
     fn trying(&mut self, what: &str) {
         if self.terminal {
             self.write(&format!("\r\u{1b}[K...  {what}"));
@@ -151,7 +151,7 @@ impl Report {
         }
     }
 
-    /// A reader who has seen enough and hung up is no failure.
+    /// Ends the output. A reader that closed its end of the pipe early is not a failure.
     fn end(mut self) -> io::Result<()> {
         if self.json {
             let text = format!("{}\n", serde_json::json!({ "ok": !self.failed, "findings": self.findings }));

@@ -15,7 +15,7 @@ pub const DEFAULT_CONFIG: &str = "/etc/kick-monitor/kick-monitor.env";
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Be the daemon.
+    /// Run the daemon.
     Run {
         /// Do not daemonize.
         foreground: bool,
@@ -33,7 +33,7 @@ pub enum Command {
         /// One JSON object instead of lines.
         json: bool,
     },
-    /// Say what the running daemon knows.
+    /// Show what the running daemon knows.
     Status {
         /// The configuration file.
         config: PathBuf,
@@ -179,10 +179,10 @@ fn meaning(grammar: &Grammar, given: Given) -> Result<Command, Usage> {
                 (false, false) => Format::Text,
                 (true, false) => Format::Json,
                 (false, true) => Format::Prometheus,
-                (true, true) => return Err(Usage("--json and --prometheus exclude each other".to_owned())),
+                (true, true) => return Err(Usage("--json and --prometheus cannot be used together".to_owned())),
             };
             if format == Format::Prometheus && !given.operands.is_empty() {
-                return Err(Usage("--prometheus is about all streamers, not about one".to_owned()));
+                return Err(Usage("--prometheus shows all streamers and cannot be used with a name".to_owned()));
             }
             Command::Status { config, format, streamer: given.operands.into_iter().next() }
         }

@@ -1,7 +1,7 @@
-//! The configuration from the machine: the file, the environment, and the files that those name. Looks
-//! at permissions before it reads (kick-monitor.env(5)).
+//! Reads the configuration from the machine: the file, the environment, and the files that those name. Checks
+//! permissions before it reads (kick-monitor.env(5)).
 //!
-//! It never logs, prints or ends the process: the caller knows what a problem means.
+//! It never logs, prints or ends the process; the caller decides what a problem means.
 
 use crate::config::{self, Config, FileKind, Problem, Sources};
 use rustix::fs::OFlags;
@@ -12,8 +12,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path};
 
-/// The largest file that is read, in bytes. A configuration has a few KiB, a bundle of all the web's
-/// authorities a quarter of a MiB.
+/// The largest file that is read, in bytes. A configuration has a few KiB, a bundle of all public
+/// CA certificates a quarter of a MiB.
 const SIZE_MAX: u64 = 1 << 20;
 
 /// Reads the configuration file at `path` and the process environment.
@@ -24,8 +24,8 @@ pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
     load_with(path, &std::env::vars_os().collect())
 }
 
-/// The settings that the environment alone gives, where there is no file. Credentials and database may be missing, and
-/// are then empty.
+/// The settings from the environment only, without a file. Credentials and database may be missing, and are then
+/// empty.
 ///
 /// # Errors
 /// As [`load`].
@@ -56,7 +56,7 @@ fn parse(
         // Only the PEM blocks matter, and those are ASCII; authorities' names around them may be anything.
         FileKind::Certificates => {
             let text = read(path, Guard::Public)?;
-            // OpenSSL would pass over a first block that begins behind a byte-order mark.
+            // OpenSSL would ignore a first block that begins after a byte-order mark.
             Ok(String::from_utf8_lossy(text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text)).into_owned())
         }
         FileKind::Secret => {
@@ -67,17 +67,17 @@ fn parse(
     config::parse(Sources { file, text, environment, read: &mut read_named, partial })
 }
 
-/// Who may be able to read and write a file.
+/// Whether other users may read and write a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Guard {
-    /// It holds secrets.
+    /// It contains secrets: they may not.
     Private,
-    /// It holds none, or somebody else guards it.
+    /// It contains none, or the service manager protects its directory: they may.
     Public,
 }
 
-/// Reads a file. What is checked is what is read: both through one handle. The error completes the
-/// sentence "the file …".
+/// Reads a file. It is checked and read through one handle, so that it cannot be exchanged in between. The error
+/// completes the sentence "the file …".
 fn read(path: &Path, guard: Guard) -> Result<Vec<u8>, String> {
     let failed = |error: io::Error| format!("cannot be read: {error}");
     // Without NONBLOCK, opening a named pipe would wait for a writer for ever.
@@ -108,8 +108,8 @@ fn check(file: &File, path: &Path, guard: Guard) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the service manager put the file there for this service: it guards the directory, and the
-/// modes inside say nothing.
+/// Whether the service manager put the file there for this service. It protects the directory, so the modes of the
+/// files inside do not matter.
 fn is_credential(path: &Path, directory: Option<&Path>) -> bool {
     let climbs = path.components().any(|part| part == Component::ParentDir);
     directory.is_some_and(|directory| directory.is_absolute() && path.starts_with(directory) && !climbs)

@@ -108,7 +108,7 @@ impl Wanted {
     fn of_roster(config: &Config) -> anyhow::Result<Wanted> {
         let rows = Database::new(config.database.clone(), Clock::start())
             .and_then(|database| database.read_roster(&Stop::never()))
-            .context("failed to read the roster")?;
+            .context("failed to read the table")?;
         let mut wanted = Wanted::default();
         wanted.add_all(rows.iter().map(|row| (&*row.username, Some(row.id.clone()), row.name())));
         Ok(wanted)

@@ -1,9 +1,9 @@
-//! The log as the rest of the program sees it: a line is put into a queue, and a thread of its own writes
-//! it to where it belongs (`output.rs`).
+//! The log as the rest of the program sees it: a line is put into a queue, and a thread of its own writes it to
+//! syslog or standard error (`output.rs`).
 //!
-//! So no syslog that hangs and no standard error that nobody reads holds anything up. When the queue is
-//! full, lines are dropped, and how many is said when lines can be written again. Records of libraries are
-//! dropped at any level, for some hold tokens.
+//! So a syslog that hangs, or a standard error that is not read, does not block the program. When the queue is full,
+//! lines are dropped, and their number is logged when lines can be written again. Records of libraries are dropped
+//! at every level, because some contain tokens.
 
 mod output;
 mod syslog;
@@ -29,11 +29,11 @@ use std::time::Duration;
 /// Where every syslog service on Linux listens.
 pub const DEV_LOG: &str = "/dev/log";
 
-/// The most lines that wait to be written: a megabyte or two.
+/// The most lines that wait to be written; they take a megabyte or two.
 const WAITING_MAX: usize = 8192;
 
 /// How long a thread waits for room in a full queue, so that a burst of lines is not dropped where they can be
-/// written. Where they cannot, it waits once: until all of the queue has been written, the others do not.
+/// written. Where they cannot, it waits once: later lines are dropped at once until the whole queue has been written.
 const ROOM_WAIT: Duration = Duration::from_millis(100);
 
 /// The longest that the end of the process waits for the last lines.
@@ -47,15 +47,15 @@ pub struct Logger {
     /// Holds [`WAITING_MAX`]. When it is full, lines are dropped and counted.
     entries: Sender<Entry>,
     shared: Arc<Shared>,
-    /// What the thread will write with; none when it has begun.
+    /// What the thread will write with; `None` once it has started.
     output: Mutex<Option<Output>>,
 }
 
-/// What the logger and its thread both look at.
+/// What the logger and its thread share.
 #[derive(Debug)]
 struct Shared {
     settings: Mutex<Settings>,
-    /// Lines that were dropped and that nobody has been told of.
+    /// The number of dropped lines that has not been logged yet.
     dropped: AtomicU64,
     /// Whether the queue was full and has not been emptied since.
     stalled: AtomicBool,
@@ -68,13 +68,13 @@ struct Settings {
     facility: Facility,
 }
 
-/// What waits to be written.
+/// An entry of the queue.
 enum Entry {
     /// A line of the log.
     Line(Line),
-    /// A line for standard error alone, wherever the log goes.
+    /// A line for standard error only, whatever the log's target is.
     Plain(String),
-    /// Nothing: it is dropped when all before it is written.
+    /// Writes nothing; it is dropped once everything before it has been written.
     Mark(#[expect(dead_code, reason = "that it is dropped is all that it says")] Sender<Infallible>),
 }
 
@@ -86,7 +86,7 @@ struct Line {
     text: String,
 }
 
-/// The severities of syslog that we use, with its numbers.
+/// The severities of syslog that are used, with their numbers.
 #[derive(Clone, Copy, Debug)]
 enum Priority {
     Error = 3,
@@ -99,7 +99,7 @@ enum Priority {
 static INSTALLED: OnceLock<Logger> = OnceLock::new();
 
 /// Makes the logger the program's, for standard error at level `info` until configured. To be called once.
-/// It has no thread yet, which a fork would not take along: see [`Logger::start`].
+/// It has no thread yet, because a fork does not copy threads: see [`Logger::start`].
 pub fn install(clock: Clock) -> anyhow::Result<&'static Logger> {
     let make = || Logger::new(clock, DEV_LOG.into(), rustix::stdio::stderr(), stderr_is_the_journals());
     let logger = INSTALLED.get_or_init(make);
@@ -126,8 +126,8 @@ impl Logger {
         Logger { clock, prefixed, entries, shared, output: Mutex::new(Some(output)) }
     }
 
-    /// Starts the thread that writes, unless it runs. What was logged before has waited for it. `exits` hears how
-    /// it ends.
+    /// Starts the thread that writes, unless it runs already. Lines that were logged before have waited for it. How
+    /// it ends is sent to `exits`.
     pub fn start(&self, exits: &Sender<Exit>) -> io::Result<()> {
         match self.output.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(output) => thread::spawn("log", exits, move || {
@@ -153,7 +153,7 @@ impl Logger {
         log::set_max_level(config.level);
     }
 
-    /// A line for standard error alone, wherever the log goes.
+    /// Writes a line to standard error only, whatever the log's target is.
     pub fn plain(&self, text: String) {
         self.put(Entry::Plain(text));
     }
@@ -180,9 +180,9 @@ impl Log for Logger {
         }
     }
 
-    /// Waits until all that was logged before is written, or cannot be in time. For the end of the process.
+    /// Waits until everything logged before is written, but not longer than `FLUSH_MAX`. For the end of the process.
     fn flush(&self) {
-        // Where it has not begun, the process ends early, and nobody waits for the thread.
+        // If the thread has not started, the process ends early, and its end need not be reported.
         let started = self.start(&unbounded().0);
         let deadline = self.clock.steady() + FLUSH_MAX;
         let (mark, written) = bounded(0);

@@ -109,6 +109,6 @@ pub struct End {
 impl End {
     /// The server makes us do more than is believable.
     fn flood() -> End {
-        End { kind: EndKind::Lost, code: None, reason: "the server floods us".to_owned() }
+        End { kind: EndKind::Lost, code: None, reason: "the server sends too many messages".to_owned() }
     }
 }

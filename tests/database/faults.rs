@@ -40,7 +40,7 @@ fn a_missing_privilege_is_said_with_the_grant() {
     lab.execute(&format!("CREATE ROLE {role} LOGIN PASSWORD 'p'"));
     config.url = Secret::new(lab.url_as(&role, "p"));
     let remedy = format!(
-        "to allow it: GRANT SELECT (\"id\", \"username\", \"status\"), UPDATE (\"status\") ON \"streamers\" TO {role}"
+        "to allow it: GRANT SELECT (\"id\", \"username\", \"status\"), UPDATE (\"status\") ON \"streamers\" TO \"{role}\""
     );
     assert_eq!(refusal(&config), format!("42501: permission denied for table streamers; {remedy}"));
     lab.execute(&format!("GRANT SELECT (id, username, status) ON streamers TO {role}"));

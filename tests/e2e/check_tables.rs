@@ -179,3 +179,21 @@ fn a_channel_with_capitals_is_warned_of() {
     let named = |line: &str| words.iter().all(|word| line.contains(word));
     assert!(ended.stdout.lines().any(named), "{}", ended.stdout);
 }
+
+#[test]
+fn a_schema_that_the_role_may_not_use_is_named_with_its_grant() {
+    let set_up = SetUp::new();
+    let database = &set_up.stage.database;
+    let role = format!("Clerk-{}", database.name());
+    database.execute(&format!(
+        "CREATE SCHEMA \"Shut Off\"; CREATE TABLE \"Shut Off\".them (id int PRIMARY KEY, username text, status text);
+         CREATE ROLE \"{role}\" LOGIN PASSWORD 'p'; GRANT SELECT, UPDATE ON \"Shut Off\".them TO \"{role}\""
+    ));
+    let url = database.url_as(&role, "p");
+    let changes = [("DATABASE_URL", url.as_str()), ("DB_TABLE", "\"Shut Off\".them")];
+    let remedy = format!("GRANT USAGE ON SCHEMA \"Shut Off\" TO \"{role}\"");
+    set_up.fails(&changes, &["privileges: ", &format!("run: {remedy}")]);
+    database.execute(&remedy);
+    let ended = set_up.check(&changes, &[]);
+    assert!(ended.stdout.contains("ok   privileges: "), "the remedy helps: {}", ended.stdout);
+}

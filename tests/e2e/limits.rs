@@ -89,7 +89,7 @@ fn a_flood_of_what_cannot_be_read_costs_its_connection_and_nothing_else() {
     let before = daemon.resident();
     stage.kick.send_raw_frame(&"x\n".repeat(100_000));
     let line = daemon.wait_event("realtime_disconnected", PATIENCE);
-    assert_eq!(line.key("reason"), "the server floods us", "{}", line.text);
+    assert_eq!(line.key("reason"), "the server sends too many messages", "{}", line.text);
     stage.wait_followed_over(Transport::Centrifugo, &["ana"], PATIENCE);
     assert!(daemon.resident() < before + (64 << 20), "{} bytes, {before} before", daemon.resident());
     stage.assert_push_tells(&daemon, "ana");

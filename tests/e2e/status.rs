@@ -101,8 +101,8 @@ fn a_streamer_is_told_with_the_reasons() {
     assert_eq!((&told["channel_id"], &told["livestream_id"]), (&json!(ids.channel), &json!(livestream)));
     assert!(told["subscribed_at"].is_string() && told["last_push"]["at"].is_string(), "{told}");
     let screen = status(&daemon, &["ana"]);
-    assert!(screen.stdout.starts_with("ana (row 1) is Online since "), "{}", screen.stdout);
-    for part in ["push told so", "subscribed on connection 0", "shows Online, last written Online"] {
+    assert!(screen.stdout.starts_with("ana (row 1) has been Online since "), "{}", screen.stdout);
+    for part in ["told by push", "subscribed on connection 0", "shows Online, last written Online"] {
         assert!(screen.stdout.contains(part), "{part}: {}", screen.stdout);
     }
     assert!(!screen.stdout.contains("ben"), "{}", screen.stdout);

@@ -276,7 +276,7 @@ fn a_privilege_that_is_missing_is_named_with_its_grant_and_heals() {
     stage.wait_followed(&["ana"]);
     stage.wait_status("ana", "Offline");
     let wrong = "REVOKE UPDATE ON streamers FROM clerk";
-    let said = ["42501", "GRANT SELECT", "UPDATE (\"status\")", "TO clerk"];
+    let said = ["42501", "GRANT SELECT", "UPDATE (\"status\")", "TO \"clerk\""];
     is_said_and_heals(&stage, &daemon, wrong, &said, "GRANT UPDATE (status) ON streamers TO clerk");
 }
 

@@ -69,6 +69,23 @@ fn every_problem_is_in_the_manual_with_its_health() {
 }
 
 #[test]
+fn every_problem_is_in_the_manual_with_the_words_of_the_program() {
+    // Without emphasis, indentation, and capitals at the start of a sentence.
+    let plain = |text: &str| text.replace('*', "").split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let page = section("PROBLEMS");
+    let paragraphs = page.split("\n*").skip(1).map(plain);
+    let mut violations = Vec::new();
+    for (facts, paragraph) in CODES.map(|code| code.facts()).into_iter().zip(paragraphs) {
+        let words = [facts.text, facts.remedy].map(|text| plain(&text.replace("; ", ". ")));
+        let paragraph = paragraph.replace("; ", ". ");
+        for words in words.into_iter().filter(|words| !paragraph.contains(words)) {
+            violations.push(format!("{PROGRAM_PAGE}:1: {} does not say: {words}", facts.code));
+        }
+    }
+    none(&violations);
+}
+
+#[test]
 fn every_metric_is_in_the_manual() {
     let page = section("METRICS");
     let said = page.lines().filter_map(|line| line.strip_prefix("**")?.split_once("** ("));

@@ -55,13 +55,13 @@ fn a_url_that_cannot_be_used_is_told_without_any_of_it() {
         (
             "postgres://u:hunter@2@db/live",
             expect![[r#"
-                k.env:3: DATABASE_URL: the value has an @ too many or in the wrong place; expected special characters of the password percent-encoded (@ as %40, / as %2F, : as %3A)
+                k.env:3: DATABASE_URL: the value has one @ too many or in the wrong place; percent-encode special characters of the password (@ as %40, / as %2F, : as %3A)
             "#]],
         ),
         (
             "postgres://u:hunter/2@db/live",
             expect![[r#"
-                k.env:3: DATABASE_URL: the value has an @ too many or in the wrong place; expected special characters of the password percent-encoded (@ as %40, / as %2F, : as %3A)
+                k.env:3: DATABASE_URL: the value has one @ too many or in the wrong place; percent-encode special characters of the password (@ as %40, / as %2F, : as %3A)
             "#]],
         ),
         (
@@ -103,13 +103,13 @@ fn a_url_that_cannot_be_used_is_told_without_any_of_it() {
         (
             "postgres://u:hunter2@db/live?hostaddr=127.0.0.1,127.0.0.2",
             expect![[r#"
-                k.env:3: DATABASE_URL: the value has another number of hosts than of hostaddr; expected one for each
+                k.env:3: DATABASE_URL: the value has different numbers of hosts and of hostaddr; expected one hostaddr for each host
             "#]],
         ),
         (
             "postgres:///live?host=a&port=1,2",
             expect![[r#"
-                k.env:3: DATABASE_URL: the value has another number of ports than of hosts; expected one for each
+                k.env:3: DATABASE_URL: the value has different numbers of ports and of hosts; expected one port for each host, or one for all
             "#]],
         ),
         (
@@ -133,7 +133,7 @@ fn a_url_that_cannot_be_used_is_told_without_any_of_it() {
         (
             "postgres://db?sslrootcert=/empty&sslmode=verify-ca",
             expect![[r#"
-                k.env:3: DATABASE_URL: has an sslrootcert that holds no usable certificate; expected at least one (PEM), and no broken one
+                k.env:3: DATABASE_URL: has an sslrootcert that contains no usable certificate; expected at least one (PEM), and no broken one
             "#]],
         ),
         (

@@ -18,14 +18,14 @@ fn docker_keeps_the_quotes_of_an_env_file() {
         ("DB_CHANNEL_ID_COLUMN", "''"),
     ];
     expect![[r#"
-        environment: KICK_CLIENT_ID: "“id”" has quotes around it that would be a part of it; expected it without them
-        environment: KICK_CLIENT_SECRET: the value has quotes around it that would be a part of it; expected it without them
-        environment: DATABASE_URL: the value has quotes around it that would be a part of it; expected it without them
-        environment: DB_TABLE: "'streamers'" has quotes around it that would be a part of it; expected it without them
-        environment: DB_STATUS_COLUMN: ""status"" has quotes around it that would be a part of it; expected it without them
-        environment: DB_ONLINE_VALUE: "'Online'" has quotes around it that would be a part of it; expected it without them
-        environment: DB_CHANNEL_ID_COLUMN: "''" has quotes around it that would be a part of it; expected it without them
-        environment: SWEEP_SECS: ""60"" has quotes around it that would be a part of it; expected it without them
+        environment: KICK_CLIENT_ID: "“id”" is wrapped in quotes, which would be part of the value; expected it without them
+        environment: KICK_CLIENT_SECRET: the value is wrapped in quotes, which would be part of the value; expected it without them
+        environment: DATABASE_URL: the value is wrapped in quotes, which would be part of the value; expected it without them
+        environment: DB_TABLE: "'streamers'" is wrapped in quotes, which would be part of the value; expected it without them
+        environment: DB_STATUS_COLUMN: ""status"" is wrapped in quotes, which would be part of the value; expected it without them
+        environment: DB_ONLINE_VALUE: "'Online'" is wrapped in quotes, which would be part of the value; expected it without them
+        environment: DB_CHANNEL_ID_COLUMN: "''" is wrapped in quotes, which would be part of the value; expected it without them
+        environment: SWEEP_SECS: ""60"" is wrapped in quotes, which would be part of the value; expected it without them
     "#]]
     .assert_eq(&lines(from(super::REQUIRED.as_bytes(), &environment)));
 }
@@ -33,7 +33,7 @@ fn docker_keeps_the_quotes_of_an_env_file() {
 #[test]
 fn the_file_has_the_same_rule() {
     expect![[r#"
-        k.env:4: DB_ONLINE_VALUE: "'Online'" has quotes around it that would be a part of it; expected it without them
+        k.env:4: DB_ONLINE_VALUE: "'Online'" is wrapped in quotes, which would be part of the value; expected it without them
         k.env:5: DB_OFFLINE_VALUE: "Offline " ends with a blank; expected it without
         k.env:6: DB_FILTER: "\nenabled" begins with a line break; expected it without
         k.env:7: STATE_DIR: "\u{feff}/var/lib/x" begins with a byte-order mark; expected it without
@@ -73,10 +73,10 @@ fn the_file_of_a_secret_has_the_rule_but_for_one_line_end() {
     let all: String = ["/bom", "/quotes", "/blank", "/two-lines", "/nul"].iter().map(|file| told(file)).collect();
     expect![[r#"
         k.env:3: KICK_CLIENT_SECRET_FILE: names "/bom", which begins with a byte-order mark; expected it without
-        k.env:3: KICK_CLIENT_SECRET_FILE: names "/quotes", which has quotes around it that would be a part of it; expected it without them
+        k.env:3: KICK_CLIENT_SECRET_FILE: names "/quotes", which is wrapped in quotes, which would be part of the value; expected it without them
         k.env:3: KICK_CLIENT_SECRET_FILE: names "/blank", which ends with a blank; expected it without
         k.env:3: KICK_CLIENT_SECRET_FILE: names "/two-lines", which ends with a line break; expected it without
-        k.env:3: KICK_CLIENT_SECRET_FILE: names "/nul", which has a NUL character; expected text without
+        k.env:3: KICK_CLIENT_SECRET_FILE: names "/nul", which has a NUL character; expected text without one
     "#]]
     .assert_eq(&all);
 }
@@ -98,7 +98,10 @@ fn quotes_that_are_sql_s_are_taken() {
         assert_eq!(told, "no problem\n", "{key}={value}");
     }
     for value in ["\"platform = 'kick'\"", "'enabled'", "\"viewers > 5\""] {
-        assert!(lines(from(super::REQUIRED.as_bytes(), &[("DB_FILTER", value)])).contains("has quotes"), "{value}");
+        assert!(
+            lines(from(super::REQUIRED.as_bytes(), &[("DB_FILTER", value)])).contains("is wrapped in quotes"),
+            "{value}"
+        );
     }
 }
 

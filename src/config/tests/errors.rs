@@ -96,7 +96,7 @@ fn urls() {
             "PUSHER_URL=https://ws-us2.pusher.com\n",
         ),
         expect![[r#"
-            k.env:4: KICK_API_URL: "http://api.kick.com" is not encrypted, which loopback hosts alone may be; expected https://
+            k.env:4: KICK_API_URL: "http://api.kick.com" is not encrypted, which is allowed for hosts on this machine only; expected https://
             k.env:5: KICK_WEB_URL: "wss://kick.com" has the scheme wss; expected https://HOST/PATH
             k.env:6: KICK_OAUTH_URL: the value has a user name or password; expected none
             k.env:7: KICK_REALTIME_URL: "https://web.kick.com/?x=1" has a query or a fragment; expected none
@@ -116,7 +116,7 @@ fn urls() {
             k.env:5: KICK_WEB_URL: "https://kick.com#x" has a query or a fragment; expected none
             k.env:6: KICK_OAUTH_URL: "https://id.kick.com:99999" has a bad port; expected a number from 1 to 65535
             k.env:7: KICK_REALTIME_URL: "https://web kick.com" is not a URL (invalid uri character); expected https://HOST/PATH
-            k.env:8: PUSHER_URL: "ws://127.1" is not encrypted, which loopback hosts alone may be; expected wss://
+            k.env:8: PUSHER_URL: "ws://127.1" is not encrypted, which is allowed for hosts on this machine only; expected wss://
         "#]],
     );
     for url in [
@@ -144,7 +144,7 @@ fn the_table() {
         "DB_TABLE=a.b.c\nDB_ID_COLUMN=\nDB_ONLINE_VALUE=x\nDB_OFFLINE_VALUE=x\n",
         expect![[r#"
             k.env:4: DB_TABLE: "a.b.c" has more than two parts; expected TABLE or SCHEMA.TABLE
-            k.env:5: DB_ID_COLUMN: is empty; expected the bare name of a column
+            k.env:5: DB_ID_COLUMN: is empty; expected the name of a column, without SQL quotes
             k.env:7: DB_OFFLINE_VALUE: is the same as DB_ONLINE_VALUE; expected another value
         "#]],
     );
@@ -209,7 +209,7 @@ fn channel_names() {
     check(
         "CHANNEL_NAMES=a{id},b{id}\nPUSHER_CHANNELS_PER_CONNECTION=1\n",
         expect![[r#"
-            k.env:5: PUSHER_CHANNELS_PER_CONNECTION: is too small for one streamer; expected at least 2, as many as CHANNEL_NAMES has
+            k.env:5: PUSHER_CHANNELS_PER_CONNECTION: is too small for one streamer; expected at least 2, the number of names in CHANNEL_NAMES
         "#]],
     );
 }
@@ -228,7 +228,7 @@ fn paths_and_files() {
     check(
         "TLS_CA_FILE=/secret\n",
         expect![[r#"
-            k.env:4: TLS_CA_FILE: names "/secret", which holds no usable certificate; expected at least one (PEM), and no broken one
+            k.env:4: TLS_CA_FILE: names "/secret", which contains no usable certificate; expected at least one (PEM), and no broken one
         "#]],
     );
     check(
@@ -267,7 +267,7 @@ fn secrets() {
         (
             "relative",
             expect![[r#"
-                k.env:3: KICK_CLIENT_SECRET_FILE: the value is not allowed; expected the absolute path of a file that holds the client secret
+                k.env:3: KICK_CLIENT_SECRET_FILE: the value is not allowed; expected the absolute path of a file that contains the client secret
             "#]],
         ),
         (
@@ -289,7 +289,7 @@ fn secrets() {
         "KICK_CLIENT_ID=id\nKICK_CLIENT_SECRET=x\nDATABASE_URL_FILE=/url\n",
         &[],
         expect![[r#"
-            k.env:3: DATABASE_URL_FILE: has an sslrootcert that holds no usable certificate; expected at least one (PEM), and no broken one
+            k.env:3: DATABASE_URL_FILE: has an sslrootcert that contains no usable certificate; expected at least one (PEM), and no broken one
         "#]],
     );
 }
@@ -317,7 +317,7 @@ fn bad_values_are_cut_and_escaped() {
     check(
         "DB_FILTER=a\0b\n",
         expect![[r#"
-            k.env:4: DB_FILTER: has a NUL character; expected text without
+            k.env:4: DB_FILTER: has a NUL character; expected text without one
         "#]],
     );
 }
@@ -353,8 +353,8 @@ fn names_of_events() {
         (
             "PUSH_STOP_EVENTS='StreamerIsLive'",
             expect![[r#"
-            k.env:4: PUSH_STOP_EVENTS: has "StreamerIsLive", which PUSH_LIVE_EVENTS has too; expected each name in one of the two
-        "#]],
+                k.env:4: PUSH_STOP_EVENTS: has "StreamerIsLive", which is in PUSH_LIVE_EVENTS too; expected each name in one of the two
+            "#]],
         ),
         (
             r"PUSH_LIVE_EVENTS=App\Events\Unquoted",

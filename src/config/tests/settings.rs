@@ -217,7 +217,7 @@ fn a_command_may_do_without_credentials_and_a_database() {
     assert_eq!((config.kick.web_url.text.as_str(), config.kick.client_id.as_str()), ("http://127.0.0.1:1", ""));
     assert_eq!((config.kick.client_secret.reveal(), config.database.url.reveal()), ("", ""));
     expect![[r#"
-        environment: KICK_WEB_URL: "http://kick.com" is not encrypted, which loopback hosts alone may be; expected https://
+        environment: KICK_WEB_URL: "http://kick.com" is not encrypted, which is allowed for hosts on this machine only; expected https://
     "#]]
     .assert_eq(&lines(parse(&[("KICK_WEB_URL", "http://kick.com")])));
 }

@@ -1,14 +1,13 @@
-//! How an event looks in a log: its name, its weight, and its line, `a sentence event=NAME key=value …`.
+//! How an event is logged: its name, its severity, and its line, `a sentence event=NAME key=value …`.
 //!
-//! The sentence is made of our own words and numbers alone. What comes from outside stands in the
-//! keys, behind `event=`, so that no username can pass for another event; and no value, from
-//! wherever, can break a line (`domain::text`).
+//! The sentence contains only fixed words and numbers. Text from outside is in the keys, after `event=`, so
+//! that no username can imitate another event; and no value can break the line (`domain::text`).
 
 use super::{Event, Severity};
 use crate::domain::Source;
 
 impl Event {
-    /// The whole line, without a line break. Keys that are not known at the time hold `-`.
+    /// The whole line, without a line break. The value of a key that is not known is `-`.
     pub fn line(&self) -> String {
         let mut line = format!("{} event={}", self.sentence(), self.name());
         for (key, value) in self.keys() {
@@ -17,7 +16,7 @@ impl Event {
         line
     }
 
-    /// Logs the line. `log` has no notice: the target `kick_monitor::notice` stands for it.
+    /// Logs the line. The crate `log` has no severity `notice`: the target `kick_monitor::notice` marks it.
     pub fn say(&self) {
         let (level, target) = match self.severity() {
             Severity::Error => (log::Level::Error, "kick_monitor"),
@@ -75,7 +74,7 @@ impl Event {
         }
     }
 
-    /// How much it matters (kick-monitor(8), EVENTS).
+    /// The severity (kick-monitor(8), EVENTS).
     pub fn severity(&self) -> Severity {
         match self {
             Event::ConfigError { .. }
@@ -120,62 +119,74 @@ impl Event {
         }
     }
 
-    /// A few plain words, with the remedy where the operator has one.
+    /// What happened, in a few words, with the remedy where the administrator can do something.
     fn sentence(&self) -> String {
         match self {
-            Event::Started { .. } => "kick-monitor starts",
-            Event::Ready { .. } => "every streamer was compared with Kick once",
+            Event::Started { .. } => "kick-monitor is starting",
+            Event::Ready { .. } => "every streamer has been compared with Kick once",
             Event::Reloaded { .. } => "the new configuration is in force",
-            Event::Stopping { .. } => "kick-monitor stops",
+            Event::Stopping { .. } => "kick-monitor is stopping",
             Event::Stopped { unwritten: 0, .. } => "kick-monitor has stopped",
-            Event::Stopped { .. } => "kick-monitor has stopped before every change was written",
+            Event::Stopped { .. } => "kick-monitor has stopped with changes not written; the next start writes them",
             Event::ConfigError { .. } => {
-                "the configuration cannot be used; correct it, look with 'kick-monitor check', then restart"
+                "the configuration cannot be used; correct it, run 'kick-monitor check', then restart"
             }
-            Event::ReloadRefused { .. } => "the new configuration cannot be used; the old one stays in force",
-            Event::RosterLoaded { .. } => "the roster was read",
-            Event::StreamerUnusable { .. } => "a row is left alone until it is corrected; see the reason",
+            Event::ReloadRefused { .. } => {
+                "the new configuration cannot be used, and the old one is in force; correct it and reload"
+            }
+            Event::RosterLoaded { .. } => "the table was read",
+            Event::StreamerUnusable { .. } => {
+                "a row cannot be used and is left alone until it is corrected; see the reason"
+            }
             Event::StreamerUnknown { .. } => "Kick does not know a username; correct the row",
             Event::StreamerRenamed { .. } => "a streamer has another name now and is followed by id; update the row",
-            Event::ChannelIdMismatch { .. } => "Kick states another channel id than the one known; correct the row",
+            Event::ChannelIdMismatch { .. } => {
+                "Kick states another channel id than the table, and that one is used; correct the row"
+            }
             Event::StatusChanged { status, source: Source::Push, .. } => {
-                return format!("push says {}, and the table now does too", status.word());
+                return format!("push reported {}, and the row was written", status.word());
             }
             Event::StatusChanged { status, source: Source::Sweep, .. } => {
-                return format!("the API says {}, and the table now does too", status.word());
+                return format!("the API reported {}, and the row was written", status.word());
             }
-            Event::RealtimeConnected { .. } => "a push connection stands",
-            Event::RealtimeDisconnected { .. } => "a push connection is gone and will be made again",
-            Event::RealtimeRefused { .. } => "the push server refuses us; check REALTIME, PUSHER_URL, PUSHER_APP_KEY",
-            Event::PushMissed { .. } => "the sweep found what push should have told",
-            Event::PushPartial { .. } => "a good part of what push should tell does not come; the sweep finds it",
-            Event::PushSilent { .. } => {
-                "push looks dead although connected; another transport is taken if Kick offers one"
+            Event::RealtimeConnected { .. } => "a push connection is established",
+            Event::RealtimeDisconnected { .. } => "a push connection is lost; it is re-established",
+            Event::RealtimeRefused { .. } => "the push server refuses the connection; Kick is asked what it offers now",
+            Event::PushMissed { .. } => "the sweep found a change that push should have reported",
+            Event::PushPartial { .. } => "push missed a quarter or more of the last changes; the sweep finds them",
+            Event::PushSilent { .. } => "push is connected and silent; another transport is taken if Kick offers one",
+            Event::SubscriptionFailed { .. } => "a push channel cannot be followed; it is tried again",
+            Event::TokenRefreshed { .. } => "there is a new token",
+            Event::TokenRefused { .. } => {
+                "Kick refuses the credentials; correct KICK_CLIENT_ID and KICK_CLIENT_SECRET, then reload"
             }
-            Event::SubscriptionFailed { .. } => "a push channel could not be subscribed to and will be tried again",
-            Event::TokenRefreshed { .. } => "a new token is in use",
-            Event::TokenRefused { .. } => "Kick refuses us; check KICK_CLIENT_ID and KICK_CLIENT_SECRET, then reload",
-            Event::TokenUnavailable { .. } => "no token could be had; it will be tried again",
-            Event::ApiError { .. } => "a request to Kick failed",
-            Event::ApiBlocked { .. } => "a firewall answers in Kick's place; if it lasts, use another address",
-            Event::ApiRateLimited { .. } => "Kick asks for fewer requests; the budget is lowered for a while",
+            Event::TokenUnavailable { .. } => "no token can be had at the moment; it is tried again",
+            Event::ApiError { .. } => "a request to Kick failed; it is tried again",
+            Event::ApiBlocked { .. } => {
+                "a firewall answers in Kick's place; if it lasts, use another address of this machine"
+            }
+            Event::ApiRateLimited { .. } => "Kick asks for fewer requests; fewer are sent for a while",
             Event::ApiRecovered { .. } => "Kick answers again",
             Event::SweepDone { .. } => "every streamer was compared with the API",
             Event::SweepBehind { fitting, .. } => {
-                return format!("the budget is too small for SWEEP_SECS; what would fit is {fitting} s or more");
+                return format!("the budget of requests is too small for SWEEP_SECS; raise it to {fitting} or more");
             }
-            Event::SweepImplausible { .. } => "an answer of the API would change implausibly many; it is asked again",
-            Event::DbUnavailable { .. } => {
-                "the database cannot be used; changes wait until it can be; try 'kick-monitor check'"
+            Event::SweepImplausible { .. } => {
+                "one answer of the API would change implausibly many statuses; it is asked again"
             }
+            Event::DbUnavailable { .. } => "the database cannot be used, so changes wait; run 'kick-monitor check'",
             Event::DbRecovered { .. } => "the database can be used again",
-            Event::WriteRefused { .. } => "PostgreSQL refuses a row, which is tried again later; see the reason",
-            Event::StateFile { .. } => "the file of learned ids cannot be used; check STATE_DIR and its owner",
+            Event::WriteRefused { .. } => {
+                "PostgreSQL refuses to write a row, which is tried again later; see the reason"
+            }
+            Event::StateFile { .. } => "a state file cannot be used; check STATE_DIR and its owner",
             Event::StatusFile { .. } => "a status file cannot be written; check RUN_DIR, METRICS_FILE and their owner",
-            Event::LogDropped { .. } => "the log could not be written for a while, and lines are missing",
-            Event::ThreadRestarted { .. } => "a part of kick-monitor failed and is started again; please report this",
-            Event::Fatal { .. } => "kick-monitor cannot go on and ends",
-            Event::Heartbeat { .. } => "kick-monitor lives",
+            Event::LogDropped { .. } => "log lines are missing before this one: they could not be written in time",
+            Event::ThreadRestarted { .. } => {
+                "a thread of kick-monitor failed and was restarted; it is a bug, please report it"
+            }
+            Event::Fatal { .. } => "kick-monitor cannot go on and exits",
+            Event::Heartbeat { .. } => "kick-monitor is running",
             Event::Detail { .. } => "detail",
         }
         .to_owned()

@@ -53,21 +53,21 @@ fn the_life_of_the_process() {
             Event::Detail { what: "pusher_frame", text: "a b".to_owned() },
         ],
         expect![[r#"
-            Info: kick-monitor starts event=started version=1.2.3
-            Info: every streamer was compared with Kick once event=ready version=1.2.3 seconds=4.2 streamers=3
+            Info: kick-monitor is starting event=started version=1.2.3
+            Info: every streamer has been compared with Kick once event=ready version=1.2.3 seconds=4.2 streamers=3
             Info: the new configuration is in force event=reloaded seconds=0.0
-            Info: kick-monitor stops event=stopping seconds=3600.0 reason=SIGTERM
+            Info: kick-monitor is stopping event=stopping seconds=3600.0 reason=SIGTERM
             Info: kick-monitor has stopped event=stopped seconds=0.2 unwritten=0
-            Info: kick-monitor has stopped before every change was written event=stopped seconds=10.0 unwritten=5
-            Error: the configuration cannot be used; correct it, look with 'kick-monitor check', then restart event=config_error file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
-            Error: the configuration cannot be used; correct it, look with 'kick-monitor check', then restart event=config_error file=/etc/kick-monitor/kick-monitor.env key=- reason="permission denied"
-            Error: the new configuration cannot be used; the old one stays in force event=reload_refused file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
-            Error: a part of kick-monitor failed and is started again; please report this event=thread_restarted thread=link-0 reason="panicked: no way"
-            Error: kick-monitor cannot go on and ends event=fatal reason="hub died"
+            Info: kick-monitor has stopped with changes not written; the next start writes them event=stopped seconds=10.0 unwritten=5
+            Error: the configuration cannot be used; correct it, run 'kick-monitor check', then restart event=config_error file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
+            Error: the configuration cannot be used; correct it, run 'kick-monitor check', then restart event=config_error file=/etc/kick-monitor/kick-monitor.env key=- reason="permission denied"
+            Error: the new configuration cannot be used, and the old one is in force; correct it and reload event=reload_refused file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
+            Error: a thread of kick-monitor failed and was restarted; it is a bug, please report it event=thread_restarted thread=link-0 reason="panicked: no way"
+            Error: kick-monitor cannot go on and exits event=fatal reason="hub died"
             Warn: a status file cannot be written; check RUN_DIR, METRICS_FILE and their owner event=status_file file=/run/x/status.json reason="disk full"
-            Warn: the file of learned ids cannot be used; check STATE_DIR and its owner event=state_file file=/var/lib/x/learned.json reason="disk full"
-            Warn: the log could not be written for a while, and lines are missing event=log_dropped lines=12
-            Info: kick-monitor lives event=heartbeat streamers=9 online=2 subscribed=8 connections=1 pending=0 token_expires_in=3599 last_event_ago=- latency_p50_ms=1.234 latency_p99_ms=- covered=6 oldest_comparison=12
+            Warn: a state file cannot be used; check STATE_DIR and its owner event=state_file file=/var/lib/x/learned.json reason="disk full"
+            Warn: log lines are missing before this one: they could not be written in time event=log_dropped lines=12
+            Info: kick-monitor is running event=heartbeat streamers=9 online=2 subscribed=8 connections=1 pending=0 token_expires_in=3599 last_event_ago=- latency_p50_ms=1.234 latency_p99_ms=- covered=6 oldest_comparison=12
             Debug: detail event=detail what=pusher_frame text="a b"
         "#]],
     );
@@ -110,16 +110,16 @@ fn the_life_of_a_streamer() {
             Event::WriteRefused { username, id, reason: "23514: no \"Online\" here".to_owned() },
         ],
         expect![[r#"
-            Info: the roster was read event=roster_loaded streamers=3 added=2 removed=1
-            Warn: a row is left alone until it is corrected; see the reason event=streamer_unusable username="" id=7 reason="the username is empty"
+            Info: the table was read event=roster_loaded streamers=3 added=2 removed=1
+            Warn: a row cannot be used and is left alone until it is corrected; see the reason event=streamer_unusable username="" id=7 reason="the username is empty"
             Warn: Kick does not know a username; correct the row event=streamer_unknown username=xqc id=7
             Warn: a streamer has another name now and is followed by id; update the row event=streamer_renamed username=xqc actual=xqcow id=7
-            Warn: Kick states another channel id than the one known; correct the row event=channel_id_mismatch username=xqc configured=1 actual=2
-            Notice: push says Online, and the table now does too event=status_changed username=xqc id=7 status=Online source=push lag_ms=4.21
-            Notice: the API says Offline, and the table now does too event=status_changed username=xqc id=7 status=Offline source=sweep lag_ms=20
-            Warn: the sweep found what push should have told event=push_missed username=xqc status=Online unrecognised="New\\Event"
-            Warn: a push channel could not be subscribed to and will be tried again event=subscription_failed username=xqc channel=668 reason=refused
-            Error: PostgreSQL refuses a row, which is tried again later; see the reason event=write_refused username=xqc id=7 reason="23514: no \"Online\" here"
+            Warn: Kick states another channel id than the table, and that one is used; correct the row event=channel_id_mismatch username=xqc configured=1 actual=2
+            Notice: push reported Online, and the row was written event=status_changed username=xqc id=7 status=Online source=push lag_ms=4.21
+            Notice: the API reported Offline, and the row was written event=status_changed username=xqc id=7 status=Offline source=sweep lag_ms=20
+            Warn: the sweep found a change that push should have reported event=push_missed username=xqc status=Online unrecognised="New\\Event"
+            Warn: a push channel cannot be followed; it is tried again event=subscription_failed username=xqc channel=668 reason=refused
+            Error: PostgreSQL refuses to write a row, which is tried again later; see the reason event=write_refused username=xqc id=7 reason="23514: no \"Online\" here"
         "#]],
     );
 }
@@ -161,23 +161,23 @@ fn the_life_outside() {
             Event::DbRecovered { pending: 4 },
         ],
         expect![[r#"
-            Info: a push connection stands event=realtime_connected transport=pusher connection=0
-            Warn: a push connection is gone and will be made again event=realtime_disconnected transport=pusher connection=0 code=4200 reason="please reconnect" retry_in=1.2
-            Warn: a push connection is gone and will be made again event=realtime_disconnected transport=centrifugo connection=1 code=- reason="" retry_in=1.2
-            Error: the push server refuses us; check REALTIME, PUSHER_URL, PUSHER_APP_KEY event=realtime_refused transport=pusher code=4001 reason="no such app"
-            Error: push looks dead although connected; another transport is taken if Kick offers one event=push_silent transport=pusher missed=5 kind=starts
-            Warn: a good part of what push should tell does not come; the sweep finds it event=push_partial missed=4 of=14
-            Info: a new token is in use event=token_refreshed expires_in=5000
-            Error: Kick refuses us; check KICK_CLIENT_ID and KICK_CLIENT_SECRET, then reload event=token_refused reason=invalid_client retry_in=1.2
-            Warn: no token could be had; it will be tried again event=token_unavailable reason="timed out" retry_in=1.2
-            Warn: a request to Kick failed event=api_error status=- endpoint=channels retry_in=1.2 reason="timed out"
-            Warn: a firewall answers in Kick's place; if it lasts, use another address event=api_blocked status=403 endpoint=website retry_in=1.2 reason="timed out"
-            Warn: Kick asks for fewer requests; the budget is lowered for a while event=api_rate_limited status=429 endpoint=channels retry_in=1.2
+            Info: a push connection is established event=realtime_connected transport=pusher connection=0
+            Warn: a push connection is lost; it is re-established event=realtime_disconnected transport=pusher connection=0 code=4200 reason="please reconnect" retry_in=1.2
+            Warn: a push connection is lost; it is re-established event=realtime_disconnected transport=centrifugo connection=1 code=- reason="" retry_in=1.2
+            Error: the push server refuses the connection; Kick is asked what it offers now event=realtime_refused transport=pusher code=4001 reason="no such app"
+            Error: push is connected and silent; another transport is taken if Kick offers one event=push_silent transport=pusher missed=5 kind=starts
+            Warn: push missed a quarter or more of the last changes; the sweep finds them event=push_partial missed=4 of=14
+            Info: there is a new token event=token_refreshed expires_in=5000
+            Error: Kick refuses the credentials; correct KICK_CLIENT_ID and KICK_CLIENT_SECRET, then reload event=token_refused reason=invalid_client retry_in=1.2
+            Warn: no token can be had at the moment; it is tried again event=token_unavailable reason="timed out" retry_in=1.2
+            Warn: a request to Kick failed; it is tried again event=api_error status=- endpoint=channels retry_in=1.2 reason="timed out"
+            Warn: a firewall answers in Kick's place; if it lasts, use another address of this machine event=api_blocked status=403 endpoint=website retry_in=1.2 reason="timed out"
+            Warn: Kick asks for fewer requests; fewer are sent for a while event=api_rate_limited status=429 endpoint=channels retry_in=1.2
             Info: Kick answers again event=api_recovered endpoint=channels
             Debug: every streamer was compared with the API event=sweep_done streamers=9 seconds=1.0 corrected=0
-            Warn: the budget is too small for SWEEP_SECS; what would fit is 180 s or more event=sweep_behind streamers=9000 seconds=200.0 fitting=180
-            Warn: an answer of the API would change implausibly many; it is asked again event=sweep_implausible endpoint=channels covered=25 changes=20
-            Error: the database cannot be used; changes wait until it can be; try 'kick-monitor check' event=db_unavailable reason="connection refused" pending=4
+            Warn: the budget of requests is too small for SWEEP_SECS; raise it to 180 or more event=sweep_behind streamers=9000 seconds=200.0 fitting=180
+            Warn: one answer of the API would change implausibly many statuses; it is asked again event=sweep_implausible endpoint=channels covered=25 changes=20
+            Error: the database cannot be used, so changes wait; run 'kick-monitor check' event=db_unavailable reason="connection refused" pending=4
             Info: the database can be used again event=db_recovered pending=4
         "#]],
     );
@@ -197,9 +197,9 @@ fn a_hostile_username_stays_one_value_of_one_line() {
             unusable("\u{1b}[2J\u{7f}\u{9b}\u{2028}\u{2029}\u{202e}\u{2066}"),
         ],
         expect![[r#"
-            Warn: a row is left alone until it is corrected; see the reason event=streamer_unusable username="a\nkick-monitor[1]: event=fatal" id="7\n8" reason=bad
-            Warn: a row is left alone until it is corrected; see the reason event=streamer_unusable username="a event=status_changed id=\"9\\" id="7\n8" reason=bad
-            Warn: a row is left alone until it is corrected; see the reason event=streamer_unusable username="\u001b[2J\u007f\u009b\u2028\u2029\u202e\u2066" id="7\n8" reason=bad
+            Warn: a row cannot be used and is left alone until it is corrected; see the reason event=streamer_unusable username="a\nkick-monitor[1]: event=fatal" id="7\n8" reason=bad
+            Warn: a row cannot be used and is left alone until it is corrected; see the reason event=streamer_unusable username="a event=status_changed id=\"9\\" id="7\n8" reason=bad
+            Warn: a row cannot be used and is left alone until it is corrected; see the reason event=streamer_unusable username="\u001b[2J\u007f\u009b\u2028\u2029\u202e\u2066" id="7\n8" reason=bad
         "#]],
     );
     let line = unusable(&"\u{85}".repeat(1_000)).line();

@@ -2,6 +2,7 @@
 //! everything that can hang. Never a start-up `options` parameter, which PgBouncer refuses.
 
 use super::error::{DbError, connecting};
+use super::sql::identifier;
 use crate::config::{DatabaseConfig, SslMode};
 use native_tls::{Certificate, Protocol, TlsConnector};
 use postgres::config::{Host, SslMode as Driver};
@@ -31,7 +32,7 @@ pub(super) struct Connector {
     /// Which database, for messages: `database "x" at host:port`.
     place: String,
     /// As whom, if the URL says so.
-    user: Option<String>,
+    role: Option<String>,
     ports: Vec<u16>,
     remote: bool,
 }
@@ -48,9 +49,9 @@ impl Connector {
             .iter()
             .map(|mode| PostgresConnectionManager::new(base.clone().ssl_mode(*mode).clone(), tls.clone()))
             .collect();
-        let user = base.get_user().map(str::to_owned);
+        let role = base.get_user().map(identifier);
         let ports = if base.get_ports().is_empty() { vec![5432] } else { base.get_ports().to_vec() };
-        Ok(Connector { ways, tls, place: place(&base), user, ports, remote: is_remote(&base) })
+        Ok(Connector { ways, tls, place: place(&base), role, ports, remote: is_remote(&base) })
     }
 
     /// One connection, outside of any pool.
@@ -102,9 +103,9 @@ impl Connector {
         self.remote
     }
 
-    /// As whom, for messages.
-    pub(super) fn user(&self) -> &str {
-        self.user.as_deref().unwrap_or("the daemon's role")
+    /// The role that logs in, as SQL, for messages.
+    pub(super) fn role(&self) -> &str {
+        self.role.as_deref().unwrap_or("the daemon's role")
     }
 }
 

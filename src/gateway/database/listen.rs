@@ -78,7 +78,10 @@ impl Listening {
 
     /// What is said when it is not.
     pub fn silence(&self) -> DbError {
-        DbError::Connection(format!("no notification comes through from {} (is there a pooler between?)", self.place))
+        DbError::Connection(format!(
+            "no notification comes through from {} (is there a pooler in between?)",
+            self.place
+        ))
     }
 }
 

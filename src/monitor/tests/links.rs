@@ -282,7 +282,7 @@ fn whom_too_few_open_files_leave_without_push_is_said_and_followed_when_there_is
             0.0    log ready version=0.1.0 seconds=0.0 streamers=4
             0.0    subscribe 0 11 12
             10.0   health degraded
-            10.0   push_limited since 2026-01-01T00:00:00Z: push does not follow everybody, so changes of the others are found by the sweep: streamers not followed: 2; push connections that the limit of 4 open files allows: 1
+            10.0   push_limited since 2026-01-01T00:00:00Z: push does not follow all streamers: each push connection needs two open files, and too few are allowed; the sweep finds the changes of the others: streamers not followed: 2; push connections that the limit of 4 open files allows: 1
             10.0   {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"covered":2,"offline":4,"online":0,"subscribed":2,"total":4,"unknown":0,"unusable":0}}
             10.0   {"api":{"comparison_age_seconds":{"max":10.0,"p50":10.0,"p99":10.0},"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             10.0   {"api_requests":{"users_livestreams":{"200":2}}}
@@ -295,7 +295,7 @@ fn whom_too_few_open_files_leave_without_push_is_said_and_followed_when_there_is
             500.0  close 0
             600.0  open 2
             600.0  health degraded
-            600.0  push_down since 2026-01-01T00:10:00Z: no push connection stands, so changes are found by the sweep
+            600.0  push_down since 2026-01-01T00:10:00Z: no push connection is established, so changes are found by the sweep
             600.0  {"realtime":{"connected":0,"connections":2,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"covered":0,"offline":3,"online":0,"subscribed":0,"total":3,"unknown":0,"unusable":0}}
             600.0  {"api":{"comparison_age_seconds":{"max":0.0,"p50":0.0,"p99":0.0},"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             600.0  {"api_requests":{"channels":{"200":1},"users_livestreams":{"200":4}}}

@@ -70,8 +70,8 @@ fn r23_a_great_roster_goes_round_as_fast_as_the_budget_allows() {
             60.0   counted: users_livestreams 55, wakes 46
             120.0  counted: users_livestreams 50, wakes 50
             120.0  health degraded
-            120.0  push_down since 2026-01-01T00:02:00Z: no push connection stands, so changes are found by the sweep
-            120.0  push_limited since 2026-01-01T00:00:00Z: push does not follow everybody, so changes of the others are found by the sweep: streamers not followed: 76; push connections that the limit of 1024 open files allows: 462
+            120.0  push_down since 2026-01-01T00:02:00Z: no push connection is established, so changes are found by the sweep
+            120.0  push_limited since 2026-01-01T00:00:00Z: push does not follow all streamers: each push connection needs two open files, and too few are allowed; the sweep finds the changes of the others: streamers not followed: 76; push connections that the limit of 1024 open files allows: 462
             120.0  {"realtime":{"connected":0,"connections":462,"last_event_at":null,"transport":null,"unrecognised_events":[]},"streamers":{"covered":0,"offline":1000,"online":0,"subscribed":0,"total":1000,"unknown":0,"unusable":0}}
             120.0  {"api":{"comparison_age_seconds":{"max":10.8,"p50":4.8,"p99":10.8},"last_sweep_at":"2026-01-01T00:01:10.8Z","last_sweep_seconds":10.8,"ready":true,"token_expires_at":null,"uncovered_every_seconds":12.0},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             120.0  {"api_requests":{"users_livestreams":{"200":105}}}

@@ -54,8 +54,8 @@ fn push_that_is_down_or_refused_degrades() {
         &expect![[r#"
 
             2.0    health degraded
-            2.0    push_refused since 2026-01-01T00:00:01Z: the push server refuses us, so changes are found by the sweep: 4001 no such app
-            2.0    push_down since 2026-01-01T00:00:02Z: no push connection stands, so changes are found by the sweep
+            2.0    push_refused since 2026-01-01T00:00:01Z: the push server refuses the connection, so changes are found by the sweep: 4001 no such app
+            2.0    push_down since 2026-01-01T00:00:02Z: no push connection is established, so changes are found by the sweep
             2.0    {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"covered":0,"offline":1,"online":0,"subscribed":0,"total":1,"unknown":0,"unusable":0}}
             2.0    {"api":{"comparison_age_seconds":{"max":2.0,"p50":2.0,"p99":2.0},"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             2.0    {"api_requests":{"users_livestreams":{"200":2}}}
@@ -90,14 +90,14 @@ fn push_and_api_both_away_for_longer_than_a_sweep_is_failing() {
         &expect![[r#"
 
             60.0   health degraded
-            60.0   push_down since 2026-01-01T00:00:05Z: no push connection stands, so changes are found by the sweep
+            60.0   push_down since 2026-01-01T00:00:05Z: no push connection is established, so changes are found by the sweep
             60.0   api_error since 2026-01-01T00:00:05Z: requests to Kick fail: users_livestreams: network
             60.0   {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"covered":0,"offline":1,"online":0,"subscribed":0,"total":1,"unknown":0,"unusable":0}}
             60.0   {"api":{"comparison_age_seconds":{"max":60.0,"p50":60.0,"p99":60.0},"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             60.0   {"api_requests":{"users_livestreams":{"200":2,"none":6}}}
             70.0   health failing
             70.0   kick_unreachable since 2026-01-01T00:01:10Z: neither push nor the API has worked for longer than SWEEP_SECS
-            70.0   push_down since 2026-01-01T00:00:05Z: no push connection stands, so changes are found by the sweep
+            70.0   push_down since 2026-01-01T00:00:05Z: no push connection is established, so changes are found by the sweep
             70.0   api_error since 2026-01-01T00:00:05Z: requests to Kick fail: users_livestreams: network
             70.0   {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"covered":0,"offline":1,"online":0,"subscribed":0,"total":1,"unknown":0,"unusable":0}}
             70.0   {"api":{"comparison_age_seconds":{"max":70.0,"p50":70.0,"p99":70.0},"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":null,"ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
@@ -186,9 +186,9 @@ fn rows_that_cannot_be_followed_or_written_are_named() {
 
             5.2    write 1 Online by push apart
             6.0    health degraded
-            6.0    write_refused since 2026-01-01T00:00:05Z: rows are not written: xqc (id 1): 23514 too early
-            6.0    roster_listener since 2026-01-01T00:00:05Z: nobody listens on ROSTER_NOTIFY_CHANNEL, so new rows are noticed every ROSTER_POLL_SECS: it is a pooler
-            6.0    streamer_unusable since 2026-01-01T00:00:01Z: rows are left alone whose username or id cannot be used: "a+b" (id 2): the username has characters that no Kick name has (letters, digits, _ and - are allowed)
+            6.0    write_refused since 2026-01-01T00:00:05Z: some rows are not written: xqc (id 1): 23514 too early
+            6.0    roster_listener since 2026-01-01T00:00:05Z: LISTEN on ROSTER_NOTIFY_CHANNEL does not work, so new rows are noticed every ROSTER_POLL_SECS: it is a pooler
+            6.0    streamer_unusable since 2026-01-01T00:00:01Z: some rows have a username or an id that cannot be used, and are left alone: "a+b" (id 2): the username has characters that no Kick name has (letters, digits, _ and - are allowed)
             6.0    streamer_unknown since 2026-01-01T00:00:01Z: Kick does not know some usernames: nobody
             6.0    {"realtime":{"connected":1,"connections":1,"last_event_at":"2026-01-01T00:00:05Z","transport":"pusher","unrecognised_events":[]},"streamers":{"covered":1,"offline":0,"online":1,"subscribed":1,"total":2,"unknown":1,"unusable":1}}
             6.0    {"api":{"comparison_age_seconds":{"max":6.0,"p50":6.0,"p99":6.0},"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":null,"ok":true,"pending_writes":1},"latency_ms":{"p50":null,"p99":null}}

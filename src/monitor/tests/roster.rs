@@ -243,21 +243,21 @@ fn r13_rows_that_share_an_id_are_said_once_and_never_written() {
         ",
         &expect![[r#"
 
-            0.0    log streamer_unusable username=a id=1 reason="other rows have the same id; let DB_ID_COLUMN name a column that tells them apart"
+            0.0    log streamer_unusable username=a id=1 reason="other rows have the same id; set DB_ID_COLUMN to a column that tells rows apart"
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    write 2 Online by sweep
             0.0    log ready version=0.1.0 seconds=0.0 streamers=1
             0.0    open 0
             2.0    health degraded
-            2.0    push_down since 2026-01-01T00:00:02Z: no push connection stands, so changes are found by the sweep
-            2.0    streamer_unusable since 2026-01-01T00:00:00Z: rows are left alone whose username or id cannot be used: "a" (id 1): other rows have the same id; let DB_ID_COLUMN name a column that tells them apart
+            2.0    push_down since 2026-01-01T00:00:02Z: no push connection is established, so changes are found by the sweep
+            2.0    streamer_unusable since 2026-01-01T00:00:00Z: some rows have a username or an id that cannot be used, and are left alone: "a" (id 1): other rows have the same id; set DB_ID_COLUMN to a column that tells rows apart
             2.0    {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":null,"unrecognised_events":[]},"streamers":{"covered":0,"offline":0,"online":1,"subscribed":0,"total":1,"unknown":0,"unusable":3}}
             2.0    {"api":{"comparison_age_seconds":{"max":2.0,"p50":2.0,"p99":2.0},"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:00:00Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             2.0    {"api_requests":{"channels":{"200":1},"livestreams":{"200":1},"website":{"200":1}},"status_changes_sweep":1}
             2.0    {"at":"2026-01-01T00:00:00Z","id":"2","lag_ms":0.0,"source":"sweep","status":"Online","username":"b"}
             3.0    log roster_loaded streamers=2 added=1 removed=0
             3.0    write 1 Online by sweep
-            4.0    log streamer_unusable username=b id=2 reason="other rows have the same id; let DB_ID_COLUMN name a column that tells them apart"
+            4.0    log streamer_unusable username=b id=2 reason="other rows have the same id; set DB_ID_COLUMN to a column that tells rows apart"
             4.0    log roster_loaded streamers=1 added=0 removed=1
         "#]],
     );

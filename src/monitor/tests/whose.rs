@@ -110,7 +110,7 @@ fn r12_another_spelling_of_the_name_is_no_rename() {
             120.0  open 0
             1323.0 write 1 Offline by sweep
             5000.0 health degraded
-            5000.0 push_down since 2026-01-01T01:23:20Z: no push connection stands, so changes are found by the sweep
+            5000.0 push_down since 2026-01-01T01:23:20Z: no push connection is established, so changes are found by the sweep
             5000.0 {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":null,"unrecognised_events":[]},"streamers":{"covered":0,"offline":1,"online":0,"subscribed":0,"total":1,"unknown":0,"unusable":0}}
             5000.0 {"api":{"comparison_age_seconds":{"max":20.0,"p50":20.0,"p99":20.0},"last_sweep_at":"2026-01-01T01:23:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:22:03Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             5000.0 {"api_requests":{"channels":{"200":5},"livestreams":{"200":1},"users_livestreams":{"200":83},"website":{"404":1}},"status_changes_sweep":2}
@@ -171,7 +171,7 @@ fn r12_a_rename_is_settled_when_the_old_name_belongs_to_somebody_else() {
             1320.0 open 1
             1323.0 write 1 Offline by sweep
             2000.0 health degraded
-            2000.0 push_down since 2026-01-01T00:33:20Z: no push connection stands, so changes are found by the sweep
+            2000.0 push_down since 2026-01-01T00:33:20Z: no push connection is established, so changes are found by the sweep
             2000.0 {"realtime":{"connected":0,"connections":1,"last_event_at":null,"transport":"pusher","unrecognised_events":[]},"streamers":{"covered":0,"offline":1,"online":0,"subscribed":0,"total":1,"unknown":0,"unusable":0}}
             2000.0 {"api":{"comparison_age_seconds":{"max":20.0,"p50":20.0,"p99":20.0},"last_sweep_at":"2026-01-01T00:33:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:22:03Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             2000.0 {"api_requests":{"channels":{"200":7},"users_livestreams":{"200":39},"website":{"200":1}},"status_changes_sweep":2}

@@ -1,17 +1,17 @@
-//! What the daemon needs of the database: a way in, the table, its columns, the values, privileges.
+//! What the daemon needs of the database: a login, the table, its columns, the values, privileges.
 
 use super::{Known, Report};
 use crate::clock::Clock;
 use crate::config::{Config, SslMode};
 use crate::domain::row::Row;
-use crate::domain::text::brief;
+use crate::domain::text::{brief, counted};
 use crate::gateway::database::{Database, DbError, Inspection, identifier};
 use crate::stop::Stop;
 use std::time::Duration;
 
-/// How long a notification may take through an idle server.
+/// The longest time that a notification takes through an idle server.
 const NOTIFIED_MOST: Duration = Duration::from_secs(3);
-/// So many names are told.
+/// At most this many names are shown.
 const NAMED_MAX: usize = 5;
 
 pub(super) fn check(config: &Config, clock: Clock, report: &mut Report) -> Known {
@@ -31,12 +31,12 @@ fn inspect(config: &Config, database: &Database, clock: Clock, report: &mut Repo
     let inspection = database.inspect();
     match &inspection {
         Err(DbError::Connection(text)) => {
-            let remedy = "correct DATABASE_URL, or have PostgreSQL let this machine in";
+            let remedy = "correct DATABASE_URL, or allow this machine in PostgreSQL's pg_hba.conf";
             report.fail("database login", text.clone(), Some(remedy));
             return Known::default();
         }
         Err(DbError::Server(text)) => {
-            report.fail("database", text.clone(), Some("look at the server's log, and try again"));
+            report.fail("database", text.clone(), Some("check PostgreSQL's log, and try again"));
             return Known::default();
         }
         Err(DbError::Setup(_)) => report.ok("database login", place),
@@ -45,14 +45,14 @@ fn inspect(config: &Config, database: &Database, clock: Clock, report: &mut Repo
     encryption(config, database, report);
     match inspection {
         Err(error) => {
-            let (check, remedy) = blame(&error.to_string());
-            report.fail(check, error.to_string(), Some(remedy));
+            let (check, remedy) = blame(&error.to_string(), config, database);
+            report.fail(check, error.to_string(), Some(&remedy));
             Known::default()
         }
         Ok(found) => {
             table(config, &found, report);
             listening(config, database, clock, report);
-            // What may not be read, the read would only tell again.
+            // Without the privilege, reading the table would only report the same failure again.
             if found.unreadable.is_empty() { roster(config, database, &found, report) } else { Known::default() }
         }
     }
@@ -63,20 +63,34 @@ fn encryption(config: &Config, database: &Database, report: &mut Report) {
     if weak && database.is_remote() {
         report.warn(
             "database TLS",
-            "the password and the data may cross the network in the clear: sslmode is weaker than require",
-            "write ?sslmode=verify-full at the end of DATABASE_URL",
+            "the password and the data may cross the network unencrypted: sslmode is weaker than require",
+            "set sslmode=verify-full in DATABASE_URL: postgres://.../DATABASE?sslmode=verify-full",
         );
     }
 }
 
-/// What of the set-up is at fault, by the key that the gateway names.
-fn blame(text: &str) -> (&'static str, &'static str) {
-    match () {
-        () if text.contains("has no column") => ("columns", "correct the key named, or add the column to the table"),
-        () if text.contains("DB_CHANGED_AT_COLUMN") => ("columns", "correct the key named, or the column's type"),
+/// The item at fault and its remedy, found by the words of the gateway.
+fn blame(text: &str, config: &Config, database: &Database) -> (&'static str, String) {
+    let (check, remedy) = match () {
+        () if text.contains("has no column") => {
+            ("columns", "correct the key that is named, or add the column to the table")
+        }
+        () if text.contains("DB_CHANGED_AT_COLUMN") => {
+            ("columns", "correct the key that is named, or the column's type")
+        }
         () if text.contains("_VALUE") => ("values", "correct DB_ONLINE_VALUE and DB_OFFLINE_VALUE"),
-        () if text.contains("42501") => ("privileges", "run: GRANT USAGE ON SCHEMA to the daemon's role"),
-        () => ("table", "correct DB_TABLE, or make one with: kick-monitor schema"),
+        () if text.contains("42501") => return ("privileges", schema_grant(&config.database.table, database.role())),
+        () => ("table", "correct DB_TABLE, or create the table; an example is printed by: kick-monitor schema"),
+    };
+    (check, remedy.to_owned())
+}
+
+/// What makes a table visible whose schema the role may not use. PostgreSQL ignores such a schema in the search path,
+/// so the table's name has one.
+fn schema_grant(table: &str, role: &str) -> String {
+    match table.split_once("\".\"") {
+        Some((schema, _)) => format!("run: GRANT USAGE ON SCHEMA {schema}\" TO {role}"),
+        None => format!("grant the privilege that the message names to {role}"),
     }
 }
 
@@ -89,7 +103,7 @@ fn table(config: &Config, found: &Inspection, report: &mut Report) {
     });
     report.ok("columns", columns.collect::<Vec<_>>().join(", "));
     let (online, offline) = (&config.database.online_value, &config.database.offline_value);
-    report.ok("values", format!("{online} and {offline} fit column {}", config.database.status_column));
+    report.ok("values", format!("column {} can hold {online} and {offline}", config.database.status_column));
     for (privilege, columns) in [("SELECT", &found.unreadable), ("UPDATE", &found.unwritable)] {
         for column in columns {
             let column = identifier(column);
@@ -98,7 +112,7 @@ fn table(config: &Config, found: &Inspection, report: &mut Report) {
         }
     }
     if found.unreadable.is_empty() && found.unwritable.is_empty() {
-        report.ok("privileges", format!("{} may read and write what is needed", found.role));
+        report.ok("privileges", format!("{} may read and write the columns that are needed", found.role));
     }
     if found.read_only {
         let remedy = "name the primary in DATABASE_URL, or all hosts with ?target_session_attrs=read-write";
@@ -111,15 +125,15 @@ fn table(config: &Config, found: &Inspection, report: &mut Report) {
     if found.through_another_port {
         report.ok(
             "pooler",
-            "PgBouncer or a port mapping stands between, which is fine for all but ROSTER_NOTIFY_CHANNEL",
+            "the connection goes through PgBouncer or a port mapping; only ROSTER_NOTIFY_CHANNEL may need a direct one",
         );
     }
 }
 
-/// Tries the very statements that will write.
+/// Has PostgreSQL plan the daemon's own UPDATE statements.
 fn writing(config: &Config, database: &Database, found: &Inspection, row: Option<&Row>, report: &mut Report) {
     let error = match database.plan_writes(row.map(|row| &row.id)) {
-        Ok(_) => return report.ok("write", "the statements that will write are accepted"),
+        Ok(_) => return report.ok("write", "PostgreSQL accepts the statements that will write"),
         Err(error) => error.to_string(),
     };
     let table = &config.database.table;
@@ -132,30 +146,30 @@ fn writing(config: &Config, database: &Database, found: &Inspection, row: Option
     let keys: Vec<&str> =
         written.iter().filter(|(_, name)| name.as_ref().is_some_and(named)).map(|(key, _)| *key).collect();
     let remedy = match (found.relation.as_str(), &keys[..]) {
-        (_, [key, ..]) => format!("let {key} name a column that can be written"),
-        ("m", _) => "let DB_TABLE name a table; a materialized view cannot be written".to_owned(),
-        // The words are SQL's, in whatever language the server speaks.
+        (_, [key, ..]) => format!("set {key} to a column that can be written"),
+        ("m", _) => "set DB_TABLE to a table; a materialized view cannot be written".to_owned(),
+        // These words are SQL and the same in every language of the server.
         ("r", _) if error.contains("REPLICA IDENTITY") => format!("run: ALTER TABLE {table} REPLICA IDENTITY FULL"),
         _ if error.contains("REPLICA IDENTITY") => {
             "run: ALTER TABLE … REPLICA IDENTITY FULL, for the table that the message names".to_owned()
         }
         ("v", _) if error.contains("INSTEAD OF") => {
-            "let DB_TABLE name the table itself, or give the view an INSTEAD OF UPDATE trigger".to_owned()
+            "set DB_TABLE to the table itself, or give the view an INSTEAD OF UPDATE trigger".to_owned()
         }
-        ("v", _) => "let DB_TABLE name the table itself".to_owned(),
-        _ => "correct what the message names, or let DB_TABLE name another table".to_owned(),
+        ("v", _) => "set DB_TABLE to the table itself".to_owned(),
+        _ => "correct what the message names, or set DB_TABLE to another table".to_owned(),
     };
     report.fail("write", format!("{table} (DB_TABLE) cannot be written: {error}"), Some(&remedy));
 }
 
-/// Whether the id tells rows apart. What no index promises may be true all the same.
+/// Whether the id tells rows apart. It may do so without a unique index.
 fn id(config: &Config, found: &Inspection, rows: &[Row], report: &mut Report) {
     let (table, id) = (&config.database.table, identifier(&config.database.id_column));
     let mut ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     ids.sort_unstable();
     let mut shared: Vec<&str> = ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
     shared.dedup();
-    let remedy = "let DB_ID_COLUMN name a column that tells rows apart";
+    let remedy = "set DB_ID_COLUMN to a column that tells rows apart";
     if !shared.is_empty() {
         let text = format!("rows share a value of column {id} (DB_ID_COLUMN), and are left alone: {}", names(&shared));
         report.fail("id", text, Some(remedy));
@@ -184,24 +198,24 @@ fn listening(config: &Config, database: &Database, clock: Clock, report: &mut Re
         Ok(())
     };
     match heard() {
-        // SQL reads a name without quotes in small letters.
+        // SQL folds a name without quotes to lower case.
         Ok(()) if *channel != channel.to_lowercase() => report.warn(
             "notifications",
             format!(
-                "ROSTER_NOTIFY_CHANNEL {channel} has capitals: a trigger's NOTIFY {channel} goes to {}, and is not heard",
+                "ROSTER_NOTIFY_CHANNEL {channel} has capital letters: a trigger's NOTIFY {channel} goes to {}, and is not received",
                 channel.to_lowercase()
             ),
             &format!(
-                "write ROSTER_NOTIFY_CHANNEL={}, or in the trigger: NOTIFY {}",
+                "set ROSTER_NOTIFY_CHANNEL={}, or write in the trigger: NOTIFY {}",
                 channel.to_lowercase(),
                 identifier(channel)
             ),
         ),
-        Ok(()) => report.ok("notifications", format!("come through on {channel}")),
+        Ok(()) => report.ok("notifications", format!("are received on {channel}")),
         Err(error) => report.warn(
             "notifications",
-            format!("ROSTER_NOTIFY_CHANNEL does not work, and new rows wait for ROSTER_POLL_SECS: {error}"),
-            "connect to PostgreSQL directly in DATABASE_URL, or leave ROSTER_NOTIFY_CHANNEL out",
+            format!("LISTEN on ROSTER_NOTIFY_CHANNEL does not work, so new rows are noticed every ROSTER_POLL_SECS: {error}"),
+            "connect to PostgreSQL directly in DATABASE_URL, or remove ROSTER_NOTIFY_CHANNEL",
         ),
     }
 }
@@ -220,7 +234,7 @@ fn roster(config: &Config, database: &Database, found: &Inspection, report: &mut
     }
     id(config, found, &rows, report);
     if rows.is_empty() {
-        report.warn("roster", "no row is to be watched", "add rows to the table, or correct DB_FILTER");
+        report.warn("roster", "the table has no row to follow", "add rows to the table, or correct DB_FILTER");
         return Known::default();
     }
     let mut known = Known::default();
@@ -238,15 +252,19 @@ fn roster(config: &Config, database: &Database, found: &Inspection, report: &mut
             }
         }
     }
-    report.ok("roster", format!("{} streamers", rows.len() - unusable.len()));
+    report.ok("roster", format!("{} in the table", counted(rows.len() - unusable.len(), "streamer")));
     if !unusable.is_empty() {
-        let text = format!("{} rows whose username or id cannot be used: {}", unusable.len(), names(&unusable));
+        let text = format!(
+            "{} with a username or an id that cannot be used: {}",
+            counted(unusable.len(), "row"),
+            names(&unusable)
+        );
         report.warn("usernames", text, "correct these rows");
     }
     if !channelless.is_empty() && config.database.channel_id_column.is_some() {
         let text = format!(
-            "{} streamers have none in the table, and are looked up: {}",
-            channelless.len(),
+            "{} without one in the table, which the daemon looks up: {}",
+            counted(channelless.len(), "streamer"),
             names(&channelless)
         );
         report.ok("channel ids", text);

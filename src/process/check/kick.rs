@@ -9,9 +9,9 @@ use crate::domain::secret::Secret;
 use crate::gateway::kick::{Asked, Kick, REQUEST_LIMIT, TokenError};
 use crate::process::status::span;
 
-/// Who surely is at Kick.
+/// A streamer who is known to exist at Kick.
 const SOMEBODY: &str = "xqc";
-/// A machine's clock that is off by more gives times that puzzle whoever reads them, in seconds.
+/// A clock that is wrong by more than this makes times in the log and the table misleading, in seconds.
 const SKEW_MAX: i64 = 5;
 
 pub(super) fn check(config: &Config, known: &Known, clock: Clock, report: &mut Report) {
@@ -33,7 +33,7 @@ pub(super) fn check(config: &Config, known: &Known, clock: Clock, report: &mut R
     website(config, &kick, known, report);
 }
 
-/// Why there is no token, and what helps.
+/// Why there is no token, and the remedy.
 pub(in crate::process) fn no_token(config: &Config, error: &TokenError) -> (String, &'static str) {
     let oauth = &config.kick.oauth_url.text;
     match error {
@@ -55,7 +55,7 @@ fn api(config: &Config, kick: &Kick, token: Option<&Secret>, known: &Known, cloc
         Ok(seen) if seen.is_empty() => report.ok("API", format!("{url} answers, and does not know {name}")),
         Ok(_) => report.ok("API", format!("{url} answers, and knows {name}")),
         Err(failure) if failure.kind == FailureKind::Unauthorized && token.is_none() => {
-            report.ok("API", format!("{url} answers, and wants a token"));
+            report.ok("API", format!("{url} answers, and asks for a token"));
         }
         Err(failure) => {
             let status = failure.status.map(|status| format!("status {status}, ")).unwrap_or_default();
@@ -72,15 +72,17 @@ fn api(config: &Config, kick: &Kick, token: Option<&Secret>, known: &Known, cloc
     let ours = before.wall.as_millisecond() + i64::try_from(took.as_millis()).unwrap_or_default() - 500;
     let skew = (ours - theirs.as_millisecond()) / 1000;
     if skew.abs() <= SKEW_MAX {
-        return report.ok("clock", "agrees with Kick's");
+        return report.ok("clock", "agrees with Kick's clock");
     }
     let how = if skew > 0 { "ahead of" } else { "behind" };
-    let text =
-        format!("this machine's clock is {} s {how} Kick's; times in the table and the log are wrong", skew.abs());
+    let text = format!(
+        "this machine's clock is {} s {how} Kick's clock; times in the table and the log are wrong",
+        skew.abs()
+    );
     report.warn("clock", text, "run: timedatectl set-ntp true");
 }
 
-/// The website is asked for ids alone, and only where the table does not have them.
+/// The website is needed only for channel ids that the table does not have.
 fn website(config: &Config, kick: &Kick, known: &Known, report: &mut Report) {
     let Some(name) = known.channelless.clone() else { return };
     report.trying("looking up a channel id");
@@ -93,27 +95,27 @@ fn website(config: &Config, kick: &Kick, known: &Known, report: &mut Report) {
         Err(failure) => report.warn(
             "website",
             format!(
-                "{url} gives no channel ids ({}); streamers without one are followed by push once they are live",
+                "{url} gives no channel ids ({}); push follows a streamer without one only from when they are next live",
                 failure.text
             ),
-            "look the ids up where it does, with: kick-monitor ids --sql; the whole way: man kick-monitor, IDS",
+            "look the ids up on another machine with: kick-monitor ids --sql (see IDS in: man kick-monitor)",
         ),
     }
 }
 
-/// What helps, by the words of the gateway.
+/// The remedy, found by the words of the gateway.
 pub(in crate::process) fn remedy_for(reason: &str, key: &str) -> &'static str {
     match () {
         () if reason.contains("name is not known") || reason.contains("looking up the name") => {
-            "look at /etc/resolv.conf and at the host in the URL"
+            "check /etc/resolv.conf and the host in the URL"
         }
         () if reason.contains("TLS") => {
-            "name the authority to trust in TLS_CA_FILE, or look for a proxy that breaks TLS open"
+            "set TLS_CA_FILE to a file with the CA certificate to trust, or look for a proxy that intercepts TLS"
         }
         () if reason.contains("firewall") || reason.contains("HTML") => {
-            "a firewall blocks this address: use another one"
+            "a firewall blocks this machine's address: use another one"
         }
-        () if reason.contains("connect") => "open the firewall for the way out to this host and port",
+        () if reason.contains("connect") => "allow connections to this host and port in the firewall",
         () if key == "KICK_OAUTH_URL" => "correct KICK_OAUTH_URL, or try again later",
         () if key == "KICK_REALTIME_URL" => "correct KICK_REALTIME_URL, or try again later",
         () if key == "KICK_WEB_URL" => "correct KICK_WEB_URL, or try again later",

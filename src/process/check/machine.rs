@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 /// The longest that a look-up of a user may take.
 const LOOK_UP_SECS: &str = "5";
 
-/// Whom the package makes and runs the daemon as.
+/// The user that the package creates and runs the daemon as.
 const USER: &str = "kick-monitor";
 
 pub(super) fn check(config: &Config, report: &mut Report) {
@@ -27,10 +27,11 @@ pub(super) fn check(config: &Config, report: &mut Report) {
     syslog(config, report);
 }
 
-/// As whom the daemon will run: the package's user if root asks and there is one, else who asks.
+/// The user that the daemon will run as: the package's if it exists and root runs `check`, otherwise the user that
+/// runs `check`.
 struct Service {
     name: String,
-    /// User and groups, when they are not our own.
+    /// User and groups, when they are not those of this process.
     ids: Option<(u32, Vec<u32>)>,
 }
 
@@ -44,7 +45,11 @@ impl Service {
             Ok(entry) => entry,
             Err(why) => {
                 let text = format!("the user {USER} cannot be looked up: {why}");
-                report.warn("user", text, "see whether 'getent passwd' answers; what follows is true of root");
+                report.warn(
+                    "user",
+                    text,
+                    "run: getent passwd kick-monitor; until it answers, the lines below are about root",
+                );
                 return own;
             }
         };
@@ -69,14 +74,14 @@ impl Service {
     }
 }
 
-/// The entry of [`USER`] in this database of getent(1), empty if there is no such user: wherever the machine has its
-/// users from, which may be a server that does not answer.
+/// The entry of [`USER`] in this database of getent(1), empty if there is no such user. The machine may have its users
+/// from a server, which may not answer.
 fn getent(database: &str) -> Result<String, String> {
     let output = Command::new("timeout").args([LOOK_UP_SECS, "getent", database, USER]).stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("failed to start getent: {error}"))?;
     match output.status.code() {
         Some(0) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        // It is not known (getent(1)).
+        // There is no such user (getent(1)).
         Some(2) => Ok(String::new()),
         // timeout(1)
         Some(124) => Err(format!("no answer within {LOOK_UP_SECS} s")),
@@ -86,31 +91,33 @@ fn getent(database: &str) -> Result<String, String> {
 
 fn directory(key: &'static str, path: &Path, service: &Service, report: &mut Report) {
     let shown = path.display();
-    // What is not there is made, in the nearest directory that is.
+    // The daemon creates a missing directory, so the nearest one that exists must be writable.
     let Some((nearest, metadata)) = nearest(path) else {
-        return report.fail(key, format!("{shown} cannot be looked at"), Some(&format!("correct {key}")));
+        return report.fail(key, format!("{shown} cannot be examined"), Some(&format!("correct {key}")));
     };
     let here = nearest == path;
     let name = &service.name;
     let remedy = match &service.ids {
         Some(_) => format!("run: install -d -o {USER} -g {USER} {shown}"),
-        None => format!("give it to {name}, or set {key} to another place"),
+        None => format!("make it writable for {name}, or set {key} to another path"),
     };
     match () {
         () if !metadata.is_dir() => {
-            report.fail(key, format!("{} is no directory", nearest.display()), Some(&format!("correct {key}")));
+            report.fail(key, format!("{} is not a directory", nearest.display()), Some(&format!("correct {key}")));
         }
         () if service.can_write(&nearest, &metadata) && here => {
             report.ok(key, format!("{shown} can be written by {name}"));
         }
         () if service.can_write(&nearest, &metadata) => {
-            report.ok(key, format!("{shown} is not there and can be made by {name}"));
+            report.ok(key, format!("{shown} does not exist and can be created by {name}"));
         }
         () if !here && path.starts_with("/run") => {
-            let text = format!("{shown} is not there; the service manager makes it when the daemon starts");
+            let text = format!("{shown} does not exist; the service manager creates it when the daemon starts");
             report.warn(key, text, &remedy);
         }
-        () if !here => report.fail(key, format!("{shown} is not there and cannot be made by {name}"), Some(&remedy)),
+        () if !here => {
+            report.fail(key, format!("{shown} does not exist and cannot be created by {name}"), Some(&remedy));
+        }
         () => report.fail(key, format!("{shown} cannot be written by {name}"), Some(&remedy)),
     }
 }
@@ -122,11 +129,11 @@ fn nearest(path: &Path) -> Option<(PathBuf, Metadata)> {
 fn syslog(config: &Config, report: &mut Report) {
     let connected = UnixDatagram::unbound().and_then(|socket| socket.connect(DEV_LOG));
     match (connected, config.log.target) {
-        (Ok(()), _) => report.ok("syslog", format!("{DEV_LOG} takes lines, facility {}", config.log.facility)),
+        (Ok(()), _) => report.ok("syslog", format!("{DEV_LOG} accepts lines, facility {}", config.log.facility)),
         (Err(_), LogTarget::Stderr) => report.ok("syslog", "is not used: LOG_TARGET=stderr"),
         (Err(error), LogTarget::Syslog) => report.warn(
             "syslog",
-            format!("{DEV_LOG} takes no lines ({error}); they go to standard error until it does"),
+            format!("{DEV_LOG} accepts no lines ({error}); they go to standard error until it does"),
             "start the journal or rsyslog, or set LOG_TARGET=stderr",
         ),
     }

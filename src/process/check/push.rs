@@ -1,5 +1,5 @@
-//! What the daemon needs of push, each step apart, so that a firewall and a refused key differ: Kick's
-//! broker of transports, name, TCP, TLS, websocket, guest token, greeting, and a subscription.
+//! What the daemon needs of push, one item per step, so that a firewall and a refused key can be told apart:
+//! Kick's list of transports, name, TCP, TLS, websocket, guest token, greeting, and a subscription.
 
 use super::kick::remedy_for;
 use super::{Finding, Known, Report, Verdict};
@@ -20,15 +20,15 @@ use std::time::Duration;
 const CONNECTING_MOST: Duration = Duration::from_secs(10);
 /// Greeting and subscription together.
 const TALKING_MOST: Duration = Duration::from_secs(20);
-/// A channel of somebody who surely is at Kick, where the table knows none (docs/kick.md §3.2).
+/// A channel that is known to exist at Kick, used if the table has none (docs/kick.md §3.2).
 const SOME_CHANNEL: ChannelId = ChannelId(668);
 
-/// What an attempt needs besides the way.
+/// What an attempt needs besides the place to connect to.
 struct Attempt<'a> {
     config: &'a Config,
     realtime: &'a Realtime,
     authorities: Authorities,
-    /// The number under which Kick is asked.
+    /// The id that this client gives itself in requests to Kick.
     client: u128,
     channel: ChannelId,
     clock: Clock,
@@ -37,7 +37,7 @@ struct Attempt<'a> {
 
 pub(super) fn check(config: &Config, known: &Known, clock: Clock, report: &mut Report) {
     let Ok((_waker, wake)) = wake_pair() else {
-        return report.fail("push", "the process has no file descriptor left", Some("raise: ulimit -n"));
+        return report.fail("push", "too few open files are allowed", Some("raise: ulimit -n"));
     };
     let realtime = &Realtime::new(&config.push);
     let client = fastrand::u128(..);
@@ -50,7 +50,7 @@ pub(super) fn check(config: &Config, known: &Known, clock: Clock, report: &mut R
         attempt.ask_broker(&terms, &mut choice, report);
     }
     let Some(way) = choice.best(clock.steady()) else {
-        return report.fail("push", "Kick offers no transport that REALTIME allows", Some("write: REALTIME=auto"));
+        return report.fail("push", "Kick offers no transport that REALTIME allows", Some("set REALTIME=auto"));
     };
     attempt.make(&way, report);
     let configured = Choice::new(terms, None).best(clock.steady());
@@ -60,7 +60,7 @@ pub(super) fn check(config: &Config, known: &Known, clock: Clock, report: &mut R
 }
 
 impl Attempt<'_> {
-    /// Asks Kick what it offers, as the daemon does before it connects.
+    /// Asks Kick which transports it offers, as the daemon does before it connects.
     fn ask_broker(&self, terms: &Terms, choice: &mut Choice, report: &mut Report) {
         report.trying("asking Kick for its transports");
         let url = &self.config.push.realtime_url.text;
@@ -72,12 +72,15 @@ impl Attempt<'_> {
                 report.ok("push broker", format!("{url} offers {}", words.join(", ")));
                 return choice.take_answer(now, now, asked.ok());
             }
-            Ok(_) => (format!("{url} offers no transport that is wanted"), "look for a newer version"),
+            Ok(_) => (
+                format!("{url} offers no transport that kick-monitor knows and REALTIME allows"),
+                "install a newer version of kick-monitor, if there is one",
+            ),
             Err(failure) => (format!("{url}: {}", failure.text), remedy_for(&failure.text, "KICK_REALTIME_URL")),
         };
         match self.config.push.only {
             Some(_) => report.fail("push broker", text, Some(remedy)),
-            None => report.warn("push broker", format!("{text}, so PUSHER_URL is taken"), remedy),
+            None => report.warn("push broker", format!("{text}, so PUSHER_URL is used"), remedy),
         }
         choice.take_answer(now, now, None);
     }
@@ -90,8 +93,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// What is configured is needed only when Kick's broker is away. A default that Kick has retired is
-    /// nobody's fault; what somebody wrote should work.
+    /// The configured settings are used only when Kick's list of transports cannot be had. A default that Kick has
+    /// retired is a warning, because the administrator did not choose it; a value that was set must work.
     fn make_in_reserve(&self, way: &Way, report: &mut Report) {
         let mut apart = Report::unseen();
         self.make(way, &mut apart);
@@ -101,7 +104,7 @@ impl Attempt<'_> {
             default("PUSHER_URL", &push.pusher_url.text) && default("PUSHER_APP_KEY", &push.pusher_app_key);
         let check = "push fallback";
         match apart.findings.into_iter().find(|finding| finding.verdict == Verdict::Fail) {
-            None => report.ok(check, "PUSHER_URL and PUSHER_APP_KEY work, too"),
+            None => report.ok(check, "PUSHER_URL and PUSHER_APP_KEY work"),
             Some(Finding { text, remedy, .. }) if is_default => {
                 report.warn(check, text, remedy.as_deref().unwrap_or_default());
             }
@@ -117,17 +120,19 @@ impl Attempt<'_> {
         let keys = keys_of(way.transport());
         let (failed, remedy) = match &connected {
             Ok(_) => (5, String::new()),
-            Err(ConnectError::Name { .. }) => (0, format!("look at /etc/resolv.conf, and at the host in {keys}")),
-            Err(ConnectError::Tcp { .. }) => (1, format!("open the firewall for the way out to {host} port {port}")),
-            Err(ConnectError::Tls { .. }) => {
-                (2, "name the authority to trust in TLS_CA_FILE, or look for a proxy that breaks TLS open".to_owned())
-            }
+            Err(ConnectError::Name { .. }) => (0, format!("check /etc/resolv.conf, and the host in {keys}")),
+            Err(ConnectError::Tcp { .. }) => (1, format!("allow connections to {host} port {port} in the firewall")),
+            Err(ConnectError::Tls { .. }) => (
+                2,
+                "set TLS_CA_FILE to a file with the CA certificate to trust, or look for a proxy that intercepts TLS"
+                    .to_owned(),
+            ),
             Err(_) => (3, format!("correct {keys}")),
         };
         let steps = [
             ("push name", format!("{host} has an address")),
-            ("push TCP", format!("{host} port {port} takes connections")),
-            ("push TLS", format!("{host} has a certificate that is trusted")),
+            ("push TCP", format!("{host} port {port} accepts connections")),
+            ("push TLS", format!("the certificate of {host} is trusted")),
             ("push websocket", format!("{host} speaks websocket")),
         ];
         for (n, (check, fine)) in steps.into_iter().enumerate() {
@@ -160,7 +165,7 @@ impl Attempt<'_> {
                     Act::Send(text) => socket.send(text),
                     Act::WantToken => match self.realtime.guest_token(self.client) {
                         Ok(token) => {
-                            report.ok("push token", "Kick gives guests a token");
+                            report.ok("push token", "Kick gave a guest token");
                             session.handle(clock.steady(), SessionInput::Token(&token), &mut acts);
                         }
                         Err(failure) => {
@@ -171,15 +176,18 @@ impl Attempt<'_> {
                     },
                     Act::Say(LinkEvent::Connected(transport)) => {
                         greeted = true;
-                        report.ok("push greeting", format!("{} takes us", transport.word()));
+                        report.ok("push greeting", format!("{} accepts the connection", transport.word()));
                         report.trying("waiting for a subscription");
                     }
                     Act::Say(LinkEvent::Subscribed(_)) => {
-                        report.ok("push subscription", format!("channel id {channel} is subscribed to"));
+                        report.ok(
+                            "push subscription",
+                            format!("a test subscription (channel id {channel}) was accepted"),
+                        );
                         return socket.close();
                     }
                     Act::Say(LinkEvent::SubscriptionFailed(_)) => {
-                        let text = format!("the server refuses channel id {channel}, or does not answer");
+                        let text = format!("a test subscription (channel id {channel}) was refused or not answered");
                         report.fail("push subscription", text, Some("correct CHANNEL_NAMES"));
                         return socket.close();
                     }
@@ -212,7 +220,7 @@ impl Attempt<'_> {
     }
 }
 
-/// The keys that say where a transport is.
+/// The configuration keys that tell where a transport is.
 fn keys_of(transport: Transport) -> &'static str {
     match transport {
         Transport::Pusher => "PUSHER_URL and PUSHER_APP_KEY",
@@ -224,8 +232,8 @@ fn ended(end: &End, greeted: bool, transport: Transport, report: &mut Report) {
     let check = if greeted { "push subscription" } else { "push greeting" };
     let code = end.code.map(|code| format!("{code} ")).unwrap_or_default();
     let (what, remedy) = match end.kind {
-        EndKind::Refused => ("the server refuses us", format!("correct {}", keys_of(transport))),
-        _ => ("the connection ended", "try again; it may be the server's".to_owned()),
+        EndKind::Refused => ("the server refuses the connection", format!("correct {}", keys_of(transport))),
+        _ => ("the connection ended", "try again later; the fault may be the server's".to_owned()),
     };
     report.fail(check, format!("{what}: {code}{}", end.reason), Some(&remedy));
 }

@@ -13,23 +13,24 @@ Usage:
   kick-monitor help [COMMAND]
 
 Commands:
-  run       be the daemon
+  run       run the daemon
   check     try everything that the daemon needs, and say what is missing
-  status    say what the running daemon knows
+  status    show what the running daemon knows
   ids       look up Kick's user id and channel id of streamers
   schema    print a sample table, a role with its grants, and a trigger
-  help      print this, or more about a command
+  help      print this help, or that of a command
 
 Options:
-  -h, --help       print this
+  -h, --help       print this help
   -V, --version    print the version
 
 Exit codes:
-  0    fine
-  1    failed at run time; ids: somebody was not found
+  0    success
+  1    failed at run time; ids: a name was not found
   2    wrong command line
   3    status: the daemon is not running
-  69   check: Kick or the database is unavailable, refuses, or lacks something
+  69   check: Kick, the database or this machine is unavailable, refuses, or
+       lacks something
   78   the configuration cannot be used
 
 Configuration: /etc/kick-monitor/kick-monitor.env
@@ -37,70 +38,71 @@ Manual: kick-monitor(8), kick-monitor.env(5)
 ";
 
 pub(super) const RUN: &str = "\
-Be the daemon.
+Run the daemon.
 
 Usage: kick-monitor run [--foreground] [--config FILE] [--pid-file FILE]
 
-Without --foreground it goes into the background and logs to syslog, whatever
-LOG_TARGET says.
+Without --foreground it goes into the background when it is ready, and logs to
+syslog whatever LOG_TARGET says.
 
 Options:
-  --foreground       stay: for systemd, terminals and containers
-  --config FILE      the configuration; /etc/kick-monitor/kick-monitor.env
-                     unless given
-  --pid-file FILE    write the process id there; nowhere unless given
-  -h, --help         print this
+  --foreground       do not go into the background: for systemd, terminals and
+                     containers
+  --config FILE      the configuration (default:
+                     /etc/kick-monitor/kick-monitor.env)
+  --pid-file FILE    write the process id to this file (default: no file)
+  -h, --help         print this help
 
 Signals:
   TERM, INT    stop in order, within 10 seconds
   HUP          read the configuration again
-  USR1         read the roster and compare every status at once
+  USR1         read the table and compare every streamer with Kick at once
 
 Exit codes:
-  0    ended as told
+  0    stopped as it was told
   1    failed at run time
   2    wrong command line
   78   the configuration cannot be used
 ";
 
 pub(super) const CHECK: &str = "\
-Try everything that the daemon needs; one line a thing, with the remedy for
-what fails. Nothing is written.
+Try everything that the daemon needs, and print one line per item, with the
+remedy for what fails. Nothing is changed.
 
 Usage: kick-monitor check [--config FILE] [--offline] [--json]
 
 Options:
-  --config FILE    the configuration; /etc/kick-monitor/kick-monitor.env
-                   unless given
-  --offline        the configuration file alone
+  --config FILE    the configuration (default:
+                   /etc/kick-monitor/kick-monitor.env)
+  --offline        check only the configuration file
   --json           print one JSON object
-  -h, --help       print this
+  -h, --help       print this help
 
 Exit codes:
-  0    all is fine
+  0    everything works
   1    failed at run time
   2    wrong command line
-  69   Kick or the database is unavailable, refuses, or lacks a table, a column
-       or a privilege
+  69   Kick, the database or this machine is unavailable, refuses, or lacks
+       something, such as a table, a column or a privilege
   78   the configuration cannot be used
 ";
 
 pub(super) const STATUS: &str = "\
-Say what the running daemon knows.
+Show what the running daemon knows.
 
 Usage: kick-monitor status [--config FILE] [--json|--prometheus] [STREAMER]
 
-With STREAMER: that one, and why it is Online or Offline.
+With STREAMER: only that one, and why it is Online or Offline.
 
 Options:
-  --config FILE    the configuration; /etc/kick-monitor/kick-monitor.env
-                   unless given
+  --config FILE    the configuration (default:
+                   /etc/kick-monitor/kick-monitor.env)
   --json           print one JSON object
   --prometheus     print metrics in the Prometheus text format
-  -h, --help       print this
+  -h, --help       print this help
 
 Exit codes:
-  0    fine
+  0    success
   1    failed at run time
   2    wrong command line
   3    the daemon is not running
@@ -108,45 +110,45 @@ Exit codes:
 ";
 
 pub(super) const IDS: &str = "\
-Look up Kick's user id and channel id of each NAME; without names, of every row
-of the roster. Prints a line for each: NAME USER_ID CHANNEL_ID. What is not
-found is said on standard error. Nothing is written.
+Look up Kick's user id and channel id of each NAME, or without names of every
+row of the table, and print one line for each: NAME USER_ID CHANNEL_ID. Names
+that are not found are reported on standard error. Nothing is changed.
 
 Usage: kick-monitor ids [--sql] [--config FILE] [NAME...]
 
-A NAME may be @NAME or an address of kick.com. Names alone need no
-configuration: Kick's website is asked then. It refuses many a server, so run
-this at home and hand the ids over, into the columns channel_id and user_id:
+A NAME may also be @NAME or an address of kick.com. Names need no configuration;
+then only Kick's website is asked. It refuses many servers, so run this at home
+and pass the ids to the server, into the columns channel_id and user_id:
 
   kick-monitor ids --sql NAME... | ssh SERVER psql DATABASE
 
 Options:
-  --sql            print an UPDATE for each, for psql: it sets the columns of
-                   DB_CHANNEL_ID_COLUMN and DB_USER_ID_COLUMN, or, without any
-                   configuration, channel_id and user_id of the table streamers;
-                   the environment may name others
-  --config FILE    the configuration; /etc/kick-monitor/kick-monitor.env
-                   unless given
-  -h, --help       print this
+  --sql            print an UPDATE for each, for psql, instead of the line. It
+                   sets DB_CHANNEL_ID_COLUMN and DB_USER_ID_COLUMN; without a
+                   configuration, the columns channel_id and user_id of the
+                   table streamers. The environment can set other names
+  --config FILE    the configuration (default:
+                   /etc/kick-monitor/kick-monitor.env)
+  -h, --help       print this help
 
 Exit codes:
-  0    all were found
-  1    somebody was not found, or it failed at run time
+  0    every name was found
+  1    a name was not found, or it failed at run time
   2    wrong command line
   78   the configuration cannot be used
 ";
 
 pub(super) const SCHEMA: &str = "\
 Print, as SQL, a sample table, a role with the least privileges that suffice,
-and the optional trigger for ROSTER_NOTIFY_CHANNEL. Nothing is written.
+and the optional trigger for ROSTER_NOTIFY_CHANNEL. Nothing is changed.
 
 Usage: kick-monitor schema
 
 Options:
-  -h, --help    print this
+  -h, --help    print this help
 
 Exit codes:
-  0    fine
+  0    success
   1    failed at run time
   2    wrong command line
 ";

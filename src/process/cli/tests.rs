@@ -85,8 +85,8 @@ fn a_wrong_line_is_refused_with_what_may_have_been_meant() {
         ("run --config", "missing argument for option '--config'"),
         ("run --config=", "a file name is empty"),
         ("run --foreground=yes", "unexpected argument for option '--foreground': \"yes\""),
-        ("status --json --prometheus", "--json and --prometheus exclude each other"),
-        ("status --prometheus xqc", "--prometheus is about all streamers, not about one"),
+        ("status --json --prometheus", "--json and --prometheus cannot be used together"),
+        ("status --prometheus xqc", "--prometheus shows all streamers and cannot be used with a name"),
     ] {
         assert_eq!(refusal(line), message, "{line:?}");
     }

@@ -1,7 +1,7 @@
 //! The thread `log`: writes lines to syslog or to standard error, each as one write.
 //!
-//! A line that syslog does not take goes to standard error, and syslog is tried again with a later line. A
-//! line that neither takes waits for either. Nothing here ends the thread.
+//! A line that syslog does not accept goes to standard error, and syslog is tried again with a later line. A line
+//! that neither accepts waits until one of them does. Nothing here ends the thread.
 
 use super::syslog::Syslog;
 use super::{Entry, Line, Priority, Shared};
@@ -22,13 +22,13 @@ use std::time::Duration;
 /// How long after a failure syslog is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// How long one look at whether standard error takes a line may last, before syslog has its turn again.
+/// How long to wait for room in standard error before syslog is tried again.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-/// As much as a pipe that has room for anything takes without blocking (`PIPE_BUF`, pipe(7)).
+/// What a pipe that is ready for writing accepts without blocking, in bytes (`PIPE_BUF`, pipe(7)).
 const PIECE: usize = 4096;
 
-/// What the thread has.
+/// The thread's own state.
 #[derive(Debug)]
 pub(super) struct Output {
     entries: Receiver<Entry>,
@@ -38,7 +38,7 @@ pub(super) struct Output {
     stderr: BorrowedFd<'static>,
     prefixed: bool,
     syslog: Option<Syslog>,
-    /// Until then syslog is not tried.
+    /// Syslog is not tried before this time.
     not_before: Steady,
 }
 
@@ -54,7 +54,7 @@ impl Output {
         Output { entries, shared, clock, path, stderr, prefixed, syslog: None, not_before: Steady::default() }
     }
 
-    /// Writes until the logger is gone, which the program's never is.
+    /// Writes until the logger is dropped; the program's own never is.
     pub(super) fn run(mut self) {
         while let Ok(entry) = self.entries.recv() {
             let written = match &entry {
@@ -72,7 +72,7 @@ impl Output {
         }
     }
 
-    /// Says how many lines are missing, now that all others are written.
+    /// Logs how many lines are missing, now that all others are written.
     fn say_dropped(&mut self) {
         let lines = self.shared.dropped.swap(0, Ordering::Relaxed);
         if lines > 0 && log::max_level() >= log::Level::Warn {
@@ -83,7 +83,7 @@ impl Output {
         }
     }
 
-    /// Writes a line, however long that takes. An error means that it is lost: there is nothing that takes it.
+    /// Writes a line, however long that takes. An error means that the line is lost.
     fn write(&mut self, line: &Line) -> Result<(), Errno> {
         let prefix = if self.prefixed { format!("<{}>", line.priority as u8) } else { String::new() };
         let text = format!("{prefix}{}\n", line.text);
@@ -105,7 +105,7 @@ impl Output {
         if now < self.not_before {
             return false;
         }
-        // A syslog service that began anew has a new socket: at once, so that no line is lost.
+        // A restarted syslog service has a new socket. It is connected to at once, so that no line is lost.
         self.syslog = Syslog::connect(&self.path);
         let sent = self.syslog.as_mut().is_some_and(|syslog| syslog.send(facility, line));
         if !sent {
@@ -115,14 +115,14 @@ impl Output {
         sent
     }
 
-    /// Writes to standard error; false when it takes nothing for now and need not be waited for.
+    /// Writes to standard error. Returns false if it has no room now and `wait` is false.
     fn try_stderr(&self, text: &str, wait: bool) -> Result<bool, Errno> {
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
             if self.stderr_takes() {
                 match rustix::io::write(self.stderr, &rest[..rest.len().min(PIECE)]) {
                     Ok(written) => rest = &rest[written..],
-                    // Another process may have made it one that does not block.
+                    // Another process may have set it to non-blocking.
                     Err(Errno::INTR | Errno::AGAIN) => {}
                     Err(error) => return Err(error),
                 }
@@ -133,10 +133,10 @@ impl Output {
         Ok(true)
     }
 
-    /// Whether a write to standard error would not block; waits a while for that.
+    /// Whether standard error is ready for a write; waits a short time for that.
     fn stderr_takes(&self) -> bool {
         let mut look = [PollFd::new(&self.stderr, PollFlags::OUT)];
-        // What is broken says so when it is written to.
+        // If it is broken, the write reports the error.
         matches!(poll(&mut look, Some(&LOOK)), Ok(1..))
     }
 }

@@ -1,4 +1,4 @@
-//! The connection to syslog, and its format: RFC 3164, whose times are local.
+//! The connection to syslog, and its format: RFC 3164, with local times.
 
 use super::{Line, Priority};
 use crate::domain::time::Timestamp;
@@ -28,7 +28,7 @@ impl Syslog {
         limited.ok().map(|()| Syslog(logger))
     }
 
-    /// Whether the service has taken the line.
+    /// Sends a line; returns whether the service accepted it.
     pub(super) fn send(&mut self, facility: Facility, line: &Line) -> bool {
         self.0.formatter = Rfc3164(facility);
         match line.priority {
@@ -48,21 +48,21 @@ impl fmt::Debug for Syslog {
     }
 }
 
-/// The format. The crate's own has the time in UTC and writes the fifth day as `05`.
+/// The format. The crate's own writes the time in UTC and the fifth day as `05`.
 struct Rfc3164(Facility);
 
 impl LogFormat<&Line> for Rfc3164 {
     fn format<W: Write>(&self, w: &mut W, severity: Severity, line: &Line) -> syslog::Result<()> {
         let priority = self.0 as u8 | severity as u8;
-        // Each time anew, because the zone of the machine may be changed; that costs no look at a file each time.
+        // Asked each time, because the machine's zone may change; jiff caches it, so no file is read each time.
         let stamp = stamp(line.at, TimeZone::system());
         let pid = std::process::id();
-        // In one go, for each write is a message.
+        // One write, because each write is a message of its own.
         write!(w, "<{priority}>{stamp} kick-monitor[{pid}]: {}", line.text).map_err(syslog::Error::Write)
     }
 }
 
-/// `Nov  5 08:56:00`: local time, and days below ten behind two spaces.
+/// `Nov  5 08:56:00`: local time; a day below ten has a space in front instead of a zero.
 fn stamp(at: Timestamp, zone: TimeZone) -> String {
     at.to_zoned(zone).strftime("%b %e %H:%M:%S").to_string()
 }

@@ -1,7 +1,7 @@
-//! `kick-monitor status`: reads what the daemon wrote, makes sure that it still writes, and shows it.
+//! `kick-monitor status`: reads the files that the daemon writes, makes sure that it still writes them, and shows
+//! them.
 //!
-//! It needs no right to read the configuration where `RUN_DIR` is the default, and asks the daemon
-//! nothing.
+//! It need not be able to read the configuration if `RUN_DIR` is the default, and sends nothing to the daemon.
 
 use super::screen::{self, span};
 use super::{STREAMERS, Snapshot, WHOLE, prometheus};
@@ -23,13 +23,13 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A file that is older tells that nobody writes it any more: five times what was promised.
+/// An older file means that the daemon does not write it any more: five times the interval between two writes.
 const FRESH: Duration = Duration::from_secs(10);
 
 /// Shows the status, or that of one streamer.
 ///
 /// # Errors
-/// What nobody can expect to happen: a file that is there and cannot be read.
+/// When a file exists and cannot be read, or standard output cannot be written to.
 pub fn run(config: &Path, format: Format, streamer: Option<&str>) -> anyhow::Result<Code> {
     let run_dir = match run_dir(config) {
         Ok(run_dir) => run_dir,
@@ -67,14 +67,13 @@ struct RunDir {
     guessed: String,
 }
 
-/// `RUN_DIR`: the default where the configuration is not ours to read.
+/// `RUN_DIR`; the default if this user may not read the configuration.
 fn run_dir(config: &Path) -> Result<RunDir, Vec<String>> {
     let default = || PathBuf::from(keys::find("RUN_DIR").and_then(|key| key.default).unwrap_or_default());
     if let Err(error) = File::open(config) {
         let missing = error.kind() == ErrorKind::NotFound && config == Path::new(DEFAULT_CONFIG);
         if missing || error.kind() == ErrorKind::PermissionDenied {
-            let guessed =
-                format!("; {} cannot be read ({error}), so RUN_DIR is taken for the default", config.display());
+            let guessed = format!("; {} cannot be read ({error}), so the default RUN_DIR is used", config.display());
             return Ok(RunDir { path: default(), guessed });
         }
     }
@@ -84,21 +83,21 @@ fn run_dir(config: &Path) -> Result<RunDir, Vec<String>> {
     }
 }
 
-/// The snapshot and its text, if whoever wrote it lives, or why not.
+/// The snapshot and its text if the daemon that wrote it still runs, or why there is none.
 fn find(run_dir: &Path, now: Timestamp) -> anyhow::Result<Result<(Snapshot, String), String>> {
     let path = run_dir.join(WHOLE);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(Err(format!("there is no {}", path.display())));
+            return Ok(Err(format!("{} does not exist", path.display())));
         }
         Err(error) => return Err(error).with_context(|| format!("failed to read {}", path.display())),
     };
-    let snapshot: Snapshot =
-        serde_json::from_str(&text).with_context(|| format!("{} is of another version", path.display()))?;
+    let snapshot: Snapshot = serde_json::from_str(&text)
+        .with_context(|| format!("{} was written by another version of kick-monitor", path.display()))?;
     let age = Duration::try_from(now.duration_since(snapshot.written_at)).unwrap_or_default();
     let pid = Pid::from_raw(snapshot.pid);
-    // Somebody else's process is one that lives, too.
+    // A process of another user, which may not be signalled, runs too.
     let dead = pid.is_none_or(|pid| test_kill_process(pid) == Err(Errno::SRCH));
     Ok(match (dead, age > FRESH) {
         (true, _) => Err(format!("process {} has ended; it wrote its status {} ago", snapshot.pid, span(age))),
@@ -109,7 +108,7 @@ fn find(run_dir: &Path, now: Timestamp) -> anyhow::Result<Result<(Snapshot, Stri
     })
 }
 
-/// Every row of one streamer.
+/// Shows every row of one streamer.
 fn one(run_dir: &Path, wanted: &str, format: Format, now: Timestamp, paint: Paint) -> anyhow::Result<Code> {
     let path = run_dir.join(STREAMERS);
     let file =
@@ -118,8 +117,8 @@ fn one(run_dir: &Path, wanted: &str, format: Format, now: Timestamp, paint: Pain
     let mut page = String::new();
     for line in BufReader::new(file).lines() {
         let line = line.with_context(|| format!("failed to read {}", path.display()))?;
-        let told: Streamer =
-            serde_json::from_str(&line).with_context(|| format!("{} is of another version", path.display()))?;
+        let told: Streamer = serde_json::from_str(&line)
+            .with_context(|| format!("{} was written by another version of kick-monitor", path.display()))?;
         if told.username != shown(wanted) && slug.as_ref() != Ok(&told.name) {
             continue;
         }
@@ -129,8 +128,8 @@ fn one(run_dir: &Path, wanted: &str, format: Format, now: Timestamp, paint: Pain
         }
     }
     if page.is_empty() {
-        let why = slug.err().map(|why| format!(", and cannot be: {why}")).unwrap_or_default();
-        complain(&format!("no streamer called {} is watched{why}", shown(wanted)));
+        let why = slug.err().map(|why| format!(": the name {why}")).unwrap_or_default();
+        complain(&format!("no streamer called {} is followed{why}", shown(wanted)));
         return Ok(Code::Failed);
     }
     print(&page)

@@ -1,6 +1,6 @@
-//! Files that others read while we write: each is replaced in one step, and everybody may read it.
+//! Files that other processes read at any time: each is replaced in one step, and every user may read it.
 //!
-//! Nothing is forced to the disk. What they say is out of date after a crash anyway.
+//! Nothing is synced to the disk, because the files are out of date after a crash anyway.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 
 const MODE: u32 = 0o644;
 
-/// Writes a file whole.
+/// Replaces a file by one with this content.
 pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut fresh = Fresh::begin(path)?;
     fresh.add(content)?;
     fresh.finish()
 }
 
-/// A file that is not whole yet, under another name. Not finished, it is left to be written over.
+/// A file that is still being written, under another name. If it is not finished, the next one overwrites it.
 #[derive(Debug)]
 pub(super) struct Fresh {
     path: PathBuf,
@@ -26,9 +26,9 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
-    /// Begins a file that will be called `path`; makes its directory if need be.
+    /// Begins a file that will be called `path`; creates its directory if necessary.
     pub(super) fn begin(path: &Path) -> io::Result<Fresh> {
-        // Hidden, and no name that the node exporter's collector would read.
+        // A hidden name, which the node exporter's collector does not read.
         let mut name = OsString::from(".");
         name.push(path.file_name().ok_or(ErrorKind::InvalidInput)?);
         name.push(".new");
@@ -41,7 +41,7 @@ impl Fresh {
             removed => removed?,
         }
         let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&unfinished)?;
-        // The umask may have taken some of it.
+        // The umask may have removed some of the mode.
         file.set_permissions(Permissions::from_mode(MODE))?;
         Ok(Fresh { path: path.to_owned(), unfinished, out: BufWriter::new(file) })
     }
@@ -50,7 +50,7 @@ impl Fresh {
         self.out.write_all(content)
     }
 
-    /// The file gets its name.
+    /// Gives the file its name.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.out.flush()?;
         fs::rename(&self.unfinished, &self.path)

@@ -1,4 +1,4 @@
-//! What the operator sees of the running daemon (kick-monitor(8)): the thread that keeps the files of
+//! What the administrator sees of the running daemon (kick-monitor(8)): the thread that writes the files of
 //! `RUN_DIR`, and the command that reads them.
 //!
 //! ```text
@@ -19,9 +19,9 @@ use crate::domain::report::Report;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The whole, in `RUN_DIR`.
+/// The file in `RUN_DIR` with the status as a whole.
 pub const WHOLE: &str = "status.json";
-/// Each streamer, one line of JSON each, in `RUN_DIR`.
+/// The file in `RUN_DIR` with one line of JSON for each streamer.
 pub const STREAMERS: &str = "streamers.jsonl";
 
 /// The content of [`WHOLE`].
@@ -31,7 +31,7 @@ pub struct Snapshot {
     pub version: String,
     pub pid: i32,
     pub started_at: Timestamp,
-    /// When this was written: one that is old tells that nobody writes any more.
+    /// When this was written; if it is old, the daemon does not run any more.
     pub written_at: Timestamp,
     #[serde(flatten)]
     pub report: Report,

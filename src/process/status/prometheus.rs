@@ -1,7 +1,7 @@
 //! The metrics, in Prometheus' text exposition format, of a snapshot. Pure.
 //!
-//! Every number has one series for each value of its labels, from the first day on where the values
-//! are known, so that a rate never begins with a gap.
+//! Where the values of a label are known in advance, all of its series exist from the start, so that a rate never
+//! begins with a gap.
 
 use super::Snapshot;
 use crate::domain::ask::Endpoint;
@@ -11,47 +11,55 @@ use crate::domain::text::escaped;
 use crate::domain::time::Timestamp;
 use std::fmt::{Display, Write};
 
-/// What there is to tell of a daemon that does not run.
+/// The metrics of a daemon that does not run.
 pub(super) const DOWN: &str = "\
-# HELP kick_monitor_up Whether the daemon runs.
+# HELP kick_monitor_up 1 while the daemon runs, 0 otherwise.
 # TYPE kick_monitor_up gauge
 kick_monitor_up 0
 ";
 
-/// All of it.
+/// All metrics of a snapshot.
 pub(super) fn render(snapshot: &Snapshot) -> String {
     let report = &snapshot.report;
     let (streamers, counters) = (&report.streamers, &report.counters);
     let mut page = Page::default();
-    page.gauge("up", "Whether the daemon runs.", 1);
-    page.begin("build_info", "gauge", "The version of the program.");
+    page.gauge("up", "1 while the daemon runs, 0 otherwise.", 1);
+    page.begin("build_info", "gauge", "The version of the program; always 1.");
     page.series("build_info", &[("version", &snapshot.version)], 1);
-    page.time("start_timestamp_seconds", "When the daemon began.", Some(snapshot.started_at));
-    page.time("status_timestamp_seconds", "When this was told.", Some(snapshot.written_at));
-    page.begin("health", "gauge", "How the daemon fares: 1 for the one that holds.");
+    page.time("start_timestamp_seconds", "When the daemon started.", Some(snapshot.started_at));
+    page.time("status_timestamp_seconds", "When this status was written.", Some(snapshot.written_at));
+    page.begin("health", "gauge", "1 for the current health, 0 for the others.");
     for health in [Health::Ok, Health::Degraded, Health::Failing] {
         page.series("health", &[("health", health.word())], u8::from(health == report.health));
     }
-    page.begin("problem", "gauge", "Whether there is this problem.");
+    page.begin("problem", "gauge", "1 while there is this problem.");
     for code in CODES.map(|code| code.facts().code) {
         let there = report.problems.iter().any(|problem| problem.code == code);
         page.series("problem", &[("code", code)], u8::from(there));
     }
-    page.gauge("streamers", "Streamers that are watched.", streamers.total);
+    page.gauge("streamers", "Streamers that are followed.", streamers.total);
     page.gauge("streamers_online", "Streamers believed Online.", streamers.online);
     page.gauge("streamers_offline", "Streamers believed Offline.", streamers.offline);
-    page.gauge("streamers_unknown", "Streamers of whom nothing is known yet.", streamers.unknown);
-    page.gauge("streamers_unusable", "Rows that are left alone for their username or their id.", streamers.unusable);
-    page.gauge("subscriptions", "Push subscriptions that are confirmed.", streamers.subscribed);
-    page.gauge("streamers_covered", "Streamers whose every change push should tell.", streamers.covered);
-    page.gauge("realtime_connections", "Push connections that stand.", report.realtime.connected);
-    page.gauge("realtime_connections_wanted", "Push connections that should stand.", report.realtime.connections);
-    page.counter("realtime_reconnects", "Push connections made again.", counters.realtime_reconnects);
-    page.time("last_event_timestamp_seconds", "When the last push event came.", report.realtime.last_event_at);
-    page.begin("status_changes_total", "counter", "Changes written, by who told of them.");
+    page.gauge("streamers_unknown", "Streamers whose status is not known yet.", streamers.unknown);
+    page.gauge("streamers_unusable", "Rows whose username or id cannot be used.", streamers.unusable);
+    page.gauge("subscriptions", "Streamers whose push subscription is confirmed.", streamers.subscribed);
+    page.gauge("streamers_covered", "Streamers that push covers.", streamers.covered);
+    page.gauge("realtime_connections", "Push connections that are established.", report.realtime.connected);
+    page.gauge(
+        "realtime_connections_wanted",
+        "Push connections that should be established.",
+        report.realtime.connections,
+    );
+    page.counter("realtime_reconnects", "Push connections established again.", counters.realtime_reconnects);
+    page.time(
+        "last_event_timestamp_seconds",
+        "When the last push event of any streamer came.",
+        report.realtime.last_event_at,
+    );
+    page.begin("status_changes_total", "counter", "Status changes written, found by push or by sweep.");
     page.series("status_changes_total", &[("source", "push")], counters.status_changes_push);
     page.series("status_changes_total", &[("source", "sweep")], counters.status_changes_sweep);
-    page.counter("push_missed", "Changes that the sweep found and push should have told.", counters.push_missed);
+    page.counter("push_missed", "Changes that the sweep found and push should have reported.", counters.push_missed);
     page.counter("push_discarded", "Push events that could not be used.", counters.push_discarded);
     page.counter(
         "subscription_failures",
@@ -59,11 +67,11 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
         counters.subscription_failures,
     );
     page.requests(snapshot);
-    page.gauge("db_up", "Whether the database can be read and written.", u8::from(report.database.ok));
+    page.gauge("db_up", "1 while the database can be read and written.", u8::from(report.database.ok));
     page.gauge("db_pending_writes", "Streamers whose change is not written yet.", report.database.pending_writes);
     page.counter("db_write_errors", "Rows refused and statements failed.", counters.db_write_errors);
     page.time("last_write_timestamp_seconds", "When the last change was committed.", report.database.last_write_at);
-    page.time("last_sweep_timestamp_seconds", "When everybody was last compared.", report.api.last_sweep_at);
+    page.time("last_sweep_timestamp_seconds", "When all streamers had last been compared.", report.api.last_sweep_at);
     if let Some(seconds) = report.api.last_sweep_seconds {
         page.gauge("last_sweep_duration_seconds", "How long that took.", seconds);
     }
@@ -73,7 +81,7 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
         page.series("comparison_age_seconds", &[("quantile", quantile)], age.unwrap_or(f64::NAN));
     }
     page.time("token_expiry_timestamp_seconds", "When the token in use ends.", report.api.token_expires_at);
-    page.histogram("change_latency_seconds", "From the push frame to the commit.", &counters.change_latency);
+    page.histogram("change_latency_seconds", "Time from the push frame to the commit.", &counters.change_latency);
     page.0
 }
 
@@ -106,7 +114,7 @@ impl Page {
         self.series(&name, &[], value);
     }
 
-    /// A time that has not come yet is 0, as in Unix.
+    /// A point in time, in seconds since 1970; 0 if it is not known yet.
     fn time(&mut self, name: &str, help: &str, at: Option<Timestamp>) {
         let seconds = at.map_or(0.0, |at| at.as_millisecond() as f64 / 1000.0);
         self.gauge(name, help, seconds);
@@ -139,7 +147,7 @@ impl Page {
     }
 }
 
-/// A label's value; none of those that there are comes from the table.
+/// A label's value, escaped. No value comes from the table.
 fn label(value: &str) -> String {
     escaped(value).replace('\\', "\\\\").replace('"', "\\\"")
 }

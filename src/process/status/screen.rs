@@ -1,15 +1,15 @@
-//! A snapshot, or one streamer of it, for people. Pure; what comes from outside is escaped.
+//! A snapshot, or one streamer of it, as text for people. Pure; text from outside is escaped.
 
 use super::Snapshot;
 use crate::domain::problem::Health;
-use crate::domain::report::{Api, Problem, Report, Streamer, Streamers, Told};
-use crate::domain::text::escaped;
+use crate::domain::report::{Api, Change, Problem, Report, Streamer, Streamers, Told};
+use crate::domain::text::{counted, escaped};
 use crate::domain::time::Timestamp;
 use crate::process::paint::Paint;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// One screen of the whole.
+/// The whole snapshot, on one screen.
 pub(super) fn whole(snapshot: &Snapshot, now: Timestamp, paint: Paint) -> String {
     let report = &snapshot.report;
     let health = match report.health {
@@ -38,9 +38,8 @@ pub(super) fn whole(snapshot: &Snapshot, now: Timestamp, paint: Paint) -> String
     }
     for change in &report.recent {
         let (username, source) = (escaped(&change.username), &change.source);
-        let lag = span(Duration::from_secs_f64(change.lag_ms.max(0.0) / 1000.0));
         let status = format!("{:<7}", change.status);
-        line(&mut page, format_args!("  {}  {status}  {username}, by {source}, {lag} after it came", clock(change.at)));
+        line(&mut page, format_args!("  {}  {status}  {username}, by {source}, {}", clock(change.at), lag(change)));
     }
     page
 }
@@ -53,16 +52,18 @@ pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String 
         None => paint.poor("not known"),
     };
     let why = match told.source.as_str() {
-        "push" => "push told so",
-        "sweep" => "the API told so",
-        _ => "the table shows that, and Kick has not confirmed it yet",
+        "push" => "told by push",
+        "sweep" => "told by the API",
+        _ => "the table shows it, and Kick has not confirmed it yet",
     };
-    let mut page = format!(
-        "{} (row {}) is {status} since {}: {why}\n",
-        paint.strong(&escaped(&told.username)),
-        escaped(&told.id),
-        when(told.since, now)
-    );
+    let who = format!("{} (row {})", paint.strong(&escaped(&told.username)), escaped(&told.id));
+    let mut page = match &told.status {
+        Some(_) => format!("{who} has been {status} since {}: {why}\n", when(told.since, now)),
+        None if told.unknown_to_kick => {
+            format!("{who}: status {status}; Kick does not know this name (asked again every 10 minutes)\n")
+        }
+        None => format!("{who}: status {status}; not compared with Kick yet\n"),
+    };
     let mut part = |name: &str, texts: Vec<String>| {
         if !texts.is_empty() {
             line(&mut page, format_args!("  {name:<8} {}", texts.join(", ")));
@@ -70,7 +71,7 @@ pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String 
     };
     let known = |name: &str, id: Option<i64>| id.map_or(format!("no {name} yet"), |id| format!("{name} {id}"));
     let mut kick = vec![known("user id", told.user_id), known("channel id", told.channel_id) + &channel_trust(told)];
-    kick.extend(told.slug.as_ref().map(|slug| format!("known there as {}", escaped(slug))));
+    kick.extend(told.slug.as_ref().map(|slug| format!("named {} there", escaped(slug))));
     kick.extend(told.unknown_to_kick.then(|| "Kick does not know the name".to_owned()));
     kick.extend(told.livestream_id.map(|id| format!("livestream {id}")));
     kick.extend(told.started_at.map(|at| format!("live since {}", when(at, now))));
@@ -78,17 +79,19 @@ pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String 
     let mut push = vec![match (told.connection, told.subscribed_at) {
         (Some(link), Some(at)) => format!("subscribed on connection {link} since {}", when(at, now)),
         (Some(link), None) => format!("not subscribed yet on connection {link}"),
-        (None, _) => "not followed, for the channel id is not known; the sweep finds changes".to_owned(),
+        (None, _) => "not followed, because the channel id is not known yet; the sweep finds changes".to_owned(),
     }];
     if !told.covered && told.connection.is_some() {
-        push.push("not relied on, so compared with the API as often as the budget allows".to_owned());
+        push.push(
+            "does not cover this streamer, who is compared with the API as often as the budget allows".to_owned(),
+        );
     }
     push.extend(told.last_push.as_ref().map(|last| format!("last event {}", what(last, now))));
     part("Push", push);
     let mut api: Vec<String> =
         told.compared_at.iter().map(|at| format!("last compared at {}", when(*at, now))).collect();
-    api.extend(told.last_found.as_ref().map(|found| format!("first to tell of {}", what(found, now))));
-    api.extend(told.doubt.as_ref().map(|doubt| format!("a second look is due at {}", what(doubt, now))));
+    api.extend(told.last_found.as_ref().map(|found| format!("first reported {}", what(found, now))));
+    api.extend(told.doubt.as_ref().map(|doubt| format!("to be confirmed: {}", what(doubt, now))));
     part("API", api);
     let mut table = vec![format!("shows {}", told.shown.as_deref().unwrap_or("neither status"))];
     table.extend(told.last_write.as_ref().map(|write| format!("last written {}", what(write, now))));
@@ -97,7 +100,7 @@ pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String 
     page
 }
 
-/// How certain the channel id is, and where it comes from.
+/// How certain the channel id is, and its source.
 fn channel_trust(told: &Streamer) -> String {
     let trust = told.channel_trust.as_deref().map(|word| if word == "configured" { "not confirmed yet" } else { word });
     let source = told.channel_source.as_deref().map(|word| match word {
@@ -113,7 +116,7 @@ fn channel_trust(told: &Streamer) -> String {
 
 fn told_problem(problem: &Problem, now: Timestamp, paint: Paint) -> String {
     let code = paint.poor(&problem.code);
-    // Escaped where it was told.
+    // The text was escaped where the problem was raised.
     format!("  {code} since {}\n      {}\n      {}\n", when(problem.since, now), problem.text, problem.remedy)
 }
 
@@ -121,20 +124,29 @@ fn parts(report: &Report, now: Timestamp) -> Vec<(&'static str, String)> {
     let Report { streamers, realtime, api, database, counters, .. } = report;
     let ago = |name: &str, at: Option<Timestamp>| match at {
         Some(at) => format!("{name} {} ago", span(since(at, now))),
-        None => format!("no {name} yet"),
+        None => format!("no {} yet", name.trim_start_matches("last ")),
     };
-    let unusable =
-        if streamers.unusable == 0 { String::new() } else { format!("; {} rows unusable", streamers.unusable) };
+    let unusable = if streamers.unusable == 0 {
+        String::new()
+    } else {
+        format!("; {} unusable", counted(streamers.unusable, "row"))
+    };
     let sweep =
         api.last_sweep_seconds.map(|seconds| format!(", took {}", span(Duration::from_secs_f64(seconds.max(0.0)))));
     let token = match api.token_expires_at {
-        Some(at) if at > now => format!("token ends in {}", span(since(now, at))),
-        Some(_) => "the token has ended".to_owned(),
+        Some(at) if at > now => format!("token expires in {}", span(since(now, at))),
+        Some(_) => "the token has expired".to_owned(),
         None => "no token yet".to_owned(),
     };
     let latency = match (report.latency_ms.p50, report.latency_ms.p99) {
-        (Some(p50), Some(p99)) => format!("half within {p50} ms, 99 % within {p99} ms, from push to commit"),
+        (Some(p50), Some(p99)) => format!("median {p50} ms, 99th percentile {p99} ms, from push to commit"),
         _ => "no change by push yet".to_owned(),
+    };
+    let transport = match &realtime.transport {
+        Some(transport) => {
+            format!("{transport}, {} of {}", realtime.connected, counted(realtime.connections, "connection"))
+        }
+        None => "not connected yet".to_owned(),
     };
     let unrecognised = realtime.unrecognised_events.iter();
     let unrecognised: Vec<String> = unrecognised.map(|it| format!("{} ({})", escaped(&it.name), it.count)).collect();
@@ -151,53 +163,44 @@ fn parts(report: &Report, now: Timestamp) -> Vec<(&'static str, String)> {
                 streamers.covered
             ),
         ),
-        (
-            "Push",
-            format!(
-                "{}, {} of {} connections; {}",
-                realtime.transport.as_deref().unwrap_or("no transport yet"),
-                realtime.connected,
-                realtime.connections,
-                ago("last event", realtime.last_event_at)
-            ),
-        ),
+        ("Push", format!("{}; {}", transport, ago("last event", realtime.last_event_at))),
         ("API", format!("{}{}; {token}", ago("last sweep", api.last_sweep_at), sweep.unwrap_or_default())),
         ("Compared", compared(streamers, api)),
         (
             "Database",
             format!(
-                "{}; {} writes pending; {}",
+                "{}; {} pending; {}",
                 if database.ok { "ok" } else { "not usable" },
-                database.pending_writes,
+                counted(database.pending_writes, "write"),
                 ago("last write", database.last_write_at)
             ),
         ),
         ("Latency", latency),
         (
-            "So far",
+            "Since start",
             format!(
-                "{} changes by push, {} by sweep; {} missed by push, {} reconnects, {} write errors",
-                counters.status_changes_push,
+                "{} by push, {} by sweep; {} missed by push, {}, {}",
+                counted(counters.status_changes_push, "change"),
                 counters.status_changes_sweep,
                 counters.push_missed,
-                counters.realtime_reconnects,
-                counters.db_write_errors
+                counted(counters.realtime_reconnects, "reconnect"),
+                counted(counters.db_write_errors, "write error")
             ),
         ),
     ];
     if !unrecognised.is_empty() {
         let names = unrecognised.join(", ");
-        parts.push(("Not known", format!("push events {names}; see PUSH_LIVE_EVENTS in kick-monitor.env(5)")));
+        parts.push(("Unknown", format!("push events {names}; see PUSH_LIVE_EVENTS in kick-monitor.env(5)")));
     }
     parts
 }
 
-/// How often the streamers are compared with the API, and how long ago they were.
+/// How often streamers are compared with the API, and how long ago the oldest comparison was.
 fn compared(streamers: &Streamers, api: &Api) -> String {
     let seconds = |seconds: f64| span(Duration::from_secs_f64(seconds.max(0.0)));
     let oldest = match api.comparison_age_seconds.max {
-        Some(age) => format!("the oldest comparison is {} old", seconds(age)),
-        None => "nobody yet".to_owned(),
+        Some(age) => format!("the oldest comparison was {} ago", seconds(age)),
+        None => "no streamer yet".to_owned(),
     };
     match api.uncovered_every_seconds {
         Some(every) => {
@@ -206,6 +209,17 @@ fn compared(streamers: &Streamers, api: &Api) -> String {
         }
         None => oldest,
     }
+}
+
+/// How long after the evidence a change was committed; short times to a tenth of a millisecond.
+fn lag(change: &Change) -> String {
+    let since = if change.source == "push" { "the event" } else { "the answer" };
+    let lag = if change.lag_ms < 10.0 {
+        format!("{:.1} ms", change.lag_ms.max(0.0))
+    } else {
+        span(Duration::from_secs_f64(change.lag_ms / 1000.0))
+    };
+    format!("{lag} after {since}")
 }
 
 fn what(told: &Told, now: Timestamp) -> String {
@@ -217,7 +231,7 @@ fn when(at: Timestamp, now: Timestamp) -> String {
     format!("{} ({} ago)", clock(at), span(since(at, now)))
 }
 
-/// To the second, in UTC: the machine's zone may not be the reader's.
+/// To the second, in UTC, because the reader may be in another time zone than the machine.
 fn clock(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }

@@ -1,5 +1,5 @@
-//! The thread `status`: writes down what the hub tells. The hub does not wait for it, so a disk that
-//! hangs holds up nothing but this.
+//! The thread `status`: writes what the hub reports to files. The hub does not wait for it, so a disk that hangs
+//! delays only this thread.
 
 use super::files::{Fresh, replace};
 use super::{STREAMERS, Snapshot, WHOLE, prometheus};
@@ -20,9 +20,9 @@ use std::time::Duration;
 
 /// How often the metrics are written (kick-monitor.env(5), `METRICS_FILE`).
 const METRICS_EVERY: Duration = Duration::from_secs(15);
-/// How long it waits before it shows that it is alive.
+/// The longest wait for a report before the thread shows that it is alive.
 const TURN: Duration = Duration::from_secs(20);
-/// A turn with files in it: however long a disk hangs, that is no reason to end the process.
+/// The time limit while files are written: a disk that hangs is no reason to end the process.
 const FILES_TURN: Duration = Duration::MAX;
 
 /// The thread's own state.
@@ -36,13 +36,13 @@ pub struct Scribe {
     notify: Notify,
     said: String,
     metrics_due: Steady,
-    /// The round that is being written.
+    /// The file of streamers that is being written, page by page.
     round: Option<Fresh>,
     repeats: Repeats,
 }
 
 impl Scribe {
-    /// Writes to these files what comes.
+    /// A thread that writes each bulletin to these files.
     pub fn new(files: &FilesConfig, bulletins: Receiver<Bulletin>, clock: Clock) -> Scribe {
         Scribe {
             run_dir: files.run_dir.clone(),
@@ -58,7 +58,7 @@ impl Scribe {
         }
     }
 
-    /// Writes until the hub hangs up, and then takes the files away: nobody shall think that it runs.
+    /// Writes until the hub hangs up, and then removes the files, because the daemon does not run any more.
     pub fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         loop {
             pulse.promise(2 * TURN);
@@ -69,13 +69,13 @@ impl Scribe {
                 }
                 Received::Nothing => {}
                 Received::HungUp => break,
-                // Another one takes over, unless there is nothing to be told any more.
+                // After a restart another thread takes over, unless the hub has hung up.
                 Received::Stopped if self.bulletins.try_recv() == Err(TryRecvError::Disconnected) => break,
                 Received::Stopped => return Ok(()),
             }
         }
         for name in [WHOLE, STREAMERS] {
-            // What cannot be taken away grows old, and is known by that.
+            // A file that cannot be removed is recognised by its age.
             let _ = fs::remove_file(self.run_dir.join(name));
         }
         if let Some(file) = self.metrics_file.clone() {
@@ -115,7 +115,7 @@ impl Scribe {
         }
     }
 
-    /// A page that does not follow the one before is waited out: the next round begins with a first.
+    /// Adds a page to the file of streamers. Pages before the first one of a round are ignored.
     fn write_page(&mut self, path: &Path, page: &Page) -> io::Result<()> {
         let round = self.round.take();
         let mut round = match (page.first, round) {
@@ -135,7 +135,7 @@ impl Scribe {
         Ok(())
     }
 
-    /// Says that a file cannot be written, if that is to be said.
+    /// Logs that a file cannot be written, unless that was logged a short time ago.
     fn note(&mut self, path: &Path, done: io::Result<()>) {
         let file = path.display().to_string();
         match done {

@@ -82,7 +82,7 @@ fn whatever_floods_the_session_is_bounded_and_ends_the_connection() {
         "{\"push\":{\"channel\":\"channel.668\",\"pub\":{\"data\":{\"event\":\"App\\\\Events\\\\StopStreamBroadcast\",\"data\":{\"livestream\":{\"id\":7}}}}}}\n",
     ] {
         let (frames, most, end) = flooded(line);
-        assert_eq!(end.as_deref(), Some("the server floods us"), "{line:?} for {frames} frames");
+        assert_eq!(end.as_deref(), Some("the server sends too many messages"), "{line:?} for {frames} frames");
         assert!(most <= 3000, "{most} acts of a frame of {line:?}");
     }
 }
