@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Doubles from `first` to `most`; each pause is jittered by up to a fifth downwards, so that what
 /// broke together does not come back together.
 #[derive(Clone, Debug)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     first: Duration,
     most: Duration,
     tries: u32,
@@ -14,24 +14,24 @@ pub struct Backoff {
 
 impl Backoff {
     /// A fresh backoff.
-    pub fn new(first: Duration, most: Duration) -> Backoff {
+    pub(crate) fn new(first: Duration, most: Duration) -> Backoff {
         Backoff { first, most, tries: 0 }
     }
 
     /// The next pause.
-    pub fn next(&mut self, rng: &mut fastrand::Rng) -> Duration {
+    pub(crate) fn next(&mut self, rng: &mut fastrand::Rng) -> Duration {
         let pause = self.first.saturating_mul(1_u32.checked_shl(self.tries).unwrap_or(u32::MAX)).min(self.most);
         self.tries = (self.tries + 1).min(31);
         pause.mul_f64(1.0 - rng.f64() / 5.0)
     }
 
     /// How many pauses were given since the last reset.
-    pub fn tries(&self) -> u32 {
+    pub(crate) fn tries(&self) -> u32 {
         self.tries
     }
 
     /// All is well again: the next pause is the first one.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.tries = 0;
     }
 }

@@ -21,7 +21,7 @@ impl Clock {
     }
 
     /// Both times.
-    pub fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         Now { steady: self.steady(), wall: Timestamp::now() }
     }
 
@@ -31,7 +31,7 @@ impl Clock {
     }
 
     /// How long from now until `then`; zero when it has passed.
-    pub fn until(&self, then: Steady) -> Duration {
+    pub(crate) fn until(&self, then: Steady) -> Duration {
         then.since(self.steady())
     }
 }
@@ -54,13 +54,13 @@ impl Pulse {
     }
 
     /// "I am alive, and shall say so again within `limit`."
-    pub fn promise(&self, limit: Duration) {
+    pub(crate) fn promise(&self, limit: Duration) {
         let until = self.clock.steady() + limit;
         self.until_ms.store(u64::try_from(until.0.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Whether the promise stands.
-    pub fn fresh(&self) -> bool {
+    pub(crate) fn fresh(&self) -> bool {
         self.clock.steady().0.as_millis() <= u128::from(self.until_ms.load(Ordering::Relaxed))
     }
 }

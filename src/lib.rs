@@ -9,15 +9,15 @@
 //! 0  domain/   clock   stop   thread   backoff   repeats   words, and five tools without opinions
 //! ```
 
-pub mod backoff;
+pub(crate) mod backoff;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod gateway;
 pub mod monitor;
 pub mod process;
-pub mod repeats;
+pub(crate) mod repeats;
 pub mod stop;
-pub mod thread;
+pub(crate) mod thread;
 pub mod wire;
 pub mod worker;

@@ -10,14 +10,14 @@ const SILENCE: Duration = Duration::from_secs(300);
 
 /// What fails at present, and when it was last spoken of.
 #[derive(Clone, Debug, Default)]
-pub struct Repeats {
+pub(crate) struct Repeats {
     failing: BTreeMap<String, (String, Steady)>,
 }
 
 impl Repeats {
     /// `what` failed in the manner `how`: whether to say so now. `how` should hold nothing that
     /// differs each time, such as a pause.
-    pub fn fails(&mut self, now: Steady, what: &str, how: &str) -> bool {
+    pub(crate) fn fails(&mut self, now: Steady, what: &str, how: &str) -> bool {
         match self.failing.get_mut(what) {
             Some((before, said)) if before == how && now.since(*said) < SILENCE => false,
             _ => {
@@ -28,7 +28,7 @@ impl Repeats {
     }
 
     /// The same for what is no failure that goes on but a fact to be said once, until it changes.
-    pub fn fails_once(&mut self, now: Steady, what: &str, how: &str) -> bool {
+    pub(crate) fn fails_once(&mut self, now: Steady, what: &str, how: &str) -> bool {
         if self.failing.get(what).is_some_and(|(before, _)| before == how) {
             return false;
         }
@@ -36,7 +36,7 @@ impl Repeats {
     }
 
     /// `what` works: whether it did not before, and its end is to be said.
-    pub fn works(&mut self, what: &str) -> bool {
+    pub(crate) fn works(&mut self, what: &str) -> bool {
         self.failing.remove(what).is_some()
     }
 }

@@ -28,7 +28,7 @@ impl Stop {
     }
 
     /// Whether the source is gone.
-    pub fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.wait(Duration::ZERO)
     }
 
@@ -38,14 +38,14 @@ impl Stop {
     }
 
     /// The channel, for `select!`: an `Err` from it means stop.
-    pub fn channel(&self) -> &Receiver<Infallible> {
+    pub(crate) fn channel(&self) -> &Receiver<Infallible> {
         &self.0
     }
 
     /// Waits for a message, the end of the senders, `limit`, or the stop. Nothing that was sent after the
     /// stop is ever given out: it is meant for a successor. It stays where it is, or, in a race that lasts
     /// no longer than this choice, is dropped.
-    pub fn recv<T>(&self, inbox: &Receiver<T>, limit: Duration) -> Received<T> {
+    pub(crate) fn recv<T>(&self, inbox: &Receiver<T>, limit: Duration) -> Received<T> {
         let received = select_biased! {
             recv(self.0) -> _ => Received::Stopped,
             recv(inbox) -> message => message.map_or(Received::HungUp, Received::Message),

@@ -33,7 +33,7 @@ pub enum How {
 
 /// Starts a thread that runs `body` and then reports to `exits`. Fails when the system has no
 /// thread to give.
-pub fn spawn<F>(name: &str, exits: &Sender<Exit>, body: F) -> io::Result<JoinHandle<()>>
+pub(crate) fn spawn<F>(name: &str, exits: &Sender<Exit>, body: F) -> io::Result<JoinHandle<()>>
 where
     F: FnOnce() -> anyhow::Result<()> + Send + 'static,
 {
@@ -55,7 +55,7 @@ where
 }
 
 /// Turns panics into lines of the log: no user ever sees a backtrace. To be called once.
-pub fn log_panics() {
+pub(crate) fn log_panics() {
     panic::set_hook(Box::new(|info| {
         let text = describe(info);
         Event::Detail { what: "panic", text: text.clone() }.say();
@@ -69,7 +69,7 @@ thread_local! {
 }
 
 /// What the panic that was just caught on this thread said, and where.
-pub fn last_panic(payload: &(dyn Any + Send)) -> String {
+pub(crate) fn last_panic(payload: &(dyn Any + Send)) -> String {
     LAST_PANIC.take().unwrap_or_else(|| words(payload).to_owned())
 }
 

@@ -42,7 +42,7 @@ pub enum BrokerQuery {
 
 impl BrokerQuery {
     /// The word for logs and metrics.
-    pub fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             BrokerQuery::Offers { .. } => "realtime",
             BrokerQuery::GuestToken { .. } => "guest_token",
@@ -91,7 +91,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// The word for logs and metrics.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Endpoint::Channels => "channels",
             Endpoint::Livestreams => "livestreams",
@@ -173,12 +173,12 @@ pub enum ChannelSource {
 
 impl ChannelSource {
     /// Whether it is Kick's word, and no hint.
-    pub fn is_certain(self) -> bool {
+    pub(crate) fn is_certain(self) -> bool {
         !matches!(self, ChannelSource::Table | ChannelSource::Banner)
     }
 
     /// The word for `status --json`.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             ChannelSource::Table => "table",
             ChannelSource::Banner => "banner",
@@ -216,7 +216,7 @@ pub struct Failure {
 
 impl Failure {
     /// What it is in the log.
-    pub fn event(self, endpoint: &'static str, retry_in: Duration) -> Event {
+    pub(crate) fn event(self, endpoint: &'static str, retry_in: Duration) -> Event {
         let Failure { kind, status, text: reason } = self;
         match kind {
             FailureKind::Blocked => Event::ApiBlocked { status, endpoint, reason, retry_in },

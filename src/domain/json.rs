@@ -30,39 +30,39 @@ impl<'a> Json<'a> {
     }
 
     /// The field of an object; the last one where the name comes twice.
-    pub fn get(self, name: &str) -> Option<Json<'a>> {
+    pub(crate) fn get(self, name: &str) -> Option<Json<'a>> {
         serde_json::Deserializer::from_str(self.0.get()).deserialize_map(Field(name)).ok()?
     }
 
     /// The field of a field.
-    pub fn at(self, path: &[&str]) -> Option<Json<'a>> {
+    pub(crate) fn at(self, path: &[&str]) -> Option<Json<'a>> {
         path.iter().try_fold(self, |value, name| value.get(name))
     }
 
     /// The elements of an array.
-    pub fn items(self) -> Option<Vec<Json<'a>>> {
+    pub(crate) fn items(self) -> Option<Vec<Json<'a>>> {
         serde_json::Deserializer::from_str(self.0.get()).deserialize_seq(Items).ok()
     }
 
     /// A string. Half of a surrogate pair in it becomes U+FFFD.
-    pub fn text(self) -> Option<String> {
+    pub(crate) fn text(self) -> Option<String> {
         let mut value = serde_json::Deserializer::from_str(self.0.get());
         let Bytes(bytes) = Bytes::deserialize(&mut value).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// A whole number that `i64` can hold, written as a number.
-    pub fn integer(self) -> Option<i64> {
+    pub(crate) fn integer(self) -> Option<i64> {
         self.0.get().parse().ok()
     }
 
     /// `null`.
-    pub fn is_null(self) -> bool {
+    pub(crate) fn is_null(self) -> bool {
         self.0.get() == "null"
     }
 
     /// `true` or `false`.
-    pub fn boolean(self) -> Option<bool> {
+    pub(crate) fn boolean(self) -> Option<bool> {
         self.0.get().parse().ok()
     }
 }

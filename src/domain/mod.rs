@@ -12,7 +12,7 @@ pub mod report;
 pub mod row;
 pub mod secret;
 pub mod slug;
-pub mod text;
+pub(crate) mod text;
 pub mod time;
 pub mod way;
 
@@ -51,7 +51,7 @@ pub enum Source {
 
 impl Source {
     /// The word for logs, metrics and notifications: `push` or `sweep`.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Source::Push => "push",
             Source::Sweep => "sweep",

@@ -21,12 +21,12 @@ impl Transport {
     pub const ALL: [Transport; 2] = [Transport::Pusher, Transport::Centrifugo];
 
     /// The transport of that word.
-    pub fn from_word(word: &str) -> Option<Transport> {
+    pub(crate) fn from_word(word: &str) -> Option<Transport> {
         Self::ALL.into_iter().find(|transport| transport.word() == word)
     }
 
     /// The word for logs, metrics and configuration.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Transport::Pusher => "pusher",
             Transport::Centrifugo => "centrifugo",

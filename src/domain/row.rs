@@ -84,7 +84,7 @@ pub enum Recent {
 
 impl Recent {
     /// Whether this row may be one.
-    pub fn holds(&self, row: &RowId) -> bool {
+    pub(crate) fn holds(&self, row: &RowId) -> bool {
         match self {
             Recent::Any => true,
             Recent::Rows(rows) => rows.contains(row),

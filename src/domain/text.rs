@@ -13,7 +13,7 @@ const BRIEF_MAX: usize = 50;
 /// The first 200 characters of `text`, with control characters escaped as in JSON (`\n`,
 /// `\u001b`): C0, DEL, C1, the line and paragraph separators, and what changes the direction of
 /// writing.
-pub fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     escape(text, SHOWN_MAX, false)
 }
 
@@ -23,7 +23,7 @@ pub(crate) fn brief(name: &str) -> String {
 }
 
 /// As [`shown`], but not cut: for a text of our own that quotes somebody else's.
-pub fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     escape(text, usize::MAX, false)
 }
 

@@ -39,7 +39,7 @@ pub struct Now {
 
 impl Now {
     /// The wall time of a steady time, to the millisecond, as our wall clock has it now.
-    pub fn wall_at(self, then: Steady) -> Timestamp {
+    pub(crate) fn wall_at(self, then: Steady) -> Timestamp {
         let wall = match then >= self.steady {
             true => self.wall.checked_add(then.since(self.steady)),
             false => self.wall.checked_sub(self.steady.since(then)),
@@ -49,14 +49,14 @@ impl Now {
 }
 
 /// The time without what is finer than a millisecond.
-pub fn to_milliseconds(time: Timestamp) -> Timestamp {
+pub(crate) fn to_milliseconds(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
 /// Reads a time in any of the styles that Kick writes (docs/kick.md §3.3, §3.6, §5): RFC 3339 with `Z`
 /// or an offset, with or without a fraction, and `YYYY-MM-DD HH:MM:SS`, which is UTC. None for
 /// anything else, and for the zero times (`0001-01-01T00:00:00Z`) that stand for "no time".
-pub fn parse_kick_time(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse_kick_time(text: &str) -> Option<Timestamp> {
     let time = match text.parse() {
         Ok(time) => time,
         Err(_) => Offset::UTC.to_timestamp(DateTime::strptime("%Y-%m-%d %H:%M:%S%.f", text).ok()?).ok()?,

@@ -70,7 +70,7 @@ impl Way {
     }
 
     /// Where it is.
-    pub fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &Place {
         match self {
             Way::Pusher { place, .. } | Way::Centrifugo { place } => place,
         }
@@ -79,6 +79,6 @@ impl Way {
 
 /// Whether this can be the name of a Pusher cluster, which becomes a part of the host's name: with a dot
 /// in it, it could make it another's.
-pub fn is_cluster(text: &str) -> bool {
+pub(crate) fn is_cluster(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

@@ -17,8 +17,9 @@ mod work;
 mod write;
 
 pub use error::DbError;
-pub use listen::Listening;
-pub use sql::{Target, identifier, set_ids};
+pub(crate) use listen::Listening;
+pub(crate) use sql::identifier;
+pub use sql::{Target, set_ids};
 pub use write::{Attempt, Spoilt};
 
 use crate::clock::Clock;
@@ -37,7 +38,7 @@ use std::time::Duration;
 use work::{Value, Work};
 
 /// The longest limit of a write; what takes longer waits for a table's lock, most likely.
-pub const WRITE_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// A read that takes longer is cancelled; a filter may be slow.
 const READ_LIMIT: Duration = Duration::from_secs(30);
 
@@ -83,7 +84,7 @@ pub struct Inspection {
 
 impl Database {
     /// Whether [`Database::new`] would succeed. Begins no thread, as that does.
-    pub fn vet(config: &DatabaseConfig) -> Result<(), DbError> {
+    pub(crate) fn vet(config: &DatabaseConfig) -> Result<(), DbError> {
         Connector::new(config).map(drop)
     }
 
@@ -106,7 +107,7 @@ impl Database {
 
     /// How many connections were found broken so far, those included whose statement succeeded on
     /// another one at once: the server may have crashed in between (R15).
-    pub fn broken(&self) -> u64 {
+    pub(crate) fn broken(&self) -> u64 {
         self.pool.broken()
     }
 
@@ -161,7 +162,7 @@ impl Database {
     }
 
     /// Opens a connection of its own and listens on `channel`, and on `heartbeat`, which nobody else uses.
-    pub fn listen(&self, channel: &str, heartbeat: &str) -> Result<Listening, DbError> {
+    pub(crate) fn listen(&self, channel: &str, heartbeat: &str) -> Result<Listening, DbError> {
         let session = Session::open(&self.connector, &self.crowd, 0)?;
         Listening::start(session, self.clock, channel, heartbeat)
     }
@@ -176,12 +177,12 @@ impl Database {
 
     /// Waits for none of its answers any more, writes included: what it still does matters no more, for another
     /// database has taken its place.
-    pub fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
     }
 
     /// Whether a configuration means the same table, by the same way.
-    pub fn is_of(&self, config: &DatabaseConfig) -> bool {
+    pub(crate) fn is_of(&self, config: &DatabaseConfig) -> bool {
         self.config.url == config.url && self.config.table == config.table
     }
 
@@ -191,7 +192,7 @@ impl Database {
     }
 
     /// Which database this is, for messages; no secrets.
-    pub fn place(&self) -> &str {
+    pub(crate) fn place(&self) -> &str {
         self.connector.place()
     }
 
@@ -201,7 +202,7 @@ impl Database {
     }
 
     /// Whether any of its hosts is another machine.
-    pub fn is_remote(&self) -> bool {
+    pub(crate) fn is_remote(&self) -> bool {
         self.connector.is_remote()
     }
 

@@ -11,7 +11,7 @@ mod roots;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use realtime::Realtime;
+pub(crate) use realtime::Realtime;
 
 use crate::config::KickConfig;
 use crate::domain::ask::{Endpoint, Failure, FailureKind, Query, Seen};
@@ -24,7 +24,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 /// One HTTP request, everything included (docs/rules.md, "Times").
-pub const REQUEST_LIMIT: Duration = Duration::from_secs(15);
+pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 
 /// How long a token is believed to live when Kick does not say (docs/kick.md §4).
 const LIFE_UNSTATED: Duration = Duration::from_secs(3600);
@@ -47,14 +47,14 @@ const PAGE: &str = "an HTML page instead of JSON";
 
 /// The way to Kick. May be shared by threads; connections are kept and used again.
 #[derive(Debug)]
-pub struct Kick {
+pub(crate) struct Kick {
     client: http::Client,
     config: KickConfig,
 }
 
 /// An app token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
+pub(crate) struct Token {
     /// The token itself.
     pub secret: Secret,
     /// How long it lives, as Kick says.
@@ -63,7 +63,7 @@ pub struct Token {
 
 /// Why there is no token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
+pub(crate) enum TokenError {
     /// Kick refuses the client id or secret: needs an operator.
     #[error("the credentials are refused: {word}")]
     Refused {
@@ -86,7 +86,7 @@ pub enum TokenError {
 
 impl TokenError {
     /// The HTTP status, if there was an answer.
-    pub fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         match self {
             TokenError::Refused { status, .. } => Some(*status),
             TokenError::Unavailable { status, .. } => *status,
@@ -96,7 +96,7 @@ impl TokenError {
 
 /// What came of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// The `Date` header: Kick's clock, to whole seconds.
     pub server_date: Option<Timestamp>,
     /// The channels listed, or why there is no answer; a failure carries the HTTP status.
@@ -105,12 +105,12 @@ pub struct Asked {
 
 impl Kick {
     /// The way to Kick as `config` has it; each call ends within `limit`.
-    pub fn new(config: &KickConfig, limit: Duration) -> Kick {
+    pub(crate) fn new(config: &KickConfig, limit: Duration) -> Kick {
         Kick { client: http::Client::new(config.tls_ca.clone(), limit), config: config.clone() }
     }
 
     /// Gets an app token with the client credentials (docs/kick.md §4).
-    pub fn token(&self) -> Result<Token, TokenError> {
+    pub(crate) fn token(&self) -> Result<Token, TokenError> {
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", &self.config.client_id),
@@ -122,7 +122,7 @@ impl Kick {
     }
 
     /// Asks Kick. The website is asked without a token, whatever is given.
-    pub fn ask(&self, token: Option<&Secret>, query: &Query) -> Asked {
+    pub(crate) fn ask(&self, token: Option<&Secret>, query: &Query) -> Asked {
         let token = token.filter(|_| query.endpoint() != Endpoint::Website);
         match self.client.get(&self.address(query), token.map(Secret::reveal)) {
             Ok(reply) => Asked {
@@ -136,7 +136,7 @@ impl Kick {
 
     /// Ends the requests that other threads are in the midst of, and fails all later ones: so that
     /// nobody who stops has to wait for Kick. A name look-up or a connection being made ends by itself.
-    pub fn hang_up(&self) {
+    pub(crate) fn hang_up(&self) {
         self.client.hang_up();
     }
 

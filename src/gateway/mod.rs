@@ -2,6 +2,6 @@
 
 pub mod database;
 pub mod kick;
-pub mod socket;
+pub(crate) mod socket;
 pub mod state;
 mod trust;

@@ -14,9 +14,9 @@ mod stream;
 mod tests;
 mod wake;
 
-pub use authorities::Authorities;
-pub use connect::{Address, ConnectError, Effort};
-pub use wake::{Trace, Wake, Waker, WakesWhenDropped, wake_pair};
+pub(crate) use authorities::Authorities;
+pub(crate) use connect::{Address, ConnectError, Effort};
+pub(crate) use wake::{Trace, Wake, Waker, WakesWhenDropped, wake_pair};
 
 use crate::clock::Clock;
 use rustix::event::{PollFd, PollFlags};
@@ -42,7 +42,7 @@ const CLOSING_MOST: Duration = Duration::from_secs(1);
 
 /// An open websocket.
 #[derive(Debug)]
-pub struct Socket {
+pub(crate) struct Socket {
     websocket: WebSocket<Stream>,
     /// For the limit of the closing handshake.
     clock: Clock,
@@ -57,7 +57,7 @@ pub struct Socket {
 
 /// Something that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Frame {
+pub(crate) enum Frame {
     /// A text message; what was not UTF-8 in it is U+FFFD.
     Text(Utf8Bytes),
     /// A ping (its pong is sent by itself), a pong, or binary data: the peer lives.
@@ -67,7 +67,7 @@ pub enum Frame {
 /// Why nothing more will come.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the connection ended: {reason}")]
-pub struct Ended {
+pub(crate) struct Ended {
     /// The close code, when the server gave one.
     pub code: Option<u16>,
     /// The server's reason, or ours. May come from outside as it is.
@@ -76,7 +76,7 @@ pub struct Ended {
 
 impl Socket {
     /// Opens a websocket with whom `authorities` vouch for.
-    pub fn connect(
+    pub(crate) fn connect(
         address: &Address,
         authorities: &Authorities,
         mut effort: Effort<'_>,
@@ -93,7 +93,7 @@ impl Socket {
 
     /// Sends what is queued, then waits until something can be read, `wake` is woken, or `limit` has
     /// passed. Returns at once while `read` has not yet come back with `None`.
-    pub fn wait(&mut self, wake: &Wake, limit: Duration) {
+    pub(crate) fn wait(&mut self, wake: &Wake, limit: Duration) {
         self.flush();
         self.websocket.get_mut().begin_turn();
         let limit = if self.drained && self.broken.is_none() { limit } else { Duration::ZERO };
@@ -103,7 +103,7 @@ impl Socket {
     }
 
     /// The next frame, or `None` when no frame is there now, or when enough was read before the next `wait`.
-    pub fn read(&mut self) -> Result<Option<Frame>, Ended> {
+    pub(crate) fn read(&mut self) -> Result<Option<Frame>, Ended> {
         self.drained = false;
         let mut again = true;
         loop {
@@ -130,19 +130,19 @@ impl Socket {
     }
 
     /// Queues a text message; the next `wait` sends it. A failure comes out of `read`.
-    pub fn send(&mut self, text: String) {
+    pub(crate) fn send(&mut self, text: String) {
         let written = self.websocket.write(Message::text(text));
         self.note(written);
     }
 
     /// Closes with 1000 and waits a second at most for the server to do the same. After the server's
     /// own close it only answers.
-    pub fn close(self) {
+    pub(crate) fn close(self) {
         self.close_within(CLOSING_MOST);
     }
 
     /// The same for a server that is gone, or may be: says 1000 and waits for nothing.
-    pub fn leave(self) {
+    pub(crate) fn leave(self) {
         self.close_within(Duration::ZERO);
     }
 

@@ -4,7 +4,7 @@
 //! They hold nothing that Kick would not tell again, so a file that cannot be used is never fatal. None is written
 //! over in place: who reads it sees the old one or the new one, whole.
 
-pub mod recent;
+pub(crate) mod recent;
 
 use crate::domain::RowId;
 use crate::domain::ask::Learned;
@@ -19,10 +19,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 /// The most streamers that are kept; the latest learned stay.
-pub const STREAMERS_MAX: usize = 200_000;
+pub(crate) const STREAMERS_MAX: usize = 200_000;
 
 /// The file's name in `STATE_DIR`.
-pub const FILE: &str = "learned.json";
+pub(crate) const FILE: &str = "learned.json";
 
 /// The name of a file that could not be used.
 const BROKEN: &str = "learned.json.broken";
@@ -52,7 +52,7 @@ pub struct Remembered {
 
 /// Something to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Keep {
+pub(crate) enum Keep {
     /// A streamer's ids.
     Streamer(Learned),
     /// The last of Kick's offers that led to a connection.
@@ -109,7 +109,7 @@ fn replace(dir: &Path, file: &str, content: &impl Serialize) -> io::Result<()> {
 }
 
 /// Writes the file anew, the last `STREAMERS_MAX` of `streamers`; creates the directory if need be.
-pub fn save(dir: &Path, realtime: Option<&Offer>, streamers: &[&Learned]) -> io::Result<()> {
+pub(crate) fn save(dir: &Path, realtime: Option<&Offer>, streamers: &[&Learned]) -> io::Result<()> {
     let newest = &streamers[streamers.len().saturating_sub(STREAMERS_MAX)..];
     replace(dir, FILE, &Content { version: VERSION, realtime, streamers: newest })
 }

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 
 /// Which of two processes this is.
-pub enum Side {
+pub(super) enum Side {
     /// The one that was started.
     Starter(Child),
     /// The daemon. The starter waits for it to be told, or for its end.
@@ -18,11 +18,11 @@ pub enum Side {
 }
 
 /// The daemon, as the starter knows it.
-pub struct Child(File);
+pub(super) struct Child(File);
 
 impl Child {
     /// Waits until the daemon runs. Without a word it has ended, and its log says why.
-    pub fn wait(mut self) -> anyhow::Result<()> {
+    pub(super) fn wait(mut self) -> anyhow::Result<()> {
         let length = self.0.read(&mut [0]).context("failed to wait for the daemon")?;
         ensure!(length > 0, "the daemon ended as soon as it began; see its log");
         Ok(())
@@ -30,12 +30,12 @@ impl Child {
 }
 
 /// The process that waits for us.
-pub struct Starter(File);
+pub(super) struct Starter(File);
 
 impl Starter {
     /// Lets the starter end well: the daemon is what a service manager expects it to be by then. False when it has
     /// been ended meanwhile, so that nobody knows of this process.
-    pub fn release(mut self) -> bool {
+    pub(super) fn release(mut self) -> bool {
         self.0.write_all(b"\n").is_ok()
     }
 }
@@ -45,7 +45,7 @@ impl Starter {
 ///
 /// To be called before any thread exists, for a fork takes only the thread that calls it along,
 /// and after everything that the starter is to hear of.
-pub fn detach() -> anyhow::Result<Side> {
+pub(super) fn detach() -> anyhow::Result<Side> {
     let doing = "failed to go into the background";
     let (word, starter) = pipe_with(PipeFlags::CLOEXEC).context(doing)?;
     match Daemonize::new().working_directory("/").umask(0o027).execute() {

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 /// The way to the service manager, if there is one.
 #[derive(Debug)]
-pub struct Notify(Option<UnixDatagram>);
+pub(super) struct Notify(Option<UnixDatagram>);
 
 impl Notify {
     /// To the socket that `NOTIFY_SOCKET` names: a path, or `@` and an abstract name.
-    pub fn from_env() -> Notify {
+    pub(super) fn from_env() -> Notify {
         Notify::to(std::env::var_os("NOTIFY_SOCKET").as_deref())
     }
 
@@ -24,27 +24,27 @@ impl Notify {
     }
 
     /// Configuration, threads and signals stand.
-    pub fn ready(&self) {
+    pub(super) fn ready(&self) {
         self.send("READY=1");
     }
 
     /// The configuration is being read again; [`Notify::ready`] ends it.
-    pub fn reloading(&self) {
+    pub(super) fn reloading(&self) {
         self.send("RELOADING=1");
     }
 
     /// The process ends.
-    pub fn stopping(&self) {
+    pub(super) fn stopping(&self) {
         self.send("STOPPING=1");
     }
 
     /// Every thread lives. Due twice in every [`watchdog_limit`].
-    pub fn watchdog(&self) {
+    pub(super) fn watchdog(&self) {
         self.send("WATCHDOG=1");
     }
 
     /// One line for `systemctl status`.
-    pub fn status(&self, text: &str) {
+    pub(super) fn status(&self, text: &str) {
         self.send(&format!("STATUS={}", shown(text)));
     }
 
@@ -57,7 +57,7 @@ impl Notify {
 
 /// How long the service manager waits for [`Notify::watchdog`] before it ends us; none when it
 /// does not watch, or watches another process.
-pub fn watchdog_limit() -> Option<Duration> {
+pub(super) fn watchdog_limit() -> Option<Duration> {
     let read = |name: &str| std::env::var(name).ok();
     limit(read("WATCHDOG_USEC").as_deref(), read("WATCHDOG_PID").as_deref(), std::process::id())
 }

@@ -14,7 +14,7 @@ const SERVED: [i32; 4] = [SIGHUP, SIGUSR1, SIGINT, SIGTERM];
 
 /// What the operator or the service manager wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
+pub(super) enum Signal {
     /// `TERM` or `INT`, by name: end in order.
     Terminate(&'static str),
     /// `HUP`: read the configuration again.
@@ -36,7 +36,7 @@ impl Signal {
 }
 
 /// Keeps in mind which signals came before they could be served. Each of them would end the process otherwise.
-pub struct Early {
+pub(super) struct Early {
     came: Vec<(i32, Arc<AtomicBool>)>,
     /// Whether those that ask for the end get it at once.
     default: Arc<AtomicBool>,
@@ -44,7 +44,7 @@ pub struct Early {
 
 impl Early {
     /// To be called before all else.
-    pub fn watch() -> io::Result<Early> {
+    pub(super) fn watch() -> io::Result<Early> {
         let early = Early { came: SERVED.map(|number| (number, Arc::default())).into(), default: Arc::default() };
         for (number, came) in &early.came {
             flag::register(*number, Arc::clone(came))?;
@@ -56,7 +56,7 @@ impl Early {
     }
 
     /// For a process that serves nothing and waits only: `INT` and `TERM` end it, as they end any program.
-    pub fn give_up(&self) {
+    pub(super) fn give_up(&self) {
         self.default.store(true, Ordering::SeqCst);
         for (number, _) in self.came.iter().filter(|(_, came)| came.load(Ordering::SeqCst)) {
             if let Signal::Terminate(_) = Signal::of(*number) {
@@ -68,7 +68,7 @@ impl Early {
 }
 
 /// Catches signals for as long as it lives.
-pub struct Catcher {
+pub(super) struct Catcher {
     /// The signals, in the order in which they came.
     pub signals: Receiver<Signal>,
     handle: Handle,
@@ -77,7 +77,7 @@ pub struct Catcher {
 impl Catcher {
     /// Installs the handlers and starts the thread that waits for them; what came before is the first that is
     /// served. `exits` hears how the thread ends.
-    pub fn start(early: &Early, exits: &Sender<Exit>) -> io::Result<Catcher> {
+    pub(super) fn start(early: &Early, exits: &Sender<Exit>) -> io::Result<Catcher> {
         let mut caught = Signals::new(SERVED)?;
         let handle = caught.handle();
         // Control never blocks; the kernel merges signals of a kind that come faster than they go.

@@ -35,10 +35,10 @@ const FIRST_TURN: Duration = Duration::from_secs(30);
 
 /// One life of a worker: runs until its `Stop`, or the hanging up of a channel, tells it to end,
 /// and then returns `Ok`.
-pub type Body = Box<dyn FnOnce(&Pulse, Stop) -> anyhow::Result<()> + Send>;
+pub(super) type Body = Box<dyn FnOnce(&Pulse, Stop) -> anyhow::Result<()> + Send>;
 
 /// A worker, and how to make it anew.
-pub struct Spec {
+pub(super) struct Spec {
     /// The thread's name, at most 15 bytes; no two workers share one.
     pub name: String,
     /// When it is told to stop.
@@ -52,15 +52,15 @@ pub struct Spec {
 /// The place in the order of stopping: lower ones first, and all of one have ended before the next
 /// is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stage(pub u8);
+pub(super) struct Stage(pub u8);
 
 /// A worker cannot be kept alive; the process is to end in order.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Fatal(pub String);
+pub(super) struct Fatal(pub String);
 
 /// All workers.
-pub struct Supervisor {
+pub(super) struct Supervisor {
     clock: Clock,
     rng: fastrand::Rng,
     workers: BTreeMap<String, Worker>,
@@ -91,25 +91,25 @@ struct Ending {
 
 impl Supervisor {
     /// Without any worker. `seed` is for the jitter of pauses.
-    pub fn new(clock: Clock, seed: u64) -> Supervisor {
+    pub(super) fn new(clock: Clock, seed: u64) -> Supervisor {
         let (report, exits) = unbounded();
         let (rng, repeats) = (fastrand::Rng::with_seed(seed), Repeats::default());
         Supervisor { clock, rng, workers: BTreeMap::new(), report, exits, repeats }
     }
 
     /// The ends of threads, to be given to [`Supervisor::ended`].
-    pub fn exits(&self) -> &Receiver<Exit> {
+    pub(super) fn exits(&self) -> &Receiver<Exit> {
         &self.exits
     }
 
     /// Where other threads of the process report their end; [`Supervisor::ended`] takes any such
     /// end for a bug, but for being told to.
-    pub fn report(&self) -> &Sender<Exit> {
+    pub(super) fn report(&self) -> &Sender<Exit> {
         &self.report
     }
 
     /// Starts a worker. One of the same name is told to stop, and the new one starts when it has.
-    pub fn add(&mut self, now: Steady, spec: Spec) -> Result<(), Fatal> {
+    pub(super) fn add(&mut self, now: Steady, spec: Spec) -> Result<(), Fatal> {
         self.remove(&spec.name);
         match self.workers.get_mut(&spec.name) {
             Some(Worker::Leaving(_, _, successor)) => *successor = Some(spec),
@@ -120,7 +120,7 @@ impl Supervisor {
 
     /// Tells a worker to stop; its end comes through [`Supervisor::exits`]. One that there is not,
     /// or that is told already, is no error.
-    pub fn remove(&mut self, name: &str) {
+    pub(super) fn remove(&mut self, name: &str) {
         match self.workers.remove(name) {
             Some(Worker::Running(spec, _, run)) => {
                 self.workers.insert(spec.name, Worker::Leaving(spec.stage, run.ending, None));
@@ -133,12 +133,12 @@ impl Supervisor {
     }
 
     /// Whether there is a worker of this name; one that was told to stop is there until it has ended.
-    pub fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.workers.contains_key(name)
     }
 
     /// Tells every worker of a stage to stop.
-    pub fn remove_stage(&mut self, stage: Stage) {
+    pub(super) fn remove_stage(&mut self, stage: Stage) {
         let of_stage = |(name, worker): (&String, &Worker)| (worker.stage() == stage).then(|| name.clone());
         for name in self.workers.iter().filter_map(of_stage).collect::<Vec<_>>() {
             self.remove(&name);
@@ -146,7 +146,7 @@ impl Supervisor {
     }
 
     /// A thread has ended: what comes next for it.
-    pub fn ended(&mut self, now: Steady, exit: Exit) -> Result<(), Fatal> {
+    pub(super) fn ended(&mut self, now: Steady, exit: Exit) -> Result<(), Fatal> {
         match self.workers.remove(&exit.name) {
             Some(Worker::Running(spec, restarts, run)) => {
                 join(run.ending);
@@ -171,7 +171,7 @@ impl Supervisor {
     }
 
     /// Starts what has rested long enough. Gives back when to come again, if anything still rests.
-    pub fn turn(&mut self, now: Steady) -> Result<Option<Steady>, Fatal> {
+    pub(super) fn turn(&mut self, now: Steady) -> Result<Option<Steady>, Fatal> {
         let rested = |worker: &Worker| matches!(worker, Worker::Resting(_, _, until) if *until <= now);
         let due: Vec<String> = self.workers.iter().filter(|(_, w)| rested(w)).map(|(name, _)| name.clone()).collect();
         for name in due {
@@ -188,7 +188,7 @@ impl Supervisor {
 
     /// The threads that did not keep their promise to be back; the watchdog is fed while there are
     /// none.
-    pub fn stale(&self) -> Vec<&str> {
+    pub(super) fn stale(&self) -> Vec<&str> {
         let stale = |worker: &Worker| match worker {
             Worker::Running(_, _, run) => !run.ending.pulse.fresh(),
             Worker::Leaving(_, ending, _) => !ending.pulse.fresh(),
@@ -200,7 +200,7 @@ impl Supervisor {
     /// Ends everything, stage by stage, within `limit`: each stage may take half of what is left of
     /// it, the last one all. Gives back the names of those that did not end; their threads are
     /// abandoned.
-    pub fn stop(mut self, limit: Duration) -> Vec<String> {
+    pub(super) fn stop(mut self, limit: Duration) -> Vec<String> {
         let deadline = self.clock.steady() + limit;
         let mut abandoned = Vec::new();
         while let Some(stage) = self.workers.values().map(Worker::stage).min() {

@@ -54,7 +54,7 @@ const TOKEN_EXPIRED: u32 = 109;
 
 /// One connection to a Centrifugo server.
 #[derive(Debug)]
-pub struct Centrifugo {
+pub(super) struct Centrifugo {
     phase: Phase,
     subscriptions: Subscriptions,
     commands: Commands,
@@ -82,7 +82,7 @@ enum Phase {
 
 impl Centrifugo {
     /// A connection that is about to open. `templates` are `CHANNEL_NAMES`: each holds `{id}` once.
-    pub fn new(now: Steady, templates: Arc<[String]>, names: EventNames) -> Centrifugo {
+    pub(super) fn new(now: Steady, templates: Arc<[String]>, names: EventNames) -> Centrifugo {
         Centrifugo {
             phase: Phase::Waiting { until: now + TOKEN },
             subscriptions: Subscriptions::new(now, templates),

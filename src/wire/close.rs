@@ -7,7 +7,7 @@ use crate::domain::push::EndKind;
 ///
 /// 4000 (TLS required) counts as refused: what speaks without TLS here was told to, and only other
 /// parameters can mend it.
-pub fn kind(code: Option<u16>) -> EndKind {
+pub(super) fn kind(code: Option<u16>) -> EndKind {
     match code {
         Some(4000..=4099) => EndKind::Refused,
         Some(4100..=4199) => EndKind::Later,

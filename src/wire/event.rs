@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 /// The two events that are evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Evidence {
+pub(super) enum Evidence {
     /// `App\Events\StreamerIsLive`
     Live,
     /// `App\Events\StopStreamBroadcast`
@@ -21,7 +21,7 @@ pub enum Evidence {
 ///
 /// None when there is no livestream id, or when two channel ids inside contradict each other
 /// (R4). Everything else may be missing, be of another type, or be more than we know.
-pub fn read(what: Evidence, data: &RawValue) -> Option<(PushKind, Option<ChannelId>)> {
+pub(super) fn read(what: Evidence, data: &RawValue) -> Option<(PushKind, Option<ChannelId>)> {
     let payload = payload(data);
     let stream = Json::read(&payload)?.get("livestream")?;
     let livestream = LivestreamId(number(stream, &["id"])?);

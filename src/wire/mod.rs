@@ -4,13 +4,13 @@
 //! Nothing outside `pusher.rs` knows Pusher's words, nothing outside `centrifugo.rs` Centrifugo's.
 //! `offer.rs` reads which of them Kick wants spoken. Nothing here reads a clock or a random number, or blocks.
 
-pub mod centrifugo;
-pub mod close;
-pub mod event;
+mod centrifugo;
+mod close;
+mod event;
 pub mod names;
 pub mod offer;
-pub mod pusher;
-pub mod reconnect;
+mod pusher;
+pub(crate) mod reconnect;
 mod silence;
 mod subscriptions;
 mod toll;
@@ -52,7 +52,7 @@ pub fn sessions(channel_names: &[String], events: &EventNames) -> Speak {
 }
 
 /// What the websocket request asks for on this way, and what it states as its `Origin`, if anything.
-pub fn request(way: &Way) -> (String, Option<&'static str>) {
+pub(crate) fn request(way: &Way) -> (String, Option<&'static str>) {
     match way {
         Way::Pusher { place, app_key } => (pusher::path(&place.path_and_query, app_key), None),
         Way::Centrifugo { place } => (place.path_and_query.clone(), Some(centrifugo::ORIGIN)),

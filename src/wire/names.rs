@@ -70,7 +70,7 @@ impl Default for EventNames {
 
 impl EventNames {
     /// These names, spelled as Kick spells them.
-    pub fn new(live: &[String], stop: &[String]) -> EventNames {
+    pub(crate) fn new(live: &[String], stop: &[String]) -> EventNames {
         EventNames { live: live.into(), stop: stop.into() }
     }
 

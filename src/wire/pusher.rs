@@ -31,7 +31,7 @@ const SHORTEST_SILENCE: Duration = Duration::from_secs(5);
 
 /// The path and query of the websocket request for an app key, `path` being that of the server's
 /// URL, without a trailing slash (docs/kick.md §2.1).
-pub fn path(path: &str, key: &str) -> String {
+pub(super) fn path(path: &str, key: &str) -> String {
     // A key may come from discovery, that is from outside.
     let escaped = |byte| match byte {
         b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
@@ -44,7 +44,7 @@ pub fn path(path: &str, key: &str) -> String {
 
 /// One connection to a Pusher server.
 #[derive(Debug)]
-pub struct Pusher {
+pub(super) struct Pusher {
     phase: Phase,
     subscriptions: Subscriptions,
     silence: Silence,
@@ -65,7 +65,7 @@ enum Phase {
 
 impl Pusher {
     /// A connection that is about to open. `templates` are `CHANNEL_NAMES`: each holds `{id}` once.
-    pub fn new(now: Steady, templates: Arc<[String]>, names: EventNames) -> Pusher {
+    pub(super) fn new(now: Steady, templates: Arc<[String]>, names: EventNames) -> Pusher {
         Pusher {
             phase: Phase::Greeting { until: now + HANDSHAKE },
             subscriptions: Subscriptions::new(now, templates),

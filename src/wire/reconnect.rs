@@ -20,7 +20,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// The memory of one link's connections.
 #[derive(Clone, Debug)]
-pub struct Reconnect {
+pub(crate) struct Reconnect {
     rng: fastrand::Rng,
     connected: Option<Steady>,
     memory: Memory,
@@ -39,17 +39,17 @@ struct Memory {
 
 impl Reconnect {
     /// Nothing has happened yet. The seed decides the jitter; links should differ in it.
-    pub fn new(seed: u64) -> Reconnect {
+    pub(crate) fn new(seed: u64) -> Reconnect {
         Reconnect { rng: fastrand::Rng::with_seed(seed), connected: None, memory: Memory::new() }
     }
 
     /// The server greeted us.
-    pub fn connected(&mut self, now: Steady) {
+    pub(crate) fn connected(&mut self, now: Steady) {
         self.connected = Some(now);
     }
 
     /// The connection is over, or none came about ([`EndKind::Lost`]). The pause before the next.
-    pub fn ended(&mut self, now: Steady, kind: EndKind) -> Duration {
+    pub(crate) fn ended(&mut self, now: Steady, kind: EndKind) -> Duration {
         if self.connected.take().is_some_and(|since| now.since(since) >= STABLE) {
             self.memory = Memory::new();
         }

@@ -5,7 +5,7 @@
 
 mod broker;
 
-pub use broker::BrokerAsker;
+pub(crate) use broker::BrokerAsker;
 
 use super::token_cell::{Generation, TokenCell};
 use crate::clock::{Clock, Pulse};
@@ -31,7 +31,7 @@ const TURN_MAX: Duration = Duration::from_secs(90);
 
 /// The worker.
 #[derive(Clone, Debug)]
-pub struct AskerWorker {
+pub(crate) struct AskerWorker {
     /// Which of the two this is.
     pub which: Asker,
     /// The way to Kick.
@@ -52,7 +52,7 @@ pub struct AskerWorker {
 
 impl AskerWorker {
     /// Asks until the core hangs up or the stop comes.
-    pub fn run(&self) -> anyhow::Result<()> {
+    pub(crate) fn run(&self) -> anyhow::Result<()> {
         let began = Input::AskerStarted(self.which);
         serve(&self.requests, &self.inputs, &self.pulse, &self.stop, began, |request| {
             Input::Answer(self.answer(request))

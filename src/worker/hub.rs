@@ -37,7 +37,7 @@ const DRAIN_MOST: Duration = Duration::from_millis(4500);
 
 /// What the hub asks of the main thread, which alone starts and stops threads.
 #[derive(Debug)]
-pub enum ToMain {
+pub(crate) enum ToMain {
     /// Start the thread of this connection; it ends when its orders are hung up.
     OpenLink(LinkId, Orders),
     /// The hub has ended; so many rows are not written.
@@ -46,7 +46,7 @@ pub enum ToMain {
 
 /// The way to each of the other threads.
 #[derive(Debug)]
-pub struct Outlets {
+pub(crate) struct Outlets {
     /// The threads that ask Kick. Each has one request at the most.
     pub askers: BTreeMap<Asker, Sender<ask::Request>>,
     /// The writers; which of them gets a row is decided by the row, so that a row's writes keep their
@@ -66,7 +66,7 @@ pub struct Outlets {
 
 /// The hub; [`Hub::run`] is its thread.
 #[derive(Debug)]
-pub struct Hub {
+pub(crate) struct Hub {
     /// The core.
     pub monitor: Monitor,
     /// What the other threads say. Bounded: who sends waits while the hub is busy.
@@ -93,7 +93,7 @@ struct Held {
 impl Hub {
     /// Lives until it is told to stop, then for as long as it takes to have the last writes done, a few
     /// seconds at the most.
-    pub fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
+    pub(crate) fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut held = Held::default();
         let mut relaned = self.relaned.clone();
         let mut stopped = stop.channel().clone();

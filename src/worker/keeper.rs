@@ -40,7 +40,7 @@ const SPARE: usize = 20_000;
 
 /// The worker.
 #[derive(Clone, Debug)]
-pub struct Keeper {
+pub(crate) struct Keeper {
     /// `STATE_DIR`
     pub dir: PathBuf,
     /// What [`recall`] gave.
@@ -54,7 +54,7 @@ pub struct Keeper {
 }
 
 /// What was learned before. A file that cannot be used is said in the log, and nothing is known.
-pub fn recall(dir: &Path) -> Remembered {
+pub(crate) fn recall(dir: &Path) -> Remembered {
     state::load(dir).unwrap_or_else(|error| {
         say(dir, state::FILE, error.to_string());
         Remembered::default()
@@ -62,7 +62,7 @@ pub fn recall(dir: &Path) -> Remembered {
 }
 
 /// Whose change the API may not know of yet. A file that cannot be used is said in the log, and any row may be one.
-pub fn recall_recent(dir: &Path, now: Timestamp) -> Recent {
+pub(crate) fn recall_recent(dir: &Path, now: Timestamp) -> Recent {
     let (recent, why) = recent::load(dir, now);
     if let Some(why) = why {
         say(dir, recent::FILE, why);
@@ -72,7 +72,7 @@ pub fn recall_recent(dir: &Path, now: Timestamp) -> Recent {
 
 impl Keeper {
     /// Keeps until the core hangs up, then writes what is not yet written.
-    pub fn run(mut self) -> anyhow::Result<()> {
+    pub(crate) fn run(mut self) -> anyhow::Result<()> {
         let Remembered { realtime, streamers } = std::mem::take(&mut self.known);
         let mut memory = Memory::of(realtime, streamers);
         let mut recents = Recents::default();

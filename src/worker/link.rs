@@ -73,7 +73,7 @@ pub struct Link {
 impl Link {
     /// Lives until the orders are hung up or the stop token is (after which somebody must wake it:
     /// [`Orders::waker`]); the connection is then closed with 1000.
-    pub fn run(self, pulse: &Pulse, stop: Stop) -> anyhow::Result<()> {
+    pub(crate) fn run(self, pulse: &Pulse, stop: Stop) -> anyhow::Result<()> {
         let mut thread = Thread {
             reconnect: Reconnect::new(self.seed),
             link: self,

@@ -20,7 +20,7 @@ const TURN_MAX: Duration = Duration::from_secs(60);
 
 /// The worker.
 #[derive(Clone, Debug)]
-pub struct TokenWorker {
+pub(crate) struct TokenWorker {
     /// The way to Kick.
     pub kick: Arc<Kick>,
     /// Where the token is put.
@@ -39,7 +39,7 @@ pub struct TokenWorker {
 
 impl TokenWorker {
     /// Keeps a token at hand until the stop.
-    pub fn run(&self) -> anyhow::Result<()> {
+    pub(crate) fn run(&self) -> anyhow::Result<()> {
         let mut plan = Plan::new(self.clock.steady(), self.seed);
         loop {
             let now = self.clock.steady();

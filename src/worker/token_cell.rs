@@ -12,11 +12,11 @@ use std::time::Duration;
 
 /// Which token it is; a later one is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Generation(u64);
+pub(crate) struct Generation(u64);
 
 /// The token in use, if there is one.
 #[derive(Debug)]
-pub struct TokenCell {
+pub(crate) struct TokenCell {
     held: Mutex<Held>,
     /// Room for one nudge: a second one would say the same.
     nudges: (Sender<()>, Receiver<()>),
@@ -39,12 +39,17 @@ impl Default for TokenCell {
 
 impl TokenCell {
     /// The token in use.
-    pub fn current(&self) -> Option<(Generation, Secret)> {
+    pub(crate) fn current(&self) -> Option<(Generation, Secret)> {
         self.held().newer(None)
     }
 
     /// A token newer than that one, or any; waits for it no longer than `limit`, nor after a stop.
-    pub fn wait_newer(&self, than: Option<Generation>, limit: Duration, stop: &Stop) -> Option<(Generation, Secret)> {
+    pub(crate) fn wait_newer(
+        &self,
+        than: Option<Generation>,
+        limit: Duration,
+        stop: &Stop,
+    ) -> Option<(Generation, Secret)> {
         let next = {
             let held = self.held();
             if let Some(newer) = held.newer(than) {
@@ -58,7 +63,7 @@ impl TokenCell {
 
     /// Kick does not accept that token. If it is the one in use, it is dropped and a new one asked
     /// for.
-    pub fn refuse(&self, generation: Generation) {
+    pub(crate) fn refuse(&self, generation: Generation) {
         let mut held = self.held();
         if held.generation == generation && held.token.take().is_some() {
             self.hurry();
@@ -66,7 +71,7 @@ impl TokenCell {
     }
 
     /// If there is no token because asking for one failed, it is asked for now.
-    pub fn hurry(&self) {
+    pub(crate) fn hurry(&self) {
         // A full channel holds a nudge already.
         let _ = self.nudges.0.try_send(());
     }

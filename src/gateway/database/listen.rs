@@ -14,7 +14,7 @@ use std::time::Duration;
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// The listening connection.
-pub struct Listening {
+pub(crate) struct Listening {
     session: Session,
     clock: Clock,
     place: String,
@@ -42,7 +42,7 @@ impl Listening {
 
     /// Waits; true when at least one notification came, false when `limit` has passed. Takes all
     /// that came. The heartbeat is none.
-    pub fn wait(&mut self, limit: Duration) -> Result<bool, DbError> {
+    pub(crate) fn wait(&mut self, limit: Duration) -> Result<bool, DbError> {
         let heartbeat = self.heartbeat.clone();
         let heard = self.call(limit + ANSWER_LIMIT, move |held| hear(held, &heartbeat, limit))?;
         self.alive |= heard.heartbeat;
@@ -65,19 +65,19 @@ impl Listening {
     }
 
     /// Sends a heartbeat on another connection: an answer on this one would not show that the notifications come.
-    pub fn beat(&mut self, database: &Database) -> Result<(), DbError> {
+    pub(crate) fn beat(&mut self, database: &Database) -> Result<(), DbError> {
         self.alive = false;
         database.notify(&self.heartbeat)
     }
 
     /// Whether the last heartbeat came back. One that does not tells that nobody hears us: the peer is
     /// gone, or a pooler has given our session to somebody else.
-    pub fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         self.alive
     }
 
     /// What is said when it is not.
-    pub fn silence(&self) -> DbError {
+    pub(crate) fn silence(&self) -> DbError {
         DbError::Connection(format!(
             "no notification comes through from {} (is there a pooler in between?)",
             self.place

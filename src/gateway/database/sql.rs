@@ -321,6 +321,6 @@ fn literal(text: &str) -> String {
 }
 
 /// A name as SQL quotes it.
-pub fn identifier(name: &str) -> String {
+pub(crate) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

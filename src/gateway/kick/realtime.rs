@@ -18,19 +18,19 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// The way to the broker.
 #[derive(Debug)]
-pub struct Realtime {
+pub(crate) struct Realtime {
     client: http::Client,
     url: String,
 }
 
 impl Realtime {
     /// The way to the broker as `config` has it.
-    pub fn new(config: &PushConfig) -> Realtime {
+    pub(crate) fn new(config: &PushConfig) -> Realtime {
         Realtime { client: http::Client::new(config.tls_ca.clone(), LIMIT), url: config.realtime_url.text.clone() }
     }
 
     /// Asks which transports Kick offers to a client that speaks these; it goes by a UUID that `client` makes.
-    pub fn offers(&self, client: u128, speaks: &[Transport]) -> Result<Vec<Offer>, Failure> {
+    pub(crate) fn offers(&self, client: u128, speaks: &[Transport]) -> Result<Vec<Offer>, Failure> {
         let providers: Vec<Value> = speaks.iter().map(|spoken| json!({"provider": spoken.word()})).collect();
         let question = json!({
             "client": {"id": uuid(client), "type": "web"},
@@ -40,12 +40,12 @@ impl Realtime {
     }
 
     /// Asks for a token for this client, which names nobody.
-    pub fn guest_token(&self, client: u128) -> Result<Secret, Failure> {
+    pub(crate) fn guest_token(&self, client: u128) -> Result<Secret, Failure> {
         self.ask("auth/connection", &json!({"client_id": uuid(client)}), token_in)
     }
 
     /// Ends the request that another thread is in the midst of, and fails all later ones.
-    pub fn hang_up(&self) {
+    pub(crate) fn hang_up(&self) {
         self.client.hang_up();
     }
 

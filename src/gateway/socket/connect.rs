@@ -34,7 +34,7 @@ const PROBE_EVERY: Duration = Duration::from_secs(10);
 
 /// Where a websocket is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
+pub(crate) struct Address {
     /// Whether TLS is spoken.
     pub tls: bool,
     /// Name or IP address, without brackets.
@@ -56,7 +56,7 @@ impl From<&Way> for Address {
 }
 
 /// How long connecting may take, and what ends it early.
-pub struct Effort<'a> {
+pub(crate) struct Effort<'a> {
     /// Measures the limit.
     pub clock: Clock,
     /// For everything from TCP on.
@@ -69,8 +69,7 @@ pub struct Effort<'a> {
 
 /// Why there is no websocket: which step failed, and how.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "`host` is the one that was wanted, `reason` says in words how the step failed")]
-pub enum ConnectError {
+pub(crate) enum ConnectError {
     /// The name has no address, or the resolver does not answer.
     #[error("cannot look up {host}: {reason}")]
     Name { host: String, reason: String },

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// The waiting end; it belongs to one thread at a time.
 #[derive(Clone, Debug)]
-pub struct Wake(Arc<OwnedFd>);
+pub(crate) struct Wake(Arc<OwnedFd>);
 
 /// The waking end: any thread, any number of clones.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct Waker(Arc<OwnedFd>);
 /// Wakes when it is dropped. As the last field of a struct it wakes whoever waits for the other fields to
 /// be gone.
 #[derive(Debug)]
-pub struct WakesWhenDropped(pub Waker);
+pub(crate) struct WakesWhenDropped(pub Waker);
 
 impl Drop for WakesWhenDropped {
     fn drop(&mut self) {
@@ -29,17 +29,17 @@ impl Drop for WakesWhenDropped {
 
 /// Tells whether a pair is still in use, without keeping it so.
 #[derive(Clone, Debug)]
-pub struct Trace(Weak<OwnedFd>);
+pub(crate) struct Trace(Weak<OwnedFd>);
 
 impl Trace {
     /// Nobody holds either end any more, so that its descriptor is free.
-    pub fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.0.strong_count() == 0
     }
 }
 
 /// A pair. Fails only when the process has no file descriptor left.
-pub fn wake_pair() -> io::Result<(Waker, Wake)> {
+pub(crate) fn wake_pair() -> io::Result<(Waker, Wake)> {
     let fd = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
     Ok((Waker(fd.clone()), Wake(fd)))
 }
@@ -54,13 +54,13 @@ impl Waker {
 
 impl Wake {
     /// What shows when this pair has gone.
-    pub fn trace(&self) -> Trace {
+    pub(crate) fn trace(&self) -> Trace {
         Trace(Arc::downgrade(&self.0))
     }
 
     /// Waits for a wake or until `limit` has passed; true when it was woken, which it then forgets.
     /// A signal may end the wait early.
-    pub fn wait(&self, limit: Duration) -> io::Result<bool> {
+    pub(crate) fn wait(&self, limit: Duration) -> io::Result<bool> {
         self.wait_in(&mut [self.poll_fd()], limit)
     }
 

@@ -14,10 +14,10 @@ use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 /// The most rows that are kept.
-pub const ROWS_MAX: usize = 10_000;
+pub(crate) const ROWS_MAX: usize = 10_000;
 
 /// The file's name in `STATE_DIR`.
-pub const FILE: &str = "recent.json";
+pub(crate) const FILE: &str = "recent.json";
 
 /// The longest file that is read, in bytes: room for `ROWS_MAX` of the longest ids.
 const FILE_MAX: u64 = 64 << 20;
@@ -35,7 +35,7 @@ struct Content<T> {
 }
 
 /// The rows whose change the API may not know of yet at that time; why any may be one, where the file cannot be read.
-pub fn load(dir: &Path, now: Timestamp) -> (Recent, Option<String>) {
+pub(crate) fn load(dir: &Path, now: Timestamp) -> (Recent, Option<String>) {
     let mut text = Vec::new();
     match File::open(dir.join(FILE)).and_then(|file| file.take(FILE_MAX).read_to_end(&mut text)) {
         Ok(_) => {}
@@ -57,13 +57,13 @@ pub fn load(dir: &Path, now: Timestamp) -> (Recent, Option<String>) {
 }
 
 /// Writes the file anew; creates the directory if need be.
-pub fn save(dir: &Path, any_until: Option<Timestamp>, rows: &BTreeMap<RowId, Timestamp>) -> io::Result<()> {
+pub(crate) fn save(dir: &Path, any_until: Option<Timestamp>, rows: &BTreeMap<RowId, Timestamp>) -> io::Result<()> {
     let rows: BTreeMap<&str, Timestamp> = rows.iter().map(|(row, until)| (row.as_str(), *until)).collect();
     replace(dir, FILE, &Content { version: VERSION, any_until, rows })
 }
 
 /// A list that is out of date is worse than none.
-pub fn remove(dir: &Path) -> io::Result<()> {
+pub(crate) fn remove(dir: &Path) -> io::Result<()> {
     match std::fs::remove_file(dir.join(FILE)) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// The worker.
 #[derive(Clone, Debug)]
-pub struct BrokerAsker {
+pub(crate) struct BrokerAsker {
     /// The way to the broker.
     pub realtime: Arc<Realtime>,
     /// The core's questions. It has at most one out, so this never holds more than a few.
@@ -25,7 +25,7 @@ pub struct BrokerAsker {
 
 impl BrokerAsker {
     /// Asks until the core hangs up or the stop comes.
-    pub fn run(&self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
+    pub(crate) fn run(&self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         serve(&self.requests, &self.inputs, pulse, stop, Input::BrokerStarted, |request| {
             Input::BrokerAnswer(self.answer(request))
         })

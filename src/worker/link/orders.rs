@@ -49,7 +49,7 @@ pub fn orders() -> io::Result<(OrderSender, Orders)> {
 
 impl OrderSender {
     /// Gives an order; never blocks. An order for a link that is gone for good is lost.
-    pub fn send(&self, order: Order) {
+    pub(crate) fn send(&self, order: Order) {
         if self.orders.send(order).is_ok() {
             self.waker.0.wake();
         }
@@ -58,7 +58,7 @@ impl OrderSender {
 
 impl Orders {
     /// What shows when the link and everybody who could wake it have gone.
-    pub fn trace(&self) -> Trace {
+    pub(crate) fn trace(&self) -> Trace {
         self.wake.trace()
     }
 
