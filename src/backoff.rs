@@ -1,10 +1,10 @@
-//! Growing pauses with jitter: how long to wait before the next try. A tool without opinions; the
-//! numbers are the callers' (docs/rules.md, "Times").
+//! Exponential backoff with jitter: how long to wait before the next try. The callers choose the limits
+//! (docs/rules.md, "Times").
 
 use std::time::Duration;
 
-/// Doubles from `first` to `most`; each pause is jittered by up to a fifth downwards, so that what
-/// broke together does not come back together.
+/// Pauses that double from `first` to `most`. Each is shortened by a random part of up to a fifth, so that clients
+/// which failed together do not retry together.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     first: Duration,
@@ -13,24 +13,22 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// A fresh backoff.
     pub(crate) fn new(first: Duration, most: Duration) -> Backoff {
         Backoff { first, most, tries: 0 }
     }
 
-    /// The next pause.
     pub(crate) fn next(&mut self, rng: &mut fastrand::Rng) -> Duration {
         let pause = self.first.saturating_mul(1_u32.checked_shl(self.tries).unwrap_or(u32::MAX)).min(self.most);
         self.tries = (self.tries + 1).min(31);
         pause.mul_f64(1.0 - rng.f64() / 5.0)
     }
 
-    /// How many pauses were given since the last reset.
+    /// The number of pauses returned since the last reset.
     pub(crate) fn tries(&self) -> u32 {
         self.tries
     }
 
-    /// All is well again: the next pause is the first one.
+    /// Call after a success: the next pause is `first` again.
     pub(crate) fn reset(&mut self) {
         self.tries = 0;
     }

@@ -1,5 +1,5 @@
-//! kick-monitor keeps the Online/Offline status of Kick.com streamers in the user's own PostgreSQL
-//! table. ARCHITECTURE.md is the map; a floor uses only the floors below it:
+//! kick-monitor keeps the Online/Offline status of Kick.com streamers in the user's own PostgreSQL table.
+//! ARCHITECTURE.md is the map. A floor uses only the floors below it:
 //!
 //! ```text
 //! 4  process/   the life of the process

@@ -1,22 +1,22 @@
-//! When to speak of a failure that goes on: as it starts, as it changes, every five minutes while it
-//! lasts, and as it ends (kick-monitor(8), LOG). A tool without opinions about what a failure is.
+//! Decides when a lasting failure is logged: when it starts, when it changes, every five minutes while it lasts, and
+//! when it ends (kick-monitor(8), LOG). The callers decide what counts as a failure.
 
 use crate::domain::Steady;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long a failure that goes on unchanged is not spoken of.
+/// The interval at which an unchanged failure is logged again.
 const SILENCE: Duration = Duration::from_secs(300);
 
-/// What fails at present, and when it was last spoken of.
+/// The failures that last at present: what fails, how, and when it was last logged.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Repeats {
     failing: BTreeMap<String, (String, Steady)>,
 }
 
 impl Repeats {
-    /// `what` failed in the manner `how`: whether to say so now. `how` should hold nothing that
-    /// differs each time, such as a pause.
+    /// Notes that `what` failed in the manner `how`; returns true if that is to be logged now. `how` must not contain
+    /// anything that differs at each try, such as a pause, or each try would be logged.
     pub(crate) fn fails(&mut self, now: Steady, what: &str, how: &str) -> bool {
         match self.failing.get_mut(what) {
             Some((before, said)) if before == how && now.since(*said) < SILENCE => false,
@@ -27,7 +27,7 @@ impl Repeats {
         }
     }
 
-    /// The same for what is no failure that goes on but a fact to be said once, until it changes.
+    /// As [`Repeats::fails`], for a lasting fact: it is logged once, and again only when `how` changes.
     pub(crate) fn fails_once(&mut self, now: Steady, what: &str, how: &str) -> bool {
         if self.failing.get(what).is_some_and(|(before, _)| before == how) {
             return false;
@@ -35,7 +35,7 @@ impl Repeats {
         self.fails(now, what, how)
     }
 
-    /// `what` works: whether it did not before, and its end is to be said.
+    /// Notes that `what` works; returns true if it had failed, so that the recovery is to be logged.
     pub(crate) fn works(&mut self, what: &str) -> bool {
         self.failing.remove(what).is_some()
     }

@@ -1,50 +1,52 @@
-//! How a thread learns that it shall end: its token is hung up. Nothing is ever sent.
+//! Tells threads to stop: dropping the [`StopSource`] disconnects the channel that every [`Stop`] token reads. No
+//! message is ever sent.
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never, select_biased};
 use std::convert::Infallible;
 use std::time::Duration;
 
-/// Whoever holds this can stop the holders of the tokens, by dropping it.
+/// Dropping this stops every thread that holds one of its tokens.
 #[derive(Debug)]
 pub struct StopSource {
     _hangs_up_when_dropped: Sender<Infallible>,
 }
 
-/// The token: cheap to clone, waits without polling.
+/// A stop token. Cheap to clone; waiting on it does not poll.
 #[derive(Clone, Debug)]
 pub struct Stop(Receiver<Infallible>);
 
-/// A source and its first token.
+/// Creates a source and its first token.
 pub fn stop_pair() -> (StopSource, Stop) {
-    // Nothing is sent, so nothing needs room.
+    // The channel carries no messages, so it needs no capacity.
     let (sender, receiver) = bounded(0);
     (StopSource { _hangs_up_when_dropped: sender }, Stop(receiver))
 }
 
 impl Stop {
-    /// A token that never stops anybody.
+    /// A token that never asks to stop.
     pub fn never() -> Stop {
         Stop(never())
     }
 
-    /// Whether the source is gone.
+    /// Returns true if the source has been dropped.
     pub(crate) fn is_stopped(&self) -> bool {
         self.wait(Duration::ZERO)
     }
 
-    /// Waits; true as soon as the source is gone, false when `limit` has passed.
+    /// Waits up to `limit` for the stop. Returns true as soon as the source is dropped, false when `limit` has
+    /// passed.
     pub fn wait(&self, limit: Duration) -> bool {
         matches!(self.0.recv_timeout(limit), Err(RecvTimeoutError::Disconnected))
     }
 
-    /// The channel, for `select!`: an `Err` from it means stop.
+    /// The channel, for `select!`: it yields an `Err` when the source is dropped.
     pub(crate) fn channel(&self) -> &Receiver<Infallible> {
         &self.0
     }
 
-    /// Waits for a message, the end of the senders, `limit`, or the stop. Nothing that was sent after the
-    /// stop is ever given out: it is meant for a successor. It stays where it is, or, in a race that lasts
-    /// no longer than this choice, is dropped.
+    /// Waits for a message, for the last sender to hang up, for `limit`, or for the stop. A message that was sent
+    /// after the stop is never returned, because it is meant for the thread's successor. It stays in the channel, or
+    /// is dropped if it arrives while the choice is being made.
     pub(crate) fn recv<T>(&self, inbox: &Receiver<T>, limit: Duration) -> Received<T> {
         let received = select_biased! {
             recv(self.0) -> _ => Received::Stopped,
@@ -55,14 +57,14 @@ impl Stop {
     }
 }
 
-/// What [`Stop::recv`] came back with.
+/// The result of [`Stop::recv`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received<T> {
-    /// A message.
+    /// A message arrived.
     Message(T),
-    /// Every sender is gone.
+    /// All senders have been dropped.
     HungUp,
-    /// The stop source is gone.
+    /// The stop source has been dropped.
     Stopped,
     /// The limit has passed.
     Nothing,
@@ -95,7 +97,8 @@ mod tests {
 
     #[test]
     fn what_is_sent_after_the_stop_is_not_taken() {
-        // Whoever sends it has seen the stop and means the successor. An unfair choice would take it now and then.
+        // The sender has seen the stop and means the message for the successor. Without the bias towards the stop,
+        // `select` would deliver it now and then.
         for _ in 0..64 {
             let (source, stop) = stop_pair();
             let (sender, inbox) = unbounded();

@@ -1,4 +1,4 @@
-//! The one place where threads begin: each has a name, and its end is always reported.
+//! The only file that starts threads: each has a name, and its end is always reported.
 
 use crate::domain::event::Event;
 use crossbeam_channel::Sender;
@@ -8,31 +8,28 @@ use std::io;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::thread::{Builder, JoinHandle};
 
-/// The longest name that the kernel shows whole (pthread_setname_np(3)).
+/// The length, in bytes, that the kernel allows for a thread's name (pthread_setname_np(3)).
 const NAME_BYTES_MAX: usize = 15;
 
-/// A thread ended. It sends nothing after this, and holds nothing any more.
+/// The report that a thread has ended. The thread sends nothing after it and has dropped all that its body owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exit {
-    /// The thread's name.
+    /// The thread's name, as given to [`spawn`].
     pub name: String,
-    /// How it ended.
     pub how: How,
 }
 
-/// How a thread ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum How {
-    /// Because it was told to.
+    /// It returned `Ok`: it was told to end.
     Ended,
-    /// With an error: the whole chain of it.
+    /// It returned an error: the error with its whole chain of causes.
     Failed(String),
-    /// With a panic: what it said, and where.
+    /// It panicked: the panic's message and location.
     Panicked(String),
 }
 
-/// Starts a thread that runs `body` and then reports to `exits`. Fails when the system has no
-/// thread to give.
+/// Starts a thread that runs `body` and reports its end to `exits`. Fails if the system cannot create a thread.
 pub(crate) fn spawn<F>(name: &str, exits: &Sender<Exit>, body: F) -> io::Result<JoinHandle<()>>
 where
     F: FnOnce() -> anyhow::Result<()> + Send + 'static,
@@ -42,19 +39,20 @@ where
     Builder::new().name(name.to_owned()).spawn({
         let name = name.to_owned();
         move || {
-            // What a panic leaves half-done is the body's own, and is dropped with it.
+            // Unwind safety: the state that a panic may leave inconsistent belongs to the body and is dropped with
+            // it.
             let how = match panic::catch_unwind(AssertUnwindSafe(body)) {
                 Ok(Ok(())) => How::Ended,
                 Ok(Err(error)) => How::Failed(format!("{error:#}")),
                 Err(payload) => How::Panicked(last_panic(payload.as_ref())),
             };
-            // Nobody listens when the process ends without waiting for this thread.
+            // There is no receiver if the process ends without waiting for this thread.
             let _ = exits.send(Exit { name, how });
         }
     })
 }
 
-/// Turns panics into lines of the log: no user ever sees a backtrace. To be called once.
+/// Installs a panic hook that writes panics to the log, without a backtrace. Call it once.
 pub(crate) fn log_panics() {
     panic::set_hook(Box::new(|info| {
         let text = describe(info);
@@ -64,11 +62,11 @@ pub(crate) fn log_panics() {
 }
 
 thread_local! {
-    /// The hook alone knows where a panic happened; whoever catches it wants to say so.
+    /// Only the panic hook gets a panic's location; the code that catches the panic reports it from here.
     static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// What the panic that was just caught on this thread said, and where.
+/// The message and location of the panic that was just caught on this thread.
 pub(crate) fn last_panic(payload: &(dyn Any + Send)) -> String {
     LAST_PANIC.take().unwrap_or_else(|| words(payload).to_owned())
 }
