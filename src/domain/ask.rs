@@ -1,7 +1,7 @@
-//! Questions to Kick over HTTP and the answers to them, in the words of the rules.
+//! HTTP requests to Kick and their answers, as plain values.
 //!
-//! A request covers streamers of one kind of key at one endpoint; its answer carries what the rules
-//! need to weigh it: when it started, how many it covered, what Kick's own clock said.
+//! A request asks one endpoint about streamers, all by the same kind of key. Its answer carries what the rules need
+//! to weigh it: when it was sent, how many streamers it covered, and the time by Kick's clock.
 
 use crate::domain::event::Event;
 use crate::domain::push::Transport;
@@ -10,38 +10,39 @@ use crate::domain::way::Offer;
 use crate::domain::{ChannelId, Now, Slug, UserId, time::Timestamp};
 use std::time::Duration;
 
-/// Numbers a request, in the order that they are made, so that a late answer cannot be taken for another's.
+/// The number of a request, in the order of creation. Never used again, so an answer that comes late cannot be
+/// mistaken for another request's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// One HTTP request to make.
+/// An HTTP request that an asker is to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request<Q = Query> {
-    /// Its number.
+    /// The number that the answer repeats.
     pub id: RequestId,
-    /// What to ask.
+    /// What is asked, and of which endpoint.
     pub query: Q,
 }
 
-/// What to ask Kick's broker of transports.
+/// A request to Kick's broker of transports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BrokerQuery {
-    /// Which transports Kick offers (docs/kick.md §1.3).
+    /// Asks which transports Kick offers (docs/kick.md §1.3).
     Offers {
-        /// Who asks: a number of our own choice.
+        /// A random number of our own choice that identifies the client.
         client: u128,
-        /// What we speak.
+        /// The transports that this program supports.
         speaks: Vec<Transport>,
     },
-    /// A token for a guest (docs/kick.md §1.4).
+    /// Asks for a guest token (docs/kick.md §1.4).
     GuestToken {
-        /// Who asks.
+        /// As in `Offers`.
         client: u128,
     },
 }
 
 impl BrokerQuery {
-    /// The word for logs and metrics.
+    /// The endpoint's name in logs and metrics.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             BrokerQuery::Offers { .. } => "realtime",
@@ -50,32 +51,32 @@ impl BrokerQuery {
     }
 }
 
-/// What the broker gives.
+/// The broker's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Offered {
-    /// The transports that Kick offers, best first.
+    /// The transports that Kick offers, in Kick's order of preference.
     Offers(Vec<Offer>),
-    /// A guest token.
+    /// A guest token (docs/kick.md §1.4).
     Token(Secret),
 }
 
-/// What to ask, and where.
+/// A request to the official API or the website: the endpoint and the keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
     /// `GET {KICK_API_URL}/channels?slug=…` (docs/kick.md §5.1).
     ChannelsBySlug(Vec<Slug>),
     /// `GET {KICK_API_URL}/channels?broadcaster_user_id=…` (docs/kick.md §5.1).
     ChannelsByUser(Vec<UserId>),
-    /// `GET {KICK_API_URL}/livestreams?broadcaster_user_id=…&limit=100` (docs/kick.md §5.2). Lists
-    /// only who is live, with the channel id.
+    /// `GET {KICK_API_URL}/livestreams?broadcaster_user_id=…&limit=100` (docs/kick.md §5.2). Lists only streamers who
+    /// are live, with their channel ids.
     Livestreams(Vec<UserId>),
-    /// `GET {KICK_API_URL}/users/livestreams?user_id=…` (docs/kick.md §5.3). Lists only who is live.
+    /// `GET {KICK_API_URL}/users/livestreams?user_id=…` (docs/kick.md §5.3). Lists only streamers who are live.
     UsersLivestreams(Vec<UserId>),
-    /// `GET {KICK_WEB_URL}/api/v2/channels/<slug>` (docs/kick.md §6.2): for the ids alone.
+    /// `GET {KICK_WEB_URL}/api/v2/channels/<slug>` (docs/kick.md §6.2). Only the ids in its answer are used.
     Website(Slug),
 }
 
-/// The place that a request goes to: for metrics, logs and R7 and R9, which want a second
+/// The endpoint of a [`Query`], for metrics and logs, and for R7 and R9, which require the answer of a second
 /// endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
@@ -90,7 +91,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The word for logs and metrics.
+    /// The endpoint's name in logs and metrics.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Endpoint::Channels => "channels",
@@ -102,7 +103,7 @@ impl Endpoint {
 }
 
 impl Query {
-    /// Where it goes.
+    /// The endpoint that this request goes to.
     pub fn endpoint(&self) -> Endpoint {
         match self {
             Query::ChannelsBySlug(_) | Query::ChannelsByUser(_) => Endpoint::Channels,
@@ -113,71 +114,71 @@ impl Query {
     }
 }
 
-/// What came of a request.
+/// The outcome of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer<T = Vec<Seen>> {
-    /// The request's number.
+    /// The number of the request.
     pub id: RequestId,
     /// When the request was sent.
     pub started: Now,
-    /// When its answer had been read to the end.
+    /// When its answer had been read completely.
     pub finished: Now,
-    /// The `Date` header of the answer: Kick's clock, to whole seconds.
+    /// The `Date` header of the answer: the time by Kick's clock, to whole seconds.
     pub server_date: Option<Timestamp>,
-    /// How many requests it took, retries after a new token included: what the budget is charged.
+    /// The number of HTTP requests made, including a retry with a new token; the budget is charged with it.
     pub spent: u32,
-    /// What was asked for, or why there is no answer.
+    /// The content of the answer, or why there is none.
     pub result: Result<T, Failure>,
 }
 
-/// One channel in an answer. Entries that lack the fields that name a streamer are left out by the
-/// gateway (R5: a missing field is no observation).
+/// One channel in an answer. The gateway leaves out entries without a field that identifies the streamer (R5: a
+/// missing field is no observation).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// `broadcaster_user_id`, `broadcaster_user.id`, or the website's `user_id`.
     pub user: Option<UserId>,
-    /// The slug as Kick has it now.
+    /// The slug that Kick uses now.
     pub slug: Option<Slug>,
-    /// The channel id: from `/livestreams`, from the website, or out of a custom banner's address
-    /// (docs/kick.md §6.1), which is only a hint.
+    /// The channel id: from `/livestreams`, from the website, or from the address of a custom banner (docs/kick.md
+    /// §6.1), which is only a hint.
     pub channel: Option<SeenChannel>,
-    /// What the entry says about being live.
+    /// What the entry says about whether the channel is live.
     pub liveness: Liveness,
 }
 
-/// A channel id in an answer, and how much it is worth.
+/// A channel id in an answer, by how reliable it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeenChannel {
-    /// Kick states it.
+    /// Kick states it as the channel id.
     Stated(ChannelId),
-    /// It was read out of the address of a banner.
+    /// Taken from the address of a custom banner (docs/kick.md §6.1); only a hint.
     Banner(ChannelId),
 }
 
-/// Where the channel id that push follows comes from.
+/// The source of the channel id by which a streamer's push channel is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChannelSource {
     /// `DB_CHANNEL_ID_COLUMN`: a hint.
     Table,
     /// The address of a banner: a hint.
     Banner,
-    /// An earlier process had Kick's word for it: `STATE_DIR`.
+    /// `STATE_DIR`: an earlier process got it from a statement of Kick's.
     Kept,
-    /// Kick's website states it.
+    /// Stated by Kick's website.
     Website,
-    /// `/channels` states it.
+    /// Stated by `/channels`.
     Channels,
-    /// A list of those who are live states it.
+    /// Stated by `/livestreams` or `/users/livestreams`.
     Livestreams,
 }
 
 impl ChannelSource {
-    /// Whether it is Kick's word, and no hint.
+    /// Returns true if Kick stated the id, false for a hint.
     pub(crate) fn is_certain(self) -> bool {
         !matches!(self, ChannelSource::Table | ChannelSource::Banner)
     }
 
-    /// The word for `status --json`.
+    /// The name in `status --json`.
     pub(crate) fn word(self) -> &'static str {
         match self {
             ChannelSource::Table => "table",
@@ -190,32 +191,32 @@ impl ChannelSource {
     }
 }
 
-/// What an entry says about being live.
+/// What an entry says about whether the channel is live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Liveness {
-    /// Live since `start_time` or `started_at`; a list of those who are live may omit the time.
+    /// Live since `start_time` or `started_at`. The lists of live streamers may omit the time.
     Live(Option<Timestamp>),
     /// An explicit `is_live: false`.
     Offline,
-    /// A whole entry with `"stream": null`, or without any: a mention without a status (R6).
+    /// A complete entry with `"stream": null` or without `stream`: the streamer is mentioned, without a status (R6).
     Unsaid,
-    /// Nothing usable: the field is missing, or `is_live: true` stands beside the zero time (R5).
+    /// Unusable: the field is missing, or `is_live: true` comes with the zero time (R5).
     Nothing,
 }
 
-/// Why a request has no answer. None of these says anything about a streamer (R5).
+/// Why a request has no answer. No failure says anything about a streamer (R5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What kind.
+    /// The kind of failure, by which the rules decide what follows.
     pub kind: FailureKind,
-    /// The HTTP status, when there was one.
+    /// The HTTP status, if there was a response.
     pub status: Option<u16>,
-    /// A few words for the log: no secret, no body.
+    /// A short description for the log, without secrets and without parts of the body.
     pub text: String,
 }
 
 impl Failure {
-    /// What it is in the log.
+    /// The log event for this failure.
     pub(crate) fn event(self, endpoint: &'static str, retry_in: Duration) -> Event {
         let Failure { kind, status, text: reason } = self;
         match kind {
@@ -229,35 +230,35 @@ impl Failure {
 /// The kinds of failure that the rules treat differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
-    /// No token could be had: nothing was asked.
+    /// No token was available, so no request was sent.
     NoToken,
-    /// 400: one of the values asked for is not to Kick's liking (docs/kick.md §5.1).
+    /// 400: Kick rejects one of the values asked for (docs/kick.md §5.1).
     BadRequest,
     /// 401 twice, the second time with a new token.
     Unauthorized,
-    /// 403, 423, or HTML where JSON was due: a firewall speaks, not Kick (docs/kick.md §5.5).
+    /// 403, 423, or HTML instead of JSON: the answer is a firewall's, not Kick's (docs/kick.md §5.5).
     Blocked,
-    /// 404 or 410: the website does not know the name; the API does not have the endpoint.
+    /// 404 or 410: the website does not know the name, or the API does not have the endpoint.
     NotFound,
     /// 429, with `Retry-After` when given.
     RateLimited(Option<Duration>),
     /// 5xx and any other status, with `Retry-After` when given.
     Server(Option<Duration>),
-    /// 200 with a body that is not what docs/kick.md says.
+    /// 200 with a body that does not have the form described in docs/kick.md.
     Garbage,
-    /// No answer: name look-up, connection, TLS, time-out.
+    /// No response: name look-up, connection or TLS failed, or a time-out passed.
     Network,
 }
 
-/// Ids of a streamer that Kick confirmed, kept over restarts (`STATE_DIR`).
+/// The ids of a streamer that Kick confirmed, as kept over restarts in `STATE_DIR`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Learned {
-    /// The name as the table has it, normalised.
+    /// The username of the table, normalised.
     pub name: Slug,
-    /// The slug that Kick answered with.
+    /// The slug in Kick's answer.
     pub slug: Slug,
-    /// The user id.
+    /// `broadcaster_user_id` of the official API.
     pub user: Option<UserId>,
-    /// The channel id.
+    /// The channel id, which Kick stated.
     pub channel: Option<ChannelId>,
 }

@@ -1,7 +1,7 @@
-//! The events that the daemon logs: one line each, with stable names (kick-monitor(8), EVENTS).
+//! The events that the daemon logs, one line each, with stable names (kick-monitor(8), EVENTS).
 //!
-//! This is the whole list. A new event is a new variant here, a line in the manual, and nothing
-//! else; what it looks like in a log is decided here too, and by nobody else.
+//! The list is complete. A new event needs a variant here, its keys and its line in `event/`, and an entry in the
+//! manual page.
 
 #![expect(missing_docs, reason = "fields are the keys of the log line, and the manual explains each")]
 
@@ -14,53 +14,53 @@ use crate::domain::{ChannelId, RowId, Source, Status, push::LinkId};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much a line matters; syslog's severities, as far as they are used.
+/// The severities of syslog that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Something is broken and somebody should look.
+    /// Something is broken and needs an operator.
     Error,
-    /// Something is wrong and will right itself, or harms one streamer.
+    /// Something is wrong that recovers by itself or affects one streamer.
     Warn,
-    /// What the program exists for: a status changed.
+    /// A status changed: what the program exists for.
     Notice,
-    /// Ordinary life.
+    /// Normal operation.
     Info,
-    /// For the developer.
+    /// Details for developers.
     Debug,
 }
 
-/// One thing that happened.
+/// A log event with its details.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The process began.
     Started { version: &'static str },
-    /// Every streamer of the roster was compared with Kick once.
+    /// Every streamer of the roster has been compared with Kick once.
     Ready { version: &'static str, seconds: f64, streamers: usize },
     /// A new configuration is in force.
     Reloaded { seconds: f64 },
-    /// The process was told to end, after so many seconds of life.
+    /// The process was told to end; `seconds` is how long it has run.
     Stopping { reason: String, seconds: f64 },
-    /// The process ends; ending took so many seconds.
+    /// The process ends; `seconds` is how long the shutdown took, `unwritten` the number of rows not written.
     Stopped { seconds: f64, unwritten: usize },
-    /// The configuration cannot be used; `key` is empty where the file as a whole is meant.
+    /// The configuration cannot be used; `key` is empty if the problem concerns the file as a whole.
     ConfigError { file: String, key: String, reason: String },
     /// A reload found a configuration that cannot be used; the old one stays in force.
     ReloadRefused { file: String, key: String, reason: String },
-    /// The roster was read and is new or different.
+    /// The roster was read for the first time, or differs from the last read.
     RosterLoaded { streamers: usize, added: usize, removed: usize },
-    /// A row whose username or id cannot be used; it is left alone.
+    /// A row whose username or id cannot be used; it is not followed.
     StreamerUnusable { username: Arc<str>, id: RowId, reason: String },
     /// Kick does not know the name.
     StreamerUnknown { username: Arc<str>, id: RowId },
-    /// Kick knows the streamer by another name now; the id is followed.
+    /// Kick knows the streamer by another name now; the streamer is followed by the user id.
     StreamerRenamed { username: Arc<str>, id: RowId, actual: String },
-    /// Kick states another channel id than the one configured or learned.
+    /// Kick states another channel id than the configured or learned one.
     ChannelIdMismatch { username: Arc<str>, configured: ChannelId, actual: ChannelId },
     /// A row's status was written.
     StatusChanged { username: Arc<str>, id: RowId, status: Status, source: Source, lag: Duration },
-    /// A push connection stands.
+    /// A push connection was established.
     RealtimeConnected { transport: &'static str, connection: LinkId },
-    /// A push connection is gone.
+    /// A push connection ended.
     RealtimeDisconnected {
         transport: &'static str,
         connection: LinkId,
@@ -68,26 +68,26 @@ pub enum Event {
         reason: String,
         retry_in: Duration,
     },
-    /// The push server refuses our parameters: needs an operator, or Kick.
+    /// The push server refuses our parameters: the operator has to act, or Kick.
     RealtimeRefused { transport: &'static str, code: Option<u16>, reason: String },
-    /// The sweep found what push should have told.
-    /// `unrecognised`: names of events that came meanwhile and are not known; empty as a rule (R24).
+    /// The sweep found a change that push should have reported. `unrecognised`: the names of unknown events that came
+    /// in the meantime; usually empty (R24).
     PushMissed { username: Arc<str>, status: Status, unrecognised: String },
-    /// Push looks dead although connected; `kind`: it does not tell of starts, of stops, or of both.
+    /// Push delivers nothing although connected; `kind` says whether starts, stops, or both are missing.
     PushSilent { transport: &'static str, missed: u32, kind: &'static str },
-    /// A good part of what push should tell does not come.
+    /// Push misses many of the changes it should report: `missed` of `of`.
     PushPartial { missed: usize, of: usize },
-    /// A subscription was refused or not acknowledged in time, or there may be no connection for it.
+    /// A subscription was refused, was not acknowledged in time, or would need a connection that may not be opened.
     SubscriptionFailed { username: Arc<str>, channel: String, reason: String },
-    /// A new token.
+    /// A new token is in use.
     TokenRefreshed { expires_in: Duration },
-    /// The credentials were refused.
+    /// Kick refused the credentials.
     TokenRefused { reason: String, retry_in: Duration },
-    /// No token could be had.
+    /// No token could be obtained.
     TokenUnavailable { reason: String, retry_in: Duration },
     /// A request to Kick failed.
     ApiError { status: Option<u16>, endpoint: &'static str, reason: String, retry_in: Duration },
-    /// A firewall in front of Kick answered.
+    /// A firewall in front of Kick answered instead of Kick.
     ApiBlocked { status: Option<u16>, endpoint: &'static str, reason: String, retry_in: Duration },
     /// Kick asked for fewer requests.
     ApiRateLimited { status: Option<u16>, endpoint: &'static str, retry_in: Duration },
@@ -95,34 +95,35 @@ pub enum Event {
     ApiRecovered { endpoint: &'static str },
     /// Every streamer was compared with the API.
     SweepDone { streamers: usize, seconds: f64, corrected: usize },
-    /// The budget does not allow for a sweep in `SWEEP_SECS`.
+    /// The request budget does not allow a complete sweep within `SWEEP_SECS`.
     SweepBehind { streamers: usize, seconds: f64, fitting: u64 },
-    /// One answer would change implausibly many; a second look is taken first (R10).
+    /// One answer would change implausibly many streamers; it is checked by a second look first (R10).
     SweepImplausible { endpoint: &'static str, covered: usize, changes: usize },
     /// The database cannot be used.
     DbUnavailable { reason: String, pending: usize },
     /// The database can be used again.
     DbRecovered { pending: usize },
-    /// PostgreSQL does not take this row.
+    /// PostgreSQL refused to write this row.
     WriteRefused { username: Arc<str>, id: RowId, reason: String },
     /// The file of learned ids cannot be read or written.
     StateFile { file: String, reason: String },
     /// A status file cannot be written.
     StatusFile { file: String, reason: String },
-    /// Lines could not be written and are missing.
+    /// Lines of the log could not be written and were dropped.
     LogDropped { lines: u64 },
-    /// A thread ended where it should not have, and was begun anew.
+    /// A thread ended unexpectedly and was restarted.
     ThreadRestarted { thread: String, reason: String },
-    /// The process ends because a part of it cannot be kept alive.
+    /// The process ends because one of its threads cannot be kept running.
     Fatal { reason: String },
-    /// A sign of life.
+    /// The periodic line that shows that the daemon works, with its main counters.
     Heartbeat {
         streamers: usize,
         online: usize,
         subscribed: usize,
         connections: usize,
         pending: usize,
-        /// Streamers whom push covers, and how old the oldest comparison with the API is (R23).
+        /// `covered`: the number of streamers covered by push; with it, how old the oldest comparison with the API is
+        /// (R23).
         covered: usize,
         oldest_comparison: Option<Duration>,
         token_expires_in: Option<Duration>,
@@ -130,6 +131,6 @@ pub enum Event {
         latency_p50_ms: Option<f64>,
         latency_p99_ms: Option<f64>,
     },
-    /// What only a developer wants to know: a stable word, and the details.
+    /// A detail for developers: a stable word, and free text.
     Detail { what: &'static str, text: String },
 }

@@ -1,5 +1,5 @@
-//! The four different numbers of a streamer (docs/kick.md §3.1), each with its own type so that none is
-//! ever taken for another, and the id of a row.
+//! A streamer's and a broadcast's numbers at Kick (docs/kick.md §3.1), each with a type of its own so that they
+//! cannot be confused, and the id of a row.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -21,29 +21,30 @@ macro_rules! number {
 }
 
 number! {
-    /// Kick's user id (`broadcaster_user_id`): what the official API is asked by (docs/kick.md §5).
+    /// Kick's user id (`broadcaster_user_id`), the key of requests to the official API (docs/kick.md §5).
     UserId
 }
 number! {
-    /// Kick's channel id: what push channels are named after, `channel.<id>` (docs/kick.md §3.2).
+    /// Kick's channel id, which the names of push channels contain: `channel.<id>` (docs/kick.md §3.2).
     ChannelId
 }
 number! {
-    /// The id of one broadcast. Ids grow with time (docs/kick.md §3.1), so a higher one is a later one.
+    /// The id of one broadcast. Ids grow with time (docs/kick.md §3.1): of two broadcasts, the one with the higher id
+    /// began later.
     LivestreamId
 }
 
-/// The id of a row, in the text form that PostgreSQL gives to the id column whatever its type.
+/// The id of a row, in PostgreSQL's text form of the id column, whatever the column's type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId(Arc<str>);
 
 impl RowId {
-    /// The row whose id column reads `text`.
+    /// The id of the row whose id column reads `text`.
     pub fn new(text: &str) -> Self {
         RowId(text.into())
     }
 
-    /// Which of so many writers has this row: always the same one, so that its writes keep their order.
+    /// The writer of this row, of `lanes` writers. Always the same one, so that the row's writes keep their order.
     pub fn lane(&self, lanes: usize) -> usize {
         let mut hasher = DefaultHasher::new();
         self.0.hash(&mut hasher);
@@ -51,7 +52,7 @@ impl RowId {
         hash % lanes.max(1)
     }
 
-    /// The text, as PostgreSQL printed it.
+    /// The text as PostgreSQL printed it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,8 +1,8 @@
-//! JSON from outside, of which only what is asked for is decoded: half a surrogate pair, a number beyond
-//! all numbers or deep nesting in a field that nobody needs costs nothing (R5).
+//! Decodes only the parts of a JSON text that are asked for: an unpaired surrogate, a number out of range or deep
+//! nesting in any other field does no harm (R5).
 //!
-//! What is not JSON at all is refused as a whole. Two things are mended first, because they may be inside
-//! a string that nobody needs: bytes that are not UTF-8 become U+FFFD, control characters become blanks.
+//! A text that is not JSON is refused as a whole. Two defects are repaired first, because they may be inside a string
+//! that is not needed: bytes that are not UTF-8 become U+FFFD, and control characters become blanks.
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -13,8 +13,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug)]
 pub struct Json<'a>(&'a RawValue);
 
-/// Makes text of bytes, in which control characters are blanks: those that stand between values mean the
-/// same, and those inside a string do not make it unreadable.
+/// Turns bytes into text that can be parsed: control characters become blanks. Between values that means the same,
+/// and inside a string it keeps the text readable.
 pub fn mended(bytes: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(bytes);
     if !text.bytes().any(|byte| byte < b' ') {
@@ -24,17 +24,17 @@ pub fn mended(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 impl<'a> Json<'a> {
-    /// The value in a text, if the whole text is one.
+    /// Parses a text; `None` unless the whole text is one JSON value.
     pub fn read(text: &'a str) -> Option<Json<'a>> {
         serde_json::from_str(text).ok().map(Json)
     }
 
-    /// The field of an object; the last one where the name comes twice.
+    /// A field of an object; the last one if the name occurs more than once.
     pub(crate) fn get(self, name: &str) -> Option<Json<'a>> {
         serde_json::Deserializer::from_str(self.0.get()).deserialize_map(Field(name)).ok()?
     }
 
-    /// The field of a field.
+    /// A field inside nested objects, by the names on the way to it.
     pub(crate) fn at(self, path: &[&str]) -> Option<Json<'a>> {
         path.iter().try_fold(self, |value, name| value.get(name))
     }
@@ -44,24 +44,22 @@ impl<'a> Json<'a> {
         serde_json::Deserializer::from_str(self.0.get()).deserialize_seq(Items).ok()
     }
 
-    /// A string. Half of a surrogate pair in it becomes U+FFFD.
+    /// A string. An unpaired surrogate becomes U+FFFD.
     pub(crate) fn text(self) -> Option<String> {
         let mut value = serde_json::Deserializer::from_str(self.0.get());
         let Bytes(bytes) = Bytes::deserialize(&mut value).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// A whole number that `i64` can hold, written as a number.
+    /// A whole number within the range of `i64`, written as a number and not as a string.
     pub(crate) fn integer(self) -> Option<i64> {
         self.0.get().parse().ok()
     }
 
-    /// `null`.
     pub(crate) fn is_null(self) -> bool {
         self.0.get() == "null"
     }
 
-    /// `true` or `false`.
     pub(crate) fn boolean(self) -> Option<bool> {
         self.0.get().parse().ok()
     }
@@ -73,7 +71,7 @@ impl<'a> From<&'a RawValue> for Json<'a> {
     }
 }
 
-/// Finds the field of this name.
+/// Visits an object and keeps the value of the field with this name.
 struct Field<'n>(&'n str);
 
 impl<'de> Visitor<'de> for Field<'_> {
@@ -85,7 +83,7 @@ impl<'de> Visitor<'de> for Field<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = None;
-        // Names are read as bytes: as text, half a surrogate pair in any of them would be an error.
+        // Names are read as bytes: read as text, an unpaired surrogate in any of them would be an error.
         while let Some(Bytes(name)) = map.next_key()? {
             if *name == *self.0.as_bytes() {
                 found = Some(Json(map.next_value()?));
@@ -97,7 +95,7 @@ impl<'de> Visitor<'de> for Field<'_> {
     }
 }
 
-/// Takes an array apart.
+/// Visits an array and keeps its elements.
 struct Items;
 
 impl<'de> Visitor<'de> for Items {
@@ -116,7 +114,7 @@ impl<'de> Visitor<'de> for Items {
     }
 }
 
-/// A string, as bytes that need not be UTF-8.
+/// A string, as bytes that need not be valid UTF-8.
 struct Bytes<'a>(Cow<'a, [u8]>);
 
 impl<'de> Deserialize<'de> for Bytes<'de> {

@@ -1,6 +1,6 @@
-//! The words of the field: ids, statuses, times, and what the floors above say to each other.
+//! The vocabulary of the program: ids, statuses, times, and the messages between the floors above.
 //!
-//! Nothing here decides, waits or fails for a reason of its own; every type is a plain value.
+//! Every type is a plain value. Nothing here makes decisions or waits.
 
 pub mod ask;
 pub mod event;
@@ -20,7 +20,7 @@ pub use id::{ChannelId, LivestreamId, RowId, UserId};
 pub use slug::{Slug, UnusableName};
 pub use time::{Now, Steady};
 
-/// What the table says of a streamer, and what Kick says.
+/// A streamer's status, in the table or at Kick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// A broadcast is running.
@@ -30,8 +30,8 @@ pub enum Status {
 }
 
 impl Status {
-    /// The word for logs and the status file: `Online` or `Offline`. The words that the table
-    /// gets are configuration (`DB_ONLINE_VALUE`, `DB_OFFLINE_VALUE`).
+    /// The word for logs and the status file: `Online` or `Offline`. The values for the table are configured
+    /// (`DB_ONLINE_VALUE`, `DB_OFFLINE_VALUE`).
     pub fn word(self) -> &'static str {
         match self {
             Status::Online => "Online",
@@ -40,7 +40,7 @@ impl Status {
     }
 }
 
-/// Where the evidence for a change came from.
+/// Which kind of evidence led to a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
     /// A push event (docs/kick.md §3).

@@ -1,13 +1,13 @@
-//! What push tells us, whatever the transport: the two events that are evidence (R3), and the
-//! life of a connection and its subscriptions.
+//! What arrives by push, independent of the transport: the two events that are evidence (R3), and the state of
+//! connections and subscriptions.
 
 use crate::domain::{ChannelId, LivestreamId, Status, Steady, time::Timestamp};
 
-/// The number of a push connection, 0 and up; the thread that owns it is `link-<number>`.
+/// The number of a push connection, from 0; the thread that owns it is `link-<number>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
-/// A way in which Kick delivers push events.
+/// A protocol by which Kick delivers push events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
     /// Pusher Channels (docs/kick.md §2).
@@ -17,15 +17,15 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// All of them, the preferred one first.
+    /// All transports, the preferred one first.
     pub const ALL: [Transport; 2] = [Transport::Pusher, Transport::Centrifugo];
 
-    /// The transport of that word.
+    /// The transport with this name, as [`Transport::word`] gives it.
     pub(crate) fn from_word(word: &str) -> Option<Transport> {
         Self::ALL.into_iter().find(|transport| transport.word() == word)
     }
 
-    /// The word for logs, metrics and configuration.
+    /// The name for logs, metrics and configuration.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Transport::Pusher => "pusher",
@@ -34,28 +34,27 @@ impl Transport {
     }
 }
 
-/// One of the two events that are evidence, as it was received.
+/// A push event that is evidence, as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Push {
     /// When the frame was read from the socket.
     pub received: Steady,
-    /// The channel id that the name of the push channel carries.
+    /// The channel id in the name of the push channel.
     pub named: ChannelId,
-    /// The channel id inside the payload, where it has one. One that conflicts with `named` makes
-    /// the event worthless (R4).
+    /// The channel id in the payload, if there is one. The event is discarded if it differs from `named` (R4).
     pub inside: Option<ChannelId>,
-    /// What happened.
+    /// What the event reports.
     pub what: PushKind,
 }
 
-/// What a push event says.
+/// The content of a push event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PushKind {
     /// `App\Events\StreamerIsLive` (docs/kick.md §3.3).
     Live {
         /// The broadcast that began.
         livestream: LivestreamId,
-        /// `created_at`; Kick's clock.
+        /// `created_at`, by Kick's clock.
         created_at: Option<Timestamp>,
     },
     /// `App\Events\StopStreamBroadcast` (docs/kick.md §3.4).
@@ -68,18 +67,19 @@ pub enum PushKind {
 /// What the end of a connection means for the next one (docs/rules.md, "Times"; docs/kick.md §2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndKind {
-    /// An ordinary loss: network, restart, silence, a code without a rule of its own.
+    /// An ordinary loss: network, restart, silence, or a close code without a rule of its own.
     Lost,
-    /// 42xx: come back at once.
+    /// 42xx: reconnect at once.
     ComeBack,
-    /// 41xx: over capacity, come back later.
+    /// 41xx: over capacity, reconnect later.
     Later,
-    /// 40xx or terminal: these parameters are refused. Needs an operator, or Kick.
+    /// 40xx, or a code that rules out reconnecting: the server refuses these parameters. The operator has to act, or
+    /// Kick.
     Refused,
 }
 
 impl PushKind {
-    /// What the streamer is then.
+    /// The streamer's status according to the event.
     pub fn status(&self) -> Status {
         match self {
             PushKind::Live { .. } => Status::Online,
@@ -88,49 +88,50 @@ impl PushKind {
     }
 }
 
-/// What a link says of its connection. A link says `Started` when its thread begins, anew after
-/// each restart, and then knows no channel until it is told.
+/// What a link reports about its connection. It reports `Started` whenever its thread begins, also after a restart;
+/// it then follows no channel until it gets orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkEvent {
-    /// The thread began, without any channel.
+    /// The thread began; it follows no channel yet.
     Started,
-    /// It wants to know where the next connection goes.
+    /// The link asks where to connect next.
     WantsWay,
-    /// Its connection wants a guest token, another one than before.
+    /// The connection needs a guest token that it was not given before.
     WantsToken,
-    /// The server greeted us, over this transport; subscriptions go out.
+    /// The server's greeting arrived over this transport; the link now sends its subscriptions.
     Connected(Transport),
-    /// Every push channel of this streamer's is acknowledged.
+    /// All push channels of this streamer are acknowledged.
     Subscribed(ChannelId),
-    /// The server refused a subscription, or did not answer; it will be tried again by itself.
+    /// The server refused a subscription or did not answer in time; the link tries again by itself.
     SubscriptionFailed(ChannelId),
-    /// The server does not take this channel, for the connection has as many as it may have.
+    /// The server refused this channel because the connection has reached its limit of channels.
     Full(ChannelId),
-    /// The connection is over, and with it all its subscriptions, or none came about; the link tries again by
+    /// The connection ended, and all its subscriptions with it, or could not be established. The link reconnects by
     /// itself.
     Ended {
-        /// What it means for the next one.
+        /// What the end means for the next connection.
         kind: EndKind,
-        /// The reason, in words for the operator.
+        /// The reason, for the operator.
         why: String,
     },
-    /// A frame carried evidence that could not be read, or that contradicts itself; counted.
+    /// A frame carried evidence that could not be parsed or that contradicts itself. The core counts these.
     Unreadable,
-    /// An event came on a followed channel whose name is none of the known (R24).
+    /// An event with an unknown name came on a followed channel (R24).
     Unrecognised(Box<UnrecognisedEvent>),
 }
 
-/// An event whose name is none of the known.
+/// An event of a followed channel whose name is not known (R24).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnrecognisedEvent {
-    /// Whose channel it came on.
+    /// The channel on which it came.
     pub channel: ChannelId,
-    /// Its name, from outside; cut to 100 characters.
+    /// The event's name, from outside, cut to 100 characters.
     pub name: String,
-    /// What came with it, from outside; cut to 200 characters.
+    /// Its payload, from outside, cut to 200 characters.
     pub sample: String,
-    /// For how many events of this name it stands: the last and those before it that were not told of.
+    /// The number of events of this name that this report covers: this one, and those before it that were not
+    /// reported.
     pub times: u64,
-    /// When the last was read from the socket.
+    /// When the last of them was read from the socket.
     pub received: Steady,
 }

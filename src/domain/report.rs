@@ -1,5 +1,5 @@
-//! What the core tells of itself: the whole for `status`, and each streamer for `status NAME`
-//! (kick-monitor(8)). Plain values, whose JSON is a public interface: a field is only ever added.
+//! The core's report on itself: the summary for `status`, and one entry per streamer for `status NAME`
+//! (kick-monitor(8)). Plain values whose JSON form is a public interface: fields are added, never changed or removed.
 
 use crate::domain::problem::Health;
 use crate::domain::text;
@@ -7,7 +7,7 @@ use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 
-/// The whole.
+/// The summary.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the keys of `status --json`")]
 pub struct Report {
@@ -19,24 +19,24 @@ pub struct Report {
     pub database: Database,
     pub latency_ms: LatencyMs,
     pub counters: Counters,
-    /// The last changes that were written, the latest first.
+    /// The last changes written, the latest first.
     pub recent: Vec<Change>,
 }
 
-/// A problem that there is at present.
+/// A problem that exists at present.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// The stable name ([`crate::domain::problem`]).
+    /// The problem's stable name ([`crate::domain::problem`]).
     pub code: String,
-    /// What is wrong, with whom or what it is about.
+    /// What is wrong, and which streamer or setting is concerned.
     pub text: String,
-    /// What helps.
+    /// What the operator can do.
     pub remedy: String,
-    /// Since when.
+    /// When it began.
     pub since: Timestamp,
 }
 
-/// How many streamers there are.
+/// Numbers of streamers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the keys of `status --json`")]
 pub struct Streamers {
@@ -44,128 +44,129 @@ pub struct Streamers {
     pub online: usize,
     pub offline: usize,
     pub unknown: usize,
-    /// Whose push channels are confirmed.
+    /// Streamers whose push channels are all acknowledged.
     pub subscribed: usize,
-    /// Whose every change push should tell: subscribed through a confirmed id, and nothing speaks against it (R23).
+    /// Streamers covered by push: subscribed by a confirmed id, and nothing suggests that push misses their changes
+    /// (R23).
     #[serde(default)]
     pub covered: usize,
-    /// Rows that are left alone; not among the total.
+    /// Rows that cannot be used and are not followed; not part of the total.
     pub unusable: usize,
 }
 
-/// Push.
+/// The state of push.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Realtime {
-    /// Which one is spoken; none before the first connection.
+    /// The transport in use; none before the first connection.
     pub transport: Option<String>,
-    /// Connections that should stand.
+    /// The number of connections that should be open.
     pub connections: usize,
-    /// Those that do.
+    /// The number of connections that are open.
     pub connected: usize,
-    /// When the last event of any streamer came.
+    /// When the last event about any streamer arrived.
     pub last_event_at: Option<Timestamp>,
-    /// Events on followed channels whose names are none of the known, by name.
+    /// Events with unknown names on followed channels, one entry per name.
     #[serde(default)]
     pub unrecognised_events: Vec<UnrecognisedEvent>,
 }
 
-/// Events of one name that is not known; name and sample come from outside.
+/// The events of one unknown name. Name and sample come from outside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnrecognisedEvent {
-    /// The name, as it was sent.
+    /// The name as it was sent.
     pub name: String,
-    /// How many came since the process began.
+    /// How many arrived since the process began.
     pub count: u64,
-    /// What came with the first of them.
+    /// The payload of the first of them.
     pub sample: String,
 }
 
-/// The official API.
+/// The state of the official API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Api {
-    /// When the token in use ends.
+    /// When the token in use expires.
     pub token_expires_at: Option<Timestamp>,
-    /// When everybody was last compared.
+    /// When the last comparison of all streamers was complete.
     pub last_sweep_at: Option<Timestamp>,
-    /// How long that took.
+    /// How long that comparison took.
     pub last_sweep_seconds: Option<f64>,
-    /// Whether the first complete comparison is done.
+    /// Whether the first comparison of all streamers is complete.
     pub ready: bool,
-    /// How often those are compared whom push does not cover, in seconds; none when there is nobody, or they are
-    /// compared no oftener than the others.
+    /// The interval, in seconds, at which streamers not covered by push are compared. None if there are no such
+    /// streamers, or if they are compared as often as the others.
     #[serde(default)]
     pub uncovered_every_seconds: Option<f64>,
-    /// How old the last comparisons of all streamers are.
+    /// The time since each streamer's last comparison.
     #[serde(default)]
     pub comparison_age_seconds: ComparisonAge,
 }
 
-/// How long ago the streamers were last compared with the API, in seconds. None where there is no streamer.
+/// The time since the streamers were last compared with the API, in seconds. None if there are no streamers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ComparisonAge {
-    /// Half of them no longer ago.
+    /// The median.
     pub p50: Option<f64>,
-    /// 99 of 100 no longer ago.
+    /// The 99th percentile.
     pub p99: Option<f64>,
-    /// None of them longer ago.
+    /// The maximum.
     pub max: Option<f64>,
 }
 
-/// The database.
+/// The state of the database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Database {
-    /// Whether it can be read and written.
+    /// Whether the table can be read and written.
     pub ok: bool,
-    /// Streamers whose change is not written yet.
+    /// The number of streamers with a change that is not written yet.
     pub pending_writes: usize,
     /// When the last change was committed.
     pub last_write_at: Option<Timestamp>,
 }
 
-/// How long push took from the frame to the commit, over the last thousand changes.
+/// The time from receiving a push frame to the commit, in seconds, over the last thousand changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LatencyMs {
-    /// Half of them took no longer.
+    /// The median.
     pub p50: Option<f64>,
-    /// 99 of 100 took no longer.
+    /// The 99th percentile.
     pub p99: Option<f64>,
 }
 
-/// What is counted since the process began.
+/// Counters since the process began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counters {
-    /// Changes written because push told.
+    /// Changes written on the evidence of push.
     pub status_changes_push: u64,
-    /// Changes written because the API told.
+    /// Changes written on the evidence of the API.
     pub status_changes_sweep: u64,
-    /// Changes that the sweep found and push should have told.
+    /// Changes found by the sweep that push should have reported.
     pub push_missed: u64,
-    /// Push events that could not be used.
+    /// Push events that were discarded.
     pub push_discarded: u64,
-    /// Connections made again.
+    /// Reconnections of push.
     pub realtime_reconnects: u64,
     /// Subscriptions that were refused or not acknowledged.
     pub subscription_failures: u64,
-    /// Requests to Kick, by endpoint and by status; `none` where no answer came.
+    /// Requests to Kick, by endpoint and by HTTP status; `none` if there was no response.
     pub api_requests: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Rows that were refused, and statements that failed.
+    /// Rows that PostgreSQL refused, and statements that failed.
     pub db_write_errors: u64,
-    /// How long push took from the frame to the commit.
+    /// The time from receiving a push frame to the commit.
     pub change_latency: Histogram,
 }
 
-/// A histogram as Prometheus has it.
+/// A histogram in the form that Prometheus uses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histogram {
-    /// Upper bounds in seconds, and how many did not exceed each.
+    /// Upper bounds in seconds, each with the number of values that do not exceed it.
     pub buckets: Vec<(f64, u64)>,
-    /// How many there were.
+    /// The number of values.
     pub count: u64,
-    /// Seconds of all together.
+    /// The sum of all values, in seconds.
     pub sum: f64,
 }
 
-/// A change that was written.
+/// A change that was written to the table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the keys of the event status_changed")]
 pub struct Change {
@@ -179,44 +180,44 @@ pub struct Change {
     pub lag_ms: f64,
 }
 
-/// One streamer: what is believed, and why.
+/// One streamer: the believed status and the evidence for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Streamer {
-    /// The row.
+    /// The id of the row.
     #[serde(serialize_with = "shown")]
     pub id: String,
-    /// As the table has it.
+    /// The username as it stands in the table.
     #[serde(serialize_with = "shown")]
     pub username: String,
     /// The username, normalised.
     pub name: String,
-    /// What Kick calls them, where it is something else.
+    /// Kick's name of the streamer, if it differs from `name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
-    /// What is believed; none when that is not known.
+    /// The believed status; none while it is not known.
     pub status: Option<String>,
-    /// `push`, `sweep`, or `table` for what Kick has not confirmed yet.
+    /// `push`, `sweep`, or `table` for a status that Kick has not confirmed yet.
     pub source: String,
-    /// Since when that is believed.
+    /// Since when that status is believed.
     pub since: Timestamp,
-    /// What the table shows; none for NULL or another value.
+    /// The status in the table; none for NULL or any other value.
     pub shown: Option<String>,
-    /// Why the row is not written yet, if it is to be.
+    /// Why a pending change is not written yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<String>,
-    /// Our last write.
+    /// The last write by this process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_write: Option<Told>,
-    /// The last push event that was believed.
+    /// The last push event that was accepted as evidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_push: Option<Told>,
-    /// The last change that the API told first, and by which endpoint.
+    /// The last change that the API reported first, and the endpoint that reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_found: Option<Told>,
-    /// What an answer said that waits for a second look.
+    /// An answer that is to be confirmed by a second look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Told>,
-    /// The broadcast that runs.
+    /// The id of the broadcast that is running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub livestream_id: Option<i64>,
     /// When it began, by Kick's clock.
@@ -225,66 +226,66 @@ pub struct Streamer {
     /// Kick's user id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<i64>,
-    /// The channel id that push is followed by.
+    /// The channel id by which the push channel is followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_id: Option<i64>,
-    /// `confirmed` by Kick, `configured` or guessed only, or `suspect`.
+    /// `confirmed` by Kick, `configured` or only guessed, or `suspect`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_trust: Option<String>,
-    /// Where it comes from: `table`, `kept` from an earlier process, `banner` (the address of one), or who stated it:
-    /// `website`, `channels` or `livestreams`.
+    /// The source of the channel id: `table`, `kept` by an earlier process, `banner` (a banner's address), or the
+    /// endpoint that stated it: `website`, `channels` or `livestreams`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_source: Option<String>,
     /// The number of the push connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<u32>,
-    /// Since when its subscription is confirmed.
+    /// Since when the subscription is acknowledged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscribed_at: Option<Timestamp>,
-    /// Push should tell every change of this streamer (R23).
+    /// Whether push should report every change of this streamer (R23).
     #[serde(default)]
     pub covered: bool,
-    /// When the API was last asked about this streamer and answered.
+    /// When the API last answered a request about this streamer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared_at: Option<Timestamp>,
-    /// Kick does not know the name.
+    /// Whether Kick does not know the name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unknown_to_kick: bool,
 }
 
-/// What the table holds may be anything; what the files show of it is escaped and cut.
+/// Serialises text from the table, which may hold anything: it is escaped and cut for the status files.
 fn shown<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&text::shown(text))
 }
 
-/// A status, and when it was told or written.
+/// A status, and when it was reported or written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// `Online` or `Offline`.
     pub status: String,
-    /// When.
+    /// When it was reported or written.
     pub at: Timestamp,
-    /// The endpoint, for what the API told.
+    /// The endpoint that reported it, if it was the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
 }
 
-/// What the hub hands to whoever keeps the files of `RUN_DIR`.
+/// What the hub sends to the `status` thread, which writes the files of `RUN_DIR`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bulletin {
-    /// The whole.
+    /// The summary, which every bulletin carries whole.
     pub report: Report,
-    /// Some of the streamers, if it is time to tell of them.
+    /// A part of the streamers; none when it is not time for one.
     pub page: Option<Page>,
 }
 
-/// Some streamers of a round that goes through all of them.
+/// A part of the streamers. A round of pages covers all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// The round begins here.
+    /// Whether this is the first page of its round.
     pub first: bool,
-    /// The round ends here.
+    /// Whether this is the last page of its round.
     pub last: bool,
-    /// Who.
+    /// The streamers of this page, in the order of the round.
     pub streamers: Vec<Streamer>,
 }

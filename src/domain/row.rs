@@ -1,37 +1,37 @@
-//! What the roster worker reads from the user's table, and what the writers do to it.
+//! Rows of the user's table: what the roster worker reads, and what the writers write.
 
 use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady, UnusableName, UserId, time::Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What the status column of a row holds, as PostgreSQL compared it with the two configured values.
+/// The status column of a row, as PostgreSQL compared it with the two configured values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Shown {
     /// `DB_ONLINE_VALUE` or `DB_OFFLINE_VALUE`.
     Known(Status),
-    /// NULL, or a value that is neither: not known.
+    /// NULL or any other value: the status is not known.
     Unknown,
 }
 
 /// One row of the roster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The id column.
+    /// The value of the id column, as text.
     pub id: RowId,
-    /// The username column as it stands; NULL is the empty text, and a very long one is cut.
+    /// The username column. NULL is read as the empty text, and a very long text is cut.
     pub username: Arc<str>,
-    /// The status column.
+    /// The status that the row shows.
     pub shown: Shown,
-    /// `DB_CHANNEL_ID_COLUMN`, when configured and a number.
+    /// `DB_CHANNEL_ID_COLUMN`, if it is configured and holds a number.
     pub channel: Option<ChannelId>,
-    /// `DB_USER_ID_COLUMN`, when configured and a number.
+    /// `DB_USER_ID_COLUMN`, if it is configured and holds a number.
     pub user: Option<UserId>,
-    /// Why the row cannot be used, where already its reading tells.
+    /// Why the row cannot be used, if that became clear when it was read.
     pub flaw: Option<Unusable>,
 }
 
 impl Row {
-    /// Whom the row names, or why it cannot be used.
+    /// The slug of the streamer that the row names, or why the row cannot be used.
     pub fn name(&self) -> Result<Slug, Unusable> {
         match self.flaw {
             Some(flaw) => Err(flaw),
@@ -40,50 +40,50 @@ impl Row {
     }
 }
 
-/// Why a row is left alone; `Display` says it in a few words.
+/// Why a row is not followed. `Display` gives a short text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
     /// The username cannot be a Kick name.
     #[error(transparent)]
     Name(UnusableName),
-    /// The username has bytes without a meaning in the database's encoding.
+    /// The username has bytes that are not valid in the database's encoding.
     #[error("the username has bytes that are no text in the database's encoding")]
     UsernameBytes,
-    /// The username is so long that it is not even read.
+    /// The username is too long to be read.
     #[error("the username is longer than 64 kB")]
     UsernameLength,
-    /// The id has such bytes: no statement could name the row.
+    /// The id has bytes that are not valid in the database's encoding, so no statement could refer to the row.
     #[error("the id has bytes that are no text in the database's encoding")]
     IdBytes,
-    /// The id is too long to be sent with each statement.
+    /// The id is too long to be sent with every statement.
     #[error("the id is longer than 1000 characters")]
     IdLength,
-    /// A write would change other rows as well.
+    /// The id is not unique: a write would change the other rows as well.
     #[error("other rows have the same id; set DB_ID_COLUMN to a column that tells rows apart")]
     IdShared,
 }
 
-/// One complete reading of the roster.
+/// The result of one complete read of the roster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RosterRead {
-    /// When the statement was sent: what was written after it may be missing in it.
+    /// When the statement was sent. It may miss rows written later.
     pub started: Steady,
-    /// All rows, in no particular order.
+    /// All rows that the filter lets through, in no particular order.
     pub rows: Vec<Row>,
 }
 
-/// Whose change the API may not know of yet, for push told of it, or somebody else wrote it, just before an earlier
-/// process ended (R13).
+/// The rows whose last change the API may not know yet: push reported it, or another client wrote it, shortly before
+/// an earlier process ended (R13).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recent {
-    /// It is not known: any row may be one.
+    /// Not known: it may be any row.
     Any,
-    /// These rows.
+    /// Exactly these rows.
     Rows(BTreeSet<RowId>),
 }
 
 impl Recent {
-    /// Whether this row may be one.
+    /// Returns true if the row may be one of them.
     pub(crate) fn holds(&self, row: &RowId) -> bool {
         match self {
             Recent::Any => true,
@@ -92,70 +92,70 @@ impl Recent {
     }
 }
 
-/// Numbers a write, so that a late answer cannot be taken for another's.
+/// The number of a write. Never used again, so an answer that comes late cannot be mistaken for another write's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WriteId(pub u64);
 
-/// One row to write.
+/// A row to be written, and what is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
-    /// Its number.
+    /// The number that the answer repeats.
     pub id: WriteId,
-    /// The row.
+    /// The id of the row to be written.
     pub row: RowId,
-    /// Its username as the table has it, for the notification.
+    /// The username as it stands in the table, for the notification.
     pub username: Arc<str>,
-    /// The status that the row shall show.
+    /// The status to be written.
     pub status: Status,
     /// When the change became known, for `DB_CHANGED_AT_COLUMN` and the notification.
     pub changed_at: Timestamp,
-    /// Where the evidence came from, for the notification.
+    /// The kind of evidence, for the notification.
     pub source: Source,
-    /// The row was refused when it was last tried: it is tried apart from the others (R20).
+    /// Whether the row was refused at the last try. It is then written in a statement of its own (R20).
     pub apart: bool,
 }
 
-/// What became of a row that was to be written (R21).
+/// The outcome of the write of one row (R21).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteResult {
-    /// The row showed another status and now shows this one; committed.
+    /// The row showed another status and now shows the wanted one; committed.
     Written,
-    /// The row showed this status already; nothing was written.
+    /// The row showed the wanted status already; nothing was written.
     AlreadySo,
     /// There is no such row.
     Gone,
-    /// Another client holds the row's lock, or came in between.
+    /// Another client holds the row's lock, or changed the row in the meantime.
     Locked,
-    /// The row is there, shows another status, is not known to be locked, and was not written, without
-    /// an error: suppressed by a trigger or a policy.
+    /// The row exists, shows another status and is not known to be locked, but was not written although there was no
+    /// error: a trigger or a policy suppressed the update.
     SetAside,
     /// PostgreSQL refused this row: SQLSTATE and message.
     Refused(String),
-    /// The same, and the others had to wait for it: it took long, had no end, or cost the connection. It is to be
-    /// tried rarely.
+    /// As `Refused`, but the row delayed the other rows: its statement took long, was cancelled, or lost the
+    /// connection. The row is tried again rarely.
     TimedOut(String),
-    /// The database as a whole did not do it: unreachable, read-only, table missing. Whether the
-    /// row was written is not known.
+    /// The database as a whole could not write: unreachable, read-only, or the table is missing. Whether the row was
+    /// written is not known.
     Unavailable(String),
 }
 
-/// One writer's answer to the rows it was given.
+/// A writer's answer for the rows of one statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// When the commit was confirmed.
     pub at: Now,
-    /// What became of each.
+    /// The outcome for each row.
     pub results: Vec<(WriteId, WriteResult)>,
 }
 
-/// What the roster worker, and of `Reconnected` the writers too, say of the conversation with the database.
+/// What the roster worker reports about the database. The writers report `Reconnected` too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseEvent {
     /// A statement succeeded.
     Up,
-    /// A connection was found broken and a new one took its place at once, without a statement lost:
-    /// the server may have crashed and undone what it had confirmed.
+    /// A connection was found broken and was replaced at once, without losing a statement. The server may have
+    /// crashed and lost changes that it had confirmed.
     Reconnected,
-    /// The connection broke, could not be made, or the roster could not be read: why.
+    /// The connection broke or could not be made, or the roster could not be read; the text is the reason.
     Down(String),
 }

@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-/// A client secret, a token, a password or a URL that holds one. `Debug` hides it, `Display` does
-/// not exist; `reveal` is the one way to it, and easy to search for.
+/// A client secret, a token, a password, or a URL that contains one. It has no `Display`, and its `Debug` shows no
+/// content. [`Secret::reveal`] is the only access, and is easy to search for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides `text`.
+    /// Wraps `text` so that it cannot be printed.
     pub fn new(text: impl Into<String>) -> Self {
         Secret(text.into())
     }
 
-    /// The secret itself, for the one call that needs it.
+    /// The secret itself. Use it only in the call that needs it.
     pub fn reveal(&self) -> &str {
         &self.0
     }

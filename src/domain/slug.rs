@@ -1,10 +1,10 @@
-//! A streamer's name as Kick's addresses have it, out of whatever the table says.
+//! A streamer's slug, the name in Kick's addresses, read from the username column.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
-/// What a path of kick.com may begin with that is no streamer.
+/// First segments of kick.com paths that are pages of the site and not streamers.
 const PAGES: [&str; 25] = [
     "about",
     "api",
@@ -36,33 +36,32 @@ const PAGES: [&str; 25] = [
 /// The longest slug that Kick's API accepts, in characters (docs/kick.md §5.1).
 const LEN_MAX: usize = 25;
 
-/// A name in lower case, of letters, digits, `_` and `-`, at most 25 of them (docs/kick.md §6.4). Such
-/// a name can be sent to Kick without spoiling the request for others; whether Kick knows it is
-/// another question.
+/// A streamer's name in Kick's form: lower case, at most 25 letters, digits, `_` and `-` (docs/kick.md §6.4). Such a
+/// name never makes Kick refuse the whole request; Kick need not know it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Slug(Arc<str>);
 
-/// Why a username cannot be a Kick name; `Display` says it in a few words.
+/// Why a username cannot be a Kick name. `Display` gives a short text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnusableName {
-    /// Nothing is left after trimming.
+    /// Empty after trimming.
     #[error("the username is empty")]
     Empty,
     /// More than 25 characters.
     #[error("the username is longer than 25 characters, which Kick does not allow")]
     TooLong,
-    /// The address of a page of Kick that belongs to no streamer.
+    /// The address is that of a page of the site, not of a streamer.
     #[error("the address is that of a page of Kick, not of a streamer")]
     Page,
-    /// A character that no Kick name has.
+    /// A character that does not occur in Kick names.
     #[error("the username has characters that no Kick name has (letters, digits, _ and - are allowed)")]
     BadCharacter,
 }
 
 impl Slug {
-    /// Reads a username column: case, spaces around it, a leading `@` and a whole
-    /// `https://kick.com/NAME` address are accepted (`DB_USERNAME_COLUMN`).
+    /// Parses the username column (`DB_USERNAME_COLUMN`). Upper case, surrounding blanks, a leading `@` and a
+    /// complete `https://kick.com/NAME` address are accepted.
     pub fn from_username(username: &str) -> Result<Slug, UnusableName> {
         let lower = username.trim().to_lowercase();
         let mut name = lower.as_str();
@@ -84,25 +83,26 @@ impl Slug {
         Ok(Slug(name.into()))
     }
 
-    /// The text.
+    /// The slug as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether both are one name at Kick, which cannot belong to two: they are equal but for `_` and `-`.
+    /// Returns true if both are spellings of the same Kick name: they differ only in `_` and `-`. Two streamers
+    /// cannot have such names.
     pub fn is_spelling_of(&self, other: &Slug) -> bool {
         let letters = |slug: &Slug| slug.0.bytes().filter(|byte| !matches!(byte, b'_' | b'-')).collect::<Vec<_>>();
         self == other || letters(self) == letters(other)
     }
 
-    /// The other spelling that Kick may know the name by: a user name's `_` usually becomes `-` in
-    /// the slug, but not always (docs/kick.md §6.4). None when the name has no `_`.
+    /// The other spelling under which Kick may know the name: a username's `_` usually becomes `-` in the slug, but
+    /// not always (docs/kick.md §6.4). `None` if there is no `_`.
     pub fn dashed(&self) -> Option<Slug> {
         self.0.contains('_').then(|| Slug(self.0.replace('_', "-").into()))
     }
 }
 
-/// The name in the path of an address of kick.com: `NAME/…`, or `popout/NAME/…`.
+/// The name in the path of a kick.com address: `NAME/…` or `popout/NAME/…`.
 fn in_address(path: &str) -> Result<&str, UnusableName> {
     let path = path.split(['?', '#']).next().unwrap_or("");
     let mut segments = path.split('/').map(str::trim).filter(|segment| !segment.is_empty());

@@ -1,28 +1,27 @@
-//! What comes from outside (usernames, close reasons, bodies), made fit to be shown: cut to 200
-//! characters and free of anything that could forge a line or steer a terminal (kick-monitor(8), LOG).
+//! Makes text from outside (usernames, close reasons, bodies) safe to show: cut to 200 characters, and without
+//! characters that could forge a line of the log or control a terminal (kick-monitor(8), LOG).
 //!
-//! Nothing that passed through here holds a line break.
+//! The result of every function here that escapes has no line break.
 
 use std::fmt::{Display, Write};
 
-/// The most characters of a text from outside that are shown, before escaping.
+/// The maximum length, in characters before escaping, of a text from outside.
 const SHOWN_MAX: usize = 200;
-/// The most characters of a name within a sentence.
+/// The maximum length, in characters, of a name within a sentence.
 const BRIEF_MAX: usize = 50;
 
-/// The first 200 characters of `text`, with control characters escaped as in JSON (`\n`,
-/// `\u001b`): C0, DEL, C1, the line and paragraph separators, and what changes the direction of
-/// writing.
+/// The first 200 characters of `text`, with control characters escaped as in JSON (`\n`, `\u001b`): C0, DEL, C1, the
+/// line and paragraph separators, and the characters that change the direction of writing.
 pub(crate) fn shown(text: &str) -> String {
     escape(text, SHOWN_MAX, false)
 }
 
-/// The beginning of a name, for a sentence that goes on after it.
+/// A name within a sentence: as [`shown`], but cut to 50 characters.
 pub(crate) fn brief(name: &str) -> String {
     escape(name, BRIEF_MAX, false)
 }
 
-/// As [`shown`], but not cut: for a text of our own that quotes somebody else's.
+/// As [`shown`], but not cut: for our own text that quotes text from outside.
 pub(crate) fn escaped(text: &str) -> String {
     escape(text, usize::MAX, false)
 }
@@ -33,19 +32,18 @@ pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: 
     format!("{count} {noun}{plural}")
 }
 
-/// The first `most` characters of a text that has more, and a mark that it was cut.
+/// The first `most` characters of a longer text, with `…` appended. `None` if the text is not longer.
 pub(crate) fn cut(text: &str, most: usize) -> Option<String> {
     text.char_indices().nth(most).map(|(end, _)| format!("{}…", &text[..end]))
 }
 
-/// `text` as a value of logfmt: as [`shown`], and between quotes when it is empty or holds a space,
-/// a quote, a backslash, `=`, or something escaped. What stands between the quotes then reads as a
-/// string of JSON.
+/// `text` as a value in logfmt: as [`shown`], and in double quotes if it is empty or contains a space, a quote, a
+/// backslash, `=`, or an escaped character. The quoted part is also a valid JSON string.
 pub(crate) fn logfmt_outside(text: &str) -> String {
     logfmt(text, SHOWN_MAX)
 }
 
-/// The same without the cut, as [`escaped`].
+/// As [`logfmt_outside`], but not cut, as [`escaped`].
 pub(crate) fn logfmt_own(text: &str) -> String {
     logfmt(text, usize::MAX)
 }
@@ -77,9 +75,9 @@ fn escape(text: &str, most: usize, quoted: bool) -> String {
     out
 }
 
-/// Whether `c` steers a terminal or a reader rather than being seen: C0, DEL and C1, the separators
-/// of lines and paragraphs, the marks, embeddings, overrides and isolates of direction and their outdated kin, and
-/// what annotates or begins a text.
+/// Returns true for characters that control a terminal or the layout instead of being shown: C0, DEL and C1, the line
+/// and paragraph separators, the marks, embeddings, overrides and isolates of direction with their deprecated
+/// variants, and the interlinear annotation and byte order marks.
 fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}')

@@ -1,20 +1,20 @@
-//! Two clocks, never mixed: steady time says how long, wall time says when.
+//! Two clocks that are never mixed: steady time measures durations, wall time dates events.
 //!
-//! Nothing here reads a clock; `crate::clock` alone does.
+//! Nothing here reads a clock; only `crate::clock` does.
 
 use jiff::{civil::DateTime, tz::Offset};
 use std::ops::Add;
 use std::time::Duration;
 
-/// Wall time, as rows, logs and Kick write it.
+/// Wall time, used in rows, in logs and by Kick.
 pub use jiff::Timestamp;
 
-/// Steady time since the process began. It never jumps and means nothing outside the process.
+/// Steady time since the process began. It never jumps and has no meaning outside the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Steady(pub Duration);
 
 impl Steady {
-    /// How long ago `earlier` was; zero when it was not earlier.
+    /// The time from `earlier` to `self`; zero if `earlier` is later.
     pub fn since(self, earlier: Steady) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
@@ -28,7 +28,7 @@ impl Add<Duration> for Steady {
     }
 }
 
-/// One reading of both clocks, made once for each turn of a thread's loop and passed down.
+/// One reading of both clocks. It is made once in each turn of a thread's loop and passed down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     /// For deadlines and durations.
@@ -38,7 +38,7 @@ pub struct Now {
 }
 
 impl Now {
-    /// The wall time of a steady time, to the millisecond, as our wall clock has it now.
+    /// The wall time that corresponds to a steady time, to the millisecond, by the present state of the wall clock.
     pub(crate) fn wall_at(self, then: Steady) -> Timestamp {
         let wall = match then >= self.steady {
             true => self.wall.checked_add(then.since(self.steady)),
@@ -48,20 +48,20 @@ impl Now {
     }
 }
 
-/// The time without what is finer than a millisecond.
+/// The time truncated to whole milliseconds.
 pub(crate) fn to_milliseconds(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
-/// Reads a time in any of the styles that Kick writes (docs/kick.md §3.3, §3.6, §5): RFC 3339 with `Z`
-/// or an offset, with or without a fraction, and `YYYY-MM-DD HH:MM:SS`, which is UTC. None for
-/// anything else, and for the zero times (`0001-01-01T00:00:00Z`) that stand for "no time".
+/// Parses the forms in which Kick writes times (docs/kick.md §3.3, §3.6, §5): RFC 3339 with `Z` or an offset, with or
+/// without a fraction, and `YYYY-MM-DD HH:MM:SS`, which is UTC. `None` for anything else, and for the zero times
+/// (`0001-01-01T00:00:00Z`) that mean "no time".
 pub(crate) fn parse_kick_time(text: &str) -> Option<Timestamp> {
     let time = match text.parse() {
         Ok(time) => time,
         Err(_) => Offset::UTC.to_timestamp(DateTime::strptime("%Y-%m-%d %H:%M:%S%.f", text).ok()?).ok()?,
     };
-    // Go's zero time is in the year 1, Unix's is the epoch; nobody broadcast before either.
+    // Go's zero time is in the year 1, and Unix time begins with 1970; no broadcast is older than that.
     (time > Timestamp::UNIX_EPOCH).then_some(time)
 }
 

@@ -1,9 +1,9 @@
-//! Where push can be had: what Kick offers, and the way that a connection takes.
+//! Where push can be reached: what Kick offers, and where a connection goes.
 
 use super::push::Transport;
 use serde::{Deserialize, Serialize};
 
-/// A transport that Kick offers, and where it is.
+/// A transport that Kick offers, and its address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Offer {
     /// Pusher Channels.
@@ -15,13 +15,13 @@ pub enum Offer {
     },
     /// Centrifugo.
     Centrifugo {
-        /// The whole URL, to be looked at before it is used.
+        /// The complete URL; it is checked before it is used.
         url: String,
     },
 }
 
 impl Offer {
-    /// What is offered.
+    /// The transport that is offered.
     pub fn transport(&self) -> Transport {
         match self {
             Offer::Pusher { .. } => Transport::Pusher,
@@ -30,38 +30,38 @@ impl Offer {
     }
 }
 
-/// Where a websocket goes.
+/// The address of a websocket server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// Whether TLS is spoken.
+    /// Whether the connection uses TLS.
     pub tls: bool,
-    /// Name, in lower case, or IP address, without brackets.
+    /// A name in lower case or an IP address, without brackets.
     pub host: String,
     /// The port.
     pub port: u16,
-    /// The path with its query, beginning with `/`; of a Pusher server, what goes before `/app/KEY`.
+    /// The path with its query, beginning with `/`. For a Pusher server, the part before `/app/KEY`.
     pub path_and_query: String,
 }
 
-/// A way to reach push.
+/// A transport and the address at which it is used.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
     /// An app of a Pusher server.
     Pusher {
-        /// Where it is.
+        /// The server's address.
         place: Place,
-        /// Which app.
+        /// The key of the app on that server.
         app_key: String,
     },
     /// A Centrifugo server.
     Centrifugo {
-        /// Where it is.
+        /// The server's address.
         place: Place,
     },
 }
 
 impl Way {
-    /// What is spoken there.
+    /// The transport that is spoken there.
     pub fn transport(&self) -> Transport {
         match self {
             Way::Pusher { .. } => Transport::Pusher,
@@ -69,7 +69,7 @@ impl Way {
         }
     }
 
-    /// Where it is.
+    /// The server's address.
     pub(crate) fn place(&self) -> &Place {
         match self {
             Way::Pusher { place, .. } | Way::Centrifugo { place } => place,
@@ -77,8 +77,8 @@ impl Way {
     }
 }
 
-/// Whether this can be the name of a Pusher cluster, which becomes a part of the host's name: with a dot
-/// in it, it could make it another's.
+/// Returns true if the text can be the name of a Pusher cluster, which becomes a part of the host name: a dot in it
+/// could lead to a host of another domain.
 pub(crate) fn is_cluster(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

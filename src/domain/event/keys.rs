@@ -1,5 +1,5 @@
-//! The keys of each event's line and how their values are written. A key is called after the field
-//! of the event, and stands in the order of kick-monitor(8), EVENTS.
+//! The keys of each event's log line, and how their values are written. A key has the name of the event's field; the
+//! order is that of kick-monitor(8), EVENTS.
 
 use super::Event;
 use crate::domain::push::LinkId;
@@ -8,13 +8,13 @@ use crate::domain::{Source, Status};
 use std::fmt::Display;
 use std::time::Duration;
 
-/// `keys!(how field, …)`: pairs of the field's name and its value, written by the function `how`.
+/// `keys!(how field, …)`: pairs of a field's name and its value, formatted by the function `how`.
 macro_rules! keys {
     ($($how:ident $field:ident),*) => { vec![$((stringify!($field), $how($field))),*] };
 }
 
 impl Event {
-    /// The pairs of key and value, the values ready for the line.
+    /// Returns the pairs of key and value, the values already quoted and escaped for the line.
     pub(super) fn keys(&self) -> Vec<(&'static str, String)> {
         use Event as E;
         match self {
@@ -36,7 +36,7 @@ impl Event {
                 let id = id.as_str();
                 keys!(outside username, outside id)
             }
-            // The two documented keys first.
+            // The two documented keys come first.
             E::StreamerRenamed { username, id, actual } => {
                 let id = id.as_str();
                 keys!(outside username, outside actual, outside id)
@@ -132,7 +132,7 @@ fn seconds(span: Option<Duration>) -> Option<u64> {
     span.map(|span| span.as_secs())
 }
 
-/// With up to three decimals: microseconds are all that a clock is good for here.
+/// A duration in milliseconds with at most three decimals: the clock is not more precise than microseconds here.
 fn milliseconds(span: &Duration) -> String {
     let text = format!("{:.3}", span.as_secs_f64() * 1000.0);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -1,4 +1,4 @@
-//! What an operator sees: one line for each event, and nothing that a stranger's text could forge.
+//! The line of each event as the operator sees it; text from outside cannot forge a line.
 
 use super::{Event, Severity};
 use crate::domain::push::LinkId;
