@@ -257,7 +257,7 @@ pub struct Learned {
     pub name: Slug,
     /// The slug in Kick's answer.
     pub slug: Slug,
-    /// `broadcaster_user_id` of the official API.
+    /// Kick's user id (docs/kick.md §3.1).
     pub user: Option<UserId>,
     /// The channel id, which Kick stated.
     pub channel: Option<ChannelId>,

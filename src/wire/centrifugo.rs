@@ -1,5 +1,5 @@
-//! Centrifugo as Kick uses it (docs/kick.md §1.4), as one connection's [`Session`]. It never holds the
-//! socket, never fetches a token, and never weighs evidence: it says what came, and on whose channel.
+//! Centrifugo as Kick uses it (docs/kick.md §1.4): one connection as a [`Session`]. The session does not own the
+//! socket, does not fetch tokens and does not weigh evidence: it reports what arrived on which channel.
 //!
 //! ```text
 //!            WantToken            token, connect              reply
@@ -29,26 +29,26 @@ use crate::wire::{Act, End, Session, SessionInput};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the websocket request states as `Origin`: Kick refuses most others (docs/kick.md §1.4).
+/// The `Origin` header of the websocket request: Kick refuses most other values (docs/kick.md §1.4).
 pub(super) const ORIGIN: &str = "https://kick.com";
 
-/// How long the first token may take: longer than one HTTP request, shorter than the 10 s after
-/// which Centrifugo, unless told otherwise, closes a connection that has not introduced itself.
+/// The time limit for the first token: longer than one HTTP request takes, and shorter than the 10 s after which
+/// Centrifugo by default closes a connection that has not sent `connect`.
 const TOKEN: Duration = Duration::from_secs(9);
-/// How long the server may take to greet us once we have introduced ourselves.
+/// How long the server may take to reply to `connect`.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How often the server pings if it does not say (docs/kick.md §1.4).
+/// The server's ping interval if it does not state one (docs/kick.md §1.4).
 const PING: Duration = Duration::from_secs(25);
-/// A ping that is so late is not waited for.
+/// How late the server's ping may be before we ask whether the server is alive.
 const LATE: Duration = Duration::from_secs(5);
 
-/// The code of disconnection for a connection that has not introduced itself in time. Its number is that
-/// of a refusal, but it says no more than that our token was late.
+/// The disconnect code for a connection that did not send `connect` in time. Its number is in the range of refusals,
+/// but it only means that our token was late.
 const STALE: u16 = 3502;
-/// Codes of refused commands (docs/kick.md §1.4).
+/// Error codes of refused commands (docs/kick.md §1.4).
 const UNAUTHORIZED: u32 = 101;
 const ALREADY_SUBSCRIBED: u32 = 105;
-/// The connection has as many channels as it may have (docs/kick.md §10.1).
+/// The connection has reached its limit of channels (docs/kick.md §10.1).
 const LIMIT_EXCEEDED: u32 = 106;
 const TOKEN_EXPIRED: u32 = 109;
 
@@ -67,11 +67,11 @@ pub(super) struct Centrifugo {
 
 #[derive(Debug)]
 enum Phase {
-    /// There is no token yet.
+    /// The session waits for the first token.
     Waiting {
         until: Steady,
     },
-    /// Nothing else may be sent yet.
+    /// `connect` was sent; nothing else may be sent before its reply.
     Greeting {
         id: u64,
         until: Steady,
@@ -81,7 +81,8 @@ enum Phase {
 }
 
 impl Centrifugo {
-    /// A connection that is about to open. `templates` are `CHANNEL_NAMES`: each holds `{id}` once.
+    /// Creates the session of a connection that is about to open. `templates` are `CHANNEL_NAMES`, in which each
+    /// contains `{id}` once.
     pub(super) fn new(now: Steady, templates: Arc<[String]>, names: EventNames) -> Centrifugo {
         Centrifugo {
             phase: Phase::Waiting { until: now + TOKEN },
@@ -107,7 +108,7 @@ impl Session for Centrifugo {
             SessionInput::Token(token) => self.take_token(now, token, acts),
             SessionInput::Text(text) => {
                 self.silence.broken(now);
-                // One frame may hold several messages.
+                // A frame may contain several messages.
                 for line in text.lines().filter(|line| !line.is_empty()) {
                     self.read(now, line, acts);
                     if matches!(self.phase, Phase::Over) {
@@ -171,7 +172,7 @@ impl Centrifugo {
         }
         match frame::read(line, &self.names) {
             Ok(message) => self.take(now, message, acts),
-            // It may be for a control character in what nobody needs.
+            // The cause may be a control character in a field that is not needed.
             Err(_) => match frame::read(&mended(line.as_bytes()), &self.names) {
                 Ok(message) => self.take(now, message, acts),
                 Err(_) => self.unreadable(now, acts),
@@ -192,11 +193,11 @@ impl Centrifugo {
         }
     }
 
-    /// The reply to `connect`.
+    /// Handles the reply to `connect`.
     fn greeted(&mut self, now: Steady, message: Message<'_>, acts: &mut Vec<Act>) {
         match message {
             Message { error: Some(why), .. } => {
-                // The next connection gets another token, which mends the first two.
+                // The next connection gets a new token, so the first two errors pass.
                 let passing = [UNAUTHORIZED, TOKEN_EXPIRED].contains(&why.code) || why.temporary;
                 let kind = if passing { EndKind::Lost } else { EndKind::Refused };
                 self.end(End { kind, code: None, reason: refused("connect", &why) }, acts);
@@ -211,8 +212,7 @@ impl Centrifugo {
         }
     }
 
-    /// A reply to any other command. One to a command that is of no consequence says that the server
-    /// lives, no more.
+    /// Handles the reply to any other command. A reply that changes nothing only shows that the server is alive.
     fn replied(&mut self, now: Steady, message: Message<'_>, acts: &mut Vec<Act>) {
         let Message { id: Some(id), error, refresh, subscribe, .. } = message else { return };
         if matches!(self.lease, Lease::Sent { id: sent, .. } if sent == id) {
@@ -231,7 +231,7 @@ impl Centrifugo {
         }
     }
 
-    /// The reply to `refresh`.
+    /// Handles the reply to `refresh`.
     fn renewed(&mut self, now: Steady, error: Option<Refusal>, reply: Option<Admission>, acts: &mut Vec<Act>) {
         match (error, reply) {
             (Some(why), _) => self.give_up(&refused("refresh", &why), acts),
@@ -240,13 +240,13 @@ impl Centrifugo {
         }
     }
 
-    /// What comes unasked about a channel, by its name or its number.
+    /// Handles a push message about a channel, which it names by name or by number.
     fn pushed(&mut self, now: Steady, push: &Pushed<'_>, acts: &mut Vec<Act>) {
         let name = match (&push.channel, push.id) {
             (Some(name), _) => name.clone(),
             (None, Some(number)) => match self.commands.named(number) {
                 Some(name) => name.to_owned(),
-                // It may be late, for a channel that we gave up.
+                // A late message for a channel that we unsubscribed from.
                 None => return,
             },
             (None, None) => {
@@ -265,14 +265,14 @@ impl Centrifugo {
             if failed.is_none() {
                 self.pay(now, toll::IDLE, acts);
             }
-            // With these codes the server wants us to subscribe again, and that is not yet a failure.
+            // These codes ask us to subscribe again, which is not a failure yet.
             if !(2500..=2999).contains(&why.code) {
                 acts.extend(failed.map(|id| Act::Say(LinkEvent::SubscriptionFailed(id))));
             }
         }
     }
 
-    /// A publication that is evidence, if it is about somebody we follow.
+    /// Handles a publication on a followed channel: evidence, or an event with an unknown name.
     fn evidence(&mut self, now: Steady, name: &str, publication: &Publication<'_>, acts: &mut Vec<Act>) {
         let Some(kick) = &publication.data else { return self.unreadable(now, acts) };
         let Some(named) = self.subscriptions.named(name) else { return };
@@ -353,8 +353,9 @@ impl Centrifugo {
     }
 }
 
-/// The meaning of a code of disconnection (docs/kick.md §1.4); `None` when the connection broke. Those that
-/// mean "reconnect" have ordinary pauses: a server that shuts down must not be stormed by everybody.
+/// What a disconnect code means for the next connection (docs/kick.md §1.4); `None` if the connection broke. The
+/// codes that ask to reconnect get the ordinary pauses: when a server shuts down, its clients must not all reconnect
+/// at once.
 fn kind(code: Option<u16>) -> EndKind {
     match code {
         Some(STALE) => EndKind::Lost,

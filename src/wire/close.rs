@@ -1,12 +1,12 @@
-//! What Pusher's websocket close codes mean for the next connection (docs/kick.md §2.4). It never decides
-//! how long to wait; `reconnect.rs` does.
+//! What Pusher's close codes mean for the next connection (docs/kick.md §2.4). How long to wait is decided in
+//! `reconnect.rs`.
 
 use crate::domain::push::EndKind;
 
-/// The meaning of a close code; `None` when the connection broke or the close frame held no code.
+/// The meaning of a close code; `None` if the connection broke or the close frame had no code.
 ///
-/// 4000 (TLS required) counts as refused: what speaks without TLS here was told to, and only other
-/// parameters can mend it.
+/// 4000 (TLS required) counts as refused: a connection without TLS was configured so, and only other parameters can
+/// help.
 pub(super) fn kind(code: Option<u16>) -> EndKind {
     match code {
         Some(4000..=4099) => EndKind::Refused,

@@ -1,5 +1,5 @@
-//! The payloads of the two events that are evidence (R3; docs/kick.md §3.3, §3.4), the same
-//! whatever transport carried them. It never looks at the name of the push channel.
+//! Parses the payloads of the two events that are evidence (R3; docs/kick.md §3.3, §3.4). They are the same on every
+//! transport. The name of the push channel is not looked at here.
 
 use crate::domain::json::{Json, mended};
 use crate::domain::push::PushKind;
@@ -16,11 +16,11 @@ pub(super) enum Evidence {
     Stop,
 }
 
-/// Reads the `data` of such an event: a JSON object, or a string that holds one. Gives what
-/// happened and the channel id inside, where there is one.
+/// Parses the `data` of such an event: a JSON object, or a string that contains one. Returns what happened, and the
+/// channel id in the payload if there is one.
 ///
-/// None when there is no livestream id, or when two channel ids inside contradict each other
-/// (R4). Everything else may be missing, be of another type, or be more than we know.
+/// `None` if the livestream id is missing or two channel ids contradict each other (R4). Any other field may be
+/// missing, have another type, or be unknown.
 pub(super) fn read(what: Evidence, data: &RawValue) -> Option<(PushKind, Option<ChannelId>)> {
     let payload = payload(data);
     let stream = Json::read(&payload)?.get("livestream")?;
@@ -40,7 +40,7 @@ pub(super) fn read(what: Evidence, data: &RawValue) -> Option<(PushKind, Option<
     Some((what, flat.or(nested).map(ChannelId)))
 }
 
-/// The JSON that is the `data` of any event: a value, or a string that holds one (docs/kick.md §2.5).
+/// The JSON text in the `data` of an event: the value itself, or the string's content (docs/kick.md §2.5).
 pub(super) fn payload(data: &RawValue) -> Cow<'_, str> {
     match Json::from(data).text() {
         Some(text) => Cow::Owned(mended(text.as_bytes()).into_owned()),
@@ -48,7 +48,7 @@ pub(super) fn payload(data: &RawValue) -> Cow<'_, str> {
     }
 }
 
-/// An id, as a number or as a numeric string. Kick's ids begin at 1; a zero is Go's "no value".
+/// An id, as a number or as a string of digits. Kick's ids begin at 1; 0 is Go's zero value and means "none".
 fn number(stream: Json<'_>, path: &[&str]) -> Option<i64> {
     let value = stream.at(path)?;
     let digits = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -136,7 +136,7 @@ mod tests {
                 assert_eq!(stop(&inner), Some((7, Some(668))), "as an object: {needless}");
             }
         }
-        // Half of a pair that only the outer string holds.
+        // An unpaired surrogate that is only present in the outer string.
         assert_eq!(stop(r#""{\"livestream\":{\"session_title\":\"\ud83d\",\"id\":7}}""#), Some((7, None)));
     }
 

@@ -1,8 +1,8 @@
-//! What a push protocol says, without a socket: [`Session`] is one connection's life from the open
-//! websocket to its end. It is told what arrived and what time it is, and says what to send.
+//! The push protocols, without sockets. A [`Session`] is the protocol of one connection, from the open websocket to
+//! its end: it is given what arrived and the time, and returns what is to be sent and reported.
 //!
-//! Nothing outside `pusher.rs` knows Pusher's words, nothing outside `centrifugo.rs` Centrifugo's.
-//! `offer.rs` reads which of them Kick wants spoken. Nothing here reads a clock or a random number, or blocks.
+//! Only `pusher.rs` knows Pusher's messages, and only `centrifugo.rs` Centrifugo's. `offer.rs` parses which of them
+//! Kick offers. Nothing here reads a clock, uses randomness from outside, or blocks.
 
 mod centrifugo;
 mod close;
@@ -26,23 +26,23 @@ use names::EventNames;
 use pusher::Pusher;
 use std::sync::Arc;
 
-/// One connection's life, whatever the protocol.
+/// The protocol state of one connection.
 pub trait Session: Send {
-    /// Takes what happened, appends what is to be done, in order.
+    /// Handles an input and appends the actions that follow from it, in order.
     fn handle(&mut self, now: Steady, input: SessionInput<'_>, acts: &mut Vec<Act>);
 
-    /// When the session wants a `Tick` at the latest. Always set: silence is what a session must notice.
+    /// The latest time at which the session must get a `Tick`. Always set, because a session must notice silence.
     fn next_wake(&self) -> Steady;
 
-    /// What it means that the server closed the websocket with this code and reason; no code when
-    /// the connection broke or the close frame held none.
+    /// What the close code and reason that the server sent mean; `code` is `None` if the connection broke or the
+    /// close frame had no code.
     fn end_of(&self, code: Option<u16>, reason: &str) -> End;
 }
 
-/// Makes the session of a connection over this transport that is about to open.
+/// Creates the session of a connection over this transport that is about to open.
 pub type Speak = Box<dyn Fn(Steady, Transport) -> Box<dyn Session> + Send>;
 
-/// The sessions of Kick's transports, for these `CHANNEL_NAMES` and names of events.
+/// The sessions of all transports, with `CHANNEL_NAMES` and the names of the events.
 pub fn sessions(channel_names: &[String], events: &EventNames) -> Speak {
     let (templates, events): (Arc<[String]>, _) = (channel_names.into(), events.clone());
     Box::new(move |now, transport| match transport {
@@ -51,7 +51,7 @@ pub fn sessions(channel_names: &[String], events: &EventNames) -> Speak {
     })
 }
 
-/// What the websocket request asks for on this way, and what it states as its `Origin`, if anything.
+/// The path and query of the websocket request, and the value of its `Origin` header, if it has one.
 pub(crate) fn request(way: &Way) -> (String, Option<&'static str>) {
     match way {
         Way::Pusher { place, app_key } => (pusher::path(&place.path_and_query, app_key), None),
@@ -59,55 +59,55 @@ pub(crate) fn request(way: &Way) -> (String, Option<&'static str>) {
     }
 }
 
-/// What happens to a connection.
+/// An input of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionInput<'a> {
-    /// The websocket is open. The first input, once.
+    /// The websocket is open. The first input, sent once.
     Opened,
     /// A text frame.
     Text(&'a str),
-    /// A frame without text arrived: a ping (which the socket answers by itself), a pong, or binary
-    /// data. It proves that the peer lives.
+    /// A frame other than text arrived: a ping (which the socket answers by itself), a pong, or binary data. It
+    /// proves that the peer is alive.
     Alive,
-    /// Follow these streamers too. May come at any time, also before the greeting.
+    /// Follow these streamers as well. May come at any time, also before the server's greeting.
     Follow(&'a [ChannelId]),
-    /// Do not follow these any more.
+    /// Stop following these streamers.
     Unfollow(&'a [ChannelId]),
-    /// A guest token, asked for by [`Act::WantToken`]. One that was not asked for is not used.
+    /// The guest token that [`Act::WantToken`] requested. A token that was not requested is ignored.
     Token(&'a Secret),
-    /// It is time.
+    /// The time of [`Session::next_wake`] has come.
     Tick,
 }
 
-/// What is to be done.
+/// An action that the link carries out for the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Send this text frame.
     Send(String),
-    /// Tell the core.
+    /// Report this to the core.
     Say(LinkEvent),
-    /// Tell the core: evidence.
+    /// Report this evidence to the core.
     Push(Push),
-    /// Fetch a guest token (docs/kick.md §1.4), one that this session was not given before. There is no
-    /// answer to a failure: a session that gets none in time ends by itself.
+    /// Fetch a guest token (docs/kick.md §1.4) that this session was not given before. A failure is not reported
+    /// back: a session that gets no token in time ends by itself.
     WantToken,
-    /// Give the connection up, closing it with 1000: nothing may be expected from it any more.
+    /// Close the connection with code 1000: it is of no further use.
     End(End),
 }
 
-/// Why a connection is over. Decides, with what came before, how long to wait for the next.
+/// Why a connection ended. With the ends before it, this determines how long to wait before the next connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End {
-    /// What it means for the next connection.
+    /// What the end means for the next connection.
     pub kind: EndKind,
-    /// The websocket close code, when the server gave one.
+    /// The websocket close code, if the server sent one.
     pub code: Option<u16>,
-    /// The server's reason, or ours, in a few words. Comes from outside: the log escapes and cuts it.
+    /// The reason, the server's or ours. It may come from outside: the log escapes and cuts it.
     pub reason: String,
 }
 
 impl End {
-    /// The server makes us do more than is believable.
+    /// The server causes more work than any real server would.
     fn flood() -> End {
         End { kind: EndKind::Lost, code: None, reason: "the server sends too many messages".to_owned() }
     }

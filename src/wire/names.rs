@@ -1,5 +1,5 @@
-//! What Kick's events are called: which names are evidence, which others are known to mean nothing for a status, and
-//! which nobody here has heard of. It reads no payload.
+//! The names of Kick's events: those that are evidence, those that are known to say nothing about a status, and all
+//! others, which count as unrecognised (R24). Payloads are not parsed here.
 
 use super::event::Evidence;
 use crate::domain::push::UnrecognisedEvent;
@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The events of a followed channel that say nothing of its status, without `App\Events\`, which Kick sometimes
-/// leaves out (docs/kick.md §3.5, §10.1).
+/// Events of a followed channel that say nothing about its status, without the prefix `App\Events\`, which Kick
+/// sometimes omits (docs/kick.md §3.5, §10.1).
 const HARMLESS: [&str; 25] = [
     "ChannelSubscriptionEvent",
     "ChatMessageEvent",
@@ -39,7 +39,7 @@ const HARMLESS: [&str; 25] = [
     "StreamHostEvent",
     "StreamHostedEvent",
 ];
-/// What Kick puts before most names.
+/// The prefix of most event names.
 const NAMESPACE: &str = "App\\Events\\";
 
 /// The names of the two events that are evidence: `PUSH_LIVE_EVENTS` and `PUSH_STOP_EVENTS`.
@@ -49,18 +49,18 @@ pub struct EventNames {
     stop: Arc<[String]>,
 }
 
-/// What an event's name says of it.
+/// The classification of an event by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// The payload is to be read.
+    /// Evidence: the payload must be parsed.
     Evidence(Evidence),
-    /// Nothing that anybody here needs.
+    /// Known to be irrelevant for a status.
     Nothing,
-    /// It is not known.
+    /// The name is not known (R24).
     Unrecognised,
 }
 
-/// What Kick calls them as far as is known, with its prefix or without (docs/kick.md §10.1).
+/// The names that Kick is known to use, with the prefix and without (docs/kick.md §10.1).
 impl Default for EventNames {
     fn default() -> EventNames {
         let both = |name: &str| [format!("{NAMESPACE}{name}"), name.to_owned()];
@@ -69,7 +69,7 @@ impl Default for EventNames {
 }
 
 impl EventNames {
-    /// These names, spelled as Kick spells them.
+    /// Uses these names, spelled as Kick spells them.
     pub(crate) fn new(live: &[String], stop: &[String]) -> EventNames {
         EventNames { live: live.into(), stop: stop.into() }
     }
@@ -89,13 +89,13 @@ impl EventNames {
     }
 }
 
-/// Names of unrecognised events that one connection tells of (R24).
+/// The most names of unrecognised events that one connection reports (R24).
 const NAMES_MAX: usize = 50;
-/// So often each may be told of in a while: a new event that comes every second on every channel must not keep the
-/// core from its work.
+/// The most reports of one name within a period: a new event that comes every second on every channel must not
+/// overload the core.
 const TOLD_MAX: (u32, Duration) = (20, Duration::from_secs(20));
 
-/// So much is told of a name, and of what came with it.
+/// The longest name and the longest sample that are reported, in characters.
 const NAME_LEN_MAX: usize = 100;
 const SAMPLE_LEN_MAX: usize = 200;
 
@@ -109,12 +109,12 @@ pub(super) struct Unrecognised {
 struct Told {
     since: Steady,
     told: u32,
-    /// How many came that were not told of.
+    /// The number of events since the last report.
     held: u64,
 }
 
 impl Unrecognised {
-    /// One more came: what to tell the core of it now, if anything.
+    /// Counts an event with an unknown name. Returns a report for the core unless the limits are exceeded.
     pub(super) fn tell(
         &mut self,
         now: Steady,
@@ -129,7 +129,7 @@ impl Unrecognised {
         Some(Box::new(UnrecognisedEvent { channel, name, sample, times, received: now }))
     }
 
-    /// For how many of this name to tell the core now, if for any.
+    /// Returns the number of events that a report of this name covers now; `None` if there is to be no report.
     fn count(&mut self, now: Steady, name: &str) -> Option<u64> {
         if !self.names.contains_key(name) {
             if self.names.len() == NAMES_MAX {

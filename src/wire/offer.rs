@@ -1,4 +1,4 @@
-//! Kick's answer to "which transport?" (docs/kick.md §1.3). It never chooses, and never asks.
+//! Parses Kick's answer to the question which transport to use (docs/kick.md §1.3). The choice is made elsewhere.
 
 use crate::domain::json::{Json, mended};
 use crate::domain::way::{Offer, is_cluster};
@@ -6,8 +6,8 @@ use crate::domain::way::{Offer, is_cluster};
 /// The most offers that are read from one answer.
 const OFFERS_MAX: usize = 16;
 
-/// Reads the answer: the offers that this program understands, best first. None when this is no
-/// such answer; an answer may well hold nothing that we understand.
+/// Parses the answer: the offers that this program supports, in Kick's order of preference. `None` if the body is not
+/// such an answer. The list may be empty.
 pub fn read(body: &[u8]) -> Option<Vec<Offer>> {
     let text = mended(body);
     let answer = Json::read(&text)?;
@@ -21,7 +21,7 @@ pub fn read(body: &[u8]) -> Option<Vec<Offer>> {
     Some(connections.into_iter().filter_map(offer).take(OFFERS_MAX).collect())
 }
 
-/// One connection of the answer, if it is one that we understand.
+/// One connection in the answer; `None` if it is not supported or not valid.
 fn offer(connection: Json<'_>) -> Option<Offer> {
     let credential = |name| connection.at(&["credentials", name])?.text();
     match connection.get("provider")?.text()?.to_ascii_lowercase().as_str() {
@@ -34,7 +34,7 @@ fn offer(connection: Json<'_>) -> Option<Offer> {
     }
 }
 
-/// The key becomes a part of the websocket's URL; the rule is that of `PUSHER_APP_KEY`.
+/// The key becomes a part of the websocket's URL, so the check is that of `PUSHER_APP_KEY`.
 fn is_app_key(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }

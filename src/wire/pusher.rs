@@ -1,5 +1,5 @@
-//! Pusher Channels, protocol 7 (docs/kick.md §2), as one connection's [`Session`]. It never holds the
-//! socket, and never weighs evidence: it says what came, and on whose channel.
+//! Pusher Channels, protocol 7 (docs/kick.md §2): one connection as a [`Session`]. The session does not own the
+//! socket and does not weigh evidence: it reports what arrived on which channel.
 //!
 //! ```text
 //!  Opened ──► Greeting ── connection_established ──► Open ──┐
@@ -24,15 +24,15 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the server may take to greet us.
+/// How long the server may take to send its greeting, `connection_established`.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// A server that wants more pings than this is not obeyed.
+/// The shortest interval of pings that is accepted; a server that asks for more frequent pings does not get them.
 const SHORTEST_SILENCE: Duration = Duration::from_secs(5);
 
-/// The path and query of the websocket request for an app key, `path` being that of the server's
-/// URL, without a trailing slash (docs/kick.md §2.1).
+/// The path and query of the websocket request for an app key. `path` is that of the server's URL, without a trailing
+/// slash (docs/kick.md §2.1).
 pub(super) fn path(path: &str, key: &str) -> String {
-    // A key may come from discovery, that is from outside.
+    // The key may come from Kick's offer, that is, from outside.
     let escaped = |byte| match byte {
         b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),
@@ -55,7 +55,7 @@ pub(super) struct Pusher {
 
 #[derive(Debug)]
 enum Phase {
-    /// Nothing may be sent yet.
+    /// The greeting has not arrived; nothing may be sent yet.
     Greeting {
         until: Steady,
     },
@@ -64,7 +64,8 @@ enum Phase {
 }
 
 impl Pusher {
-    /// A connection that is about to open. `templates` are `CHANNEL_NAMES`: each holds `{id}` once.
+    /// Creates the session of a connection that is about to open. `templates` are `CHANNEL_NAMES`, in which each
+    /// contains `{id}` once.
     pub(super) fn new(now: Steady, templates: Arc<[String]>, names: EventNames) -> Pusher {
         Pusher {
             phase: Phase::Greeting { until: now + HANDSHAKE },
@@ -92,7 +93,7 @@ impl Session for Pusher {
                 let names = self.subscriptions.unfollow(ids);
                 acts.extend(names.iter().map(|name| Act::Send(frame::unsubscribe(name))));
             }
-            // Pusher wants no token.
+            // Pusher needs no token.
             (_, SessionInput::Opened | SessionInput::Tick | SessionInput::Token(_)) => {}
         }
         self.do_what_is_due(now, acts);
@@ -118,7 +119,7 @@ impl Pusher {
     fn read(&mut self, now: Steady, text: &str, acts: &mut Vec<Act>) {
         match frame::read(text, &self.names) {
             Ok(frame) => frame.iter().for_each(|frame| self.take(now, frame, acts)),
-            // It may be for a control character in what nobody needs.
+            // The cause may be a control character in a field that is not needed.
             Err(_) => match frame::read(&mended(text.as_bytes()), &self.names) {
                 Ok(frame) => frame.iter().for_each(|frame| self.take(now, frame, acts)),
                 Err(_) => self.unreadable(now, acts),
@@ -152,7 +153,7 @@ impl Pusher {
         }
     }
 
-    /// An event that is evidence, if it is about somebody we follow.
+    /// Handles evidence, if it came on a followed channel.
     fn evidence(&mut self, now: Steady, what: Evidence, frame: &Frame<'_>, acts: &mut Vec<Act>) {
         let Some(name) = &frame.channel else { return self.unreadable(now, acts) };
         let Some(named) = self.subscriptions.named(name) else { return };
@@ -165,7 +166,7 @@ impl Pusher {
         }
     }
 
-    /// An event of a followed channel whose name nobody here knows (R24).
+    /// Handles an event of a followed channel whose name is not known (R24).
     fn unrecognised(&mut self, now: Steady, frame: &Frame<'_>, acts: &mut Vec<Act>) {
         let Some(channel) = frame.channel.as_deref().and_then(|name| self.subscriptions.named(name)) else { return };
         let told = self.unrecognised.tell(now, channel, &frame.event, frame.data);
@@ -173,8 +174,8 @@ impl Pusher {
         self.pay(now, toll::EVIDENCE, acts);
     }
 
-    /// `pusher:error` is about a channel, or about the connection when it has the code of a close
-    /// (docs/kick.md §2.4), or it is of no consequence.
+    /// Handles `pusher:error`: it concerns a channel, or the connection if it has the number of a close code
+    /// (docs/kick.md §2.4), or it has no effect.
     fn error(&mut self, now: Steady, frame: &Frame<'_>, acts: &mut Vec<Act>) {
         let data = frame.data.map(event::payload).unwrap_or_default();
         let field = |name| Json::read(&data)?.get(name);
@@ -195,7 +196,7 @@ impl Pusher {
         }
     }
 
-    /// Tells the core; what has nothing to tell was of no use.
+    /// Reports an event to the core. A message that leads to no event is charged as useless.
     fn say(&mut self, now: Steady, event: Option<LinkEvent>, acts: &mut Vec<Act>) {
         match event {
             Some(event) => acts.push(Act::Say(event)),
@@ -245,8 +246,8 @@ impl Pusher {
     }
 }
 
-/// The greeting's `activity_timeout`, within reason. Where it is missing or nonsense it is 120 s
-/// (docs/kick.md §2.2), which is longer than our own patience.
+/// The `activity_timeout` of the greeting, limited to sensible values. If it is missing or invalid, it is 120 s
+/// (docs/kick.md §2.2), which is longer than our own limit.
 fn activity_timeout(greeting: Option<&RawValue>) -> Duration {
     let greeting = greeting.map(event::payload).unwrap_or_default();
     let stated = Json::read(&greeting).and_then(|greeting| greeting.get("activity_timeout"));
@@ -255,7 +256,7 @@ fn activity_timeout(greeting: Option<&RawValue>) -> Duration {
     Duration::from_secs(seconds.unwrap_or(120)).max(SHORTEST_SILENCE)
 }
 
-/// The words of a message that may be names of channels, without the punctuation around them.
+/// The words of an error message that may be names of channels, without the punctuation around them.
 fn words(message: &str) -> impl Iterator<Item = &str> {
     let in_a_name = |c: char| c.is_ascii_alphanumeric() || "_-=@,.;".contains(c);
     message.split(move |c| !in_a_name(c)).map(|word| word.trim_end_matches([',', '.', ';']))

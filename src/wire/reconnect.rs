@@ -1,7 +1,7 @@
-//! How long to wait before the next connection, given how the last ones ended (docs/rules.md, "Times").
+//! How long to wait before the next connection, depending on how the last ones ended (docs/rules.md, "Times").
 //!
-//! It is told of every end, failed attempts to connect included, and of every greeting. It never
-//! reads a clock, and its only chance is the seed it was given.
+//! It is told about every end, including failed attempts, and about every greeting. It reads no clock, and its only
+//! randomness is the seed that it is given.
 
 use crate::backoff::Backoff;
 use crate::domain::Steady;
@@ -9,16 +9,16 @@ use crate::domain::push::EndKind;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// A connection that lived for so long makes what came before it forgotten.
+/// A connection that lasted this long resets the history of earlier failures.
 const STABLE: Duration = Duration::from_secs(60);
-/// The first ordinary loss: most often the server restarts and is back at once.
+/// The range of the pause after the first ordinary loss: usually the server restarts and is back at once.
 const FIRST_LOSS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
-/// "Reconnect immediately" has no limit of its own (docs/kick.md §2.4), so we set one: so many times in
-/// so long, and further ends count as ordinary losses.
+/// Pusher sets no limit to "reconnect immediately" (docs/kick.md §2.4), so we do: at most this many within this time.
+/// Any further end counts as an ordinary loss.
 const AT_ONCE: (usize, Duration) = (3, Duration::from_secs(5));
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// The memory of one link's connections.
+/// The history of one link's connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Reconnect {
     rng: fastrand::Rng,
@@ -26,7 +26,7 @@ pub(crate) struct Reconnect {
     memory: Memory,
 }
 
-/// What one stable minute wipes out.
+/// The part of the history that a stable connection resets.
 #[derive(Clone, Debug)]
 struct Memory {
     lost_before: bool,
@@ -38,17 +38,18 @@ struct Memory {
 }
 
 impl Reconnect {
-    /// Nothing has happened yet. The seed decides the jitter; links should differ in it.
+    /// Creates an empty history. The seed determines the jitter; give each link a different one.
     pub(crate) fn new(seed: u64) -> Reconnect {
         Reconnect { rng: fastrand::Rng::with_seed(seed), connected: None, memory: Memory::new() }
     }
 
-    /// The server greeted us.
+    /// The server's greeting arrived.
     pub(crate) fn connected(&mut self, now: Steady) {
         self.connected = Some(now);
     }
 
-    /// The connection is over, or none came about ([`EndKind::Lost`]). The pause before the next.
+    /// The connection ended, or could not be established ([`EndKind::Lost`]). Returns the pause before the next
+    /// attempt.
     pub(crate) fn ended(&mut self, now: Steady, kind: EndKind) -> Duration {
         if self.connected.take().is_some_and(|since| now.since(since) >= STABLE) {
             self.memory = Memory::new();
@@ -67,7 +68,7 @@ impl Memory {
         Memory {
             lost_before: false,
             lost: Backoff::new(Duration::from_secs(1), LONGEST),
-            // Pusher wants at least a second (docs/kick.md §2.4), and jitter takes up to a fifth away.
+            // Pusher requires a second at least (docs/kick.md §2.4), and jitter shortens a pause by up to a fifth.
             later: Backoff::new(Duration::from_millis(1250), LONGEST),
             refused_before: false,
             refused: Backoff::new(Duration::from_secs(5), Duration::from_secs(120)),
@@ -93,7 +94,7 @@ impl Memory {
         least + (most - least).mul_f64(rng.f64())
     }
 
-    /// New parameters deserve to be tried at once, the first time.
+    /// The pause after a refusal. The first one has none, because the parameters for the next attempt may be new.
     fn refusal(&mut self, rng: &mut fastrand::Rng) -> Duration {
         if std::mem::replace(&mut self.refused_before, true) { self.refused.next(rng) } else { Duration::ZERO }
     }

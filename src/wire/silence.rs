@@ -1,52 +1,51 @@
-//! When a silent server is asked whether it lives, and when it counts as dead (docs/rules.md, "Times"). Knows
-//! times alone; it never knows how a protocol asks.
+//! When to ask a silent server whether it is alive, and when it counts as dead (docs/rules.md, "Times"). Calculates
+//! with times only; how to ask is up to the protocol.
 
 use crate::domain::Steady;
 use std::time::Duration;
 
-/// No server is left unasked for longer.
+/// The longest silence before the server is asked.
 const LONGEST: Duration = Duration::from_secs(30);
-/// After we asked, something must come within this.
+/// How long after the question anything must arrive.
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// How long one connection has been silent. Anything received breaks the silence (docs/kick.md §2.2).
+/// The time since the server last sent anything. Any received frame resets it (docs/kick.md §2.2).
 #[derive(Debug)]
 pub(super) struct Silence {
     longest: Duration,
     since: Steady,
-    /// When we asked, if nothing was heard since.
+    /// When the server was asked, if nothing arrived since.
     asked: Option<Steady>,
 }
 
-/// What a silence means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Nothing yet.
+    /// Nothing has to be done yet.
     Fine,
-    /// It is time to ask; said once in a silence.
+    /// The server must be asked now. Returned once per silence.
     Ask,
-    /// There was no answer.
+    /// The server did not answer: the connection counts as dead.
     Dead,
 }
 
 impl Silence {
-    /// Silent since now.
+    /// Starts to measure now.
     pub(super) fn new(now: Steady) -> Silence {
         Silence { longest: LONGEST, since: now, asked: None }
     }
 
-    /// The silence after which to ask; a longer one than our own is not waited for.
+    /// Sets the silence after which to ask. Our own limit applies if it is shorter.
     pub(super) fn set_longest(&mut self, longest: Duration) {
         self.longest = longest.min(LONGEST);
     }
 
-    /// Something was received.
+    /// Resets the silence: something was received.
     pub(super) fn broken(&mut self, now: Steady) {
         self.since = now;
         self.asked = None;
     }
 
-    /// What is to be done now.
+    /// What has to be done now.
     pub(super) fn turn(&mut self, now: Steady) -> Verdict {
         if now < self.next_wake() {
             return Verdict::Fine;
@@ -57,7 +56,7 @@ impl Silence {
         }
     }
 
-    /// When `turn` has something to do.
+    /// When `turn` must be called next.
     pub(super) fn next_wake(&self) -> Steady {
         self.asked.map_or(self.since + self.longest, |asked| asked + ANSWER)
     }

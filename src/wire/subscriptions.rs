@@ -1,5 +1,5 @@
-//! Which push channels one connection follows, and how far each has come. Knows names and times; it
-//! never knows how a protocol writes a subscription, and never gives one up.
+//! The push channels that one connection follows, and the state of each subscription. Knows names and times; how a
+//! subscription is written is up to the protocol. A failed subscription is retried without end.
 //!
 //! ```text
 //!             turn: Subscribe              acked
@@ -14,20 +14,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What stands in a template for the id.
+/// The placeholder for the channel id in a template.
 const ID: &str = "{id}";
-/// A subscription that is not acknowledged within this has failed.
+/// A subscription that is not acknowledged within this time has failed.
 const ACK: Duration = Duration::from_secs(10);
-/// So many subscriptions go out in one turn, and the next turn comes so much later: a large roster
-/// must not keep the thread from reading.
+/// The most subscriptions sent in one turn, and the pause until the next turn: a large roster must not keep the
+/// thread from reading.
 const PACE: (usize, Duration) = (100, Duration::from_millis(10));
-/// The pauses before a failed subscription is tried again double between these, for ever.
+/// The pauses before a failed subscription is retried: they double from the first to the second value.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// After a subscription stood for this long, its earlier failures are forgotten.
+/// After a subscription was acknowledged for this long, its earlier failures no longer count.
 const STOOD: Duration = Duration::from_secs(60);
 
-/// A streamer and the number of a template: one push channel.
+/// A push channel: the streamer, and the number of the template.
 type Key = (ChannelId, usize);
 
 /// The push channels of one connection.
@@ -35,52 +35,53 @@ type Key = (ChannelId, usize);
 pub(super) struct Subscriptions {
     templates: Arc<[String]>,
     channels: BTreeMap<Key, Channel>,
-    /// What [`Channel::state`] waits for, in order of time.
+    /// When the state of each channel needs attention, in order of time.
     agenda: BTreeSet<(Steady, Key)>,
-    /// Pacing: nothing is sent before this.
+    /// The pace: no subscription is sent before this time.
     not_before: Steady,
 }
 
 #[derive(Debug)]
 struct Channel {
     state: State,
-    /// Since the last acknowledgement that stood.
+    /// Failed attempts since the last acknowledgement that lasted [`STOOD`].
     tries: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// To be asked for at this time.
+    /// To be sent at this time.
     Due(Steady),
-    /// Refused, and to be asked for at this time.
+    /// Refused, and to be sent again at this time.
     Refused(Steady),
-    /// Asked for; has failed at this time.
+    /// Sent; counts as failed at this time.
     Asked(Steady),
     /// Acknowledged at this time.
     Acked(Steady),
 }
 
-/// What a turn gives.
+/// A step that `turn` asks its caller to take.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Ask for the channel of this name.
+    /// Subscribe to the channel of this name.
     Subscribe(String),
-    /// There was no answer in time, for a channel of this streamer's.
+    /// A subscription for this streamer was not acknowledged in time.
     Failed(ChannelId),
 }
 
 impl Subscriptions {
-    /// No channels yet. Each template holds `{id}` once.
+    /// Creates an empty set. Each template contains `{id}` once.
     pub(super) fn new(now: Steady, templates: Arc<[String]>) -> Subscriptions {
         Subscriptions { templates, channels: BTreeMap::new(), agenda: BTreeSet::new(), not_before: now }
     }
 
-    /// Follows these too; they are due at once. Those followed already stay as they are.
+    /// Follows these streamers as well, with subscriptions due at once. Streamers that are followed already stay as
+    /// they are.
     pub(super) fn follow(&mut self, now: Steady, ids: &[ChannelId]) {
         for &id in ids {
             for number in 0..self.templates.len() {
                 let key = (id, number);
-                // One name is one channel: also where templates collide.
+                // A name stands for one channel, also if several templates give the same name.
                 if self.key(&self.name(key)).is_none() {
                     self.channels.insert(key, Channel { state: State::Due(now), tries: 0 });
                     self.agenda.insert((now, key));
@@ -89,7 +90,7 @@ impl Subscriptions {
         }
     }
 
-    /// Forgets these. The names that the server may know of.
+    /// Stops following these streamers. Returns the names of the channels that the server may know about.
     pub(super) fn unfollow(&mut self, ids: &[ChannelId]) -> Vec<String> {
         let mut known = Vec::new();
         for &id in ids {
@@ -106,7 +107,7 @@ impl Subscriptions {
         known
     }
 
-    /// Does what is due, up to the pace.
+    /// Takes all steps that are due, within the limits of the pace.
     pub(super) fn turn(&mut self, now: Steady, mut act: impl FnMut(Step)) {
         if now < self.not_before {
             return;
@@ -128,8 +129,9 @@ impl Subscriptions {
         self.not_before = now + pause;
     }
 
-    /// The server acknowledged this name. The streamer, when that makes the last of its channels. What was
-    /// refused must be asked for first, so that refusals and acknowledgements by turns take our time.
+    /// Notes that the server acknowledged this channel. Returns the streamer if all its channels are acknowledged
+    /// now. A refused channel must be subscribed to again first: otherwise a server that refuses and acknowledges by
+    /// turns could bypass the pauses.
     pub(super) fn acked(&mut self, now: Steady, name: &str) -> Option<ChannelId> {
         let key = self.key(name)?;
         if let State::Refused(_) | State::Acked(_) = self.channels.get(&key)?.state {
@@ -141,7 +143,7 @@ impl Subscriptions {
         all.all(|(_, channel)| matches!(channel.state, State::Acked(_))).then_some(id)
     }
 
-    /// The server refused this name. The streamer, unless that is known already.
+    /// Notes that the server refused this channel. Returns the streamer unless the refusal was known already.
     pub(super) fn refused(&mut self, now: Steady, name: &str) -> Option<ChannelId> {
         let key = self.key(name)?;
         let channel = self.channels.get_mut(&key)?;
@@ -155,28 +157,28 @@ impl Subscriptions {
         Some(key.0)
     }
 
-    /// How many channels are followed.
+    /// The number of channels followed.
     pub(super) fn count(&self) -> usize {
         self.channels.len()
     }
 
-    /// Whose channel has this name, if it is followed.
+    /// The streamer that the channel of this name belongs to, if it is followed.
     pub(super) fn named(&self, name: &str) -> Option<ChannelId> {
         self.key(name).map(|(id, _)| id)
     }
 
-    /// When `turn` has something to do.
+    /// When `turn` must be called next.
     pub(super) fn next_wake(&self) -> Option<Steady> {
         self.agenda.first().map(|&(time, _)| time.max(self.not_before))
     }
 
-    /// The channel that has this name, if it is followed.
+    /// The channel with this name, if it is followed.
     fn key(&self, name: &str) -> Option<Key> {
         self.templates.iter().enumerate().find_map(|(number, template)| {
             let (before, after) = template.split_once(ID)?;
             let id = name.strip_prefix(before)?.strip_suffix(after)?;
             let key = (ChannelId(id.parse().ok()?), number);
-            // A number can be written in several ways, and a name in one.
+            // A number has several spellings (such as leading zeros), but only one is the name of our channel.
             (self.channels.contains_key(&key) && self.name(key) == name).then_some(key)
         })
     }
@@ -185,7 +187,7 @@ impl Subscriptions {
         self.templates[number].replace(ID, &id.to_string())
     }
 
-    /// The one place where a state changes, so that the agenda agrees with the states.
+    /// The only function that changes a state, so that `agenda` always agrees with the states.
     fn set(&mut self, key: Key, state: State) {
         let Some(channel) = self.channels.get_mut(&key) else { return };
         if let Some(time) = channel.state.time() {
@@ -207,7 +209,7 @@ impl State {
     }
 }
 
-/// The pause after a failure that `tries` tries led to.
+/// The pause after `tries` failed attempts.
 fn pause_after(tries: u32) -> Duration {
     let (first, most) = RETRY;
     let doubled = first.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));

@@ -1,23 +1,23 @@
-//! How much a server may make one session do in a minute. Whatever it sends, memory, log lines and work
-//! for the rest of the program stay bounded: a server that overdoes it loses the connection.
+//! Limits how much work a server may cause in one session within a minute, so that memory, log lines and the load of
+//! the core stay bounded whatever it sends. A server that exceeds the limit loses the connection.
 //!
-//! Frames that have no consequence cost nothing, however many there are.
+//! Frames without any effect cost nothing, however many there are.
 
 use crate::domain::Steady;
 use std::time::Duration;
 
-/// After this long, everything is allowed again.
+/// The length of a window; the cost starts at zero with each.
 const WINDOW: Duration = Duration::from_secs(60);
-/// What one event costs that may be evidence.
+/// The cost of one event that may be evidence.
 pub(super) const EVIDENCE: usize = 1;
-/// What a message costs that no server needs to send often: one that cannot be read, a ping, an answer to
-/// nothing.
+/// The cost of a message that no server needs to send often: one that cannot be parsed, a ping, or a reply without
+/// effect.
 pub(super) const IDLE: usize = 100;
-/// What is allowed in a window, and what more for each channel that is followed: 20,000 events, or 200 idle
-/// messages and two for each channel.
+/// The cost allowed in a window, and the addition for each channel followed: 20,000 events, or 200 useless messages
+/// and two more for each channel.
 const ALLOWED: (usize, usize) = (20_000, 200);
 
-/// What the server has cost us in the present window.
+/// The cost that the server has caused in the present window.
 #[derive(Debug)]
 pub(super) struct Toll {
     since: Steady,
@@ -25,12 +25,11 @@ pub(super) struct Toll {
 }
 
 impl Toll {
-    /// Nothing so far.
     pub(super) fn new(now: Steady) -> Toll {
         Toll { since: now, paid: 0 }
     }
 
-    /// Adds a cost. True when the sum is more than a server may cause on a connection with `channels`.
+    /// Adds a cost. Returns true if the sum exceeds the limit for a connection that follows `channels` channels.
     pub(super) fn exceeded(&mut self, now: Steady, cost: usize, channels: usize) -> bool {
         if now.since(self.since) >= WINDOW {
             *self = Toll::new(now);

@@ -1,5 +1,5 @@
-//! For tests: whole conversations as transcripts, whatever the protocol. What came and when, and what
-//! the session made of it; between two lines of a script time passes as it does for a link, tick by tick.
+//! For tests: complete conversations as transcripts, for any protocol. They show what arrived when, and what the
+//! session did. Between two lines of a script time passes as it does for a link, tick by tick.
 
 use crate::domain::push::{Push, PushKind};
 use crate::domain::secret::Secret;
@@ -9,18 +9,18 @@ use expect_test::Expect;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Ten frames in the order in which Kick sent them; the ids, times and shapes are those of docs/kick.md
-/// §3.3 and §3.4, the titles are ours.
+/// Ten frames in the order in which Kick sent them. The ids, times and shapes are those of docs/kick.md §3.3 and
+/// §3.4; the titles are invented.
 pub(super) const RECORDED: &str = include_str!("../../tests/frames/recorded.jsonl");
 
-/// A session, and what it has said so far.
+/// A session and its transcript so far.
 pub(super) struct Stage<S> {
     pub(super) session: S,
     pub(super) transcript: String,
     server: Server,
 }
 
-/// The frame that a verb of the server's stands for, if it is one.
+/// Turns a verb of the server and its rest into the frame; `None` if it is not a verb of the server.
 type Server = fn(verb: &str, rest: &str) -> Option<String>;
 
 impl<S: Session> Stage<S> {
@@ -28,8 +28,8 @@ impl<S: Session> Stage<S> {
         Stage { session, transcript: String::new(), server }
     }
 
-    /// Runs a script. Each line is a second, a verb, and the rest: `open`, `token TEXT`, `text FRAME`,
-    /// `alive`, `follow ID…`, `unfollow ID…`, `tick`, or a verb of the server's.
+    /// Runs a script and compares the transcript. Each line has a time in seconds, a verb, and the rest: `open`,
+    /// `token TEXT`, `text FRAME`, `alive`, `follow ID…`, `unfollow ID…`, `tick`, or a verb of the server.
     pub(super) fn check(mut self, script: &str, expected: Expect) {
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (second, rest) = line.split_once(' ').expect("a line has a time and a verb");
@@ -41,7 +41,7 @@ impl<S: Session> Stage<S> {
         expected.assert_eq(&self.transcript);
     }
 
-    /// Ticks whenever the session wants to, as a link does.
+    /// Lets time pass, with a tick whenever the session asks for one, as a link does.
     pub(super) fn pass_until(&mut self, then: Steady) {
         let mut before = None;
         while self.session.next_wake() <= then {
@@ -104,8 +104,8 @@ fn seconds(time: Steady) -> f64 {
     time.0.as_secs_f64()
 }
 
-/// One of the texts with a few bytes overwritten, cut, repeated or inserted; what is not UTF-8 any more
-/// is replaced, as the socket hands on nothing else.
+/// One of the texts with a few bytes overwritten, cut, repeated or inserted. Invalid UTF-8 is replaced, because the
+/// socket only delivers valid text.
 pub(super) fn mutated(rng: &mut fastrand::Rng, texts: &[&str]) -> String {
     let mut bytes = rng.choice(texts).expect("there are texts").as_bytes().to_vec();
     for _ in 0..rng.usize(1..6) {

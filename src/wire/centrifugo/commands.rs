@@ -1,32 +1,32 @@
-//! The numbers on one connection: of commands, by which replies name them, and of channels, by which
-//! pushes may. It never knows how far a subscription has come.
+//! The numbers of one connection: those of commands, which replies repeat, and those of channels, which pushes may
+//! use instead of the name. The state of a subscription is kept elsewhere (`subscriptions.rs`).
 
 use crate::domain::Steady;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// A reply that comes later than this is not understood any more: a server that never replies must
-/// not fill our memory.
+/// How long a reply is waited for. A later one is ignored, so that a server which never replies cannot fill our
+/// memory.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the numbers stand for.
+/// The channels behind the numbers of commands and of channels.
 #[derive(Debug, Default)]
 pub(super) struct Commands {
     last: u64,
-    /// The channels that were asked for, by the command's number; so in order of time.
+    /// The channels that were subscribed to, by the number of the command, hence in order of time.
     asked: BTreeMap<u64, (Steady, String)>,
-    /// The channels that the server gave a number.
+    /// The channels by the number that the server gave them.
     numbered: HashMap<u64, String>,
 }
 
 impl Commands {
-    /// The number of the next command.
+    /// Returns the number for the next command.
     pub(super) fn number(&mut self) -> u64 {
         self.last += 1;
         self.last
     }
 
-    /// The number of a command that asks for this channel.
+    /// Returns the number for a command that subscribes to this channel, and remembers the channel.
     pub(super) fn ask(&mut self, now: Steady, channel: &str) -> u64 {
         while let Some(oldest) = self.asked.first_entry().filter(|oldest| now.since(oldest.get().0) > PATIENCE) {
             oldest.remove();
@@ -36,22 +36,21 @@ impl Commands {
         id
     }
 
-    /// The channel that the command of this number asked for. A reply comes once.
+    /// The channel that the command of this number subscribed to. Forgets it, because a reply comes once.
     pub(super) fn answered(&mut self, id: u64) -> Option<String> {
         self.asked.remove(&id).map(|(_, channel)| channel)
     }
 
-    /// The server gave the channel a number.
+    /// Notes the number that the server gave to a channel.
     pub(super) fn name(&mut self, number: u64, channel: String) {
         self.numbered.insert(number, channel);
     }
 
-    /// The channel of this number.
     pub(super) fn named(&self, number: u64) -> Option<&str> {
         self.numbered.get(&number).map(String::as_str)
     }
 
-    /// The subscription is over: neither a late reply nor its number stands for the channel.
+    /// Forgets a channel whose subscription ended: a late reply or its number no longer leads to it.
     pub(super) fn forget(&mut self, channel: &str) {
         self.asked.retain(|_, (_, asked)| asked != channel);
         self.numbered.retain(|_, named| named != channel);

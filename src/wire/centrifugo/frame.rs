@@ -1,12 +1,12 @@
-//! The JSON messages of Centrifugo's client protocol (docs/kick.md §1.4): reading and writing them. It never
-//! decides what one means.
+//! Parses and writes the JSON messages of Centrifugo's client protocol (docs/kick.md §1.4). What a message means is
+//! decided by the session.
 
 use crate::wire::names::{EventNames, Meaning};
 use serde::Deserialize;
 use serde_json::{Deserializer, Value, value::RawValue};
 use std::time::Duration;
 
-/// A message of the server's, as far as it is of interest: a reply to the command of this id, or a push.
+/// A message of the server, with the fields that are used: a reply to the command with this id, or a push.
 #[derive(Deserialize)]
 pub(super) struct Message<'a> {
     pub(super) id: Option<u64>,
@@ -18,7 +18,7 @@ pub(super) struct Message<'a> {
     pub(super) push: Option<Pushed<'a>>,
 }
 
-/// Why a command was refused.
+/// The error in the reply to a refused command.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Refusal {
@@ -27,7 +27,7 @@ pub(super) struct Refusal {
     pub(super) temporary: bool,
 }
 
-/// What a token was good for; times in seconds.
+/// The reply to `connect` or `refresh`; times are in seconds.
 #[derive(Deserialize)]
 pub(super) struct Admission {
     #[serde(default)]
@@ -36,18 +36,18 @@ pub(super) struct Admission {
     ping: Option<u64>,
 }
 
-/// A subscription that was granted.
+/// The reply to an accepted subscription.
 #[derive(Deserialize)]
 pub(super) struct Subscribed {
-    /// By this number pushes may name the channel from now on.
+    /// The number by which later pushes may refer to the channel.
     pub(super) id: Option<u64>,
 }
 
-/// What comes unasked: about a channel, or the end of the connection.
+/// A push message: about a channel, or the end of the connection.
 #[derive(Deserialize)]
 pub(super) struct Pushed<'a> {
     pub(super) channel: Option<String>,
-    /// The channel's number, if the subscription was granted with one.
+    /// The channel's number, if the subscription was accepted with one.
     pub(super) id: Option<u64>,
     #[serde(borrow, rename = "pub")]
     pub(super) publication: Option<Publication<'a>>,
@@ -61,7 +61,7 @@ pub(super) struct Publication<'a> {
     pub(super) data: Option<Kick<'a>>,
 }
 
-/// Kick's own message inside: what is Pusher's whole frame, without the channel.
+/// Kick's message in a publication. In Pusher's protocol it is the whole frame, with the channel.
 #[derive(Deserialize)]
 pub(super) struct Kick<'a> {
     pub(super) event: String,
@@ -69,7 +69,7 @@ pub(super) struct Kick<'a> {
     pub(super) data: Option<&'a RawValue>,
 }
 
-/// The end of a subscription or of the connection.
+/// The reason for the end of a subscription or of the connection.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Closing {
@@ -78,19 +78,19 @@ pub(super) struct Closing {
 }
 
 impl Admission {
-    /// For how long the connection may go on without another token; none: for ever.
+    /// How long the connection may last without a new token; `None` if without limit.
     pub(super) fn lasts(&self) -> Option<Duration> {
         self.ttl.filter(|_| self.expires).map(Duration::from_secs)
     }
 
-    /// How often the server pings. It leaves a zero out, which says nothing.
+    /// The server's ping interval, if stated. The server omits a zero, so a zero is ignored.
     pub(super) fn ping(&self) -> Option<Duration> {
         self.ping.filter(|&seconds| seconds > 0).map(Duration::from_secs)
     }
 }
 
-/// Reads a message. None for a publication of no interest: by far the most messages are such, so
-/// that one written in Centrifugo's usual way is not read beyond its event's name, nor checked.
+/// Parses a message. `None` for a publication that is not needed. Nearly all messages are such, so one with
+/// Centrifugo's usual order of fields is read no further than the event's name, and the rest of it is not validated.
 pub(super) fn read<'a>(line: &'a str, names: &EventNames) -> serde_json::Result<Option<Message<'a>>> {
     if usual_event(line).is_some_and(|name| names.meaning(&name) == Meaning::Nothing) {
         return Ok(None);
@@ -98,7 +98,7 @@ pub(super) fn read<'a>(line: &'a str, names: &EventNames) -> serde_json::Result<
     serde_json::from_str(line).map(Some)
 }
 
-/// The event of a publication whose fields come in the usual order.
+/// The event's name in a publication whose fields have the usual order.
 fn usual_event(line: &str) -> Option<String> {
     let push = line.strip_prefix(r#"{"push":{"#)?;
     let rest = match push.strip_prefix(r#""channel":""#) {
@@ -109,30 +109,29 @@ fn usual_event(line: &str) -> Option<String> {
     Deserializer::from_str(event).into_iter().next()?.ok()
 }
 
-/// The server's ping, and the answer to it.
+/// The server's ping, which is also the answer to it.
 pub(super) const PING: &str = "{}";
 
-/// Asks the server whether it lives; a refusal is an answer, too.
+/// A request by which we check that the server is alive; an error in reply proves that as well.
 pub(super) fn ping(id: u64) -> String {
     format!(r#"{{"id":{id},"ping":{{}}}}"#)
 }
 
-/// Says who we are.
+/// The first command of a connection. It carries the guest token.
 pub(super) fn connect(id: u64, token: &str) -> String {
     format!(r#"{{"id":{id},"connect":{{"token":{},"name":"js"}}}}"#, Value::from(token))
 }
 
-/// Goes on as who we are.
+/// Replaces the connection's token by a new one.
 pub(super) fn refresh(id: u64, token: &str) -> String {
     format!(r#"{{"id":{id},"refresh":{{"token":{}}}}}"#, Value::from(token))
 }
 
-/// Asks for a channel, and lets the server give it a number, as Kick's own page does.
+/// Subscribes to a channel and allows the server to give it a number, as Kick's own page does.
 pub(super) fn subscribe(id: u64, channel: &str) -> String {
     format!(r#"{{"id":{id},"subscribe":{{"channel":{},"flag":1}}}}"#, Value::from(channel))
 }
 
-/// Gives a channel up.
 pub(super) fn unsubscribe(id: u64, channel: &str) -> String {
     format!(r#"{{"id":{id},"unsubscribe":{{"channel":{}}}}}"#, Value::from(channel))
 }

@@ -1,5 +1,5 @@
-//! How long the guest token lets the connection go on, and when the next one is needed (docs/kick.md §1.4;
-//! docs/rules.md, "Times"). Knows times alone.
+//! How long the guest token allows the connection to last, and when the next token is needed (docs/kick.md §1.4;
+//! docs/rules.md, "Times"). Calculates with times only.
 //!
 //! ```text
 //!                 renew_at                 token                reply
@@ -9,48 +9,49 @@
 use crate::domain::Steady;
 use std::time::Duration;
 
-/// The new token must be there so long before the old one's end.
+/// The new token must arrive at least this long before the old one expires.
 const MARGIN: Duration = Duration::from_secs(5);
-/// A life shorter than this is not believed: it would make us ask Kick without a pause.
+/// A shorter lifetime is raised to this: it would make us request tokens from Kick without a pause.
 const SHORTEST: Duration = Duration::from_secs(4);
 
-/// The life of the token in use.
+/// The state of the token in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lease {
-    /// It never ends.
+    /// The token does not expire.
     Endless,
-    /// Another token is not needed yet.
+    /// No new token is needed yet.
     Fresh {
-        /// When to ask for one.
+        /// When to request the next token.
         renew_at: Steady,
-        /// When the connection is over.
+        /// When the token expires, and with it the connection.
         end: Steady,
     },
-    /// Another token has been asked for.
+    /// A new token has been requested.
     Wanted {
-        /// When the connection is over.
+        /// As in `Fresh`.
         end: Steady,
     },
-    /// The new token was sent.
+    /// The new token was sent to the server.
     Sent {
-        /// The command it was sent with.
+        /// The number of the command that carried it.
         id: u64,
-        /// When the connection is over.
+        /// As in `Fresh`.
         end: Steady,
     },
 }
 
 impl Lease {
-    /// A token that was just accepted, for so long.
+    /// A token that was accepted now and expires after `lasts`; `None` if it does not expire.
     pub(super) fn new(now: Steady, lasts: Option<Duration>) -> Lease {
         let Some(lasts) = lasts else { return Lease::Endless };
         let lasts = lasts.max(SHORTEST);
-        // At 75 %, and at least the margin before the end; or half-way where that is not possible.
+        // After 75 % of the lifetime, but at least the margin before its end; if the lifetime is too short for that,
+        // after half of it.
         let sooner = lasts.saturating_sub(MARGIN).max(lasts / 2);
         Lease::Fresh { renew_at: now + sooner.min(lasts - lasts / 4), end: now + lasts }
     }
 
-    /// When it is over.
+    /// When the token expires.
     pub(super) fn end(self) -> Steady {
         match self {
             Lease::Endless => Steady(Duration::MAX),
@@ -58,7 +59,7 @@ impl Lease {
         }
     }
 
-    /// When something is to be done about it.
+    /// When the session has to act next: to request a token, or to end.
     pub(super) fn next_wake(self) -> Steady {
         if let Lease::Fresh { renew_at, .. } = self { renew_at } else { self.end() }
     }

@@ -1,5 +1,4 @@
-//! Whole conversations with a Centrifugo server, as transcripts: what came and when, and what the session
-//! made of it.
+//! Complete conversations with a Centrifugo server as transcripts: what arrived when, and what the session did.
 
 mod evidence;
 mod life;
@@ -14,8 +13,8 @@ use crate::wire::names::EventNames;
 use crate::wire::transcript::{Stage, acts, mutated, shown};
 use expect_test::Expect;
 
-/// Runs a script against a session for `channel.{id}`; the server's verbs are `greet [result]`,
-/// `ack ID [result]`, `error ID CODE MESSAGE`, `push CONTENT`.
+/// Runs a script on a session for `channel.{id}`. The verbs of the server are `greet [result]`, `ack ID [result]`,
+/// `error ID CODE MESSAGE`, `push CONTENT`.
 fn check(script: &str, expected: Expect) {
     check_with(&["channel.{id}"], script, expected);
 }
@@ -46,7 +45,7 @@ fn server(verb: &str, rest: &str) -> Option<String> {
     })
 }
 
-/// A session for `channel.{id}` that was greeted at zero and follows these, all acknowledged.
+/// A session for `channel.{id}` that was greeted at second 0 and follows these streamers, all acknowledged.
 fn following(ids: &[i64]) -> Centrifugo {
     let mut stage = stage(&["channel.{id}"]);
     for line in ["open", "token t", "greet"] {

@@ -1,4 +1,4 @@
-//! The answers that Kick gave, those that it might give, and those that must do no harm.
+//! Answers that Kick gave, others that it might give, and malformed ones that must do no harm.
 
 use super::{Offer, read};
 

@@ -1,11 +1,11 @@
-//! The text frames of Pusher Channels, protocol 7 (docs/kick.md §2): reading and writing them. It never
-//! decides what one means.
+//! Parses and writes the text frames of Pusher Channels, protocol 7 (docs/kick.md §2). What a frame means is decided
+//! by the session.
 
 use crate::wire::names::{EventNames, Meaning};
 use serde::Deserialize;
 use serde_json::{Deserializer, value::RawValue};
 
-/// What a frame is about.
+/// What a frame is about, by its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
     Established,
@@ -13,11 +13,11 @@ pub(super) enum Name {
     Error,
     Subscribed,
     SubscriptionError,
-    /// Whatever else there is: Kick's events, and pongs.
+    /// Any other event: Kick's events, and pongs.
     Event(Meaning),
 }
 
-/// A frame, as far as it is of interest.
+/// A frame, with the fields that are used.
 #[derive(Deserialize)]
 pub(super) struct Frame<'a> {
     pub(super) event: String,
@@ -26,8 +26,8 @@ pub(super) struct Frame<'a> {
     pub(super) data: Option<&'a RawValue>,
 }
 
-/// Reads a frame. None for an event of no interest: by far the most frames are such, so that one that names its event
-/// first is not read any further, nor checked.
+/// Parses a frame. `None` for an event that is not needed. Nearly all frames are such, so one that begins with the
+/// event's name is read no further than that, and the rest of it is not validated.
 pub(super) fn read<'a>(text: &'a str, names: &EventNames) -> serde_json::Result<Option<Frame<'a>>> {
     if let Some(rest) = text.strip_prefix(r#"{"event":"#) {
         let first = Deserializer::from_str(rest).into_iter::<String>().next();
@@ -38,7 +38,7 @@ pub(super) fn read<'a>(text: &'a str, names: &EventNames) -> serde_json::Result<
     serde_json::from_str(text).map(Some)
 }
 
-/// What an event of this name is.
+/// Classifies an event by its name.
 pub(super) fn name(word: &str, names: &EventNames) -> Name {
     match word {
         "pusher:connection_established" => Name::Established,
@@ -54,12 +54,10 @@ pub(super) fn name(word: &str, names: &EventNames) -> Name {
 pub(super) const PING: &str = r#"{"event":"pusher:ping","data":{}}"#;
 pub(super) const PONG: &str = r#"{"event":"pusher:pong","data":{}}"#;
 
-/// Asks for a public channel.
 pub(super) fn subscribe(channel: &str) -> String {
     format!(r#"{{"event":"pusher:subscribe","data":{{"auth":"","channel":{}}}}}"#, quoted(channel))
 }
 
-/// Gives a channel up.
 pub(super) fn unsubscribe(channel: &str) -> String {
     format!(r#"{{"event":"pusher:unsubscribe","data":{{"channel":{}}}}}"#, quoted(channel))
 }

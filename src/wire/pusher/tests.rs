@@ -1,5 +1,4 @@
-//! Whole conversations with a Pusher server, as transcripts: what came and when, and what the session
-//! made of it.
+//! Complete conversations with a Pusher server as transcripts: what arrived when, and what the session did.
 
 mod evidence;
 mod life;
@@ -12,8 +11,7 @@ use crate::wire::names::EventNames;
 use crate::wire::transcript::{Stage, acts, mutated, shown};
 use expect_test::Expect;
 
-/// Runs a script against a session for `channel.{id}`; the server's verbs are `greet [data]` and
-/// `ack NAME`.
+/// Runs a script on a session for `channel.{id}`. The verbs of the server are `greet [data]` and `ack NAME`.
 fn check(script: &str, expected: Expect) {
     check_with(&["channel.{id}"], script, expected);
 }
@@ -40,7 +38,7 @@ fn server(verb: &str, rest: &str) -> Option<String> {
     }
 }
 
-/// A session for `channel.{id}` that was greeted at zero and follows these, all acknowledged.
+/// A session for `channel.{id}` that was greeted at second 0 and follows these streamers, all acknowledged.
 fn following(ids: &[i64]) -> Pusher {
     let mut stage = stage(&["channel.{id}"]);
     stage.play(Steady::default(), "open");

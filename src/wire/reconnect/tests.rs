@@ -1,4 +1,4 @@
-//! The pauses of docs/rules.md, "Times", and that no server can make us hammer it.
+//! The pauses of docs/rules.md, "Times". No server can make us reconnect too often.
 
 use super::Reconnect;
 use crate::domain::Steady;
@@ -11,7 +11,7 @@ fn at(seconds: f64) -> Steady {
     Steady(Duration::from_secs_f64(seconds))
 }
 
-/// Ends of connections that came about at once and lived for `lived` seconds, one after another.
+/// The pauses after connections that were established at once, lasted `lived` seconds and ended like this.
 fn check(lived: Option<f64>, ends: &[EndKind], expected: Expect) {
     let mut reconnect = Reconnect::new(7);
     let mut now = at(0.0);
@@ -127,7 +127,7 @@ fn a_stable_minute_is_what_it_takes_to_forget() {
     };
     assert!(wait_after(59.9) > Duration::from_secs(40));
     assert!(wait_after(60.0) <= Duration::from_millis(500));
-    // Time without a connection is not a stable minute.
+    // Time without a connection does not count as a stable connection.
     let mut reconnect = Reconnect::new(1);
     reconnect.ended(at(0.0), Lost);
     assert!(reconnect.ended(at(500.0), Lost) > Duration::from_millis(500));

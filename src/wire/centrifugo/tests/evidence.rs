@@ -1,4 +1,4 @@
-//! The two events that are evidence, as Kick sends them and as it might.
+//! The two events that are evidence, in the forms that Kick sends and in others that it might send.
 
 use super::{acts, check, following, shown, stage};
 use crate::domain::Steady;
@@ -183,7 +183,7 @@ fn evidence_that_cannot_be_read_is_counted_and_ends_nothing() {
         ]
         .map(str::to_owned),
     );
-    // Deeper than any reader should follow.
+    // Nested more deeply than a parser should follow.
     texts.push(live(&format!(r#","data":{}1{}"#, "[".repeat(5000), "]".repeat(5000))));
     for text in texts {
         let said: Vec<String> =
@@ -204,7 +204,7 @@ fn what_is_no_business_of_ours_is_passed_over() {
         r#"{"id":99,"subscribe":{}}"#,
         r#"{"id":99,"error":{"code":103,"message":"permission denied"}}"#,
         r#"{"something":"else"}"#,
-        // The rest of it is not even looked at, which is what makes a busy channel cheap.
+        // The rest of the message is not read, which keeps busy channels cheap.
         r#"{"push":{"channel":"channel.668","pub":{"data":{"event":"App\\Events\\ChatMessageEvent","data":"#,
         r#"{"push":{"id":5,"pub":{"data":{"event":"GoalProgressUpdateEvent","data":"#,
     ] {

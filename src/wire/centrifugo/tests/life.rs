@@ -1,4 +1,4 @@
-//! The token, the handshake, the pings and the ends.
+//! The token, the handshake, pings, and the ways in which a connection ends.
 
 use super::{acts, check, following, shown, stage};
 use crate::domain::Steady;

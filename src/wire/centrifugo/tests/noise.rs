@@ -1,4 +1,5 @@
-//! Nothing that a server sends can make the session panic, forget the silence, or invent evidence.
+//! Nothing that a server sends makes the session panic, miss the server's silence, or report evidence that was not
+//! sent.
 
 use super::{acts, following, mutated, stage};
 use crate::domain::Steady;
@@ -51,7 +52,8 @@ fn no_frame_makes_the_session_panic_or_sleep_for_ever() {
     }
 }
 
-/// What a session makes of frames of these lines, each as long as a frame may be, until it gives up.
+/// Sends frames of the maximum size that consist of this line until the session ends. Returns the number of frames,
+/// the most acts for one frame, and the reason of the end.
 fn flooded(line: &str) -> (usize, usize, Option<String>) {
     let frame = line.repeat(256 * 1024 / line.len());
     let mut session = following(&[668]);

@@ -1,4 +1,4 @@
-//! New tokens on the same socket.
+//! Renewal of the token on the same connection.
 
 use super::{acts, check, shown, stage};
 use crate::domain::Steady;
@@ -14,7 +14,7 @@ fn three_lifetimes_of_a_token_pass_on_one_connection() {
         stage.play(Steady::default(), line);
     }
     let mut token = 0;
-    // The server's pings, during three times 2700 s and a bit.
+    // The server's pings, for a little more than three times 2700 s.
     for second in (25..=8300).step_by(25) {
         let now = Steady(Duration::from_secs(second));
         stage.play(now, "text {}");

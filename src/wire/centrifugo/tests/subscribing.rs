@@ -1,4 +1,4 @@
-//! Following, acknowledgements, failures and retries.
+//! Subscriptions: acknowledgements, failures and retries.
 
 use super::{acts, check, check_with, following};
 use crate::domain::{ChannelId, Steady};

@@ -1,4 +1,4 @@
-//! The two events that are evidence, as Kick sends them and as it might.
+//! The two events that are evidence, in the forms that Kick sends and in others that it might send.
 
 use super::{acts, check, following, shown};
 use crate::domain::Steady;
@@ -172,7 +172,7 @@ fn evidence_that_cannot_be_read_is_counted_and_ends_nothing() {
     texts.push(live(r#""data":"{\"livestream\":{\"id\":7,\"channel_id\":668}}""#));
     texts.push(live(r#""data":{"livestream":{"id":7}},"channel":668"#));
     texts.extend(["", "nonsense", "{}", "[]", "null", r#"{"event":7}"#, r#"{"event":"App"#].map(str::to_owned));
-    // Deeper than any reader should follow.
+    // Nested more deeply than a parser should follow.
     texts.push(live(&format!(r#""data":{}1{},"channel":"channel.668""#, "[".repeat(5000), "]".repeat(5000))));
     for text in texts {
         let mut session = following(&[668]);

@@ -1,4 +1,4 @@
-//! The handshake, the pings and the ends.
+//! The handshake, pings, and the ways in which a connection ends.
 
 use super::{acts, check, following, shown, stage};
 use crate::domain::Steady;

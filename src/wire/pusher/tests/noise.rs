@@ -1,4 +1,4 @@
-//! Nothing that a server sends can make the session panic, forget its pings, or invent evidence.
+//! Nothing that a server sends makes the session panic, stop its pings, or report evidence that was not sent.
 
 use super::{acts, following, mutated};
 use crate::domain::Steady;
@@ -75,7 +75,7 @@ fn what_no_server_overdoes_ends_nothing() {
 fn refusals_and_acknowledgements_by_turns_are_bounded() {
     let mut session = following(&[668]);
     let mut told = 0;
-    // The server answers each of our requests at once, and takes it back at once.
+    // The server acknowledges each of our subscriptions at once, and revokes it at once.
     for minute in 0..10 {
         for n in 0..60 {
             let now = Steady(Duration::from_secs(minute * 60 + n));

@@ -1,4 +1,4 @@
-//! Following, acknowledgements, failures and retries, and the pace.
+//! Subscriptions: acknowledgements, failures, retries, and the pace.
 
 use super::{acts, check, check_with, following, shown};
 use crate::domain::{ChannelId, Steady};
@@ -272,7 +272,7 @@ fn a_thousand_subscriptions_are_paced() {
     let mut turns = 1;
     assert_eq!(sent, 100);
     while sent < 1000 {
-        // What arrives in between does not hurry the pace.
+        // Input that arrives in between does not speed up the pace.
         let greedy = acts(&mut session, now, SessionInput::Alive);
         assert_eq!(greedy, []);
         assert_eq!(session.next_wake(), now + Duration::from_millis(10));
