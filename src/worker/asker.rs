@@ -1,7 +1,7 @@
-//! Carries the core's questions to Kick, one at a time, and brings the answers back.
+//! Sends the core's requests to Kick, one at a time, and returns the answers.
 //!
-//! It decides nothing and logs no failure, which is the core's business. All that it does by itself
-//! is to ask once more with a new token when the first was not accepted (docs/kick.md §9).
+//! It makes no decisions and logs no failures; that is up to the core. By itself it only repeats a request once with
+//! a new token, if Kick did not accept the first one (docs/kick.md §9).
 
 mod broker;
 
@@ -20,38 +20,34 @@ use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a question waits for a token.
+/// How long a request waits for a token.
 const TOKEN_WAIT: Duration = Duration::from_secs(5);
 
-/// How long to wait when there is nothing to ask.
+/// The longest wait for a request.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// The longest turn: an idle wait, then two waits for a token and two requests.
+/// The longest turn: an idle wait, two waits for a token and two requests.
 const TURN_MAX: Duration = Duration::from_secs(90);
 
-/// The worker.
+/// The worker `sweep` or `website`.
 #[derive(Clone, Debug)]
 pub(crate) struct AskerWorker {
     /// Which of the two this is.
     pub which: Asker,
-    /// The way to Kick.
     pub kick: Arc<Kick>,
-    /// Where tokens come from; the website needs none.
+    /// The source of tokens; the website needs none.
     pub tokens: Arc<TokenCell>,
-    /// The core's questions. It has at most one out, so this never holds more than a few.
+    /// Requests from the core. It has at most one in flight, so the channel never holds more than a few.
     pub requests: Receiver<Request>,
-    /// The way to the core.
     pub inputs: Sender<Input>,
-    /// The time.
     pub clock: Clock,
-    /// The sign of life.
     pub pulse: Pulse,
-    /// Ends a wait for a token early.
+    /// Also ends a wait for a token.
     pub stop: Stop,
 }
 
 impl AskerWorker {
-    /// Asks until the core hangs up or the stop comes.
+    /// Serves requests until the core hangs up or the stop comes.
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         let began = Input::AskerStarted(self.which);
         serve(&self.requests, &self.inputs, &self.pulse, &self.stop, began, |request| {
@@ -59,7 +55,7 @@ impl AskerWorker {
         })
     }
 
-    /// Asks, and once more with a new token if the first is not accepted.
+    /// Sends the request, and once more with a new token if the first is not accepted.
     fn answer(&self, request: &Request) -> Answer {
         let answer = |(started, finished, asked): (Now, Now, Asked), spent| Answer {
             id: request.id,
@@ -92,7 +88,7 @@ impl AskerWorker {
         self.tokens.wait_newer(than, TOKEN_WAIT, &self.stop)
     }
 
-    /// One request, and when it began and ended.
+    /// Sends one HTTP request. Returns when it began and ended, and the result.
     fn ask(&self, token: Option<&Secret>, query: &Query) -> (Now, Now, Asked) {
         let started = self.clock.now();
         let asked = self.kick.ask(token, query);
@@ -108,7 +104,7 @@ impl AskerWorker {
     }
 }
 
-/// Says that it began, and answers one question after another until the core hangs up or the stop comes.
+/// Reports the start to the core, then serves one request after another until the core hangs up or the stop comes.
 fn serve<Q>(
     requests: &Receiver<Q>,
     inputs: &Sender<Input>,
@@ -117,7 +113,7 @@ fn serve<Q>(
     began: Input,
     answer: impl Fn(&Q) -> Input,
 ) -> anyhow::Result<()> {
-    // The core counts as lost whatever was asked before it hears of this start, and asks again.
+    // The core treats requests sent before this start as lost, and sends them again.
     while requests.try_recv().is_ok() {}
     let mut heard = inputs.send(began);
     while heard.is_ok() {
@@ -125,7 +121,7 @@ fn serve<Q>(
         match stop.recv(requests, IDLE) {
             Received::Message(request) => {
                 let answer = answer(&request);
-                // A stop ends requests in flight; what came of them is not Kick's doing.
+                // A stop aborts requests in flight; their failure says nothing about Kick.
                 if stop.is_stopped() {
                     break;
                 }

@@ -1,9 +1,9 @@
-//! `hub`: the thread of the decision core. It brings `Monitor` what the other threads say, and hands
-//! on what it wants done.
+//! The thread `hub`: it passes the messages of the other threads to the decision core, `Monitor`, and carries out the
+//! core's outputs.
 //!
-//! It never blocks on anybody: what it sends is bounded by the roster (one order a push channel, one
-//! write a row, one request an asker, one answer to what a link asks), not by a queue's capacity. So a dead database or a dead Kick
-//! never keeps a push event from being decided upon.
+//! It never blocks: its channels are unbounded or may be skipped. What it sends is bounded by the roster (one order
+//! per push channel, one write per row, one request per asker, one answer per question of a link). So a database or a
+//! Kick that does not answer never delays the decision on a push event.
 
 mod lines;
 mod openings;
@@ -26,73 +26,70 @@ use reports::Reports;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The longest wait of one turn, so that the pulse stays fresh.
+/// The longest wait of one turn, so that the pulse is renewed in time.
 const WAIT_MOST: Duration = Duration::from_secs(10);
-/// What the pulse allows for a turn: a great roster is compared within a second or two.
+/// The time that the pulse allows for a turn: comparing a large roster takes a second or two.
 const TURN_PULSE: Duration = Duration::from_secs(60);
-/// So many inputs are taken before anything else is looked at: a few milliseconds, when each is of several.
+/// The most inputs taken in one turn before anything else is looked at: a few milliseconds, if each input has several
+/// events.
 const INPUTS_A_TURN: usize = 16;
 /// How long the last writes may take when the process ends.
 const DRAIN_MOST: Duration = Duration::from_millis(4500);
 
-/// What the hub asks of the main thread, which alone starts and stops threads.
+/// Requests of the hub to the main thread, the only one that starts and stops threads.
 #[derive(Debug)]
 pub(crate) enum ToMain {
-    /// Start the thread of this connection; it ends when its orders are hung up.
+    /// Start the thread of this connection. It ends when its orders are hung up.
     OpenLink(LinkId, Orders),
-    /// The hub has ended; so many rows are not written.
+    /// The hub has ended; the number of rows that are not written.
     Drained(usize),
 }
 
-/// The way to each of the other threads.
+/// The channels to the other threads.
 #[derive(Debug)]
 pub(crate) struct Outlets {
-    /// The threads that ask Kick. Each has one request at the most.
+    /// The askers. Each has one request in flight at most.
     pub askers: BTreeMap<Asker, Sender<ask::Request>>,
-    /// The writers; which of them gets a row is decided by the row, so that a row's writes keep their
-    /// order.
+    /// The writers. The row determines which of them gets it, so that the writes of a row keep their order.
     pub lanes: Vec<Sender<Write>>,
-    /// Makes the roster read now. Holds one: two nudges mean the same as one.
+    /// Makes the roster worker read now. Capacity 1: a second nudge would add nothing.
     pub roster: Sender<()>,
-    /// The thread that asks Kick's broker. It has one request at the most.
+    /// The worker `broker`. It has one request in flight at most.
     pub broker: Sender<ask::Request<ask::BrokerQuery>>,
-    /// What is to be remembered over restarts.
+    /// What is to be kept over restarts.
     pub keeper: Sender<Keep>,
-    /// Whoever writes the status files. Holds one: who is behind is told the next time.
+    /// The thread `status`. Capacity 1: a bulletin that finds the channel full is skipped, because the next one has
+    /// newer content.
     pub bulletins: Sender<Bulletin>,
-    /// The main thread.
     pub main: Sender<ToMain>,
 }
 
-/// The hub; [`Hub::run`] is its thread.
+/// The state of the thread `hub`.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    /// The core.
     pub monitor: Monitor,
-    /// What the other threads say. Bounded: who sends waits while the hub is busy.
+    /// Messages of the other threads. Bounded: senders wait while the hub is busy.
     pub inputs: Receiver<Input>,
-    /// The writers after a reload that changed their number.
+    /// The new writers after a reload that changed them.
     pub relaned: Receiver<Vec<Sender<Write>>>,
-    /// The way to the other threads.
     pub outlets: Outlets,
-    /// The time.
     pub clock: Clock,
 }
 
-/// What the thread holds besides the core.
+/// The state that begins with the thread.
 #[derive(Default)]
 struct Held {
-    /// The ways to the connections.
+    /// Dropping a sender ends its link.
     links: BTreeMap<LinkId, OrderSender>,
-    /// Those that are to be opened.
+    /// Connections that the core wants and that are not open yet.
     openings: Openings,
-    /// What is to be logged.
+    /// Events to be logged.
     lines: Lines,
 }
 
 impl Hub {
-    /// Lives until it is told to stop, then for as long as it takes to have the last writes done, a few
-    /// seconds at the most.
+    /// Runs until it is told to stop, and then until the last writes are done or their time is up, a few seconds at
+    /// most.
     pub(crate) fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut held = Held::default();
         let mut relaned = self.relaned.clone();
@@ -119,7 +116,7 @@ impl Hub {
                 recv(stopped) -> _ => {
                     stopped = never();
                     deadline = Some(now.steady + DRAIN_MOST);
-                    // Hung up, the links close their connections meanwhile.
+                    // The links close their connections while the last writes are done.
                     held.links.clear();
                 }
                 default(wait) => match held.lines.is_empty() {
@@ -135,14 +132,14 @@ impl Hub {
             let Some(deadline) = deadline else { continue };
             let unwritten = self.monitor.pending_writes();
             if unwritten == 0 || deadline <= self.clock.steady() {
-                // Nobody listens any more when the main thread has gone.
+                // The main thread may have ended already.
                 let _ = self.outlets.main.send(ToMain::Drained(unwritten));
                 return Ok(());
             }
         }
     }
 
-    /// Takes an input, and those that are there already.
+    /// Takes an input and those that are queued behind it.
     fn take_all(&mut self, first: Input, held: &mut Held) {
         self.take(self.clock.now(), first, held);
         for _ in 1..INPUTS_A_TURN {
@@ -157,8 +154,8 @@ impl Hub {
         }
     }
 
-    /// Opens the connections that are wanted, as far as there are descriptors for them. A trial is one more
-    /// than the core's number.
+    /// Opens the connections that the core wants, as far as there are file descriptors for them. During a trial there
+    /// may be one more than the number that the core states.
     fn open_links(&self, held: &mut Held) {
         let Held { links, openings, .. } = held;
         openings.turn(self.clock.steady(), self.monitor.links_most().saturating_add(1), |id| {
@@ -170,8 +167,8 @@ impl Hub {
         });
     }
 
-    /// Hands on one output. A receiver that is gone is being replaced, or the process ends: whoever is
-    /// made anew says so, and is told again.
+    /// Carries out one output. If its receiver is gone, the worker is being restarted or the process ends; a
+    /// restarted worker reports its start, and the core sends everything again.
     fn carry_out(&self, output: Output, held: &mut Held) {
         let outlets = &self.outlets;
         match output {
@@ -196,7 +193,7 @@ impl Hub {
             Output::Unsubscribe(id, channels) => tell(&held.links, id, Order::Unfollow(channels)),
             Output::Go(id, way) => tell(&held.links, id, Order::Go(way)),
             Output::Token(id, token) => tell(&held.links, id, Order::Token(token)),
-            // Full: it will read anyway.
+            // If the channel is full, a read is due anyway.
             Output::ReadRoster => drop(outlets.roster.try_send(())),
             Output::Learn(learned) => drop(outlets.keeper.send(Keep::Streamer(learned))),
             Output::Remember(offer) => drop(outlets.keeper.send(Keep::Realtime(offer))),

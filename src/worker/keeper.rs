@@ -1,8 +1,8 @@
-//! Keeps what was learned over restarts, and which rows changed lately: takes each piece as it comes and writes the
-//! files, not more often than needed.
+//! The thread `keeper`: keeps what was learned, and which rows changed lately, in `STATE_DIR`. It takes each piece
+//! when it arrives and writes the files no more often than needed.
 //!
-//! A file that cannot be written is said and tried again; it never ends the thread, for the daemon
-//! works without it.
+//! A file that cannot be written is logged and tried again. That never ends the thread, because the daemon works
+//! without the files.
 
 mod recents;
 
@@ -22,38 +22,35 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long changes are gathered before they are written.
+/// How long learned ids are collected before they are written.
 const GATHER: Duration = Duration::from_secs(5);
 
-/// How long to wait after a write that failed.
+/// The pause after a failed write.
 const RETRY: Duration = Duration::from_secs(60);
 
-/// How long to wait when there is nothing to write.
+/// The longest wait when there is nothing to write.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// What a write may take: however long a disk hangs, that is no reason to end the process.
+/// What the pulse allows for a write: a disk that hangs must not end the process.
 const WRITING: Duration = Duration::MAX;
 
-/// How many more than a file holds are remembered before the oldest are let go, all at once: to look for them each
-/// time would cost more than all else.
+/// How many entries beyond the file's limit are kept in memory before the oldest are removed, all at once: searching
+/// for the oldest at every insertion would cost more than everything else.
 const SPARE: usize = 20_000;
 
-/// The worker.
 #[derive(Clone, Debug)]
 pub(crate) struct Keeper {
     /// `STATE_DIR`
     pub dir: PathBuf,
-    /// What [`recall`] gave.
+    /// The result of [`recall`].
     pub known: Remembered,
-    /// What is learned. Unbounded: everything is said once, and when it changes.
+    /// What is learned. Unbounded: every piece is sent once, and again only if it changes.
     pub learned: Receiver<Keep>,
-    /// The time.
     pub clock: Clock,
-    /// The sign of life.
     pub pulse: Pulse,
 }
 
-/// What was learned before. A file that cannot be used is said in the log, and nothing is known.
+/// Reads what was learned before. If the file cannot be used, that is logged, and nothing is known.
 pub(crate) fn recall(dir: &Path) -> Remembered {
     state::load(dir).unwrap_or_else(|error| {
         say(dir, state::FILE, error.to_string());
@@ -61,7 +58,8 @@ pub(crate) fn recall(dir: &Path) -> Remembered {
     })
 }
 
-/// Whose change the API may not know of yet. A file that cannot be used is said in the log, and any row may be one.
+/// Reads the rows whose change the API may not know yet. If the file cannot be used, that is logged, and it may be
+/// any row.
 pub(crate) fn recall_recent(dir: &Path, now: Timestamp) -> Recent {
     let (recent, why) = recent::load(dir, now);
     if let Some(why) = why {
@@ -71,13 +69,13 @@ pub(crate) fn recall_recent(dir: &Path, now: Timestamp) -> Recent {
 }
 
 impl Keeper {
-    /// Keeps until the core hangs up, then writes what is not yet written.
+    /// Collects until the core hangs up, then writes what is not written yet.
     pub(crate) fn run(mut self) -> anyhow::Result<()> {
         let Remembered { realtime, streamers } = std::mem::take(&mut self.known);
         let mut memory = Memory::of(realtime, streamers);
         let mut recents = Recents::default();
         let mut repeats = Repeats::default();
-        // When to write what was learned; none while the file is as it should be.
+        // When to write what was learned; `None` while the file is up to date.
         let mut due: Option<Steady> = None;
         loop {
             let now = self.clock.steady();
@@ -113,20 +111,20 @@ impl Keeper {
         }
     }
 
-    /// Writes the file of what was learned; whether that went well.
+    /// Writes the file of what was learned. Returns true on success.
     fn write(&self, memory: &Memory, repeats: &mut Repeats) -> bool {
         let done = state::save(&self.dir, memory.realtime.as_ref(), &memory.oldest_first());
         self.report(state::FILE, done, repeats)
     }
 
-    /// Writes the file of the rows that changed lately; `last`: none can follow.
+    /// Writes the file of the rows that changed lately. `last`: no further write follows.
     fn write_recent(&self, recents: &mut Recents, last: bool, repeats: &mut Repeats) {
         let (any_until, rows) = recents.content(self.clock.now(), last);
         let done = recent::save(&self.dir, any_until, rows);
         if self.report(recent::FILE, done, repeats) {
             recents.saved(self.clock.steady());
         } else {
-            // What it says is out of date, which is worse than nothing.
+            // Its content is out of date, which is worse than no file.
             let _ = recent::remove(&self.dir);
             recents.failed(self.clock.steady() + RETRY);
         }
@@ -151,8 +149,8 @@ impl Keeper {
     }
 }
 
-/// What is known, and in which order it was learned. Who left the roster stays, and is known at once
-/// when coming back; the file's own limit lets the oldest go.
+/// What is known, in the order in which it was learned. Streamers who left the roster stay, so that their ids are
+/// known at once if they come back; when the file is full, the oldest entries are dropped.
 #[derive(Debug, Default)]
 struct Memory {
     realtime: Option<Offer>,
@@ -161,7 +159,7 @@ struct Memory {
 }
 
 impl Memory {
-    /// All at once, for a map that grows in order leaves its nodes half empty.
+    /// Builds the map from a complete list: a map that grows in key order leaves its nodes half empty.
     fn of(realtime: Option<Offer>, streamers: Vec<Learned>) -> Memory {
         let numbered: BTreeMap<Slug, (u64, Learned)> =
             (1..).zip(streamers).map(|(order, learned)| (learned.name.clone(), (order, learned))).collect();
@@ -169,7 +167,7 @@ impl Memory {
         Memory { realtime, streamers: numbered, count }
     }
 
-    /// Whether this is new.
+    /// Adds a piece. Returns true if it is new.
     fn keep(&mut self, keep: Keep) -> bool {
         match keep {
             Keep::Streamer(learned) => self.learn(learned),
@@ -193,7 +191,7 @@ impl Memory {
         true
     }
 
-    /// As many as a file holds, the latest learned, the oldest of them first.
+    /// The entries for the file: the latest, up to its limit, the oldest of them first.
     fn newest(&self) -> Vec<&(u64, Learned)> {
         let mut streamers: Vec<_> = self.streamers.values().collect();
         streamers.sort_unstable_by_key(|(order, _)| *order);

@@ -1,8 +1,8 @@
-//! `link-<n>`: one push connection, kept up for ever. It connects, lets the [`Session`] speak, brings
-//! the core what the session says, and connects again when the connection is over.
+//! The thread `link-<n>`: keeps one push connection up. It connects, passes what arrives to the [`Session`], reports
+//! to the core what the session says, and reconnects when the connection has ended.
 //!
-//! It decides nothing: where to go and what to follow is the core's, what to say and when to give up is the
-//! session's, how long to wait is [`Reconnect`]'s. Nothing but orders, frames and deadlines wakes it.
+//! It makes no decisions: the core says where to connect and what to follow, the session what to send and when to
+//! give up, and [`Reconnect`] how long to wait. It wakes up only for orders, frames and deadlines.
 //!
 //! ```text
 //!  ┌─► ask the way ──► connect ── open ──► converse ── end ──► pause ─┐      orders are taken in all
@@ -33,46 +33,46 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the core may take to say where to go: it may have to ask Kick.
+/// How long the core may take to say where to connect: it may have to ask Kick.
 const WAY_MOST: Duration = Duration::from_secs(30);
-/// TCP, TLS and upgrade together (docs/rules.md, "Times").
+/// The limit for TCP, TLS and upgrade together (docs/rules.md, "Times").
 const CONNECTING_MOST: Duration = Duration::from_secs(10);
-/// What the pulse allows for an attempt to connect: a resolver may take long, and knows no limit.
+/// What the pulse allows for an attempt to connect: the system's resolver has no limit of its own.
 const CONNECTING_PULSE: Duration = Duration::from_secs(120);
 /// The longest wait of one turn.
 const WAIT_MOST: Duration = Duration::from_secs(30);
 /// What the pulse allows for a turn.
 const TURN_PULSE: Duration = Duration::from_secs(60);
-/// How often a link that waits for room among the inputs looks whether it shall end.
+/// How often a link that waits for room in `inputs` checks whether it is to end.
 const ROOM_LOOK: Duration = Duration::from_millis(50);
-/// How often a link looks for orders that the system cannot wake.
+/// How often a link checks for orders while the system cannot wake it.
 const NO_WAKE_LOOK: Duration = Duration::from_secs(1);
-/// So many frames are handled before orders and deadlines are looked at.
+/// The most frames handled before orders and deadlines are looked at again.
 const FRAMES_A_TURN: usize = 256;
-/// So many inputs are handed to the core together at the most.
+/// The most inputs that are sent to the core together.
 const TOGETHER_MOST: usize = 128;
 
-/// What a link is made of; [`Link::run`] is its thread.
+/// What a link needs; [`Link::run`] is its thread.
 pub struct Link {
-    /// Its number.
+    /// The number of the connection.
     pub id: LinkId,
-    /// Makes the session of each connection.
+    /// Creates the session of each connection.
     pub speak: Speak,
-    /// Whom it trusts; shared by all links.
+    /// The trusted authorities, shared by all links.
     pub authorities: Arc<Authorities>,
-    /// Whom to follow, and where to go.
+    /// Orders from the core: whom to follow, and where to connect.
     pub orders: Orders,
-    /// The way to the core.
+    /// The channel to the core.
     pub inputs: Sender<Input>,
-    /// The time.
+    /// The source of time, the same for all threads.
     pub clock: Clock,
-    /// Decides the jitter of its pauses; links should differ in it.
+    /// The seed for the jitter of pauses; give each link a different one.
     pub seed: u64,
 }
 
 impl Link {
-    /// Lives until the orders are hung up or the stop token is (after which somebody must wake it:
-    /// [`Orders::waker`]); the connection is then closed with 1000.
+    /// Runs until the orders are hung up or the stop comes, and then closes the connection with code 1000. A stop
+    /// token does not wake the link: use [`Orders::waker`] after it.
     pub(crate) fn run(self, pulse: &Pulse, stop: Stop) -> anyhow::Result<()> {
         let mut thread = Thread {
             reconnect: Reconnect::new(self.seed),
@@ -90,10 +90,10 @@ impl Link {
     }
 }
 
-/// The link is told to end.
+/// The link is to end.
 struct Leave;
 
-/// Why a conversation ends.
+/// Why a conversation ended.
 enum Over {
     Connection(End),
     Link(Leave),
@@ -111,13 +111,13 @@ struct Thread<'a> {
     stop: Stop,
     reconnect: Reconnect,
     repeats: Repeats,
-    /// Whom to follow; outlives connections.
+    /// The streamers to follow. Kept from one connection to the next.
     followed: BTreeSet<ChannelId>,
-    /// Orders that the present session has not been told yet; those to follow count in `followed`.
+    /// Orders that the present session has not been given yet. Those to follow are already part of `followed`.
     untold: Vec<Order>,
-    /// The answer to where the next connection goes, when it has come.
+    /// The core's answer to the question where to connect, once it has arrived.
     way: Option<Option<Way>>,
-    /// What the core is about to be told.
+    /// Inputs that are about to be sent to the core.
     heard: Vec<Input>,
 }
 
@@ -143,7 +143,7 @@ impl Thread<'_> {
         }
     }
 
-    /// Where the next connection goes, or why nobody can say.
+    /// Where to connect next, or why that is not known.
     fn next_way(&mut self) -> Result<Result<Way, &'static str>, Leave> {
         self.way = None;
         self.tell(Input::Link(self.link.id, LinkEvent::WantsWay))?;
@@ -159,7 +159,7 @@ impl Thread<'_> {
         }
     }
 
-    /// One connection, from the attempt to its end.
+    /// Makes one connection and lets it run to its end.
     fn connection(&mut self, way: &Way) -> Result<End, Leave> {
         let end = self.attempt(way)?;
         let why = end.code.map_or(end.reason.clone(), |code| format!("{code} {}", end.reason));
@@ -167,7 +167,7 @@ impl Thread<'_> {
         Ok(end)
     }
 
-    /// Connects and converses; how that ended.
+    /// Connects and runs the conversation; returns how it ended.
     fn attempt(&mut self, way: &Way) -> Result<End, Leave> {
         self.take_orders()?;
         self.pulse.promise(CONNECTING_PULSE);
@@ -188,7 +188,8 @@ impl Thread<'_> {
         let mut talk = Talk { transport: way.transport(), socket, session };
         match self.converse(&mut talk) {
             Err(Over::Connection(end)) => {
-                // A server that is dead answers no close, and the next connection would wait for it.
+                // A dead server does not answer a close frame, and waiting for the answer would delay the next
+                // connection.
                 talk.socket.leave();
                 Ok(end)
             }
@@ -214,7 +215,7 @@ impl Thread<'_> {
                     Order::Follow(ids) => self.hear(talk, now, SessionInput::Follow(&ids))?,
                     Order::Unfollow(ids) => self.hear(talk, now, SessionInput::Unfollow(&ids))?,
                     Order::Token(token) => self.hear(talk, now, SessionInput::Token(&token))?,
-                    // It is for the next connection.
+                    // That is for the next connection.
                     Order::Go(_) => {}
                 }
             }
@@ -227,9 +228,9 @@ impl Thread<'_> {
         }
     }
 
-    /// Handles the frames that are there. The first one reaches the core before another is looked for; those
-    /// behind it go together, because a thousand links that each wait for room for each frame keep everybody
-    /// else from it.
+    /// Handles the frames that have arrived. The first one is sent to the core before the next is read. Those behind
+    /// it are sent together: if a thousand links each waited for room for every frame, the other senders would hardly
+    /// get any.
     fn read_frames(&mut self, talk: &mut Talk) -> Result<(), Over> {
         for nth in 0..FRAMES_A_TURN {
             let frame = talk.socket.read();
@@ -247,7 +248,7 @@ impl Thread<'_> {
         Ok(self.hand_over()?)
     }
 
-    /// Lets the session hear something, and does what it wants done.
+    /// Gives the session an input and carries out its actions.
     fn hear(&mut self, talk: &mut Talk, now: Steady, input: SessionInput<'_>) -> Result<(), Over> {
         let mut acts = Vec::new();
         talk.session.handle(now, input, &mut acts);
@@ -276,7 +277,8 @@ impl Thread<'_> {
         Ok(())
     }
 
-    /// Sleeps until woken, but not for long and not beyond `until`; false when that has come. Takes orders.
+    /// Sleeps until woken, but no longer than [`WAIT_MOST`] and not beyond `until`; then takes orders. Returns false
+    /// when `until` has come.
     fn sleep(&mut self, until: Steady) -> Result<bool, Leave> {
         self.take_orders()?;
         self.pulse.promise(TURN_PULSE);
@@ -285,13 +287,13 @@ impl Thread<'_> {
             return Ok(false);
         }
         if self.link.orders.wake.wait(left).is_err() {
-            // The system is out of memory for a moment: without the wake, orders are looked at now and then.
+            // The system is out of memory for a moment. Without the wake, orders are looked for now and then.
             self.stop.wait(left.min(NO_WAKE_LOOK));
         }
         Ok(true)
     }
 
-    /// Takes the orders that are there. Fails when the link shall end.
+    /// Takes the orders that have arrived. Fails if the link is to end.
     fn take_orders(&mut self) -> Result<(), Leave> {
         if self.stop.is_stopped() {
             return Err(Leave);
@@ -312,14 +314,14 @@ impl Thread<'_> {
         Ok(())
     }
 
-    /// Brings the core an input, behind what was heard before.
+    /// Sends an input to the core, after what was reported before.
     fn tell(&mut self, input: Input) -> Result<(), Leave> {
         self.heard.push(input);
         self.hand_over()
     }
 
-    /// Brings the core what was heard, and waits for room; a link that is to end does not wait. One frame may
-    /// have held more than is handed over together.
+    /// Sends the collected inputs to the core and waits for room, unless the link is to end. One frame may have led
+    /// to more inputs than are sent together.
     fn hand_over(&mut self) -> Result<(), Leave> {
         while !self.heard.is_empty() {
             let rest = self.heard.split_off(self.heard.len().min(TOGETHER_MOST));
@@ -340,7 +342,7 @@ impl Thread<'_> {
         Event::RealtimeConnected { transport: transport.word(), connection: self.link.id }.say();
     }
 
-    /// Every end is said with the time of the next try; a refusal also as what it is.
+    /// Logs every end with the time until the next attempt, and a refusal also as an event of its own.
     fn say_end(&mut self, now: Steady, transport: &'static str, end: End, retry_in: Duration) {
         let End { kind, code, reason } = end;
         if !self.repeats.fails(now, "connection", &format!("{transport} {code:?} {reason}")) {

@@ -1,7 +1,7 @@
-//! Listens on `ROSTER_NOTIFY_CHANNEL` and nudges the roster.
+//! The thread `listener`: listens on `ROSTER_NOTIFY_CHANNEL` and nudges the roster worker.
 //!
-//! The core is told whether anybody listens, and no more: the roster's poll tells how the database is,
-//! and finds what was missed here.
+//! The core is told only whether the listener listens. The state of the database comes from the roster's regular
+//! reads, which also find what was missed here.
 
 use crate::backoff::Backoff;
 use crate::clock::{Clock, Pulse};
@@ -12,37 +12,37 @@ use crossbeam_channel::{Sender, TrySendError};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// docs/rules.md, "Times": database reconnection.
+/// The pauses before reconnecting to the database (docs/rules.md, "Times").
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MOST: Duration = Duration::from_secs(5);
-/// The driver cannot be woken, so this is how long a stop may take to be seen.
+/// The driver cannot be woken, so a stop is noticed after this time at the latest.
 const TURN: Duration = Duration::from_secs(1);
-/// How often the connection shows that it is heard: one that died says nothing.
+/// How often a heartbeat checks that notifications still arrive: a dead connection shows no error.
 const BEAT: Duration = Duration::from_secs(10);
-/// How long a heartbeat may take.
+/// How long a heartbeat may take to arrive.
 const ANSWER: Duration = Duration::from_secs(5);
-/// A turn with a connection attempt or a heartbeat in it.
+/// What the pulse allows for a turn with a connection attempt or a heartbeat.
 const LONG_TURN: Duration = Duration::from_secs(60);
 
-/// The listener and its ends of the channels.
+/// The state of the thread `listener`.
 #[derive(Debug)]
 pub struct Listener {
     /// `ROSTER_NOTIFY_CHANNEL`
     pub channel: String,
-    /// To the roster; full means that it will read anyway.
+    /// Nudges the roster worker. If the channel is full, a read is due anyway.
     pub nudge: Sender<()>,
-    /// Where to listen.
+    /// The database to listen at.
     pub database: Arc<Database>,
-    /// To the core; full means wait.
+    /// The channel to the core; a full one makes the listener wait.
     pub inputs: Sender<Input>,
-    /// For the time of the next heartbeat.
+    /// Times the heartbeats.
     pub clock: Clock,
-    /// For the jitter of pauses, and the name of the heartbeat.
+    /// For the jitter of pauses and the name of the heartbeat's channel.
     pub rng: fastrand::Rng,
 }
 
 impl Listener {
-    /// Listens until it is stopped, or the roster is gone.
+    /// Runs until the stop comes, or the core or the roster worker is gone.
     pub fn run(&mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MOST);
         loop {
@@ -59,12 +59,12 @@ impl Listener {
         self.inputs.send(Input::Listening(why_not)).is_ok()
     }
 
-    /// One connection's life; an end without an error means to stop.
+    /// Listens on one connection until it fails. Returns `Ok` if the listener is to end.
     fn listen(&mut self, pulse: &Pulse, stop: &Stop, backoff: &mut Backoff) -> Result<(), DbError> {
         pulse.promise(LONG_TURN);
         let heartbeat = format!("kick_monitor_alive_{:016x}", self.rng.u64(..));
         let mut listening = self.database.listen(&self.channel, &heartbeat)?;
-        // What was notified while nobody listened is in the table by now.
+        // Changes notified before the connection was made are in the table by now.
         let mut nudge = true;
         let mut beat = self.clock.steady();
         let mut answer = None;

@@ -1,5 +1,5 @@
-//! One thread each: a loop that brings inputs to the core or carries out its outputs, and decides
-//! nothing. Workers share channels and do not know each other.
+//! One thread each: a loop that sends inputs to the core or carries out its outputs, without decisions. Workers share
+//! channels and do not know each other.
 
 pub(crate) mod asker;
 pub(crate) mod hub;

@@ -1,6 +1,7 @@
-//! Reads the roster: every so often, at once when nudged, and again after a pause when it failed.
+//! The thread `roster`: reads the roster at regular intervals, at once when nudged, and again after a pause when a
+//! read failed.
 //!
-//! It compares nothing; the core is told what the table holds, and how the conversation goes.
+//! It compares nothing: it reports to the core what the table holds and whether the database answers.
 
 use crate::backoff::Backoff;
 use crate::clock::{Clock, Pulse};
@@ -13,39 +14,39 @@ use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// docs/rules.md, "Times": database reconnection.
+/// The pauses before reconnecting to the database (docs/rules.md, "Times").
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MOST: Duration = Duration::from_secs(5);
-/// How long it waits before it shows that it is alive, whatever the poll interval.
+/// The longest wait before the pulse is renewed, whatever the poll interval.
 const TURN: Duration = Duration::from_secs(5);
-/// The least time from the end of a read to the next one that a nudge brings: any role of the database may notify as
+/// The shortest time from the end of a read to the next one caused by a nudge: any role of the database may notify as
 /// often as it likes.
 const NUDGED_APART: Duration = Duration::from_millis(500);
-/// The same as a multiple of what the last read took, so that all of them together take a tenth of the time at most.
+/// The same limit as a multiple of the last read's duration, so that such reads take at most a tenth of the time.
 const NUDGED_SHARE: u32 = 10;
-/// A turn with a read in it: a connection made anew (5 s), a read until it is cancelled (30 s), both
+/// What the pulse allows for a turn with a read: a new connection (5 s) and a read until it is cancelled (30 s), each
 /// twice, and a busy machine.
 const READ_TURN: Duration = Duration::from_secs(120);
 
-/// The roster's reader and its ends of the channels.
+/// The state of the thread `roster`.
 #[derive(Debug)]
 pub struct Roster {
     /// `ROSTER_POLL_SECS`
     pub poll: Duration,
-    /// "Read now." Holds one: two nudges before a read mean the same as one.
+    /// Requests to read now. Capacity 1: a second nudge before the read would add nothing.
     pub nudge: Receiver<()>,
-    /// To the core; full means wait.
+    /// The channel to the core; a full one makes the worker wait.
     pub inputs: Sender<Input>,
-    /// Where to read.
+    /// The database to read from.
     pub database: Arc<Database>,
-    /// For the time of the read.
+    /// Times the reads.
     pub clock: Clock,
     /// For the jitter of pauses.
     pub rng: fastrand::Rng,
 }
 
 impl Roster {
-    /// Reads until it is stopped, or nobody wants to hear of it or to nudge it any more.
+    /// Runs until the stop comes, the core is gone, or no sender of nudges is left.
     pub fn run(&mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MOST);
         let mut broken = self.database.broken();
@@ -57,16 +58,17 @@ impl Roster {
             let goes_on = match read {
                 Ok(rows) => {
                     backoff.reset();
-                    // Before the roster: the core must know that what it shows may be the work of a crash.
+                    // This comes before the roster: the core must know that the rows may show the state before a
+                    // crash.
                     (broken == broken_before || self.tell(Input::Database(DatabaseEvent::Reconnected)))
                         && self.tell(Input::Database(DatabaseEvent::Up))
                         && self.tell(Input::Roster(RosterRead { started, rows }))
                         && self.wait(started, pulse, stop)
                 }
                 Err(error) => {
-                    // A nudge does not shorten this: a nudge knows nothing of the database. The pause counts from
-                    // when the read began: one that waited in vain is followed by the next at once, so that a server
-                    // that answers again is heard at once.
+                    // A nudge does not shorten this pause, because it says nothing about the database. The pause
+                    // counts from the start of the read: a read that waited in vain is followed by the next at once,
+                    // so that a server is noticed as soon as it answers again.
                     let pause = backoff.next(&mut self.rng).saturating_sub(self.clock.steady().since(started));
                     self.tell(Input::Database(DatabaseEvent::Down(error.to_string()))) && !stop.wait(pause)
                 }
@@ -82,7 +84,8 @@ impl Roster {
         self.inputs.send(input).is_ok()
     }
 
-    /// Waits for the next poll or a nudge; false means to end. `started`: when the last read did.
+    /// Waits for the next poll or a nudge. Returns false if the worker is to end. `started`: when the last read
+    /// began.
     fn wait(&self, started: Steady, pulse: &Pulse, stop: &Stop) -> bool {
         let now = self.clock.steady();
         let mut next = now + self.poll;
@@ -98,7 +101,7 @@ impl Roster {
                     nudge = &never;
                 }
                 Received::Nothing if left.is_zero() => {
-                    // What was asked for until now, the read that follows answers.
+                    // The read that follows answers all nudges sent until now.
                     self.nudge.try_iter().for_each(drop);
                     return true;
                 }

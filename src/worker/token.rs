@@ -1,7 +1,7 @@
-//! Keeps a token at hand: gets one at start, a new one in good time before the old one ends, and
-//! another at once when Kick no longer accepts it.
+//! The thread `token`: obtains a token at the start, a new one in good time before the old one expires, and another
+//! at once if Kick no longer accepts it.
 //!
-//! The thread only carries out; when to ask and what to say is decided in `plan.rs`.
+//! When to ask and what to log is decided in `plan.rs`.
 
 mod plan;
 
@@ -15,30 +15,24 @@ use plan::Plan;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a request may take, and how late a wait may end.
+/// What the pulse allows for a turn: a request, and a wait that ends late.
 const TURN_MAX: Duration = Duration::from_secs(60);
 
-/// The worker.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenWorker {
-    /// The way to Kick.
     pub kick: Arc<Kick>,
-    /// Where the token is put.
+    /// Where the askers find the token.
     pub tokens: Arc<TokenCell>,
-    /// The way to the core.
     pub inputs: Sender<Input>,
-    /// The time.
     pub clock: Clock,
-    /// The sign of life.
     pub pulse: Pulse,
-    /// The end.
     pub stop: Stop,
-    /// Where jitter begins.
+    /// The seed for the jitter of pauses.
     pub seed: u64,
 }
 
 impl TokenWorker {
-    /// Keeps a token at hand until the stop.
+    /// Keeps a token available until the stop.
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         let mut plan = Plan::new(self.clock.steady(), self.seed);
         loop {
@@ -61,7 +55,7 @@ impl TokenWorker {
         }
     }
 
-    /// One request; whether the core still listens.
+    /// Sends one token request. Returns false if the core is gone.
     fn renew(&self, plan: &mut Plan) -> bool {
         self.pulse.promise(TURN_MAX);
         if self.inputs.send(Input::Spent).is_err() {
@@ -70,7 +64,7 @@ impl TokenWorker {
         plan.asks(self.clock.steady());
         let result = self.kick.token();
         if self.stop.is_stopped() {
-            // It ends requests in flight; what came of this one is not Kick's doing.
+            // A stop aborts the request; its failure says nothing about Kick.
             return true;
         }
         let now = self.clock.steady();

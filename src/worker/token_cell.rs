@@ -1,8 +1,8 @@
-//! Where the token is handed over: one thread puts it, others take it, wait for a newer one, or say
-//! that Kick refuses it.
+//! Passes the token between threads: one puts it here, and others take it, wait for a newer one, or report that Kick
+//! refused it.
 //!
-//! However many say so of the same token, one new token is asked for: a refusal counts only while
-//! the token that it means is still the one in use.
+//! Several refusals of one token cause only one request for a new token: a refusal counts only while the token that
+//! it names is in use.
 
 use crate::domain::secret::Secret;
 use crate::stop::{Stop, StopSource, stop_pair};
@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Which token it is; a later one is greater.
+/// The number of a token; a later token has a greater one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Generation(u64);
 
@@ -18,7 +18,7 @@ pub(crate) struct Generation(u64);
 #[derive(Debug)]
 pub(crate) struct TokenCell {
     held: Mutex<Held>,
-    /// Room for one nudge: a second one would say the same.
+    /// Capacity 1: a second nudge would add nothing.
     nudges: (Sender<()>, Receiver<()>),
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct TokenCell {
 struct Held {
     token: Option<Secret>,
     generation: Generation,
-    /// Hung up when the next token is there: that wakes all who wait for it.
+    /// Hung up when the next token arrives, which wakes all threads that wait for it.
     next: (StopSource, Stop),
 }
 
@@ -38,12 +38,11 @@ impl Default for TokenCell {
 }
 
 impl TokenCell {
-    /// The token in use.
     pub(crate) fn current(&self) -> Option<(Generation, Secret)> {
         self.held().newer(None)
     }
 
-    /// A token newer than that one, or any; waits for it no longer than `limit`, nor after a stop.
+    /// A token newer than `than`, or any token. Waits up to `limit` for it, and ends the wait at a stop.
     pub(crate) fn wait_newer(
         &self,
         than: Option<Generation>,
@@ -61,8 +60,8 @@ impl TokenCell {
         self.held().newer(than)
     }
 
-    /// Kick does not accept that token. If it is the one in use, it is dropped and a new one asked
-    /// for.
+    /// Reports that Kick does not accept this token. If it is the one in use, it is removed and a new one is
+    /// requested.
     pub(crate) fn refuse(&self, generation: Generation) {
         let mut held = self.held();
         if held.generation == generation && held.token.take().is_some() {
@@ -70,30 +69,30 @@ impl TokenCell {
         }
     }
 
-    /// If there is no token because asking for one failed, it is asked for now.
+    /// Asks for a request at once if there is no token because the last request failed.
     pub(crate) fn hurry(&self) {
-        // A full channel holds a nudge already.
+        // If the channel is full, it holds a nudge already.
         let _ = self.nudges.0.try_send(());
     }
 
-    /// A new token.
     pub(super) fn put(&self, token: Secret) {
         let mut held = self.held();
         let generation = Generation(held.generation.0 + 1);
         *held = Held { token: Some(token), generation, next: stop_pair() };
     }
 
-    /// The token in use has come to its end.
+    /// Removes the token in use, which has expired.
     pub(super) fn forget(&self) {
         self.held().token = None;
     }
 
-    /// A message when a token was refused, or is to be asked for now.
+    /// Yields a message when a token was refused, or is to be requested at once.
     pub(super) fn nudges(&self) -> &Receiver<()> {
         &self.nudges.1
     }
 
-    /// A thread that panicked between two assignments here left nothing half done.
+    /// A poisoned lock is safe to use: the assignments under it leave no inconsistent state when a thread panics
+    /// between them.
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

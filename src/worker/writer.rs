@@ -1,8 +1,8 @@
-//! One lane of writes: takes what is queued, makes one statement of it after another, tells what became of it.
+//! The threads `writer-<n>`: each takes the queued writes of its lane, writes them in one statement after another,
+//! and reports the outcome.
 //!
-//! What goes into a statement is for `lane.rs` to say, which tries again by halves what one row has spoilt.
-//! What is set aside, refused or unavailable goes back to the core, which knows what is wanted by then
-//! (R19).
+//! `lane.rs` decides which rows go into a statement, and splits a statement that failed. Rows that were set aside or
+//! refused, or could not be written, go back to the core, which knows their wanted status by then (R19).
 
 pub mod lane;
 mod pace;
@@ -17,34 +17,34 @@ use lane::Lane;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long it waits for a write before it shows that it is alive.
+/// The longest wait for a write before the pulse is renewed.
 const TURN: Duration = Duration::from_secs(5);
-/// A turn with one statement in it: a connection made anew (5 s), a statement until it is cancelled
-/// (10 s), both twice, and a busy machine.
+/// What the pulse allows for a turn with a statement: a new connection (5 s) and a statement until it is cancelled
+/// (10 s), each twice, and a busy machine.
 const STATEMENT_TURN: Duration = Duration::from_secs(60);
 
-/// A writer and its ends of the channels.
+/// The state of a thread `writer-<n>`.
 #[derive(Debug)]
 pub struct Writer {
-    /// Which of the writers this is,
+    /// The number of this writer, from 0.
     pub lane: usize,
-    /// and of how many.
+    /// The number of writers.
     pub lanes: usize,
-    /// What is to be written. One row is in it once at most, so the roster bounds it.
+    /// The rows to be written. A row is queued once at most, so the roster bounds the queue.
     pub inbox: Receiver<Write>,
-    /// To the core; full means wait.
+    /// The channel to the core; a full one makes the writer wait.
     pub inputs: Sender<Input>,
-    /// Where to write.
+    /// The database to write to.
     pub database: Arc<Database>,
-    /// For the time of the commit.
+    /// Times the commits.
     pub clock: Clock,
 }
 
 impl Writer {
-    /// Writes until the inbox is hung up and empty, or nobody wants to hear of it any more. A stop cancels the
-    /// statement that runs, or it would go on after the process has ended; it does not shorten the inbox.
+    /// Runs until the inbox is hung up and empty, or the core is gone. A stop cancels the statement that runs, which
+    /// would otherwise continue after the end of the process; the queued rows are still written.
     pub fn run(&mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
-        // The core gives out again whatever was given out before it hears of this start.
+        // The core sends everything again that it sent before it hears of this start.
         while self.inbox.try_recv().is_ok() {}
         let started = Input::WriterStarted { lane: self.lane, lanes: self.lanes };
         let mut heard = self.inputs.send(started).is_ok();

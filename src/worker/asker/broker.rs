@@ -1,5 +1,5 @@
-//! `broker`: the same for Kick's broker of transports. No link ever waits for Kick itself, so a broker that
-//! hangs keeps no websocket from being read.
+//! The worker `broker`: an asker for Kick's broker of transports. Links never wait for Kick themselves, so a broker
+//! that hangs does not keep any websocket from being read.
 
 use super::serve;
 use crate::clock::{Clock, Pulse};
@@ -10,21 +10,17 @@ use crate::stop::Stop;
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 
-/// The worker.
 #[derive(Clone, Debug)]
 pub(crate) struct BrokerAsker {
-    /// The way to the broker.
     pub realtime: Arc<Realtime>,
-    /// The core's questions. It has at most one out, so this never holds more than a few.
+    /// Requests from the core. It has at most one in flight, so the channel never holds more than a few.
     pub requests: Receiver<Request<BrokerQuery>>,
-    /// The way to the core.
     pub inputs: Sender<Input>,
-    /// The time.
     pub clock: Clock,
 }
 
 impl BrokerAsker {
-    /// Asks until the core hangs up or the stop comes.
+    /// Serves requests until the core hangs up or the stop comes.
     pub(crate) fn run(&self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         serve(&self.requests, &self.inputs, pulse, stop, Input::BrokerStarted, |request| {
             Input::BrokerAnswer(self.answer(request))

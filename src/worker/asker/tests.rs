@@ -1,4 +1,4 @@
-//! The asker between the core and a server: answers, tokens that are refused, and the end.
+//! The asker between the core and a server: answers, refused tokens, and the end.
 
 use super::{AskerWorker, BrokerAsker};
 use crate::clock::{Clock, Pulse};
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// A running asker and what is around it.
+/// A running asker with its channels and its server.
 struct Asking {
     requests: Sender<Request>,
     inputs: Receiver<Input>,
@@ -29,7 +29,7 @@ struct Asking {
 
 fn start(which: Asker, server: &Server, tokens: &Arc<TokenCell>) -> Asking {
     let (requests, inbox) = unbounded();
-    // Left over from before; the core has given it up.
+    // Left over from before the start; the core has given it up.
     requests.send(request(0, Query::ChannelsByUser(vec![UserId(1)]))).expect("the inbox lives");
     let (sender, inputs) = unbounded();
     let (source, stop) = stop_pair();
@@ -73,7 +73,7 @@ fn users() -> Query {
     Query::ChannelsByUser(vec![UserId(676)])
 }
 
-/// A server that gives `token-1`, `token-2`, … and lets in only who comes with `accepted`.
+/// A server that issues `token-1`, `token-2`, … and accepts only requests with `accepted`.
 fn kick(accepted: &'static str) -> Server {
     let count = AtomicU32::new(0);
     Server::start(move |heard| {
@@ -174,7 +174,7 @@ fn the_broker_is_asked_what_it_offers_and_for_tokens_and_a_stop_is_no_answer() {
     let worker = BrokerAsker { realtime: Arc::clone(&realtime), requests: inbox, inputs: sender, clock };
     let pulse = Pulse::new(clock, Duration::from_secs(60));
     let ask = |id, query| requests.send(Request { id: RequestId(id), query }).expect("the inbox lives");
-    // Left over from before; the core has given it up.
+    // Left over from before the start; the core has given it up.
     ask(0, BrokerQuery::GuestToken { client: 0 });
     let thread = spawn(move || worker.run(&pulse, &stop));
     assert_eq!(inputs.recv_timeout(PATIENCE), Ok(Input::BrokerStarted));

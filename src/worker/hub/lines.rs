@@ -1,17 +1,17 @@
-//! What the core wants logged, until there is time for it: a line takes as long as a decision, and ten
-//! thousand streamers that change at once are not to wait for ten thousand lines.
+//! Buffers the core's log events until there is time to log them: logging takes as long as deciding, and when ten
+//! thousand streamers change at once, the decisions must not wait for ten thousand lines.
 //!
-//! It keeps their order and loses none, however the thread ends.
+//! The order is kept and no event is lost, however the thread ends.
 
 use crate::domain::event::Event;
 use std::collections::VecDeque;
 
-/// Lines said in one turn: some hundred microseconds, for which a push event may have to wait.
+/// The events logged in one turn: some hundred microseconds, by which a push event may be delayed.
 const SOME: usize = 32;
-/// So many may wait.
+/// The most events held back before logging is forced.
 const MOST: usize = 20_000;
 
-/// Events that are not logged yet, the first one first.
+/// Events that are not logged yet, the oldest first.
 #[derive(Default)]
 pub(super) struct Lines(VecDeque<Event>);
 
@@ -24,13 +24,13 @@ impl Lines {
         self.0.is_empty()
     }
 
-    /// Logs a few.
+    /// Logs up to [`SOME`] events.
     pub(super) fn say_some(&mut self) {
         let some = self.0.len().min(SOME);
         self.0.drain(..some).for_each(|event| event.say());
     }
 
-    /// Logs what has become too many.
+    /// Logs the events that exceed [`MOST`].
     pub(super) fn say_overdue(&mut self) {
         let overdue = self.0.len().saturating_sub(MOST);
         self.0.drain(..overdue).for_each(|event| event.say());

@@ -1,7 +1,7 @@
-//! Connections that the core wants and that are not opened yet: one for which there is no descriptor is tried
-//! again, and so is one that would be too many while those before it still close.
+//! Connections that the core wants and that are not open yet. A connection is retried if there was no file descriptor
+//! for it, or if it would exceed the limit while earlier connections are still closing.
 //!
-//! It never gives one up, and nothing that goes wrong here ends the hub.
+//! It retries without end, and no failure here ends the hub.
 
 use crate::domain::Steady;
 use crate::domain::event::Event;
@@ -11,16 +11,16 @@ use crate::repeats::Repeats;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How soon another try follows one that had no descriptor.
+/// The pause after a try for which there was no file descriptor.
 const AGAIN: Duration = Duration::from_secs(5);
-/// How often it is looked whether those before have closed.
+/// How often to check whether earlier connections have closed.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What is to be opened, and what is open.
+/// Connections to be opened, and open connections.
 #[derive(Debug, Default)]
 pub(super) struct Openings {
     waiting: BTreeSet<LinkId>,
-    /// Nothing is opened before this.
+    /// No connection is opened before this time.
     not_before: Steady,
     open: Vec<Trace>,
     repeats: Repeats,
@@ -31,18 +31,18 @@ impl Openings {
         self.waiting.insert(id);
     }
 
-    /// It is not wanted any more.
+    /// The core does not want this connection any more.
     pub(super) fn forget(&mut self, id: LinkId) {
         self.waiting.remove(&id);
     }
 
-    /// When something may be opened.
+    /// When the next connection may be opened.
     pub(super) fn due(&self) -> Option<Steady> {
         (!self.waiting.is_empty()).then_some(self.not_before)
     }
 
-    /// Opens what is wanted, as long as no more than `most` connections are open, with `open`, which gives
-    /// the trace of what it opened.
+    /// Opens the wanted connections with `open`, as long as at most `most` are open. `open` returns a trace that
+    /// shows when the connection's descriptors are free again.
     pub(super) fn turn(&mut self, now: Steady, most: usize, mut open: impl FnMut(LinkId) -> std::io::Result<Trace>) {
         if self.due().is_none_or(|due| due > now) {
             return;

@@ -1,7 +1,7 @@
-//! When the hub tells of itself: the whole every two seconds and when a problem comes or goes, and each
-//! streamer in rounds, so many at a time that no push event waits for it.
+//! When the hub sends bulletins for the status files: the summary every two seconds and when a problem begins or
+//! ends, and the streamers page by page, so that no push event waits for long.
 //!
-//! It never waits for whoever keeps the files: what that one has no time for is told the next time.
+//! It never waits for the `status` thread: a bulletin that finds the channel full is skipped.
 
 use crate::domain::report::{Bulletin, Page};
 use crate::domain::{Now, RowId, Steady};
@@ -9,31 +9,30 @@ use crate::monitor::Monitor;
 use crossbeam_channel::{Sender, TrySendError};
 use std::time::Duration;
 
-/// How often the whole is told (docs/operating.md: at least every 2 s, so a little more often).
+/// The interval of the summary (docs/operating.md states at least every 2 s, so it is a little shorter).
 const EVERY: Duration = Duration::from_millis(1900);
-/// Problems that come and go faster are not each told.
+/// The shortest interval between bulletins. Problems that begin and end faster are not reported one by one.
 const APART: Duration = Duration::from_millis(100);
 /// Streamers in one page: a millisecond's work.
 const PAGE: usize = 2000;
 
-/// What was told, and when.
+/// What was sent, and when.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
     last: Option<Steady>,
-    /// Behind which row the round goes on; none when no round is under way.
+    /// The last row of the previous page. `None`: no round is under way; `Some(None)`: the round has just begun.
     round: Option<Option<RowId>>,
-    /// As of which revision the last round began.
+    /// The core's revision when the last round began.
     told: Option<u64>,
 }
 
 impl Reports {
-    /// When the next report is due.
     pub(super) fn due(&self, monitor: &Monitor) -> Steady {
         let pause = if monitor.has_news() { APART } else { EVERY };
         self.last.map_or(Steady::default(), |last| last + pause)
     }
 
-    /// Tells, if it is time.
+    /// Sends a bulletin if one is due.
     pub(super) fn tell(&mut self, now: Now, monitor: &mut Monitor, bulletins: &Sender<Bulletin>) {
         if self.due(monitor) > now.steady {
             return;
@@ -111,7 +110,7 @@ mod tests {
         for turn in 0..8 {
             now.steady = now.steady + Duration::from_secs(2);
             reports.tell(now, &mut monitor, &sender);
-            // Every other time nobody takes it away.
+            // At every other step the channel is left full.
             if turn % 2 == 0 {
                 continue;
             }

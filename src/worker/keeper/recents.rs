@@ -1,7 +1,7 @@
-//! The rows that changed lately, as the keeper has them: what is written when.
+//! The rows that changed lately, and when their file is to be written.
 //!
-//! A change is written at once, and those that follow within a second together. So for a second the file says that
-//! any row may be one that changed: a process that is killed then has perhaps not written the last of them.
+//! A change is written at once, and the changes within the next second together. During that second the file says
+//! that it may lack rows, so that it is not wrong if the process is killed before it writes the rest.
 
 use crate::domain::time::Timestamp;
 use crate::domain::{Now, RowId, Steady};
@@ -9,18 +9,18 @@ use crate::gateway::state::recent::ROWS_MAX;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long changes are gathered before they are written.
+/// How long changes are collected before they are written.
 pub(super) const GATHER: Duration = Duration::from_secs(1);
-/// How many more than a file holds are remembered before the oldest are let go, all at once.
+/// How many rows beyond the file's limit are kept in memory before the oldest are removed, all at once.
 const SPARE: usize = 1_000;
-/// So late at most does the API know of a change.
+/// The longest time after which the API knows a change.
 const API_LAG: Duration = Duration::from_secs(60);
 
-/// The rows, and how the file is.
+/// The rows, and the state of the file.
 #[derive(Debug, Default)]
 pub(super) struct Recents {
     rows: BTreeMap<RowId, Timestamp>,
-    /// Until then any row may be one, for there were more than are kept.
+    /// Until this time it may be any row, because there were more rows than are kept.
     any_until: Option<Timestamp>,
     file: State,
     /// When a change may be written next.
@@ -29,19 +29,19 @@ pub(super) struct Recents {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
-    /// The core has not read the roster yet: what an earlier process left is still what is known.
+    /// The core has not read the roster yet: the file of the earlier process still holds.
     #[default]
     Earlier,
-    /// There are changes that it does not tell.
+    /// There are changes that the file does not list.
     Behind,
-    /// It tells of all changes, and that there may be more of them.
+    /// The file lists all changes, and says that there may be more.
     Open,
-    /// It tells of all changes.
+    /// The file lists all changes.
     Whole,
 }
 
 impl Recents {
-    /// The table may know more of these rows than the API until then.
+    /// Adds rows whose change the API may not know before `until`.
     pub(super) fn keep(&mut self, rows: Vec<RowId>, until: Timestamp) {
         self.file = State::Behind;
         for row in rows {
@@ -65,7 +65,7 @@ impl Recents {
         matches!(self.file, State::Behind | State::Open).then_some(self.again.unwrap_or(now))
     }
 
-    /// What the file is to say now; `last`: no change can follow.
+    /// The content to be written now. `last`: no change can follow.
     pub(super) fn content(&mut self, now: Now, last: bool) -> (Option<Timestamp>, &BTreeMap<RowId, Timestamp>) {
         self.rows.retain(|_, until| *until > now.wall);
         self.any_until = self.any_until.filter(|until| *until > now.wall);
@@ -74,13 +74,13 @@ impl Recents {
         (self.any_until.max(unsure), &self.rows)
     }
 
-    /// It could not be written; it is tried again then.
+    /// The write failed; it is to be tried again at `again`.
     pub(super) fn failed(&mut self, again: Steady) {
         self.file = State::Behind;
         self.again = Some(again);
     }
 
-    /// It was written.
+    /// The write succeeded.
     pub(super) fn saved(&mut self, now: Steady) {
         if self.file == State::Behind {
             self.again = Some(now + GATHER);

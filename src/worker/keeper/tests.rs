@@ -1,4 +1,4 @@
-//! What the core learned reaches the disk, in time and at the end, and a bad disk ends nothing.
+//! What the core learned reaches the disk, in time and at the end. A bad disk does not end the keeper.
 
 use super::{Keeper, Memory, SPARE, recall, recall_recent};
 use crate::clock::{Clock, Pulse};
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// A keeper, and the way to it.
+/// A keeper and its channel.
 fn keeper(dir: &Path) -> (Keeper, Sender<Keep>) {
     let (sender, inbox) = unbounded();
     let clock = Clock::start();
@@ -109,12 +109,12 @@ fn the_memory_keeps_the_last_word_and_lets_the_oldest_go() {
     assert_eq!(memory.oldest_first().len(), state::STREAMERS_MAX);
 }
 
-/// A wall time so many seconds from now.
+/// A wall time `ahead` seconds from now.
 fn wall(clock: &Clock, ahead: u64) -> Timestamp {
     clock.now().wall + Duration::from_secs(ahead)
 }
 
-/// What a process that begins now is told.
+/// What a process that starts now reads from the files.
 fn recalled(dir: &Path) -> Recent {
     recall_recent(dir, Clock::start().now().wall)
 }
@@ -146,7 +146,7 @@ fn what_an_earlier_process_left_stays_until_the_roster_is_read() {
     assert_eq!(recalled(&scratch.0), Recent::Any);
 }
 
-/// Killed at any moment: either the change is in the list, or the list says that it may lack some.
+/// Whenever the process is killed, either the change is in the list, or the list says that it may lack rows.
 #[test]
 fn a_change_is_written_at_once_and_for_a_second_any_row_may_have_changed() {
     let scratch = Scratch::new();
@@ -173,7 +173,7 @@ fn a_change_is_written_at_once_and_for_a_second_any_row_may_have_changed() {
 fn a_list_that_cannot_be_written_is_worth_nothing_any_more() {
     let scratch = Scratch::new();
     recent::save(&scratch.0, None, &BTreeMap::new()).expect("saved");
-    // A directory in its place lets nothing be written there.
+    // A directory with that name makes the write fail.
     std::fs::create_dir_all(scratch.0.join("recent.json.new/x")).expect("made");
     let (keeper, sender) = keeper(&scratch.0);
     sender.send(Keep::Recent(vec![RowId::new("1")], wall(&keeper.clock, 90))).expect("the keeper listens");

@@ -1,5 +1,4 @@
-//! The orders of a link: a channel and the wake that makes a thread look into it although it waits
-//! for a socket.
+//! The orders of a link: a channel, and a wake that interrupts the link's wait for its socket.
 
 use crate::domain::ChannelId;
 use crate::domain::secret::Secret;
@@ -8,28 +7,28 @@ use crate::gateway::socket::{Trace, Wake, Waker, WakesWhenDropped, wake_pair};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use std::io;
 
-/// What a link is told.
+/// An order of the core to a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Follow these streamers too.
+    /// Follow these streamers as well.
     Follow(Vec<ChannelId>),
-    /// Do not follow these any more.
+    /// Stop following these streamers.
     Unfollow(Vec<ChannelId>),
-    /// Where the next connection goes, which the link has asked; none when there is no way at all.
+    /// Where to connect next, in answer to the link's question; `None` if there is no way to push at all.
     Go(Option<Way>),
-    /// A guest token, which its connection has asked for.
+    /// The guest token that the connection asked for.
     Token(Secret),
 }
 
-/// The giving end. Dropping it tells the link to close its connection and end; the order of the
-/// fields matters: the channel hangs up first, and then the link is woken to see it.
+/// The sending end. Dropping it makes the link close its connection and end. The order of the fields matters: the
+/// channel must hang up before the link is woken to see that.
 #[derive(Debug)]
 pub struct OrderSender {
     orders: Sender<Order>,
     waker: WakesWhenDropped,
 }
 
-/// The taking end. One link takes at a time; whoever restarts it keeps a clone for the next one.
+/// The receiving end. Only one link may use it at a time. The supervisor keeps a clone for the link's restart.
 #[derive(Clone, Debug)]
 pub struct Orders {
     orders: Receiver<Order>,
@@ -37,18 +36,18 @@ pub struct Orders {
     pub(super) wake: Wake,
 }
 
-/// Both ends. Fails only when the process has no file descriptor left.
+/// Creates both ends. Fails only if the process has no file descriptor left.
 pub fn orders() -> io::Result<(OrderSender, Orders)> {
     let (waker, wake) = wake_pair()?;
-    // Unbounded, because the core must never block; bounded in fact by the roster, of which every
-    // streamer is followed and unfollowed once, and by what the link asks.
+    // Unbounded, because the core must never block. In fact the number is bounded: every streamer of the roster is
+    // followed and unfollowed once, and each question of the link has one answer.
     let (sender, receiver) = unbounded();
     let giving = OrderSender { orders: sender, waker: WakesWhenDropped(waker.clone()) };
     Ok((giving, Orders { orders: receiver, waker, wake }))
 }
 
 impl OrderSender {
-    /// Gives an order; never blocks. An order for a link that is gone for good is lost.
+    /// Sends an order; never blocks. An order for a link that has ended for good is lost.
     pub(crate) fn send(&self, order: Order) {
         if self.orders.send(order).is_ok() {
             self.waker.0.wake();
@@ -57,18 +56,17 @@ impl OrderSender {
 }
 
 impl Orders {
-    /// What shows when the link and everybody who could wake it have gone.
+    /// Shows when the link, and everything that could wake it, is gone.
     pub(crate) fn trace(&self) -> Trace {
         self.wake.trace()
     }
 
-    /// What ends the link's present wait. A stop token cannot do that by itself: whoever stops a
-    /// link by its token wakes it afterwards.
+    /// Ends the link's present wait. Needed after a stop token, which does not wake the link by itself.
     pub fn waker(&self) -> Waker {
         self.waker.clone()
     }
 
-    /// The next order that is already there; an error when there will be none any more.
+    /// The next order that has arrived; an error if no more orders can come.
     pub(super) fn next(&self) -> Result<Option<Order>, HungUp> {
         match self.orders.try_recv() {
             Ok(order) => Ok(Some(order)),

@@ -1,5 +1,5 @@
-//! A link against scripted servers on 127.0.0.1: with Pusher's session where the words matter, with a
-//! session of our own where its limits must be short.
+//! A link against scripted servers on 127.0.0.1: with Pusher's session where the protocol matters, and with a session
+//! of our own where its time limits must be short.
 
 mod asked;
 
@@ -36,7 +36,7 @@ const LINK: LinkId = LinkId(7);
 struct Running {
     orders: Arc<Mutex<Option<OrderSender>>>,
     inputs: Receiver<Input>,
-    /// What came together with an input that was taken.
+    /// Inputs that arrived together with one that was taken.
     ahead: RefCell<VecDeque<Input>>,
     stop: Option<StopSource>,
     waker: Waker,
@@ -45,7 +45,7 @@ struct Running {
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
-/// Starts a link that `adjust` may change first. Whenever it asks the way, it is sent to this Pusher server.
+/// Starts a link that `adjust` may change first. When it asks where to connect, it is sent to this Pusher server.
 fn start(address: &Address, adjust: impl FnOnce(&mut Link)) -> Running {
     let clock = Clock::start();
     let (giving, taking) = orders().expect("an eventfd");
@@ -75,12 +75,12 @@ fn start(address: &Address, adjust: impl FnOnce(&mut Link)) -> Running {
     Running { orders, inputs, ahead, stop: Some(source), waker, clock, tid, thread }
 }
 
-/// Starts a link as it is used.
+/// Starts a link with the defaults.
 fn start_pusher(address: &Address) -> Running {
     start(address, |_| ())
 }
 
-/// Answers what the link asks, and hands on what it says.
+/// Answers the link's questions and passes on its reports.
 fn guide(address: &Address, said: Receiver<Input>, orders: Arc<Mutex<Option<OrderSender>>>) -> Receiver<Input> {
     let Address { tls, host, port, .. } = address.clone();
     let way =
@@ -109,7 +109,7 @@ impl Running {
         self.order(Order::Follow(vec![ChannelId(id)]));
     }
 
-    /// The next input. Why a connection ended is told in whatever words.
+    /// The next input. The reason of an end is blanked, because its wording may differ.
     fn input(&self) -> Input {
         loop {
             let ahead = self.ahead.borrow_mut().pop_front();
@@ -121,7 +121,7 @@ impl Running {
         }
     }
 
-    /// The next inputs are these of the link's life.
+    /// Asserts that the next inputs are these events of the link.
     fn lives(&self, events: &[LinkEvent]) {
         for event in events {
             assert_eq!(self.input(), Input::Link(LINK, event.clone()));
@@ -136,7 +136,7 @@ impl Running {
         count.and_then(|count| count.trim().parse().ok()).expect("a number")
     }
 
-    /// Hangs up the orders; the link must end well, and soon.
+    /// Hangs up the orders and asserts that the link ends soon and without an error.
     fn hang_up(self) {
         drop(self.orders.lock().expect("nobody panicked").take());
         self.ends();
@@ -149,7 +149,7 @@ impl Running {
     }
 }
 
-/// A connection is over, for whatever reason.
+/// The end of a connection, with the reason blanked.
 fn ended(kind: EndKind) -> LinkEvent {
     LinkEvent::Ended { kind, why: String::new() }
 }
@@ -189,7 +189,7 @@ fn what_the_server_says_reaches_the_core() {
     assert_eq!(server.join(), Some(1000), "the websocket is closed in order");
 }
 
-/// With a thousand links, one input for each frame is a queue in which the writers stand, too.
+/// With a thousand links, one input per frame would be a queue that the writers have to wait in as well.
 #[test]
 fn frames_that_come_at_once_reach_the_core_in_their_order_with_few_inputs() {
     const FRAMES: i64 = 300;
@@ -239,7 +239,7 @@ fn after_each_loss_all_are_followed_again() {
         assert_eq!([subscribed(&mut peer), subscribed(&mut peer)], ["channel.1", "channel.2"]);
         close(&mut peer, 4200, "come back");
 
-        // The order comes while the link waits for the upgrade: the next session shall know of it.
+        // The order arrives while the link waits for the upgrade: the next session must know about it.
         go.recv_timeout(PATIENCE).expect("the order is given");
         let mut peer = accept_websocket(listener);
         send(&mut peer, GREETING);
@@ -272,7 +272,7 @@ fn an_order_is_carried_out_while_nothing_comes_from_the_server() {
     link.lives(&[LinkEvent::Started, LinkEvent::Connected(Transport::Pusher)]);
     link.follow(5);
     assert_eq!(hear.recv_timeout(PATIENCE).as_deref(), Ok("channel.5"));
-    // An acknowledgement would be missed after 10 s, and a ping is due after 30: the order is first.
+    // The missing acknowledgement would be noticed after 10 s, and a ping is due after 30 s: the order comes first.
     link.order(Order::Unfollow(vec![ChannelId(5)]));
     let message = hear.recv_timeout(PATIENCE).expect("a message");
     assert!(message.contains("pusher:unsubscribe"), "{message}");
@@ -282,7 +282,7 @@ fn an_order_is_carried_out_while_nothing_comes_from_the_server() {
 
 #[test]
 fn a_link_ends_in_whatever_it_waits_for() {
-    // For a server that accepts and stays silent.
+    // While it waits for a server that accepts and stays silent.
     let (accepted, go) = channel();
     let server = serve(move |listener| {
         let mut stream = accept(listener);
@@ -295,7 +295,7 @@ fn a_link_ends_in_whatever_it_waits_for() {
     link.hang_up();
     server.join();
 
-    // Between two attempts to reach a server that is not there.
+    // Between two attempts to reach a server that does not exist.
     let gone = serve(|_| ());
     let nobody = gone.address.clone();
     gone.join();
@@ -303,7 +303,7 @@ fn a_link_ends_in_whatever_it_waits_for() {
     link.lives(&[LinkEvent::Started]);
     link.hang_up();
 
-    // For room among the inputs: there is none, so it cannot even say that it began.
+    // While it waits for room in `inputs`, which is full, so that it cannot even report its start.
     let (no_room, _full) = bounded(0);
     start(&nobody, |link| link.inputs = no_room).hang_up();
 }
@@ -323,7 +323,7 @@ fn a_stop_and_a_wake_end_a_link() {
     assert_eq!(server.join(), Some(1000));
 }
 
-/// Is greeted by any text, and gives up after `patience` of silence.
+/// A session that takes any text as the greeting and ends after `patience` of silence.
 struct Impatient {
     patience: Duration,
     heard: Steady,
@@ -353,7 +353,7 @@ impl Session for Impatient {
     }
 }
 
-/// A link whose sessions give up after `patience`.
+/// A link whose sessions end after `patience` of silence.
 fn start_impatient(address: &Address, patience: Duration) -> Running {
     start(address, |link| link.speak = Box::new(move |now, _| Box::new(Impatient { patience, heard: now })))
 }

@@ -1,4 +1,4 @@
-//! When to ask for a token and what to say about it (docs/rules.md, "Times"), pure.
+//! When to request a token and what to log about it (docs/rules.md, "Times"). Without I/O.
 
 use crate::backoff::Backoff;
 use crate::domain::Steady;
@@ -7,16 +7,16 @@ use crate::gateway::kick::TokenError;
 use crate::repeats::Repeats;
 use std::time::Duration;
 
-/// Never more than one request in so long.
+/// The shortest time between two requests.
 const APART: Duration = Duration::from_secs(2);
 
-/// The longest life that is believed: tokens die early (docs/kick.md §4, §9).
+/// A stated lifetime is shortened to this: tokens may stop working early (docs/kick.md §4, §9).
 const LIFE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What `Repeats` knows the failure by.
+/// The name of the failure in `Repeats`.
 const TOKEN: &str = "token";
 
-/// The state of affairs.
+/// The state of the token and of the requests for it.
 #[derive(Debug)]
 pub(super) struct Plan {
     rng: fastrand::Rng,
@@ -25,14 +25,14 @@ pub(super) struct Plan {
     repeats: Repeats,
     /// When the last request began.
     asked: Option<Steady>,
-    /// When to make the next.
+    /// When to make the next request.
     due: Steady,
-    /// When the token in use ends.
+    /// When the token in use expires.
     expires: Option<Steady>,
 }
 
 impl Plan {
-    /// No token, and one is wanted now.
+    /// The state at the start: there is no token, and one is requested now.
     pub(super) fn new(now: Steady, seed: u64) -> Plan {
         Plan {
             rng: fastrand::Rng::with_seed(seed),
@@ -45,22 +45,22 @@ impl Plan {
         }
     }
 
-    /// When to ask.
+    /// When to make the next request.
     pub(super) fn due(&self) -> Steady {
         self.due
     }
 
-    /// When there is something to do: to ask, or to stop using a token.
+    /// When the worker has to act next: to make a request, or to stop using the token.
     pub(super) fn wake(&self) -> Steady {
         self.expires.map_or(self.due, |expires| expires.min(self.due))
     }
 
-    /// A request begins.
+    /// Notes that a request begins.
     pub(super) fn asks(&mut self, now: Steady) {
         self.asked = Some(now);
     }
 
-    /// A token came. What to say, and when it ends.
+    /// Notes a new token. Returns the event to log, and when the token expires.
     pub(super) fn got(&mut self, now: Steady, expires_in: Duration) -> (Event, Steady) {
         let life = expires_in.min(LIFE_MAX);
         let expires = now + life;
@@ -72,7 +72,7 @@ impl Plan {
         (Event::TokenRefreshed { expires_in: life }, expires)
     }
 
-    /// No token came. What to say, if anything.
+    /// Notes that the request failed. Returns the event to log, if any.
     pub(super) fn failed(&mut self, now: Steady, error: TokenError) -> Option<Event> {
         let (pause, reason, refused) = match error {
             TokenError::Refused { word, .. } => (self.refused.next(&mut self.rng), word, true),
@@ -92,26 +92,26 @@ impl Plan {
         })
     }
 
-    /// There is no token. If there was one, Kick refused it: the next is wanted now.
+    /// Notes that the cell has no token. If there was one, Kick refused it, and the next is requested now.
     pub(super) fn lost(&mut self, now: Steady) {
         if self.expires.take().is_some() {
             self.due = self.spaced(now);
         }
     }
 
-    /// Somebody wants the pause after a failure to end now.
+    /// Ends the pause after a failure, if there is one: a reload asked for it.
     pub(super) fn hurry(&mut self, now: Steady) {
         if self.unavailable.tries() > 0 || self.refused.tries() > 0 {
             self.due = self.due.min(self.spaced(now));
         }
     }
 
-    /// Whether the token in use has come to its end.
+    /// Returns true if the token in use has expired.
     pub(super) fn expired(&mut self, now: Steady) -> bool {
         self.expires.take_if(|expires| *expires <= now).is_some()
     }
 
-    /// `then`, or later if it is too soon after the last request.
+    /// `then`, or later if that is too soon after the last request.
     fn spaced(&self, then: Steady) -> Steady {
         self.asked.map_or(then, |asked| then.max(asked + APART))
     }
@@ -136,7 +136,7 @@ mod tests {
         TokenError::Unavailable { reason: "storm".to_owned(), retry_after, status: None }
     }
 
-    /// A plan that asked at zero.
+    /// A plan whose first request began at zero.
     fn asking() -> Plan {
         let mut plan = Plan::new(at(0.0), 1);
         assert_eq!(plan.due(), at(0.0));

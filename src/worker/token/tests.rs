@@ -1,4 +1,4 @@
-//! The token worker against a server that gives tokens: renewal, refusal, and one request for all.
+//! The token worker against a server that issues tokens: renewal, refusal, and one request for all askers.
 
 use super::TokenWorker;
 use crate::clock::{Clock, Pulse};
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// A running token worker and what is around it.
+/// A running token worker with its channels.
 pub(crate) struct Tokens {
     pub(crate) cell: Arc<TokenCell>,
     inputs: Receiver<Input>,
@@ -26,7 +26,7 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// Gets tokens from `server`.
+    /// Starts a worker that gets tokens from `server`.
     pub(crate) fn start(server: &Server) -> Tokens {
         let (sender, inputs) = unbounded();
         let (source, stop) = stop_pair();
@@ -45,7 +45,7 @@ impl Tokens {
         Tokens { cell, inputs, kick, clock, stop: Some(source), thread: Some(spawn(move || worker.run())) }
     }
 
-    /// When the next token ends; asserts that exactly one request was made for it.
+    /// When the next token expires. Asserts that exactly one request was made for it.
     fn next(&self) -> Steady {
         assert_eq!(self.inputs.recv_timeout(PATIENCE), Ok(Input::Spent));
         match self.inputs.recv_timeout(PATIENCE) {
@@ -61,7 +61,7 @@ impl Tokens {
     }
 }
 
-/// A server that gives the tokens `token-1`, `token-2`, … of such a life.
+/// A server that issues the tokens `token-1`, `token-2`, … with this lifetime.
 pub(crate) fn mint(life: &'static str) -> Server {
     let count = AtomicU32::new(0);
     Server::start(move |_| {
@@ -105,9 +105,9 @@ fn however_many_refuse_a_token_one_new_one_is_asked_for_and_not_within_two_secon
         let secret = waiter.join().expect("no panic").expect("a newer token");
         assert_eq!(secret.reveal(), "token-2");
     }
-    // The clock began before the first request.
+    // The clock was started before the first request.
     assert!(tokens.clock.steady() >= Steady(Duration::from_secs(2)), "asked too soon");
-    // Late news of the old token does not harm the new one.
+    // A late refusal of the old token does not affect the new one.
     tokens.cell.refuse(generation);
     assert_eq!(current(&tokens.cell).as_deref(), Some("token-2"));
     tokens.next();
@@ -131,7 +131,7 @@ fn the_old_token_stays_while_renewal_fails_and_goes_at_its_end() {
     assert!(matches!(failed, Ok(Input::TokenFailed { status: Some(503), refused: false, .. })), "{failed:?}");
     assert!(tokens.clock.steady() < ends);
     assert_eq!(current(&tokens.cell).as_deref(), Some("token-1"), "renewal has only been tried");
-    // The end of a token is only to be seen by looking.
+    // The expiry of a token causes no message, so the test has to look for it.
     let mut looks = 0;
     while current(&tokens.cell).is_some() {
         looks += 1;

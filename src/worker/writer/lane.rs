@@ -1,12 +1,12 @@
-//! What a lane writes next, with how many others, and for how long: the schedule of R20. It knows no
-//! database and no clock.
+//! The schedule of one lane's writes (R20): which rows come next, how many together, and with which time limit. Uses
+//! no database and no clock.
 //!
-//! A row that spoils its statement is found by halving. Where that was quick, the halves are next. Where it
-//! took time (the row hangs, or all are slow), the others come first: the parts of such a statement are tried
-//! after what has come since, with a short limit. So a row that hangs costs its neighbours, whatever their
-//! number: the limit of the statement that it is met in ([`FIRST_LIMIT`], or four times what so many rows took
-//! before), [`PROBE_LIMIT`] for each halving, and one try by itself, of [`WRITE_LIMIT`]. From then on the core
-//! has it tried apart, with [`FIRST_LIMIT`]: after half a minute, then every five minutes.
+//! A row that makes its statement fail is found by halving. If the failure was quick, the halves are next. If it took
+//! time (the row hangs, or all rows are slow), the other rows come first: the parts of such a statement are tried
+//! after the rows that have arrived since, with a short limit. So a row that hangs costs the other rows, whatever
+//! their number, at most the limit of the first statement ([`FIRST_LIMIT`], or four times what that many rows took
+//! before), [`PROBE_LIMIT`] for each halving, and one try alone, of [`WRITE_LIMIT`]. From then on the core has it
+//! tried in a statement of its own, with [`FIRST_LIMIT`]: after half a minute, then every five minutes.
 
 use super::pace::Pace;
 use crate::domain::RowId;
@@ -15,31 +15,32 @@ use crate::gateway::database::{Attempt, Spoilt, WRITE_LIMIT};
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-/// How long a statement may take that should take a fraction of it.
+/// The lowest time limit of an ordinary statement, which should take a fraction of it.
 const FIRST_LIMIT: Duration = Duration::from_secs(2);
-/// How long a part of a statement that took too long may take.
+/// The lowest time limit of a part of a statement that took too long.
 const PROBE_LIMIT: Duration = Duration::from_millis(250);
-/// A failure that took longer has cost the others time.
+/// A failure that took longer than this has delayed the other rows.
 const QUICK: Duration = Duration::from_millis(100);
-/// A row that fails alone after this long is tried rarely,
+/// A row that fails alone after more than this is tried rarely.
 const SLOW: Duration = Duration::from_millis(900);
-/// and later where another client was in the way: a deadlock is noticed after a second.
+/// The same if another client was in the way: PostgreSQL detects a deadlock after a second.
 const SLOW_CONFLICT: Duration = Duration::from_millis(1900);
-/// A statement may take this many times as long as its rows took before.
+/// A statement's limit, as a multiple of the time that as many rows took before.
 const SLACK: u32 = 4;
 
-/// One lane's rows that are to be written.
+/// The rows of one lane that are to be written.
 #[derive(Debug, Default)]
 pub struct Lane {
-    /// Those that nothing is known against, in the order in which they came.
+    /// Rows without any known failure, in the order of arrival.
     fresh: VecDeque<Write>,
-    /// Parts of statements that failed, and rows that failed alone when last tried.
+    /// Parts of statements that failed, and rows that failed alone at the last try.
     suspects: VecDeque<Part>,
     queued: HashSet<RowId>,
     pace: Pace,
-    /// How long the suspects have waited for others.
+    /// How long statements with other rows have run while suspects waited.
     owed: Duration,
-    /// The last row that failed alone in words that may be about any row, and these. Nothing was written since.
+    /// The last row that failed alone with an error that may concern any row, and the error's text. Cleared when a
+    /// row is written.
     general: Option<(RowId, String)>,
 }
 
@@ -49,41 +50,41 @@ struct Part {
     trial: Trial,
 }
 
-/// What is known against some rows.
+/// What is known about the rows of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trial {
-    /// Nothing.
+    /// No failure is known.
     Fresh,
     /// One of them was refused at once.
     Refused,
-    /// One of them spoilt a statement after the others had waited for it.
+    /// One of them made a statement fail after it had delayed the others.
     Delayed,
     /// The row took longer than a short limit.
     Slow,
-    /// The connection broke under the row.
+    /// The connection broke while the row was written.
     Broke,
-    /// The row failed alone when last tried, which may have been minutes ago.
+    /// The row failed alone at the last try, which may have been minutes ago.
     Known,
 }
 
 /// The next statement.
 #[derive(Debug)]
 pub struct Statement {
-    /// Its rows.
+    /// The rows that it writes.
     pub rows: Vec<Write>,
-    /// When it is to be cancelled.
+    /// When it is to be cancelled, from its start.
     pub limit: Duration,
     trial: Trial,
 }
 
 impl Lane {
-    /// Whether nothing is to be written.
+    /// Returns true if no row is waiting.
     pub fn is_empty(&self) -> bool {
         self.queued.is_empty()
     }
 
-    /// One more row. The core has one write of a row out; just after a restart there may be another, which it
-    /// has given up: the later one is the one that counts.
+    /// Adds a row. The core sends one write of a row at a time. Just after a restart there may be another one, which
+    /// the core has given up: then the later one counts.
     pub fn add(&mut self, write: Write) {
         if !self.queued.insert(write.row.clone()) {
             self.fresh.retain(|other| other.row != write.row);
@@ -97,7 +98,7 @@ impl Lane {
         }
     }
 
-    /// The next statement, if anything is to be written. What came of it goes to [`Lane::take`].
+    /// The next statement; `None` if no row is waiting. Pass its outcome to [`Lane::take`].
     pub fn choose(&mut self) -> Option<Statement> {
         let suspects_turn = self.suspects.front().is_some_and(|part| {
             let in_turn = part.trial == Trial::Refused || self.limit(part.trial, part.rows.len()) <= self.owed;
@@ -132,7 +133,8 @@ impl Lane {
         }
     }
 
-    /// What came of a statement, and how long it took: what became of rows that need not be tried again here.
+    /// Takes the outcome of a statement and its duration. Returns the outcome of the rows that are not to be tried
+    /// again here.
     pub fn take(&mut self, of: Statement, attempt: Attempt, took: Duration) -> Vec<(WriteId, WriteResult)> {
         if of.trial != Trial::Fresh || self.suspects.is_empty() {
             self.owed = Duration::ZERO;
@@ -190,7 +192,7 @@ impl Lane {
         vec![(id, result)]
     }
 
-    /// Has these tried by themselves: next, or behind the others.
+    /// Has these parts tried again: next if the failure was quick, otherwise after other rows.
     fn suspect<const N: usize>(&mut self, parts: [Part; N]) -> Vec<(WriteId, WriteResult)> {
         self.queued.extend(parts.iter().flat_map(|part| &part.rows).map(|write| write.row.clone()));
         for part in parts {
@@ -202,7 +204,7 @@ impl Lane {
         Vec::new()
     }
 
-    /// Gives everything back to the core, which knows what is wanted when the database is there again.
+    /// Returns all rows to the core, which knows their wanted status when the database is available again.
     fn give_back(&mut self, rows: Vec<Write>, reason: &str) -> Vec<(WriteId, WriteResult)> {
         self.queued.clear();
         self.general = None;

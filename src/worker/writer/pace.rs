@@ -1,15 +1,15 @@
-//! How many rows go into one statement. What they took before tells: a table whose triggers take 300 ms a row
-//! gets one row at a time, and another a thousand.
+//! How many rows go into one statement, by what rows took before: a table whose triggers take 300 ms per row gets one
+//! row at a time, another one a thousand.
 
 use std::time::Duration;
 
-/// Rows in one statement at first, before anything is known of the table.
+/// The number of rows at first, when the table's speed is not known.
 const ROWS_FIRST: usize = 32;
-/// More rows would gain nothing, and make one that is refused among them delay the others for longer.
+/// More rows would gain nothing, and a refused row among them would delay the others for longer.
 const ROWS_MAX: usize = 1000;
-/// A statement should not take longer; whatever comes meanwhile waits for it.
+/// The duration at which statements are aimed. Rows that arrive in the meantime wait for it.
 const TARGET: Duration = Duration::from_millis(500);
-/// Nor need it take less than this, however short the time-outs of the role are.
+/// The shortest such duration, however short the role's statement time-out is.
 const TARGET_MIN: Duration = Duration::from_millis(20);
 
 /// The pace of one lane.
@@ -17,7 +17,7 @@ const TARGET_MIN: Duration = Duration::from_millis(20);
 pub(super) struct Pace {
     rows: usize,
     target: Duration,
-    /// What a row took in the last statement that went well.
+    /// The time per row in the last successful statement.
     each: Duration,
 }
 
@@ -28,17 +28,17 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// How many rows the next statement may have.
+    /// The number of rows that the next statement may have.
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
 
-    /// How long these many rows should take.
+    /// The expected duration of a statement with this many rows.
     pub(super) fn expected(&self, rows: usize) -> Duration {
         self.each.saturating_mul(u32::try_from(rows).unwrap_or(u32::MAX))
     }
 
-    /// A statement of some rows was committed: the next may have twice as many, unless it took too long.
+    /// Notes that a statement was committed: the next may have twice as many rows, unless it took too long.
     pub(super) fn went(&mut self, rows: usize, took: Duration) {
         self.each = took / u32::try_from(rows.max(1)).unwrap_or(u32::MAX);
         self.target = (self.target + self.target / 8).min(TARGET);
@@ -50,8 +50,8 @@ impl Pace {
         }
     }
 
-    /// A statement of some rows took this long in vain: the next has half as many. Some limit of the server's
-    /// may be shorter than what is aimed at.
+    /// Notes that a statement failed after this time: the next has half as many rows. A time limit of the server may
+    /// be shorter than the duration aimed at.
     pub(super) fn failed(&mut self, rows: usize, took: Duration) {
         self.rows = (rows / 2).clamp(1, self.rows);
         self.target = self.target.min((took / 3).max(TARGET_MIN));

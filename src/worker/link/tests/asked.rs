@@ -1,4 +1,4 @@
-//! What a link asks of the core: the way, and tokens.
+//! What a link asks the core for: where to connect, and tokens.
 
 use super::{LINK, ended, start};
 use crate::domain::Steady;
@@ -38,7 +38,7 @@ fn a_link_without_any_way_asks_again_after_a_pause() {
     gone.join();
 }
 
-/// Wants a token, and says it to the server.
+/// A session that asks for a token and sends it to the server.
 struct Guest;
 
 impl Session for Guest {
@@ -67,7 +67,7 @@ fn a_token_reaches_the_connection_that_wants_one_and_no_later_one() {
         let mut peer = accept_websocket(listener);
         hear.send(text(&mut peer)).expect("the test listens");
         reset(peer.into_inner());
-        // The next one is not open before the late token has been sent.
+        // The next connection is not open before the late token has been sent.
         go.recv_timeout(PATIENCE).expect("the token is given");
         let mut peer = accept_websocket(listener);
         hear.send(text(&mut peer)).expect("the test listens");

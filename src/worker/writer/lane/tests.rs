@@ -1,4 +1,4 @@
-//! The schedule against a table that is told in a line: what each row does, and how long it takes.
+//! The schedule against a simulated table that is given by how each row behaves and how long it takes.
 
 use super::{FIRST_LIMIT, Lane, PROBE_LIMIT, WRITE_LIMIT};
 use crate::domain::row::{Write, WriteId, WriteResult};
@@ -7,13 +7,13 @@ use crate::gateway::database::{Attempt, Spoilt};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What a row does to its statement.
+/// How a row makes its statement behave.
 #[derive(Clone, Copy)]
 enum Row {
     Takes(Duration),
     Hangs,
     Refuses(&'static str),
-    /// The same words for any row, such as a full disk.
+    /// An error with the same text for any row, such as a full disk.
     General,
     Breaks,
     Conflicts,
@@ -21,20 +21,20 @@ enum Row {
 
 const QUICK: Row = Row::Takes(Duration::from_micros(50));
 
-/// A lane and its table; time goes by as statements take it.
+/// A lane and its table. Time passes as statements take it.
 struct Table {
     lane: Lane,
     now: Duration,
     rows: BTreeMap<u64, Row>,
-    /// The role's own limit.
+    /// The statement time-out of the role.
     role: Duration,
     statements: u32,
-    /// When what became of each row was known, and what it was.
+    /// The outcome of each row, and when it was known.
     came: BTreeMap<u64, (Duration, WriteResult)>,
 }
 
 impl Table {
-    /// Rows 0 to `count` do nothing special, but for those that are named.
+    /// A table with rows 0 to `count`, of which all but the `special` ones behave as `usual`.
     fn new(count: u64, usual: Row, special: &[(u64, Row)]) -> Table {
         let mut rows: BTreeMap<u64, Row> = (0..count).map(|n| (n, usual)).collect();
         rows.extend(special.iter().copied());
@@ -54,7 +54,7 @@ impl Table {
         self
     }
 
-    /// One statement; false when nothing is left.
+    /// Runs one statement. Returns false if no row is left.
     fn step(&mut self) -> bool {
         let Some(statement) = self.lane.choose() else { return false };
         self.statements += 1;
@@ -94,7 +94,7 @@ impl Table {
         self
     }
 
-    /// When the last of the rows that are written was.
+    /// When the last of the rows that can be written was written.
     fn all_written(&self) -> Duration {
         let written = self.came.values().filter(|(_, result)| *result == WriteResult::Written);
         written.map(|(at, _)| *at).max().expect("some are written")
@@ -119,7 +119,7 @@ fn many_rows_are_few_statements() {
 fn r20_a_row_that_hangs_costs_the_others_one_limit_and_a_probe_for_each_halving() {
     for bad in [0, 1, 17, 31, 500, 999] {
         let mut table = Table::new(1000, QUICK, &[(bad, Row::Hangs)]);
-        // The lane has seen quick rows before.
+        // The lane has written quick rows before.
         (0..1000).filter(|n| *n != bad).for_each(|n| table.add(n, false));
         while table.step() {}
         table.came.clear();
@@ -141,7 +141,7 @@ fn r20_what_comes_later_is_not_behind_a_row_that_hangs() {
     table.add(2, false);
     table.step();
     assert_eq!(table.came[&2].0, table.now, "the suspects wait");
-    // Under a load without end they get their turn all the same.
+    // Under continuous load the suspects are still tried.
     for n in 3..100 {
         table.rows.insert(n, Row::Takes(Duration::from_millis(400)));
         table.add(n, false);
@@ -204,7 +204,7 @@ fn r20_two_rows_that_fail_in_the_same_general_words_are_no_rows_fault() {
     let table = Table::new(500, Row::General, &[]).add_all().run();
     let away = table.came.values().filter(|(_, result)| *result == WriteResult::Unavailable("53100".to_owned()));
     assert!(away.count() >= 499 && table.statements <= 20, "{} statements", table.statements);
-    // One row alone may say so of itself.
+    // A single row with such an error counts as that row's failure.
     let table = Table::new(500, QUICK, &[(77, Row::General)]).add_all().run();
     assert_eq!((table.written(), table.result(77)), (499, &WriteResult::Refused("53100".to_owned())));
 }
