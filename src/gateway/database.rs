@@ -1,6 +1,6 @@
-//! PostgreSQL: reads the roster and writes statuses, in the user's own table. It never inserts,
-//! deletes or alters, keeps no session state, and needs no named prepared statement, so that it
-//! works through PgBouncer in transaction mode.
+//! PostgreSQL: reads the roster and writes statuses, in the user's own table. Never inserts or deletes rows and never
+//! alters the table. Keeps no session state and needs no prepared statements, so it works through PgBouncer in
+//! transaction mode.
 
 mod connect;
 pub mod decode;
@@ -37,81 +37,81 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use work::{Value, Work};
 
-/// The longest limit of a write; what takes longer waits for a table's lock, most likely.
+/// The longest time limit of a write. A longer write most likely waits for a lock on the table.
 pub(crate) const WRITE_LIMIT: Duration = Duration::from_secs(10);
-/// A read that takes longer is cancelled; a filter may be slow.
+/// The time limit of a read; a filter may be slow.
 const READ_LIMIT: Duration = Duration::from_secs(30);
 
-/// The database of one configuration. Connects when it is first used, and again when it has to.
+/// The database of one configuration. Connects at the first use, and again when needed.
 pub struct Database {
     config: Arc<DatabaseConfig>,
     connector: Arc<Connector>,
     crowd: Crowd,
     pool: Pool,
     clock: Clock,
-    /// A reload has gone to another database: what this one still does matters no more.
+    /// Set when a reload has replaced this database: what it still does no longer matters.
     abandoned: AtomicBool,
-    /// A session keeps what was prepared in it: there is no pooler in between that gives us others.
+    /// Whether prepared statements survive between calls: true until a pooler hands out another session.
     keeps_plans: AtomicBool,
 }
 
-/// What `check` wants to know beyond "it works".
+/// The findings for `check`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
-    /// The role that we are.
+    /// The role that the connection uses.
     pub role: String,
     /// Configured columns that the role may not read.
     pub unreadable: Vec<String>,
     /// Columns to be written that the role may not update.
     pub unwritable: Vec<String>,
-    /// Whether a unique index stands on the id column alone.
+    /// Whether the id column alone has a unique index.
     pub id_unique: bool,
-    /// Whether the id column is one of several that a unique index takes together.
+    /// Whether the id column is part of a unique index on several columns.
     pub id_part_of_key: bool,
-    /// What the table is, by PostgreSQL's letter for it (`pg_class.relkind`): `r` a table, `v` a view.
+    /// The kind of relation, as in `pg_class.relkind`: `r` for a table, `v` for a view.
     pub relation: String,
-    /// PostgreSQL's version.
+    /// The server's version.
     pub version: String,
-    /// Whether it takes no writes: a standby, or told so.
+    /// Whether the server accepts no writes: it is a standby, or set to read-only.
     pub read_only: bool,
-    /// Whether the server itself listens on another port than the one that we connect to.
+    /// Whether the server listens on another port than the one that we connect to, as behind a pooler.
     pub through_another_port: bool,
     /// The configured columns: key, name, and type as declared.
     pub columns: Vec<(&'static str, String, String)>,
-    /// Whether the time of the change is set in UTC, because its column has no zone.
+    /// Whether the time of the change is written in UTC because its column has no time zone.
     pub zoneless: bool,
 }
 
 impl Database {
-    /// Whether [`Database::new`] would succeed. Begins no thread, as that does.
+    /// Checks whether [`Database::new`] would succeed. Unlike that, it starts no threads.
     pub(crate) fn vet(config: &DatabaseConfig) -> Result<(), DbError> {
         Connector::new(config).map(drop)
     }
 
-    /// Reads `sslrootcert` and prepares the pool, which begins its threads; connects to nothing.
+    /// Reads `sslrootcert` and creates the pool, which starts its threads. Does not connect yet.
     pub fn new(config: DatabaseConfig, clock: Clock) -> Result<Database, DbError> {
         let connector = Arc::new(Connector::new(&config)?);
-        // One more than there are writers, for the roster.
+        // One connection per writer, and one for the roster.
         let size = config.pool_size + 1;
-        // And one that listens.
+        // And one for the listener.
         let crowd = Crowd::new(size + 1);
         let pool = Pool::new(Arc::clone(&connector), crowd.clone(), size);
         let (config, abandoned) = (Arc::new(config), AtomicBool::new(false));
         Ok(Database { config, connector, crowd, pool, clock, abandoned, keeps_plans: AtomicBool::new(true) })
     }
 
-    /// Reads the whole roster; the filter applies. A stop cancels it.
+    /// Reads the complete roster, with the filter applied. A stop cancels the read.
     pub fn read_roster(&self, stop: &Stop) -> Result<Vec<Row>, DbError> {
         self.run(&self.patience(READ_LIMIT, stop), roster::read).map_err(|fault| self.explain(fault.into_error(), true))
     }
 
-    /// How many connections were found broken so far, those included whose statement succeeded on
-    /// another one at once: the server may have crashed in between (R15).
+    /// The number of connections found broken so far. It includes those whose statement then succeeded on another
+    /// connection, because the server may have crashed in between (R15).
     pub(crate) fn broken(&self) -> u64 {
         self.pool.broken()
     }
 
-    /// Looks at the table, the values and the privileges.
+    /// Examines the table, the status values and the privileges.
     pub fn inspect(&self) -> Result<Inspection, DbError> {
         self.run(&self.patience(WRITE_LIMIT, &Stop::never()), |work| {
             let table = work.table()?;
@@ -137,8 +137,8 @@ impl Database {
         .map_err(Fault::into_error)
     }
 
-    /// Has the server plan the statements that write, for a row if there is one, and gives its plans. Nothing is run,
-    /// but whatever it would refuse at the first change for what the table or the view is, it refuses here.
+    /// Has the server plan the statements that write, for a row if one is given, and returns the plans. Nothing is
+    /// executed, but errors that come from the kind of table or view are found here and not at the first change.
     pub fn plan_writes(&self, row: Option<&RowId>) -> Result<Vec<String>, DbError> {
         let id = || row.map_or(Value::Null, |row| Value::text(row.as_str()));
         let ids = || Value::list(row.map(RowId::as_str));
@@ -161,13 +161,13 @@ impl Database {
         .map_err(Fault::into_error)
     }
 
-    /// Opens a connection of its own and listens on `channel`, and on `heartbeat`, which nobody else uses.
+    /// Opens a separate connection that listens on `channel`, and on `heartbeat`, a name that no other client uses.
     pub(crate) fn listen(&self, channel: &str, heartbeat: &str) -> Result<Listening, DbError> {
         let session = Session::open(&self.connector, &self.crowd, 0)?;
         Listening::start(session, self.clock, channel, heartbeat)
     }
 
-    /// Sends an empty notification.
+    /// Sends a notification without payload.
     pub fn notify(&self, channel: &str) -> Result<(), DbError> {
         let stop = Stop::never();
         let patience = self.patience(WRITE_LIMIT, &stop);
@@ -175,23 +175,23 @@ impl Database {
             .map_err(Fault::into_error)
     }
 
-    /// Waits for none of its answers any more, writes included: what it still does matters no more, for another
-    /// database has taken its place.
+    /// Stops waiting for any answer, including those to writes: another database has replaced this one, and what this
+    /// one still does no longer matters.
     pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a configuration means the same table, by the same way.
+    /// Returns true if the configuration means the same table, reached in the same way.
     pub(crate) fn is_of(&self, config: &DatabaseConfig) -> bool {
         self.config.url == config.url && self.config.table == config.table
     }
 
-    /// For what changes nothing.
+    /// How to wait for a statement that changes nothing.
     fn patience<'a>(&'a self, limit: Duration, stop: &'a Stop) -> Patience<'a> {
         Patience { clock: self.clock, limit, leaves: true, stop, alive: &|| (), abandoned: &self.abandoned }
     }
 
-    /// Which database this is, for messages; no secrets.
+    /// The database's name and address for messages, without secrets.
     pub(crate) fn place(&self) -> &str {
         self.connector.place()
     }
@@ -201,13 +201,13 @@ impl Database {
         self.connector.role()
     }
 
-    /// Whether any of its hosts is another machine.
+    /// Returns true if any of the configured hosts is another machine.
     pub(crate) fn is_remote(&self) -> bool {
         self.connector.is_remote()
     }
 
-    /// Does `work` on a connection. What fails because the connection has died in the pool, or
-    /// because the table is no longer what it was, is done again: every statement may be repeated.
+    /// Runs `work` on a connection. It is repeated if the connection had died in the pool, or if what is known of the
+    /// table is out of date; every statement may be repeated safely.
     fn run<T>(
         &self,
         patience: &Patience<'_>,
@@ -221,7 +221,7 @@ impl Database {
             let result = work(&mut at_work);
             let Err(fault) = result else { return result };
             at_work.learn_from(&fault);
-            // Each turn uses up an old connection, or what was known: so the turns end.
+            // Each repetition uses up an old connection or outdated knowledge of the table, so the loop ends.
             let again = if fault.lost { session.number < begun } else { fault.stale && known };
             if !again {
                 return Err(fault);
@@ -229,7 +229,7 @@ impl Database {
         }
     }
 
-    /// Adds what we know of the cause to what the server said.
+    /// Adds a remedy or the likely cause to the server's message.
     fn explain(&self, error: DbError, reading: bool) -> DbError {
         let DbError::Setup(text) = &error else { return error };
         match &self.config.filter {
@@ -241,7 +241,7 @@ impl Database {
         }
     }
 
-    /// The grants that the role needs.
+    /// The GRANT statements that the role needs.
     fn remedy(&self) -> String {
         let list = |names: Vec<&str>| names.into_iter().map(sql::identifier).collect::<Vec<_>>().join(", ");
         format!(
@@ -261,7 +261,7 @@ impl fmt::Debug for Database {
 }
 
 impl DatabaseConfig {
-    /// The configured word for a status.
+    /// The configured value for a status.
     fn status_value(&self, status: Status) -> &str {
         match status {
             Status::Online => &self.online_value,

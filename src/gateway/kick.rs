@@ -1,8 +1,9 @@
 //! Kick over HTTP: the token endpoint, the official API, and the website's channel look-up.
 //!
-//! Each call is one request, blocks for at most the limit, and tells what came of it in the words of
-//! the rules. Nothing here retries (but for a GET that a kept connection lost), waits or decides; no redirect is
-//! followed, no proxy is used, and no text that leaves this module holds the client secret, a token or a piece of a body.
+//! Each call makes one request, blocks no longer than its limit, and returns the outcome in the types of
+//! `domain::ask`. Nothing here waits, decides or retries, except for a GET that was lost because a kept connection
+//! had been closed. Redirects are not followed and no proxy is used. No text that leaves this module contains the
+//! client secret, a token or a part of a body.
 
 pub mod entries;
 mod http;
@@ -23,14 +24,14 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::time::Duration;
 
-/// One HTTP request, everything included (docs/rules.md, "Times").
+/// The limit of one HTTP request, everything included (docs/rules.md, "Times").
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 
-/// How long a token is believed to live when Kick does not say (docs/kick.md §4).
+/// The lifetime of a token if Kick does not state one (docs/kick.md §4).
 const LIFE_UNSTATED: Duration = Duration::from_secs(3600);
 
-/// What the token endpoint says when the credentials themselves are at fault: the words of RFC 6749
-/// and Kick's own (docs/kick.md §4). Any other 400 or 401 may as well be a firewall or an outage.
+/// The error words of the token endpoint that mean that the credentials themselves are wrong: those of RFC 6749 and
+/// Kick's own (docs/kick.md §4). Any other 400 or 401 may come from a firewall or an outage.
 const REFUSALS: [&str; 7] = [
     "invalid_client",
     "invalid_request",
@@ -45,7 +46,7 @@ const FIREWALL: &str = "a firewall answered, not Kick";
 const REDIRECT: &str = "a redirect, which is never followed";
 const PAGE: &str = "an HTML page instead of JSON";
 
-/// The way to Kick. May be shared by threads; connections are kept and used again.
+/// A client for Kick's endpoints. Threads may share it; connections are kept and used again.
 #[derive(Debug)]
 pub(crate) struct Kick {
     client: http::Client,
@@ -55,37 +56,36 @@ pub(crate) struct Kick {
 /// An app token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
-    /// The token itself.
     pub secret: Secret,
-    /// How long it lives, as Kick says.
+    /// The lifetime that Kick states.
     pub expires_in: Duration,
 }
 
 /// Why there is no token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
-    /// Kick refuses the client id or secret: needs an operator.
+    /// Kick refuses the client id or the client secret: the operator has to act.
     #[error("the credentials are refused: {word}")]
     Refused {
-        /// The HTTP status.
         status: u16,
-        /// Kick's word for it, out of a list of ours.
+        /// Kick's error word, from our list of known ones.
         word: String,
     },
-    /// Weather: the network, a firewall, an outage (docs/kick.md §4). Says nothing about the credentials.
+    /// A temporary failure: the network, a firewall, an outage (docs/kick.md §4). It says nothing about the
+    /// credentials.
     #[error("{reason}")]
     Unavailable {
-        /// A few words for the log.
+        /// A short description for the log.
         reason: String,
-        /// `Retry-After`, when given.
+        /// The `Retry-After` header, if there was one.
         retry_after: Option<Duration>,
-        /// The HTTP status, if there was an answer.
+        /// The HTTP status, if there was a response.
         status: Option<u16>,
     },
 }
 
 impl TokenError {
-    /// The HTTP status, if there was an answer.
+    /// The HTTP status, if there was a response.
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
             TokenError::Refused { status, .. } => Some(*status),
@@ -94,17 +94,17 @@ impl TokenError {
     }
 }
 
-/// What came of a question.
+/// The outcome of one request to the API or the website.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
-    /// The `Date` header: Kick's clock, to whole seconds.
+    /// The `Date` header: the time by Kick's clock, to whole seconds.
     pub server_date: Option<Timestamp>,
-    /// The channels listed, or why there is no answer; a failure carries the HTTP status.
+    /// The channels listed, or why there is no answer. A failure contains the HTTP status.
     pub result: Result<Vec<Seen>, Failure>,
 }
 
 impl Kick {
-    /// The way to Kick as `config` has it; each call ends within `limit`.
+    /// Uses the addresses and credentials of `config`; each call ends within `limit`.
     pub(crate) fn new(config: &KickConfig, limit: Duration) -> Kick {
         Kick { client: http::Client::new(config.tls_ca.clone(), limit), config: config.clone() }
     }
@@ -121,32 +121,32 @@ impl Kick {
         judge_token(reply)
     }
 
-    /// Asks Kick. The website is asked without a token, whatever is given.
+    /// Sends one request. Requests to the website never carry a token, even if one is given.
     pub(crate) fn ask(&self, token: Option<&Secret>, query: &Query) -> Asked {
         let token = token.filter(|_| query.endpoint() != Endpoint::Website);
         match self.client.get(&self.address(query), token.map(Secret::reveal)) {
             Ok(reply) => Asked {
                 server_date: reply.date,
-                // Nothing but a 200 is an observation (R6).
+                // Only a 200 is an observation (R6).
                 result: judge(200..201, reply, |body| entries::seen(query.endpoint(), body)),
             },
             Err(text) => Asked { server_date: None, result: Err(unanswered(text)) },
         }
     }
 
-    /// Ends the requests that other threads are in the midst of, and fails all later ones: so that
-    /// nobody who stops has to wait for Kick. A name look-up or a connection being made ends by itself.
+    /// Aborts the requests of other threads and makes all later ones fail, so that a stop need not wait for Kick. A
+    /// name look-up or a connection attempt in progress ends by itself.
     pub(crate) fn hang_up(&self) {
         self.client.hang_up();
     }
 
-    /// Where a question goes. Slugs and ids need no percent-encoding.
+    /// The URL of a request. Slugs and ids need no percent-encoding.
     fn address(&self, query: &Query) -> String {
         let (api, web) = (&self.config.api_url.text, &self.config.web_url.text);
         match query {
             Query::ChannelsBySlug(slugs) => format!("{api}/channels?{}", repeated("slug", slugs)),
             Query::ChannelsByUser(users) => format!("{api}/channels?{}", repeated("broadcaster_user_id", users)),
-            // Without a limit Kick lists 25 and cuts the rest off silently (docs/kick.md §5.2).
+            // Without a limit, Kick lists 25 and omits the rest without notice (docs/kick.md §5.2).
             Query::Livestreams(users) => {
                 format!("{api}/livestreams?{}&limit=100", repeated("broadcaster_user_id", users))
             }
@@ -156,12 +156,12 @@ impl Kick {
     }
 }
 
-/// There was no answer.
+/// A failure without a response.
 fn unanswered(text: String) -> Failure {
     Failure { kind: FailureKind::Network, status: None, text }
 }
 
-/// What an answer is worth; `read` understands the body of one whose status is `fine`.
+/// Classifies a response. `read` parses the body if the status is in `fine`.
 fn judge<T>(fine: Range<u16>, reply: Reply, read: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, Failure> {
     let (kind, text) = match reply.status {
         429 => (FailureKind::RateLimited(reply.retry_after), "too many requests"),
@@ -185,7 +185,7 @@ fn judge<T>(fine: Range<u16>, reply: Reply, read: impl FnOnce(&[u8]) -> Option<T
     Err(Failure { kind, status: Some(reply.status), text: text.to_owned() })
 }
 
-/// What came of asking for a token.
+/// Classifies the response to a token request.
 fn judge_token(reply: Reply) -> Result<Token, TokenError> {
     let text = reply.body.as_ref().map(|body| mended(body)).unwrap_or_default();
     let body = Json::read(&text);
@@ -210,29 +210,29 @@ fn judge_token(reply: Reply) -> Result<Token, TokenError> {
     Err(TokenError::Unavailable { reason, retry_after: reply.retry_after, status: Some(reply.status) })
 }
 
-/// Text that a header can carry.
+/// The text of a token, if it can be sent in a header.
 fn secret_in(value: Json<'_>) -> Option<Secret> {
     let text = value.text().filter(|text| !text.is_empty())?;
     text.bytes().all(|byte| byte.is_ascii_graphic()).then(|| Secret::new(&text))
 }
 
-/// The token in an answer, if it is a clean one.
+/// The token in a response, if it is complete and valid.
 fn token_in(body: Json<'_>) -> Option<Token> {
     let secret = secret_in(body.get("access_token")?)?;
-    // Kick's documents show a string, Kick sends a number.
+    // Kick's documentation shows a string, but Kick sends a number.
     let stated = body.get("expires_in").and_then(|life| life.integer().or_else(|| life.text()?.trim().parse().ok()));
     let seconds = stated.and_then(|seconds| u64::try_from(seconds).ok()).filter(|seconds| *seconds > 0);
     Some(Token { secret, expires_in: seconds.map_or(LIFE_UNSTATED, Duration::from_secs) })
 }
 
-/// The word by which the credentials are refused. Ours, not the answer's: an answer may quote what
-/// it was sent.
+/// The error word by which the credentials are refused. It is taken from our list and not from the response, because
+/// a response may quote what was sent.
 fn refusal_in(body: Json<'_>) -> Option<&'static str> {
     let error = body.get("error")?.text()?;
     REFUSALS.into_iter().find(|word| *word == error)
 }
 
-/// `name=a&name=b`: Kick does not read lists with commas (docs/kick.md §5.1).
+/// `name=a&name=b`: Kick does not accept lists with commas (docs/kick.md §5.1).
 fn repeated(name: &str, values: &[impl Display]) -> String {
     values.iter().map(|value| format!("{name}={value}")).collect::<Vec<_>>().join("&")
 }

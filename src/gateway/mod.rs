@@ -1,4 +1,5 @@
-//! One outside party each: blocking calls, typed errors, no decisions. Gateways do not know each other.
+//! Access to outside parties, one per module: blocking calls, typed errors, no decisions. Gateways do not know each
+//! other.
 
 pub mod database;
 pub mod kick;

@@ -1,8 +1,7 @@
-//! One websocket over TCP or TLS, owned by one thread that waits for it without idle wake-ups and can
-//! be woken for something else.
+//! One websocket over TCP or TLS. The thread that owns it waits without polling and can be woken for other work.
 //!
-//! It knows frames and their limits, and not what any protocol says in them. After `connect` it blocks
-//! in `wait` and, for a short time, in `close`; nowhere else.
+//! It knows frames and their limits, but not what a protocol says in them. After `connect` it blocks only in `wait`
+//! and, for a short time, in `close`.
 
 mod authorities;
 mod connect;
@@ -28,54 +27,54 @@ use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode};
 use tungstenite::{Bytes, Error, Message, Utf8Bytes, WebSocket};
 
-/// The largest message and frame that is taken. A Kick event is a few KiB (docs/kick.md §2.5).
+/// The largest message and the largest frame that are accepted. A Kick event takes a few KiB (docs/kick.md §2.5).
 const MESSAGE_MAX: usize = 256 * 1024;
-/// Room for bytes that have come and are not yet a frame; grows for a large frame.
+/// The size of the read buffer; it grows for a large frame.
 const READ_BUFFER: usize = 4 * 1024;
-/// What is sent is gathered to so many bytes before the socket is asked to take it.
+/// The number of bytes that are collected before they are written to the socket.
 const WRITE_BUFFER: usize = 2 * 1024;
-/// What may wait to be sent: the subscriptions of some 40,000 streamers. A server that lets it come
+/// The most bytes that may wait to be sent: the subscriptions of some 40,000 streamers. A server that lets them grow
 /// to this does not read.
 const WRITE_BUFFER_MAX: usize = 4 * 1024 * 1024;
-/// How long the server may take over its half of the closing handshake.
+/// How long the server may take to answer the closing handshake.
 const CLOSING_MOST: Duration = Duration::from_secs(1);
 
-/// An open websocket.
 #[derive(Debug)]
 pub(crate) struct Socket {
     websocket: WebSocket<Stream>,
-    /// For the limit of the closing handshake.
+    /// Measures the limit of the closing handshake.
     clock: Clock,
-    /// Nothing more can be read now: TLS and the websocket hold no bytes of their own, so `poll` on
-    /// the socket tells the truth.
+    /// Whether everything that had arrived was read. TLS and the websocket then buffer no bytes, so `poll` on the
+    /// socket is reliable.
     drained: bool,
-    /// Something could not be sent yet.
+    /// Whether there are bytes that could not be sent yet.
     unsent: bool,
-    /// The first failure. Where it was one to send, what the server said before may wait to be read.
+    /// The first failure. If it occurred while sending, messages that the server sent before may still be waiting to
+    /// be read.
     broken: Option<Ended>,
 }
 
-/// Something that arrived.
+/// A frame that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
-    /// A text message; what was not UTF-8 in it is U+FFFD.
+    /// A text message; bytes that are not valid UTF-8 are replaced by U+FFFD.
     Text(Utf8Bytes),
-    /// A ping (its pong is sent by itself), a pong, or binary data: the peer lives.
+    /// A ping (which is answered by itself), a pong, or binary data: the peer is alive.
     Alive,
 }
 
-/// Why nothing more will come.
+/// Why the connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the connection ended: {reason}")]
 pub(crate) struct Ended {
-    /// The close code, when the server gave one.
+    /// The close code, if the server sent one.
     pub code: Option<u16>,
-    /// The server's reason, or ours. May come from outside as it is.
+    /// The server's reason, or ours. Text from outside is not escaped.
     pub reason: String,
 }
 
 impl Socket {
-    /// Opens a websocket with whom `authorities` vouch for.
+    /// Opens a websocket to a server whose certificate `authorities` can verify.
     pub(crate) fn connect(
         address: &Address,
         authorities: &Authorities,
@@ -91,8 +90,8 @@ impl Socket {
         Ok(Socket { websocket, clock: effort.clock, drained: false, unsent: false, broken: None })
     }
 
-    /// Sends what is queued, then waits until something can be read, `wake` is woken, or `limit` has
-    /// passed. Returns at once while `read` has not yet come back with `None`.
+    /// Sends what is queued, then waits until something can be read, `wake` is woken, or `limit` has passed. Returns
+    /// at once until `read` has returned `None`.
     pub(crate) fn wait(&mut self, wake: &Wake, limit: Duration) {
         self.flush();
         self.websocket.get_mut().begin_turn();
@@ -102,7 +101,7 @@ impl Socket {
         }
     }
 
-    /// The next frame, or `None` when no frame is there now, or when enough was read before the next `wait`.
+    /// The next frame. `None` if no complete frame has arrived, or if this turn's limit of bytes is reached.
     pub(crate) fn read(&mut self) -> Result<Option<Frame>, Ended> {
         self.drained = false;
         let mut again = true;
@@ -118,30 +117,30 @@ impl Socket {
                     self.drained = !self.websocket.get_ref().turn_is_over();
                     return self.broken.clone().map_or(Ok(None), Err);
                 }
-                // Reading sends pongs, and a failure of that must not hide the close frame behind the ping.
+                // Reading also sends pongs. A failure to send one must not hide a close frame that follows the ping.
                 Err(Error::Io(e)) if again => {
                     again = false;
                     self.breaks(e.to_string());
                 }
-                // The websocket must not be read after this: it does not know any more where a frame begins.
+                // The websocket must not be read after this, because it no longer knows where a frame begins.
                 Err(e) => return Err(self.broken.get_or_insert_with(|| ended(&e)).clone()),
             }
         }
     }
 
-    /// Queues a text message; the next `wait` sends it. A failure comes out of `read`.
+    /// Queues a text message, which the next `wait` sends. `read` returns the failure, if there is one.
     pub(crate) fn send(&mut self, text: String) {
         let written = self.websocket.write(Message::text(text));
         self.note(written);
     }
 
-    /// Closes with 1000 and waits a second at most for the server to do the same. After the server's
-    /// own close it only answers.
+    /// Closes with code 1000 and waits up to a second for the server's close frame. If the server has closed already,
+    /// this only answers.
     pub(crate) fn close(self) {
         self.close_within(CLOSING_MOST);
     }
 
-    /// The same for a server that is gone, or may be: says 1000 and waits for nothing.
+    /// Closes with code 1000 without waiting, for a server that is, or may be, gone.
     pub(crate) fn leave(self) {
         self.close_within(Duration::ZERO);
     }
@@ -171,7 +170,7 @@ impl Socket {
         }
     }
 
-    /// Sends what is queued, as far as the socket takes it.
+    /// Sends what is queued, as far as the socket accepts it.
     fn flush(&mut self) {
         if self.broken.is_none() {
             let flushed = self.websocket.flush();
@@ -179,7 +178,7 @@ impl Socket {
         }
     }
 
-    /// What became of an attempt to send.
+    /// Notes the result of an attempt to send.
     fn note(&mut self, sent: Result<(), Error>) {
         match sent {
             Ok(()) => self.unsent = false,

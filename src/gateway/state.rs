@@ -1,8 +1,8 @@
-//! The files of `STATE_DIR`: [`recent`], and `learned.json`, which has streamers' ids and the transport that Kick
-//! offered last. Kept over restarts so that a start need not ask Kick for what it knew yesterday.
+//! The files of `STATE_DIR`: [`recent`], and `learned.json` with the streamers' ids and the last transport that Kick
+//! offered. They are kept over restarts, so that a start need not ask Kick again for all of this.
 //!
-//! They hold nothing that Kick would not tell again, so a file that cannot be used is never fatal. None is written
-//! over in place: who reads it sees the old one or the new one, whole.
+//! They contain nothing that Kick would not state again, so an unusable file is never fatal. No file is overwritten
+//! in place: a reader sees either the old content or the new content, complete.
 
 pub(crate) mod recent;
 
@@ -18,19 +18,19 @@ use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-/// The most streamers that are kept; the latest learned stay.
+/// The most streamers that are kept: those learned last.
 pub(crate) const STREAMERS_MAX: usize = 200_000;
 
 /// The file's name in `STATE_DIR`.
 pub(crate) const FILE: &str = "learned.json";
 
-/// The name of a file that could not be used.
+/// The name given to a file that cannot be used.
 const BROKEN: &str = "learned.json.broken";
 
 /// The longest file that is read, in bytes: room for `STREAMERS_MAX` of the longest entries.
 const FILE_MAX: u64 = 64 << 20;
 
-/// The layout that this program writes and reads.
+/// The version of the format that this program writes and reads.
 const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -41,41 +41,41 @@ struct Content<T, O> {
     streamers: T,
 }
 
-/// What was learned.
+/// The content of `learned.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remembered {
-    /// The last of Kick's offers that led to a connection.
+    /// Kick's last offer that led to a connection.
     pub realtime: Option<Offer>,
-    /// Ids; the oldest comes first.
+    /// The streamers' ids, the oldest entry first.
     pub streamers: Vec<Learned>,
 }
 
-/// Something to keep.
+/// A piece of information for the keeper.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Keep {
-    /// A streamer's ids.
+    /// The ids of a streamer.
     Streamer(Learned),
-    /// The last of Kick's offers that led to a connection.
+    /// Kick's last offer that led to a connection.
     Realtime(Offer),
-    /// The API may not know until then what these rows show.
+    /// Rows whose status the API may not know before this time.
     Recent(Vec<RowId>, Timestamp),
 }
 
-/// Why there is nothing to be remembered; `Display` says it in a few words.
+/// Why a file could not be used. `Display` gives a short text.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The file could not be opened or read.
     #[error("failed to read it: {0}")]
     Unreadable(#[source] io::Error),
-    /// Its content is not ours, and it was set aside.
+    /// The content is not in our format; the file was renamed.
     #[error("{0}; set aside as learned.json.broken")]
     SetAside(String),
-    /// Its content is not ours, and it could not even be set aside.
+    /// The content is not in our format, and the file could not be renamed.
     #[error("{0}; failed to set it aside: {1}")]
     Stuck(String, #[source] io::Error),
 }
 
-/// What was learned before; nothing when there is no file.
+/// Reads what was learned before; empty if there is no file.
 pub fn load(dir: &Path) -> Result<Remembered, StateError> {
     let mut text = Vec::new();
     match File::open(dir.join(FILE)).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut text)) {
@@ -89,11 +89,11 @@ pub fn load(dir: &Path) -> Result<Remembered, StateError> {
     })
 }
 
-/// Writes a file of `STATE_DIR` anew, never in place; creates the directory if need be.
+/// Replaces a file of `STATE_DIR` atomically. Creates the directory if necessary.
 fn replace(dir: &Path, file: &str, content: &impl Serialize) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o750).create(dir)?;
     let unfinished = dir.join(format!("{file}.new"));
-    // One may be left from a crash, with whatever mode it had.
+    // A crash may have left one, with any mode.
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -104,17 +104,17 @@ fn replace(dir: &Path, file: &str, content: &impl Serialize) -> io::Result<()> {
     out.write_all(b"\n")?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
     fs::rename(&unfinished, dir.join(file))?;
-    // Without this a power cut may undo the rename.
+    // Without this, a power failure may undo the rename.
     File::open(dir)?.sync_all()
 }
 
-/// Writes the file anew, the last `STREAMERS_MAX` of `streamers`; creates the directory if need be.
+/// Writes `learned.json` with the last `STREAMERS_MAX` of `streamers`. Creates the directory if necessary.
 pub(crate) fn save(dir: &Path, realtime: Option<&Offer>, streamers: &[&Learned]) -> io::Result<()> {
     let newest = &streamers[streamers.len().saturating_sub(STREAMERS_MAX)..];
     replace(dir, FILE, &Content { version: VERSION, realtime, streamers: newest })
 }
 
-/// Reads a file's content, the version first: what else another version has is not known.
+/// Parses a file's content, the version first, because the rest depends on it.
 fn parse(text: &[u8]) -> Result<Remembered, String> {
     if text.len() as u64 > FILE_MAX {
         return Err(format!("it is longer than {FILE_MAX} bytes"));
@@ -125,7 +125,7 @@ fn parse(text: &[u8]) -> Result<Remembered, String> {
         return Err(format!("its version is {}, not {VERSION}", content.version));
     }
     let streamers = Vec::deserialize(content.streamers).map_err(|error| format!("it is broken: {error}"))?;
-    // Kick will say it again; the ids are dearer.
+    // Kick will state the offer again; the ids are more valuable.
     let realtime = content.realtime.and_then(|offer| Offer::deserialize(offer).ok());
     Ok(Remembered { realtime, streamers })
 }

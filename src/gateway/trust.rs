@@ -1,25 +1,25 @@
-//! What trusts the platform's authorities: made once, and anew when the platform's files change.
+//! A value made from the platform's certificate authorities: made once, and again when the platform's files change.
 //!
-//! To read Debian's hundred and fifty takes 0.9 MB and tens of milliseconds, and a great roster has a thousand
-//! connections, so they share what was read. But a process that runs for months never trusts, or mistrusts, somebody
-//! because that was so when it began.
+//! Reading Debian's 150 authorities takes 0.9 MB and tens of milliseconds, and a large roster has a thousand
+//! connections, so they share the result. A process that runs for months must notice when the authorities change.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// Something that is made of the platform's authorities.
+/// The shared value, with the state of the files that it was made from.
 #[derive(Debug)]
 pub(super) struct Trusting<T>(Mutex<Option<(Vec<Written>, T)>>);
 
 impl<T: Clone> Trusting<T> {
-    /// Nothing is made yet.
+    /// Creates it without a value.
     pub(super) fn new() -> Trusting<T> {
         Trusting(Mutex::default())
     }
 
-    /// What was made, unless the files are others by now; then it is made with `make`. Who comes meanwhile waits.
+    /// Returns the value. If there is none, or the files have changed, it is made with `make`, and other threads wait
+    /// for it.
     pub(super) fn get<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let written = platform_written();
@@ -32,10 +32,10 @@ impl<T: Clone> Trusting<T> {
     }
 }
 
-/// Which file it is, and since when; none when there is none.
+/// A file's inode and modification time; `None` if there is no such file.
 type Written = Option<(u64, SystemTime)>;
 
-/// The platform's bundle and its directories, which are what native-tls reads.
+/// The state of the platform's bundle and directories, which are what native-tls reads.
 fn platform_written() -> Vec<Written> {
     let places = openssl_probe::probe();
     let written = |place| fs::metadata(place).ok().and_then(|about| Some((about.ino(), about.modified().ok()?)));

@@ -1,5 +1,5 @@
-//! How a connection is made: libpq's `sslmode` on top of the driver's three, and limits for
-//! everything that can hang. Never a start-up `options` parameter, which PgBouncer refuses.
+//! How a connection is made: libpq's `sslmode`, mapped to the three modes of the driver, and time limits for
+//! everything that can hang. Never sends the start-up parameter `options`, which PgBouncer refuses.
 
 use super::error::{DbError, connecting};
 use super::sql::identifier;
@@ -17,19 +17,18 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::Duration;
 
-/// For each address of each host.
+/// The limit for connecting to each address of each host.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// A peer that acknowledges nothing for so long is dead.
+/// A peer that acknowledges nothing for this long is considered dead.
 const SILENCE_LIMIT: Duration = Duration::from_secs(15);
-/// An idle connection asks after so long whether its peer is there, and again, and a third time.
+/// The idle time before the first keepalive probe, and the interval of the two after it.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
-/// Makes connections.
 pub(super) struct Connector {
-    /// Tried in this order; more than one for `allow` and `prefer`.
+    /// The configurations to try, in this order; several for `allow` and `prefer`.
     ways: Vec<PostgresConnectionManager<MakeTlsConnector>>,
     tls: MakeTlsConnector,
-    /// Which database, for messages: `database "x" at host:port`.
+    /// The database for messages: `database "x" at host:port`.
     place: String,
     /// As whom, if the URL says so.
     role: Option<String>,
@@ -38,9 +37,9 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// Reads `sslrootcert`; connects to nothing.
+    /// Reads `sslrootcert`. Does not connect.
     pub(super) fn new(config: &DatabaseConfig) -> Result<Connector, DbError> {
-        // The parser's own message repeats nothing of the URL but names of parameters.
+        // The parser's own error message repeats nothing from the URL except names of parameters.
         let mut base: Config =
             config.url.reveal().parse().map_err(|error| DbError::Setup(format!("DATABASE_URL: {error}")))?;
         set_limits(&mut base);
@@ -54,12 +53,12 @@ impl Connector {
         Ok(Connector { ways, tls, place: place(&base), role, ports, remote: is_remote(&base) })
     }
 
-    /// One connection, outside of any pool.
+    /// Opens a connection outside the pool.
     pub(super) fn open(&self) -> Result<Client, DbError> {
         let mut last = None;
         for way in &self.ways {
-            // The driver unwraps what it begins with: where no descriptor is to be had, it panics, and the
-            // pool would count a connection that was being made for ever (postgres 0.19, `Config::connect`).
+            // The driver unwraps the result of its first step: without a free file descriptor it panics, and the pool
+            // would count that connection as pending for ever (postgres 0.19, `Config::connect`).
             let made = panic::catch_unwind(AssertUnwindSafe(|| way.connect()));
             let made = made.map_err(|said| {
                 let words = said.downcast_ref::<String>().map_or("without words", String::as_str);
@@ -68,8 +67,7 @@ impl Connector {
             match made {
                 Ok(client) => return Ok(client),
                 Err(error) => {
-                    // As libpq: the other way is tried when TLS is what was in the way, not when
-                    // the password was wrong.
+                    // As in libpq: the other mode is tried if TLS caused the failure, not if the password was wrong.
                     let about_tls = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
                         || error.to_string().contains("TLS");
                     let error = connecting(&error, &self.place);
@@ -88,17 +86,17 @@ impl Connector {
         self.tls.clone()
     }
 
-    /// Which database, for messages.
+    /// The database for messages, without secrets.
     pub(super) fn place(&self) -> &str {
         &self.place
     }
 
-    /// Whether any of the ports that we connect to is this one.
+    /// Returns true if we connect to this port on any host.
     pub(super) fn has_port(&self, port: i32) -> bool {
         self.ports.iter().any(|own| i32::from(*own) == port)
     }
 
-    /// Whether any host is another machine.
+    /// Returns true if any host is another machine.
     pub(super) fn is_remote(&self) -> bool {
         self.remote
     }
@@ -122,7 +120,7 @@ fn set_limits(config: &mut Config) {
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(SILENCE_LIMIT);
     }
-    // The driver's default of two hours is no one's choice.
+    // The driver's default of two hours, which means that the URL does not set it.
     if config.get_keepalives_idle() == Duration::from_secs(2 * 60 * 60) {
         config.keepalives_idle(KEEPALIVE);
     }
@@ -137,9 +135,9 @@ fn set_limits(config: &mut Config) {
     }
 }
 
-/// libpq's mode as a sequence of the driver's.
+/// The sequence of driver modes that corresponds to libpq's mode.
 fn driver_modes(mode: SslMode, config: &Config) -> &'static [Driver] {
-    // As libpq, no TLS through a Unix socket, whatever the mode.
+    // As in libpq, no TLS through a Unix socket, whatever the mode.
     if config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_))) && config.get_hostaddrs().is_empty() {
         return &[Driver::Disable];
     }
@@ -153,7 +151,7 @@ fn driver_modes(mode: SslMode, config: &Config) -> &'static [Driver] {
 
 fn connector(mode: SslMode, root: Option<&Path>) -> Result<TlsConnector, DbError> {
     let mut builder = TlsConnector::builder();
-    // libpq's own default.
+    // libpq's default.
     builder.min_protocol_version(Some(Protocol::Tlsv12));
     let check_authority = match mode {
         SslMode::Disable | SslMode::Allow | SslMode::Prefer => false,

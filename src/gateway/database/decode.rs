@@ -1,8 +1,8 @@
-//! From the bytes of a row to its texts. What is no text, or too much of it, is that row's own fault: the row is
-//! marked, and the others are read all the same.
+//! Converts the bytes of a row to text. Text that is invalid or too long only affects its own row: that row is
+//! marked, and the others are read.
 //!
-//! UTF-8 is read here. Of another encoding only ASCII is, which all of PostgreSQL's have in common; the rest is
-//! given to the server to convert ([`Rows::foreign`]).
+//! UTF-8 is decoded here. In a database with another encoding only ASCII is, which all of PostgreSQL's encodings
+//! contain; the server converts the rest ([`Rows::foreign`]).
 
 use crate::domain::row::{Row, Shown, Unusable};
 use crate::domain::text::cut;
@@ -10,40 +10,40 @@ use crate::domain::{ChannelId, RowId, Status, UserId};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The most characters of a text that are kept. A name, however it is written, is shorter.
+/// The most characters kept of a text. A name is shorter than this in any spelling.
 const TEXT_MAX: usize = 1000;
-/// The most bytes of a username that may be an address with a long query.
+/// The most bytes of a username, which may be an address with a long query.
 const USERNAME_MAX: usize = 64 * 1024;
-/// The most bytes of a number with blanks around it.
+/// The most bytes of a number, including blanks around it.
 const NUMBER_MAX: usize = 100;
 
-/// A row as the statement of the roster gives it.
+/// A row in the form that the roster statement returns.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Raw<'a> {
     /// The beginning of the id.
     pub id: &'a [u8],
     /// The beginning of the username; NULL is empty.
     pub username: &'a [u8],
-    /// The length of the whole username, in bytes.
+    /// The length of the complete username, in bytes.
     pub username_length: usize,
     /// `+` for the online value, `-` for the offline value.
     pub shown: Option<&'a str>,
-    /// The channel id's text.
+    /// The channel id as text.
     pub channel: Option<&'a [u8]>,
-    /// The user id's text.
+    /// The user id as text.
     pub user: Option<&'a [u8]>,
 }
 
-/// The rows of a read, as far as they are decoded.
+/// The rows of one read, as far as they are decoded.
 #[derive(Debug)]
 pub struct Rows {
-    /// What is no UTF-8 may be text in the database's own encoding.
+    /// Whether bytes that are not UTF-8 may be text in the database's encoding.
     foreign_encoding: bool,
     rows: Vec<Row>,
     foreign: Vec<Foreign>,
 }
 
-/// A text that only the server can read.
+/// A text that only the server can convert.
 #[derive(Debug)]
 struct Foreign {
     row: usize,
@@ -58,9 +58,9 @@ enum Part {
 }
 
 impl Rows {
-    /// No rows yet, of a database in this encoding (PostgreSQL's name of it).
+    /// Creates an empty list for a database with this encoding (PostgreSQL's name of it).
     pub fn new(encoding: &str) -> Rows {
-        // SQL_ASCII means that nobody knows: what is UTF-8 is taken for that.
+        // With SQL_ASCII the encoding is not known: what is valid UTF-8 is taken as such.
         let foreign_encoding = !matches!(encoding, "UTF8" | "SQL_ASCII");
         Rows { foreign_encoding, rows: Vec::new(), foreign: Vec::new() }
     }
@@ -73,7 +73,7 @@ impl Rows {
             _ => Shown::Unknown,
         };
         let foreign = |bytes: &[u8]| self.foreign_encoding && !bytes.is_ascii();
-        // What the server must convert is put in later.
+        // Text that the server must convert is filled in later.
         let text = |bytes| if foreign(bytes) { Some("") } else { std::str::from_utf8(bytes).ok() };
         let (id, flaw) = read(Part::Id, text(raw.id), raw.id);
         let too_long = (raw.username_length > USERNAME_MAX).then_some(Unusable::UsernameLength);
@@ -97,7 +97,8 @@ impl Rows {
         self.foreign.iter().map(|text| text.bytes.as_slice()).collect()
     }
 
-    /// The rows, with what became of [`Rows::foreign`] in the same order; `None` is no text.
+    /// Returns the rows. `converted` has the results for [`Rows::foreign`] in the same order; `None` marks invalid
+    /// text.
     pub fn finish(mut self, converted: Vec<Option<String>>) -> Vec<Row> {
         for (foreign, text) in self.foreign.iter().zip(converted) {
             let Some(row) = self.rows.get_mut(foreign.row) else { continue };
@@ -112,7 +113,7 @@ impl Rows {
     }
 }
 
-/// The text of a part of a row, cut if need be, and what is wrong with it. `None` is no text.
+/// The text of a column, cut if necessary, and the defect it has, if any. `None` means invalid text.
 fn read<'a>(part: Part, text: Option<&'a str>, bytes: &[u8]) -> (Cow<'a, str>, Option<Unusable>) {
     let flaw = match (part, text) {
         (Part::Id, None) => Some(Unusable::IdBytes),
@@ -122,13 +123,13 @@ fn read<'a>(part: Part, text: Option<&'a str>, bytes: &[u8]) -> (Cow<'a, str>, O
     };
     let text = text.map_or_else(|| told(bytes).into(), Cow::from);
     match cut(&text, TEXT_MAX) {
-        // No name ends with the mark of a cut, so that one which is cut is used only where it ended before.
+        // No name ends with the mark of a cut, so the cut text is only used if it was cut after a complete name.
         Some(beginning) => (beginning.into(), flaw),
         None => (text, flaw),
     }
 }
 
-/// Bytes that are no text, for people: what is not UTF-8 is shown as `\xe9`.
+/// Invalid bytes in readable form: what is not UTF-8 is shown as `\xe9`.
 fn told(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -138,7 +139,7 @@ fn told(bytes: &[u8]) -> String {
     text
 }
 
-/// A Kick id out of a column of any type, `None` when it is not a plain number.
+/// A Kick id from a column of any type; `None` if it is not a plain number.
 fn number(text: Option<&[u8]>) -> Option<i64> {
     let text = text.filter(|text| text.len() <= NUMBER_MAX)?.trim_ascii();
     if text.iter().all(u8::is_ascii_digit) { std::str::from_utf8(text).ok()?.parse().ok() } else { None }

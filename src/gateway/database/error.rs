@@ -1,54 +1,54 @@
-//! What can go wrong with a statement, and whose fault it is: one row's, the whole statement's, or
-//! the connection's. Messages name the place and the remedy, never a password.
+//! What can go wrong with a statement, and what caused it: one row, the statement, or the connection. Messages name
+//! the place and the remedy, never a password.
 
 use super::words;
 use postgres::error::{DbError as ServerError, Severity, SqlState};
 use std::error::Error as _;
 
-/// Why the database did not do what it was asked.
+/// Why the database did not do what it was asked to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DbError {
-    /// There is no connection: it could not be made, was refused, or broke. Trying again helps.
+    /// There is no connection: it could not be made, was refused, or broke. A retry may succeed.
     #[error("{0}")]
     Connection(String),
-    /// The server is there and cannot do it now: read-only, out of resources, the table locked.
-    /// Trying again helps.
+    /// The server is reachable but cannot do it at present: read-only, out of resources, or the table is locked. A
+    /// retry may succeed.
     #[error("{0}")]
     Server(String),
-    /// The table, a column, a privilege, a value or the filter is not as configured. An operator
-    /// has to act.
+    /// The table, a column, a privilege, a value or the filter does not fit the configuration. The operator has to
+    /// act.
     #[error("{0}")]
     Setup(String),
 }
 
-/// One failed statement, judged.
+/// A failed statement, with a judgement of its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
-    /// A guess. What is a row's and what is the statement's is certain only when it is known how the statement
-    /// fares without a row, see `write.rs`.
+    /// A guess. Whether a row or the statement is the cause is only certain after the statement has been run without
+    /// rows, see `write.rs`.
     pub(super) blame: Blame,
-    /// The same in the words that are fit for the refusal of a row.
+    /// The error in a form that is suitable for a refused row.
     pub(super) said: String,
-    /// Whether the connection is of no further use.
+    /// Whether the connection is no longer usable.
     pub(super) lost: bool,
     /// Whether what we know of the table may be out of date.
     pub(super) stale: bool,
-    /// Whether another server may be the right one, should it be the statement that cannot be done here.
+    /// If the statement is the cause: whether another server may be able to run it.
     pub(super) misplaced: bool,
-    /// Whether the error came without a context, and is of a kind that seldom is about a row.
+    /// Whether the error came without a context and is of a kind that a row seldom causes.
     pub(super) general: bool,
-    /// Whether the table lacks what a publication needs.
+    /// Whether the table lacks a replica identity, which a publication needs.
     pub(super) unidentified: bool,
 }
 
-/// Whose fault it is.
+/// The cause of a failed statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Blame {
-    /// Nothing of the statement's can be done.
+    /// The statement: no row can be processed.
     Statement(DbError),
-    /// A row was refused; the others may be fine.
+    /// A row was refused; the others may be valid.
     Row(String),
-    /// Another client was in the way of a row; it may be fine next time.
+    /// Another client held or changed a row; a retry may succeed.
     Conflict,
 }
 
@@ -68,7 +68,7 @@ impl From<DbError> for Fault {
 }
 
 impl Fault {
-    /// The fault as the statement's.
+    /// The fault as an error of the statement.
     pub(super) fn into_error(self) -> DbError {
         match self.blame {
             Blame::Statement(error) => error,
@@ -77,10 +77,10 @@ impl Fault {
         }
     }
 
-    /// Judges an error of the driver's. `place` says which database.
+    /// Judges an error of the driver. `place` names the database in messages.
     ///
-    /// The SQLSTATE alone says little: a trigger may raise any, with the severity of an error. What a server
-    /// says of itself or of the connection has another severity, or comes without a context.
+    /// The SQLSTATE alone is not sufficient: a trigger may raise any, with severity ERROR. Errors that the server
+    /// raises about itself or the connection have another severity, or no context.
     pub(super) fn judge(error: &postgres::Error, place: &str) -> Fault {
         let Some(server) = error.as_db_error() else {
             let text = format!("lost the connection to {place}: {}", chain(error));
@@ -95,7 +95,7 @@ impl Fault {
         if *code == SqlState::QUERY_CANCELED && context.is_none() {
             text.push_str(" (it took too long; is the table locked?)");
         }
-        // A standby that we took for the primary: the next connection may find the right one.
+        // A standby that we took for the primary: the next connection may reach the right server.
         let misplaced = class == "08" || *code == SqlState::READ_ONLY_SQL_TRANSACTION;
         let lost = fatal || misplaced && context.is_none();
         let conflict = is_conflict(code);
@@ -123,7 +123,7 @@ impl Fault {
     }
 }
 
-/// Why there is no connection to `place`.
+/// The reason why there is no connection to `place`.
 pub(super) fn connecting(error: &postgres::Error, place: &str) -> DbError {
     let Some(server) = error.as_db_error() else {
         return DbError::Connection(format!("failed to connect to {place}: {}", chain(error)));
@@ -152,14 +152,14 @@ fn is_conflict(code: &SqlState) -> bool {
     [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE].contains(code)
 }
 
-/// Whether it is likely that one row's content, or what a trigger thinks of it, made the statement fail.
+/// Guesses whether the content of a row, or a trigger's reaction to it, made the statement fail.
 fn is_rows(server: &ServerError, has_context: bool) -> bool {
     match server.code().code().get(..2).unwrap_or_default() {
-        // The connection, resources, intervention, system, internal.
+        // Classes: connection, resources, operator intervention, system, internal.
         "08" | "53" | "54" | "55" | "57" | "58" | "XX" => has_context,
-        // The statement cannot be understood or is not allowed; unless a function says so, which
-        // only a trigger calls, or it is the policy that refuses the new row. The routine is asked
-        // because the message is in the server's language.
+        // The statement is invalid or not permitted. An error with a context comes from a trigger function instead,
+        // since nothing else calls functions, and `ExecWithCheckOptions` means that a policy refused the new row. The
+        // routine's name is checked because messages are in the server's language.
         "42" | "0A" | "25" | "3F" => has_context || server.routine() == Some("ExecWithCheckOptions"),
         _ => true,
     }

@@ -1,5 +1,5 @@
-//! A connection that waits for notifications on `ROSTER_NOTIFY_CHANNEL`. They only say "look": the
-//! poll stays the truth, for a notification may be lost and says nothing of what changed.
+//! A connection that waits for notifications on `ROSTER_NOTIFY_CHANNEL`. A notification only triggers a read: it may
+//! be lost and does not say what changed, so the regular reads remain authoritative.
 
 use super::error::{DbError, Fault, connecting};
 use super::session::{Held, Patience, Session};
@@ -10,20 +10,19 @@ use postgres::fallible_iterator::FallibleIterator;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// How long the server may take to begin to listen, and the driver to come back from a wait.
+/// How long the server may take to begin listening, and the driver to return from a wait.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
-/// The listening connection.
 pub(crate) struct Listening {
     session: Session,
     clock: Clock,
     place: String,
     heartbeat: String,
-    /// The heartbeat came back since it was last sent.
+    /// Whether the last heartbeat came back.
     alive: bool,
 }
 
-/// What a wait heard.
+/// The result of a wait.
 #[derive(Default)]
 struct Heard {
     heartbeat: bool,
@@ -40,8 +39,8 @@ impl Listening {
         Ok(listening)
     }
 
-    /// Waits; true when at least one notification came, false when `limit` has passed. Takes all
-    /// that came. The heartbeat is none.
+    /// Waits for notifications and takes all that arrived. Returns true if there was at least one, false if `limit`
+    /// has passed. Heartbeats do not count.
     pub(crate) fn wait(&mut self, limit: Duration) -> Result<bool, DbError> {
         let heartbeat = self.heartbeat.clone();
         let heard = self.call(limit + ANSWER_LIMIT, move |held| hear(held, &heartbeat, limit))?;
@@ -64,19 +63,19 @@ impl Listening {
         done.map_err(|error| connecting(&error, &self.place))
     }
 
-    /// Sends a heartbeat on another connection: an answer on this one would not show that the notifications come.
+    /// Sends a heartbeat through another connection. An answer on this one would not prove that notifications arrive.
     pub(crate) fn beat(&mut self, database: &Database) -> Result<(), DbError> {
         self.alive = false;
         database.notify(&self.heartbeat)
     }
 
-    /// Whether the last heartbeat came back. One that does not tells that nobody hears us: the peer is
-    /// gone, or a pooler has given our session to somebody else.
+    /// Returns true if the last heartbeat came back. Otherwise no notification reaches us: the server is gone, or a
+    /// pooler has given our session to another client.
     pub(crate) fn is_alive(&self) -> bool {
         self.alive
     }
 
-    /// What is said when it is not.
+    /// The error for a heartbeat that did not come back.
     pub(crate) fn silence(&self) -> DbError {
         DbError::Connection(format!(
             "no notification comes through from {} (is there a pooler in between?)",
@@ -85,7 +84,7 @@ impl Listening {
     }
 }
 
-/// Waits for the first notification, and takes what else has come by then.
+/// Waits for the first notification, and takes those that have arrived by then.
 fn hear(held: &mut Held, heartbeat: &str, limit: Duration) -> Result<Heard, postgres::Error> {
     let mut heard = Heard::default();
     let mut notifications = held.client.notifications();

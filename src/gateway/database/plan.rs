@@ -1,10 +1,9 @@
-//! A statement that the server keeps planned, for the one that is worth it: planning takes twice as long as
-//! writing a row.
+//! A prepared statement for the write of a single row: planning it would take twice as long as writing the row.
 //!
-//! It is prepared in SQL and under a name that nobody else has, because the driver counts its names from
-//! zero: behind a pooler that gives each transaction another session, the name would be another program's,
-//! or ours with another statement. So there such a name is not known, which is an error and nothing else
-//! ([`is_not_known`]), and the caller does without.
+//! It is prepared in SQL under a unique name, because the driver numbers its names from zero: behind a pooler that
+//! assigns sessions per transaction, such a name could belong to another program, or to another statement of ours.
+//! With a unique name the statement is at worst unknown, which is an error without other effects ([`is_not_known`]),
+//! and the caller then sends the statement whole.
 
 use fastrand::Rng;
 use postgres::error::SqlState;
@@ -19,7 +18,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Prepares `sql`, whose parameters are `count` texts, in the place of what was prepared before.
+    /// Prepares `sql`, which has `count` parameters of type text. Replaces `old`.
     pub(super) fn prepare(client: &mut Client, old: Option<Plan>, sql: &str, count: usize) -> Result<Plan, Error> {
         let name = format!("kick_monitor_{:016x}", Rng::new().u64(..));
         let types = vec!["pg_catalog.text"; count].join(", ");
@@ -28,12 +27,12 @@ impl Plan {
         Ok(Plan { name, sql: sql.to_owned() })
     }
 
-    /// Whether it is of this statement.
+    /// Returns true if it was prepared from this SQL.
     pub(super) fn is_of(&self, sql: &str) -> bool {
         self.sql == sql
     }
 
-    /// Runs it; how many rows it gave.
+    /// Executes it; returns the number of rows.
     pub(super) fn execute(&self, client: &mut Client, values: &[String]) -> Result<usize, Error> {
         let values: Vec<String> = values.iter().map(|value| escape_literal(value)).collect();
         let answer = client.simple_query(&format!("EXECUTE {}({})", self.name, values.join(", ")))?;
@@ -41,7 +40,7 @@ impl Plan {
     }
 }
 
-/// Whether the session is another one than the one that prepared it.
+/// Returns true if the session is not the one that prepared the statement.
 pub(super) fn is_not_known(error: &Error) -> bool {
     error.code() == Some(&SqlState::INVALID_SQL_STATEMENT_NAME)
 }

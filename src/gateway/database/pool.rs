@@ -1,5 +1,5 @@
-//! The pool: connections that are kept for the next statement, made in the background, and told at
-//! once when they cannot be made.
+//! The connection pool: connections are kept for later statements and made in the background; a failure to connect is
+//! reported at once.
 
 use super::connect::Connector;
 use super::error::DbError;
@@ -9,26 +9,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Who wants a connection waits for one so long.
+/// How long a caller waits for a connection.
 const CHECKOUT_LIMIT: Duration = Duration::from_secs(5);
-/// How often who waits for a connection looks for one.
+/// How often a waiting caller checks for one.
 const CHECKOUT_LOOK: Duration = Duration::from_millis(20);
-/// The pool tries to connect again by itself, at least every half of this.
+/// The pool retries to connect by itself, at intervals of at most half of this.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// A few connections to one database.
+/// A small pool of connections to one database.
 pub(super) struct Pool {
     pool: r2d2::Pool<Manager>,
     connector: Arc<Connector>,
-    /// How many connections were begun.
+    /// The number of connections begun.
     begun: Arc<AtomicU64>,
-    /// How many were found broken.
+    /// The number of connections found broken.
     broken: Arc<AtomicU64>,
     failures: Failures,
 }
 
 impl Pool {
-    /// An empty pool; the first who wants a connection has it made.
+    /// Creates an empty pool; the first caller that needs a connection has it made.
     pub(super) fn new(connector: Arc<Connector>, crowd: Crowd, size: u32) -> Pool {
         let failures = Failures::default();
         let (begun, broken) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
@@ -44,29 +44,29 @@ impl Pool {
             .idle_timeout(None)
             .max_lifetime(None)
             .connection_timeout(RETRY)
-            // It would cost a round trip before each write; a dead connection is met by repeating
-            // the statement on another.
+            // The test would cost a round trip before each write. A dead connection is handled by repeating the
+            // statement on another one.
             .test_on_check_out(false)
             .error_handler(Box::new(failures.clone()))
             .build_unchecked(manager);
         Pool { pool, connector, begun, broken, failures }
     }
 
-    /// How many connections were begun: those with a lower number may have died unseen by now.
+    /// The number of connections begun. Those with a lower number may have died unnoticed by now.
     pub(super) fn begun(&self) -> u64 {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// How many connections were found broken.
+    /// The number of connections found broken.
     pub(super) fn broken(&self) -> u64 {
         self.broken.load(Ordering::Relaxed)
     }
 
-    /// A connection, or why there is none.
+    /// A connection, or the reason why there is none.
     pub(super) fn checkout(&self) -> Result<PooledConnection<Manager>, DbError> {
         let before = self.failures.count();
-        // This starts a connection if none is idle. To wait here for longer would be to learn of a
-        // failure only when the time is up.
+        // This starts a connection if none is idle. The time-out is short because r2d2 would report a failure to
+        // connect only at its end.
         if let Ok(session) = self.pool.get_timeout(CHECKOUT_LOOK) {
             return Ok(session);
         }
@@ -83,7 +83,7 @@ impl Pool {
     }
 }
 
-/// r2d2's view of a [`Connector`].
+/// Adapts [`Connector`] to r2d2.
 pub(super) struct Manager {
     connector: Arc<Connector>,
     crowd: Crowd,
@@ -100,26 +100,26 @@ impl ManageConnection for Manager {
         Session::open(&self.connector, &self.crowd, number)
     }
 
-    /// Never asked: a connection is not tested before it is given out.
+    /// Not used: connections are not tested before they are handed out.
     fn is_valid(&self, _: &mut Session) -> Result<(), DbError> {
         Ok(())
     }
 
     fn has_broken(&self, session: &mut Session) -> bool {
-        // The pool asks once, when a connection comes back to it, and drops it if so.
+        // r2d2 asks this when a connection is returned, and drops the connection if it is broken.
         let broken = session.is_broken();
         self.broken.fetch_add(u64::from(broken), Ordering::Relaxed);
         broken
     }
 }
 
-/// The last failed attempt to connect. The pool makes them in the background and would tell late.
+/// The last failed attempt to connect. r2d2 connects in the background and reports failures late.
 #[derive(Clone, Debug, Default)]
 struct Failures(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// How many there were, and the last.
+    /// The number of failures, and the last one.
     last: Mutex<(u64, Option<DbError>)>,
     changed: Condvar,
 }
@@ -129,7 +129,7 @@ impl Failures {
         self.0.last.lock().unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Waits for a failure after the first `count`, for `limit` at most.
+    /// Waits up to `limit` for a failure after the first `count`.
     fn since(&self, count: u64, limit: Duration) -> Option<DbError> {
         let last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.0.changed.wait_timeout_while(last, limit, |last| last.0 == count);

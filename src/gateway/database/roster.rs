@@ -1,4 +1,4 @@
-//! The read of the roster: its statement, and the conversion of what is not in our encoding.
+//! The read of the roster: its statement, and the conversion of text in other encodings.
 
 use super::decode::{Raw, Rows};
 use super::error::{Blame, Fault};
@@ -9,10 +9,10 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{FromSql, ToSql, Type};
 use std::sync::Arc;
 
-/// The most statements of one read that look for texts which cannot be converted.
+/// The most statements per read that search for text which cannot be converted.
 const CONVERSIONS_MAX: u32 = 2000;
 
-/// Reads the whole roster.
+/// Reads the complete roster.
 pub(super) fn read(work: &mut Work<'_>) -> Result<Vec<Row>, Fault> {
     let table = work.table()?;
     let (statement, encoding) = (table.roster.clone(), table.encoding.clone());
@@ -20,7 +20,7 @@ pub(super) fn read(work: &mut Work<'_>) -> Result<Vec<Row>, Fault> {
     let roster = work.call(move |held| {
         let values: [(&(dyn ToSql + Sync), Type); 2] =
             [(&config.online_value, Type::TEXT), (&config.offline_value, Type::TEXT)];
-        // Row by row: a large roster is not held twice.
+        // Row by row, so that a large roster is not held in memory twice.
         let mut rows = held.client.query_typed_raw(&statement, values)?;
         while let Some(row) = rows.next()? {
             add_row(&mut roster, &row)?;
@@ -31,8 +31,8 @@ pub(super) fn read(work: &mut Work<'_>) -> Result<Vec<Row>, Fault> {
     Ok(roster.finish(converted))
 }
 
-/// Has the server convert texts to UTF-8. One that it cannot convert is found by halving, so that it costs no
-/// other; where there are very many of those, the last ones count as such.
+/// Has the server convert texts to UTF-8. A text that it cannot convert is found by halving, so that the others are
+/// converted. If there are too many such texts, the remaining ones count as invalid.
 fn convert(work: &mut Work<'_>, encoding: &str, texts: &[&[u8]]) -> Result<Vec<Option<String>>, Fault> {
     let mut converted = vec![None; texts.len()];
     let mut todo = vec![(0, texts.len())];
@@ -71,7 +71,7 @@ fn add_row(roster: &mut Rows, row: &postgres::Row) -> Result<(), postgres::Error
     Ok(())
 }
 
-/// A text as it came, which may be none.
+/// Bytes of a column, unchanged; NULL is allowed.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> FromSql<'a> for Bytes<'a> {

@@ -1,9 +1,10 @@
 //! One connection to the database and the thread that owns it.
 //!
-//! The driver waits for an answer without end, and no time-out that is set inside a statement ends that
-//! statement's own wait for a table's lock. So no worker ever waits inside the driver: it gives its work to the
-//! connection's thread, waits for the answer on a channel, has the server cancel what takes too long, and can
-//! leave a connection that never answers. Such a thread ends when the server answers or hangs up.
+//! The driver waits for an answer without a limit, and a time-out set inside a statement does not end that
+//! statement's own wait for a table lock. So workers do not wait inside the driver: a worker passes its call to the
+//! connection's thread and waits for the answer on a channel. It has the server cancel a statement that takes too
+//! long, and can abandon a connection that never answers. An abandoned thread ends when the server answers or hangs
+//! up.
 
 use super::connect::Connector;
 use super::error::{DbError, Fault};
@@ -19,59 +20,59 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long making a connection may take in all: several addresses, each with a limit of its own, TLS, and the
-/// login, for which the driver has no limit.
+/// The limit for making a connection: several addresses, each with its own limit, TLS, and the login, for which the
+/// driver has no limit.
 const OPEN_LIMIT: Duration = Duration::from_secs(15);
-/// How often a wait for an answer looks whether it has lasted too long or is to stop.
+/// How often a wait for an answer checks its time limit and the stop.
 const LOOK: Duration = Duration::from_millis(250);
-/// How long the server may take to cancel a statement before it is asked again, or the connection is left.
+/// How long the server may take to cancel a statement before it is asked again or the connection is abandoned.
 const CANCEL_LIMIT: Duration = Duration::from_secs(2);
-/// Connections may be left without an answer until this many of them still have a thread; then no other is begun
-/// before one of those ends.
+/// The most abandoned connections that may still have a thread. Beyond that, no connection is begun before one of
+/// these threads ends.
 const LEFT_MAX: u32 = 8;
 
-/// What a connection's thread owns.
+/// The state of a connection's thread.
 pub(super) struct Held {
     pub(super) client: Client,
-    /// The one-row statement, prepared.
+    /// The prepared one-row statement, if there is one.
     pub(super) plan: Option<Plan>,
 }
 
-/// Runs on the connection's thread.
+/// A call that runs on the connection's thread.
 type Call = Box<dyn FnOnce(&mut Held) + Send>;
 
-/// The way to a connection, and what was learned on it.
+/// A handle on a connection and its thread, and what was learned through the connection.
 pub(super) struct Session {
-    /// What the table looked like, until an error makes that doubtful.
+    /// The description of the table; dropped when an error suggests that the table has changed.
     pub(super) table: Option<Table>,
-    /// Counts connections from 0.
+    /// The number of the connection, counted from 0.
     pub(super) number: u64,
-    /// Whether it is of no further use.
+    /// Whether the connection is no longer usable.
     pub(super) lost: bool,
-    /// Holds one call: the next is made when the last is answered. Dropping it ends the thread.
+    /// Capacity 1: the next call is made when the last one is answered. Dropping the sender ends the thread.
     calls: Sender<Call>,
     /// Whether the driver found the connection closed after the last call.
     closed: Arc<AtomicBool>,
     token: CancelToken,
-    /// Whether a request to cancel is on its way.
+    /// Whether a cancel request is on its way.
     cancelling: Arc<AtomicBool>,
     connector: Arc<Connector>,
 }
 
-/// How an answer is waited for.
+/// How to wait for an answer.
 #[derive(Clone, Copy)]
 pub(super) struct Patience<'a> {
     pub(super) clock: Clock,
-    /// After this long the server is asked to cancel.
+    /// The time after which the server is asked to cancel the statement.
     pub(super) limit: Duration,
-    /// Whether a connection that does not answer even then is left. Right for what changes nothing. A write is
-    /// waited for: while it may still be done, no other may be sent for the same row (R19).
+    /// Whether to abandon a connection that does not answer even then. True for statements that change nothing. A
+    /// write is waited for: while it may still take effect, no other write of the same row may be sent (R19).
     pub(super) leaves: bool,
-    /// A stop has the server cancel at once.
+    /// A stop has the statement cancelled at once.
     pub(super) stop: &'a Stop,
-    /// Called at every look, to show that the worker is alive.
+    /// Called at every check, to renew the worker's pulse.
     pub(super) alive: &'a dyn Fn(),
-    /// Set once nothing that this database still does matters any more: every connection is left.
+    /// Set when what this database still does no longer matters: every connection is abandoned then.
     pub(super) abandoned: &'a AtomicBool,
 }
 
@@ -86,9 +87,9 @@ impl Session {
         let (calls, inbox) = bounded(1);
         let (ready, opened) = bounded(1);
         let way = Arc::clone(connector);
-        // The thread ends with the connection, and there is nothing to do about how.
+        // The thread ends with the connection; how it ended requires no action.
         let (exits, _) = bounded(1);
-        // The kernel shows 15 bytes of a name.
+        // Linux allows 15 bytes for a thread's name.
         let name = format!("db-{}", number % 1_000_000);
         let body = move || {
             let _present = present;
@@ -115,7 +116,8 @@ impl Session {
         })
     }
 
-    /// Does `work` on the connection and waits for it. Fails when there is no answer; the connection is then lost.
+    /// Runs `work` on the connection's thread and waits for its result. Fails if there is no answer; the connection
+    /// is lost then.
     pub(super) fn call<T: Send + 'static>(
         &mut self,
         patience: &Patience<'_>,
@@ -126,7 +128,7 @@ impl Session {
         let call: Call = Box::new(move |held| {
             let value = work(held);
             closed.store(held.client.is_closed(), Ordering::Relaxed);
-            // Not wanted any more, if the connection was left.
+            // There is no receiver if the connection was abandoned.
             let _ = reply.send(value);
         });
         if self.lost || self.calls.send(call).is_err() {
@@ -158,12 +160,12 @@ impl Session {
         }
     }
 
-    /// Whether it is of no further use, as far as is known without asking.
+    /// Returns true if the connection is known to be no longer usable, without asking the server.
     pub(super) fn is_broken(&self) -> bool {
         self.lost || self.closed.load(Ordering::Relaxed)
     }
 
-    /// Which database, for messages.
+    /// The database for messages, without secrets.
     pub(super) fn place(&self) -> &str {
         self.connector.place()
     }
@@ -174,8 +176,8 @@ impl Session {
         Fault { lost: true, ..DbError::Connection(text).into() }
     }
 
-    /// Asks the server to cancel what runs, from a thread of its own: a server that is halted does not answer this
-    /// either.
+    /// Asks the server to cancel the statement. This happens on a separate thread, because a stopped server does not
+    /// answer this request either.
     fn cancel(&self) {
         if self.cancelling.swap(true, Ordering::Relaxed) {
             return;
@@ -183,7 +185,7 @@ impl Session {
         let (token, tls, under_way) = (self.token.clone(), self.connector.tls(), Arc::clone(&self.cancelling));
         let (exits, _) = bounded(1);
         let body = move || {
-            // A server that cannot be reached for this is noticed by the statement, too.
+            // If the server cannot be reached for this, the statement fails as well.
             let _ = token.cancel_query(tls);
             under_way.store(false, Ordering::Relaxed);
             Ok(())
@@ -194,20 +196,20 @@ impl Session {
     }
 }
 
-/// The life of a connection's thread: until the session is dropped and what runs is answered.
+/// The body of a connection's thread: runs until the session is dropped and the running call has been answered.
 fn live(connector: &Connector, ready: &Sender<Result<CancelToken, DbError>>, inbox: &Receiver<Call>) {
     let client = match connector.open() {
         Ok(client) => client,
         Err(error) => return drop(ready.send(Err(error))),
     };
     let mut held = Held { client, plan: None };
-    // Nobody waits for it any more, if it took too long.
+    // There is no receiver if connecting took too long.
     if ready.send(Ok(held.client.cancel_token())).is_ok() {
         inbox.iter().for_each(|call| call(&mut held));
     }
 }
 
-/// How many connections have a thread, and how many may.
+/// Counts the connections that have a thread, and limits their number.
 #[derive(Clone, Debug)]
 pub(super) struct Crowd {
     present: Arc<(Mutex<u32>, Condvar)>,
@@ -218,12 +220,12 @@ pub(super) struct Crowd {
 struct Present(Arc<(Mutex<u32>, Condvar)>);
 
 impl Crowd {
-    /// Room for `used` connections in use and some that were left.
+    /// Allows for `used` connections in use, and for [`LEFT_MAX`] that were abandoned.
     pub(super) fn new(used: u32) -> Crowd {
         Crowd { present: Arc::default(), max: used + LEFT_MAX }
     }
 
-    /// Waits for room, so that a server that answers again is asked at once.
+    /// Waits for room, so that a connection is made as soon as the server answers again.
     fn enter(&self, limit: Duration) -> Option<Present> {
         let (present, less) = &*self.present;
         let present = present.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,15 +1,16 @@
-//! Every SQL statement of the program, and nothing else.
+//! All SQL statements of the program.
 //!
-//! All parameters are `text`, `bytea` or arrays of them, and all results are cast to built-in types, so that the
-//! driver never looks a type up with a named statement, which PgBouncer in transaction mode breaks.
-//! Values become the columns' own types here, by a cast to the type *without* its length: a cast to
-//! `varchar(3)` would silently cut, the assignment that follows refuses. A domain has no operators
-//! of its own, and over an enum it does not get the enum's; so the status column is cast, too.
+//! All parameters are `text`, `bytea` or arrays of these, and all results are cast to built-in types, so that the
+//! driver never looks up a type with a named statement, which PgBouncer in transaction mode breaks. Values are
+//! cast to the columns' own types here, to the type *without* its length: a cast to `varchar(3)` would cut the text
+//! silently, whereas the assignment that follows refuses it. A domain has no operators of its own and does not
+//! inherit those of an enum, so the status column is cast as well.
 //!
-//! Every function, operator and type is named with its schema. Left to the search path, `a = b` of two `varchar` is
-//! an operator of any role that may create one there, and its function runs with our rights. So `IS DISTINCT FROM`, `IN`
-//! and `CASE x WHEN y`, which look for `=` by the path and cannot be told where, are not used: of a wanted status,
-//! which is never NULL, `(a = b) IS NOT TRUE` says the same. (`AT TIME ZONE` and `COALESCE` mean PostgreSQL's own.)
+//! Every function, operator and type is named with its schema. If it were found through the search path, `a = b` of
+//! two `varchar` could be an operator that another role created there, and its function would run with our
+//! privileges. `IS DISTINCT FROM`, `IN` and `CASE x WHEN y` look up `=` through the search path and do not allow a
+//! schema, so they are not used: for a wanted status, which is never NULL, `(a = b) IS NOT TRUE` is equivalent.
+//! (`AT TIME ZONE` and `COALESCE` always mean PostgreSQL's own.)
 
 mod ids;
 
@@ -17,17 +18,17 @@ pub use ids::{Target, set_ids};
 
 use crate::config::DatabaseConfig;
 
-/// The most bytes of a text that the roster takes whole.
+/// The most bytes of a text that the roster statement returns uncut.
 const WHOLE_MAX: usize = 4000;
-/// The most characters that it takes of a longer one: more than are kept, so that it is seen to be longer.
+/// The most characters returned of a longer text: one more than is kept, so that the cut is noticed.
 const CUT_MAX: usize = 1001;
 
-/// What the statements need to know of a column's type.
+/// What the statements need to know about a column's type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
-    /// The type to cast to: a domain's base, without length, with its schema.
+    /// The type to cast to, with its schema: without length, and for a domain its base type.
     pub(super) cast: String,
-    /// The operator that compares two of them: `OPERATOR(pg_catalog.=)`, or that of the type's own schema.
+    /// The operator that compares two such values: `OPERATOR(pg_catalog.=)`, or that of the type's own schema.
     pub(super) equal: String,
 }
 
@@ -38,18 +39,19 @@ pub(super) struct Shape {
     pub(super) status: Kind,
     pub(super) channel: Option<Kind>,
     pub(super) user: Option<Kind>,
-    /// The database is in UTF-8, as we are: texts come as they stand in it.
+    /// Whether the database's encoding is UTF-8, so that texts need no conversion.
     pub(super) utf8: bool,
-    /// The time of the change is a `timestamp`, which has no zone: it is set in UTC.
+    /// Whether the changed-at column is a `timestamp`, which has no time zone: it is set in UTC.
     pub(super) zoneless: bool,
 }
 
-/// The columns of a table: `$1` the table, `$2` the names that are wanted. Gives for each name: the
-/// name, whether there is such a table, the type to cast to (a domain's base, without length), the type as declared,
-/// the operator of equality, the column's collation (`COLLATE …`, or nothing), and the encoding of the database.
+/// Describes the columns of a table. `$1` is the table, `$2` the wanted names. Returns for each name: the name,
+/// whether there is such a table, the type to cast to (without length, and for a domain its base type), the type as
+/// declared, the equality operator, the column's collation (`COLLATE …`, or nothing), and the encoding of the
+/// database.
 ///
-/// A type outside of `pg_catalog` may bring an operator of its own (citext); it counts when it stands in the same
-/// schema and has the same owner. Whatever else compares such types (enums, arrays, ranges) is in `pg_catalog`.
+/// A type outside `pg_catalog` may have its own equality operator (citext does). It is used if it is in the type's
+/// schema and has the same owner. The operators for all other such types (enums, arrays, ranges) are in `pg_catalog`.
 pub(super) const DESCRIBE: &str = "\
 SELECT w.name, tab.oid IS NOT NULL, base.kind, pg_catalog.format_type(a.atttypid, a.atttypmod),
     pg_catalog.format('OPERATOR(%I.=)', COALESCE(base.own, 'pg_catalog')),
@@ -82,11 +84,10 @@ LEFT JOIN LATERAL (
     WHERE NOT chain.is_domain
 ) AS base ON true";
 
-/// What is worth knowing before the first write: `$1` the table, `$2` the columns that are read,
-/// `$3` those that are written, `$4` the id column. Gives the role, the columns that may not be
-/// read, those that may not be written, whether the id is unique, the server's version, whether it is
-/// read-only, its own port, whether the id is one of several columns of a unique index, and the kind of the
-/// relation (`pg_class.relkind`).
+/// The checks before the first write. `$1` is the table, `$2` the columns that are read, `$3` those that are written,
+/// `$4` the id column. Returns the role, the columns that may not be read, those that may not be written, whether the
+/// id is unique, the server's version, whether it is read-only, its own port, whether the id is one of several
+/// columns of a unique index, and the kind of relation (`pg_class.relkind`).
 pub(super) const INSPECT: &str = "\
 SELECT CURRENT_USER::pg_catalog.text,
     (SELECT pg_catalog.array_agg(c.name) FROM pg_catalog.unnest($2::pg_catalog.text[]) AS c(name)
@@ -115,27 +116,28 @@ LEFT JOIN pg_catalog.pg_attribute AS id
     ON id.attrelid OPERATOR(pg_catalog.=) tab.oid AND id.attname OPERATOR(pg_catalog.=) $4::pg_catalog.name
 WHERE tab.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid";
 
-/// Sends an empty notification on the channel `$1`.
+/// Sends a notification without payload on the channel `$1`.
 pub(super) const NOTIFY: &str = "SELECT pg_catalog.pg_notify($1, '')::pg_catalog.text";
 
-/// Texts of the database as UTF-8, in their order: `$1` their bytes, `$2` the encoding. Fails if one of them has no
-/// such form.
+/// Converts texts of the database to UTF-8, in order: `$1` are their bytes, `$2` is the encoding. Fails if one of
+/// them cannot be converted.
 pub(super) const CONVERT: &str = "\
 SELECT pg_catalog.convert(w.bytes, $2::pg_catalog.name, 'UTF8')
 FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.bytea[])) WITH ORDINALITY AS w(bytes, n) ORDER BY w.n";
 
-/// Begins to listen.
+/// Begins to listen on the channel.
 pub(super) fn listen(channel: &str) -> String {
     format!("LISTEN {}", identifier(channel))
 }
 
-/// Whether the value `$1` goes into a column of the declared type `exact`, by the type's own input
-/// rules (length, enum labels, a domain's checks), which a cast would bend. Fails if it does not.
+/// Whether the value `$1` can be stored in a column of the declared type `exact`. It is read by the type's input
+/// function (length, enum labels, checks of a domain), because a cast would be more lenient. Fails if the value is
+/// not valid.
 pub(super) fn fits(exact: &str) -> String {
     format!("SELECT r.v IS NULL FROM pg_catalog.json_to_record(pg_catalog.json_build_object('v', $1)) AS r(v {exact})")
 }
 
-/// Whether the values `$1` and `$2` are equal in a column of the declared type `exact` and this collation.
+/// Whether the values `$1` and `$2` are equal in a column of the declared type `exact` with this collation.
 pub(super) fn same(exact: &str, collation: &str, kind: &Kind) -> String {
     let Kind { cast, equal } = kind;
     format!(
@@ -145,9 +147,9 @@ FROM pg_catalog.json_to_record(pg_catalog.json_build_object('a', $1, 'b', $2))
     )
 }
 
-/// The roster: `$1` the online value, `$2` the offline value. Gives id, username, `+`, `-` or NULL
-/// for the status, channel id, user id, and the length of the username. The table has no alias, so that a filter may
-/// use its name.
+/// Reads the roster. `$1` is the online value, `$2` the offline value. Returns the id, the username, `+`, `-` or NULL
+/// for the status, the channel id, the user id, and the length of the username. The table has no alias, so that a
+/// filter may use its name.
 pub(super) fn roster(config: &DatabaseConfig, shape: &Shape) -> String {
     let status = identifier(&config.status_column);
     let id = identifier(&config.id_column);
@@ -157,7 +159,7 @@ pub(super) fn roster(config: &DatabaseConfig, shape: &Shape) -> String {
         _ => "NULL::pg_catalog.text".to_owned(),
     };
     let Kind { cast, equal } = &shape.status;
-    // The filter stands on lines of its own: it may end in a comment.
+    // The filter is on lines of its own, because it may end with a comment.
     let filter = config.filter.as_ref().map(|filter| format!(" AND (\n{filter}\n)")).unwrap_or_default();
     format!(
         "SELECT {bytes_of_id},\n    {bytes_of_username},\n    \
@@ -172,19 +174,19 @@ pub(super) fn roster(config: &DatabaseConfig, shape: &Shape) -> String {
     )
 }
 
-/// The write statement: `$1` ids, `$2` statuses, `$3` times, `$4` usernames, `$5` sources, `$6`
-/// `synchronous_commit`, `$7` the channel. Gives the positions (from 1) of the rows that it wrote.
+/// The write statement. `$1` ids, `$2` statuses, `$3` times, `$4` usernames, `$5` sources, `$6` `synchronous_commit`,
+/// `$7` the notification channel. Returns the positions (from 1) of the rows that it wrote.
 ///
-/// One statement, so one round trip and no session state, which transaction pooling would lose.
-/// Locking first, with `SKIP LOCKED`, is what makes two instances with shuffled batches free of
-/// deadlocks; `NO KEY` because a foreign-key insert elsewhere holds the row's key, which we leave
-/// alone. A row that another client changed since our snapshot is compared again once it is locked.
-/// The server sends the notification when it commits.
+/// It is one statement, so it takes one round trip and needs no session state, which transaction pooling would lose.
+/// Because rows are locked first, with `SKIP LOCKED`, two instances with differently ordered batches cannot deadlock.
+/// The lock is `NO KEY` because a foreign-key insert elsewhere holds the row's key, which is not changed here. A row
+/// that another client changed since our snapshot is compared again after it is locked. The server sends the
+/// notification at commit.
 ///
-/// The arrays are hidden from the planner, each by a `SELECT`: it then expects few rows, and looks them up by an index if
-/// there is one, where it would otherwise read the whole table, twice, for a thousand of its rows.
+/// Each array is wrapped in a `SELECT` to hide its length from the planner. The planner then expects few rows and
+/// uses an index if there is one; otherwise it would read the whole table, twice, for a thousand of its rows.
 ///
-/// It does not tell why a row was not written ([`unwritten`] does): planning that takes longer than the
+/// The statement does not return why a row was not written ([`unwritten`] does): planning that takes longer than the
 /// write, and most writes need no explanation.
 pub(super) fn write(config: &DatabaseConfig, shape: &Shape) -> String {
     let table = &config.table;
@@ -215,8 +217,8 @@ RETURNING l.n::pg_catalog.int8{told}"
     )
 }
 
-/// The write statement of one row: the parameters are those of [`write`], each a single text. Gives a row if
-/// it wrote one.
+/// The write statement for one row. The parameters are those of [`write`], each a single text. Returns a row if it
+/// wrote one.
 pub(super) fn write_one(config: &DatabaseConfig, shape: &Shape) -> String {
     let table = &config.table;
     let (id, status) = (identifier(&config.id_column), identifier(&config.status_column));
@@ -238,11 +240,11 @@ RETURNING true{told}",
     )
 }
 
-/// Why rows were not written: `$1` ids, `$2` statuses. Gives for each position (from 1) `gone`, `already
+/// Finds out why rows were not written. `$1` ids, `$2` statuses. Returns for each position (from 1) `gone`, `already
 /// so`, `locked` or `set aside`.
 ///
-/// A row that cannot be locked without waiting is locked by somebody else; unless row security is on for
-/// us, which hides a row from the lock as well as from the update.
+/// A row that cannot be locked without waiting is locked by another client, unless row security applies to us: a
+/// policy hides a row from the lock as well as from the update.
 pub(super) fn unwritten(config: &DatabaseConfig, shape: &Shape) -> String {
     let (id, status) = (identifier(&config.id_column), identifier(&config.status_column));
     let table = &config.table;
@@ -269,7 +271,7 @@ GROUP BY w.n",
 }
 
 impl Kind {
-    /// Whether its text is short and of ASCII alone, whatever the value.
+    /// Whether the text form of every value is short and purely ASCII.
     fn is_plain(&self) -> bool {
         let name = self.cast.strip_prefix("pg_catalog.").unwrap_or_default();
         ["int2", "int4", "int8", "oid", "uuid"].contains(&name)
@@ -277,14 +279,14 @@ impl Kind {
 }
 
 impl Shape {
-    /// The bytes of a column's text, as they stand in the database, as `bytea` or `text`.
+    /// The bytes of a column's text in the database's encoding, as `bytea` or `text`.
     ///
-    /// To another encoding than ours the server converts what it sends as text, and one that has no form in UTF-8
-    /// would make the whole answer fail. So it goes as `bytea`, which reads a backslash as the begin of an escape:
-    /// each becomes two.
+    /// If its encoding is not ours, the server converts whatever it sends as text, and one value that cannot be
+    /// converted would make the whole answer fail. So the text is sent as `bytea`. The cast reads a backslash as the
+    /// beginning of an escape, so each is doubled.
     ///
-    /// A short text is taken whole, for to cut it is to count characters, which fails on bytes that are none. Of a
-    /// long one PostgreSQL fetches no more than the part that is taken.
+    /// A short text is taken whole, because cutting it means counting characters, which fails on invalid bytes. Of a
+    /// long one, PostgreSQL reads only the part that is taken.
     fn bytes(&self, column: &str, plain: bool) -> String {
         let text = format!("{column}::pg_catalog.text");
         if plain {
@@ -300,7 +302,7 @@ impl Shape {
         }
     }
 
-    /// What sets the time of the change to the text `value`, if that is configured.
+    /// The assignment that sets the changed-at column to the text `value`, if the column is configured.
     fn set_changed_at(&self, config: &DatabaseConfig, value: &str) -> String {
         let zone = if self.zoneless { " AT TIME ZONE 'UTC'" } else { "" };
         let column = config.changed_at_column.as_ref().map(|column| identifier(column));
@@ -308,19 +310,20 @@ impl Shape {
     }
 }
 
-/// What is wanted, as the table `w`: the first `count` parameters, which are arrays, by these names, and the position.
+/// The wanted rows as the table `w`: the first `count` parameters, which are arrays, under these names, and the
+/// position.
 fn wanted(count: usize, names: &[&str]) -> String {
     let arrays: Vec<String> =
         (1..=count).map(|n| format!("pg_catalog.unnest((SELECT ${n}::pg_catalog.text[]))")).collect();
     format!("ROWS FROM ({}) WITH ORDINALITY AS w({}, n)", arrays.join(", "), names.join(", "))
 }
 
-/// Text as SQL quotes it.
+/// A text as an SQL literal.
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// A name as SQL quotes it.
+/// A name as an SQL identifier.
 pub(crate) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,7 +1,7 @@
-//! What the table looks like: the columns' own types, and whether the two status values fit.
+//! The description of the table: the columns' types, and whether the two status values fit.
 //!
-//! Learned anew on each connection, because the next one may lead to another server; forgotten when
-//! an error smells of a changed table, so that a renamed table heals when it is back.
+//! It is read anew on each connection, because the next one may reach another server. It is dropped when an error
+//! suggests that the table has changed, so that a table that was renamed and is back works again.
 
 use super::error::{Blame, DbError, Fault};
 use super::sql::{self, Kind, Shape};
@@ -10,24 +10,24 @@ use postgres::Client;
 use postgres::types::Type;
 use std::sync::Arc;
 
-/// The statements for the table as it is.
+/// The statements, built for the table as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Table {
     pub(super) roster: String,
     pub(super) write: String,
-    /// Sent whole to the connection's thread with each change, so it is shared.
+    /// Sent whole to the connection's thread at each change, hence shared.
     pub(super) write_one: Arc<str>,
     pub(super) unwritten: String,
     /// The configured columns: key, name, and type as declared.
     pub(super) columns: Vec<(&'static str, String, String)>,
-    /// The database's encoding, as PostgreSQL calls it.
+    /// The database's encoding, by PostgreSQL's name.
     pub(super) encoding: String,
-    /// The time of the change is set in UTC, for its column has no zone.
+    /// Whether the time of the change is set in UTC because its column has no time zone.
     pub(super) zoneless: bool,
 }
 
 impl Table {
-    /// Looks the table up and makes sure that both values fit its status column.
+    /// Reads the description and checks that both values fit the status column.
     pub(super) fn learn(client: &mut Client, config: &DatabaseConfig, place: &str) -> Result<Table, Fault> {
         let (found, encoding) = describe(client, config, place)?;
         let column = |key: &str, name: &str| {
@@ -66,7 +66,7 @@ impl Table {
     }
 }
 
-/// The configured columns as far as they are there, and the database's encoding.
+/// The configured columns, as far as they exist, and the database's encoding.
 fn describe(client: &mut Client, config: &DatabaseConfig, place: &str) -> Result<(Vec<Column>, String), Fault> {
     let judge = |error: postgres::Error| Fault::judge(&error, place);
     let wanted: Vec<&str> = columns(config).into_iter().map(|(_, name)| name).collect();
@@ -92,19 +92,19 @@ fn describe(client: &mut Client, config: &DatabaseConfig, place: &str) -> Result
     Ok((found, encoding))
 }
 
-/// A column as [`sql::DESCRIBE`] finds it.
+/// A column as described by [`sql::DESCRIBE`].
 #[derive(Clone, Debug)]
 struct Column {
     name: String,
     kind: Kind,
-    /// Its type as declared.
+    /// The type as declared.
     exact: String,
     /// `COLLATE …`, or nothing.
     collation: String,
 }
 
 impl Column {
-    /// None: there is no such column.
+    /// Returns `None` if there is no such column.
     fn from_row(row: &postgres::Row) -> Result<Option<Column>, postgres::Error> {
         let name: String = row.try_get(0)?;
         let (cast, exact): (Option<String>, Option<String>) = (row.try_get(2)?, row.try_get(3)?);
@@ -118,7 +118,7 @@ impl Column {
     }
 }
 
-/// The configured columns, each with its key.
+/// The configured columns, each with its configuration key.
 pub(super) fn columns(config: &DatabaseConfig) -> Vec<(&'static str, &str)> {
     let always = [
         ("DB_ID_COLUMN", &config.id_column),
@@ -134,13 +134,13 @@ pub(super) fn columns(config: &DatabaseConfig) -> Vec<(&'static str, &str)> {
     always.into_iter().map(|(key, name)| (key, name.as_str())).chain(maybe).collect()
 }
 
-/// The names of the columns that are read.
+/// The columns that are read.
 pub(super) fn read_columns(config: &DatabaseConfig) -> Vec<&str> {
     let read = columns(config).into_iter().filter(|(key, _)| *key != "DB_CHANGED_AT_COLUMN");
     read.map(|(_, name)| name).collect()
 }
 
-/// The names of the columns that are written.
+/// The columns that are written.
 pub(super) fn written_columns(config: &DatabaseConfig) -> Vec<&str> {
     let written = [Some(&config.status_column), config.changed_at_column.as_ref()];
     written.into_iter().flatten().map(String::as_str).collect()
@@ -179,12 +179,13 @@ fn check_values(client: &mut Client, config: &DatabaseConfig, status: &Column, p
     Ok(())
 }
 
-/// Whether the time of the change goes into a `timestamp`, which has no zone, rather than a `timestamptz`. Into other
-/// types PostgreSQL would put less than that time, or what the zone of the session makes of it.
+/// Returns true if the time of the change is written to a `timestamp`, which has no time zone, and false for a
+/// `timestamptz`. Into columns of other types PostgreSQL would store less than that time, or a value that depends on
+/// the session's time zone.
 fn is_zoneless(config: &DatabaseConfig, changed_at: &Column) -> Result<bool, Fault> {
     match changed_at.kind.cast.as_str() {
         "pg_catalog.timestamptz" => Ok(false),
-        // The quotes are PostgreSQL's, for the name is a word of SQL.
+        // The quotes are PostgreSQL's own, because the name is a keyword.
         "pg_catalog.\"timestamp\"" => Ok(true),
         _ => Err(stale(format!(
             "column {} (DB_CHANGED_AT_COLUMN) of table {} is of type {}, which holds no time of a change: make it a \

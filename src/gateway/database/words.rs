@@ -1,18 +1,18 @@
-//! An error of the server's in words: its code, its message, where it comes from, and nothing of what the
-//! rows hold, for these words stand in the log and in a file that everybody may read.
+//! Describes a server error: its code, message and origin, without the content of rows, because the description is
+//! written to the log and to a file that everyone may read.
 
 use crate::domain::text::cut;
 use postgres::error::{DbError, SqlState};
 
-/// The longest message of the server's, in characters; a trigger may say anything, and its name is to fit into
-/// the line of the log, too.
+/// The longest message kept, in characters. A trigger may raise any text, and the trigger's name must fit into the
+/// line of the log as well.
 const MESSAGE_MAX: usize = 110;
 /// The longest name of a function with its arguments.
 const FUNCTION_MAX: usize = 70;
 
-/// An error that is the statement's: SQLSTATE, message, detail and hint; the driver alone would say "db error".
+/// An error of the statement: SQLSTATE, message, detail and hint. The driver's own text would be only "db error".
 pub(super) fn describe(error: &DbError) -> String {
-    // The detail of these quotes the row, or a value of it.
+    // The detail of errors of these classes quotes the row or a value of it.
     let quotes = matches!(class(error), "22" | "23" | "44");
     let more = [error.detail().filter(|_| !quotes), error.hint()];
     let mut text = headline(error);
@@ -22,8 +22,8 @@ pub(super) fn describe(error: &DbError) -> String {
     text
 }
 
-/// An error that is a row's: SQLSTATE, message, the trigger or the constraint. A detail may quote the row,
-/// whatever the SQLSTATE.
+/// An error of a row: SQLSTATE, message, and the trigger or constraint. The detail is omitted, because it may quote
+/// the row whatever the SQLSTATE is.
 pub(super) fn refusal(error: &DbError) -> String {
     let text = headline(error);
     match context(error).and_then(function) {
@@ -32,8 +32,8 @@ pub(super) fn refusal(error: &DbError) -> String {
     }
 }
 
-/// What the error says of where it comes from; nothing when it comes from the statement itself. A server
-/// that is told to (`log_parameter_max_length_on_error`) adds the parameters to every error.
+/// The context of the error; `None` if it came from the statement itself. With `log_parameter_max_length_on_error`, a
+/// server adds the parameters to the context of every error.
 pub(super) fn context(error: &DbError) -> Option<&str> {
     let context = error.where_()?.trim_end();
     let (before, last) = context.rsplit_once('\n').unwrap_or(("", context));
@@ -41,13 +41,13 @@ pub(super) fn context(error: &DbError) -> Option<&str> {
     Some(context).filter(|context| !context.is_empty())
 }
 
-/// The outermost function of a context: the trigger's, as a rule. A statement between two functions may
-/// quote the row and is not told. The languages' names are the same in every language of the server's.
+/// The outermost function in a context: usually the trigger's. A statement between two functions may quote the row
+/// and is not shown. The names of the languages are the same whatever the server's language.
 fn function(context: &str) -> Option<&str> {
     context.lines().rfind(|line| line.contains("PL/") || line.starts_with("SQL function"))
 }
 
-/// SQLSTATE and message, with the constraint and the column where the message does not name them.
+/// SQLSTATE and message, with the constraint and the column if the message does not name them.
 fn headline(error: &DbError) -> String {
     let encoding = [SqlState::CHARACTER_NOT_IN_REPERTOIRE, SqlState::UNTRANSLATABLE_CHARACTER].contains(error.code());
     let message = brief(error.message(), MESSAGE_MAX);
@@ -61,7 +61,8 @@ fn headline(error: &DbError) -> String {
     text
 }
 
-/// A message about a value that does not fit, without the value: from the first quotation mark to the last.
+/// A message about a value that does not fit, without the value: the text from the first quotation mark to the last
+/// is replaced.
 fn masked(message: &str) -> String {
     match (message.find('"'), message.rfind('"')) {
         (Some(first), Some(last)) if first < last => format!("{}\"…\"{}", &message[..first], &message[last + 1..]),

@@ -1,4 +1,4 @@
-//! A connection while something is done on it: the calls that the statements are made of. It decides nothing.
+//! The calls on a connection that the statements consist of. Makes no decisions.
 
 use super::Database;
 use super::error::Fault;
@@ -9,15 +9,15 @@ use postgres::types::{ToSql, Type};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// A connection that is at work.
+/// A connection in use.
 pub(super) struct Work<'a> {
     pub(super) session: &'a mut Session,
     pub(super) database: &'a Database,
-    /// For each statement.
+    /// Applies to each statement.
     pub(super) patience: Patience<'a>,
 }
 
-/// A parameter of a statement: `text`, `text[]` or `bytea[]`, for the driver looks types of others up.
+/// A parameter of a statement: `text`, `text[]` or `bytea[]`, because the driver would look up any other type.
 pub(super) enum Value {
     Null,
     Text(String),
@@ -45,13 +45,13 @@ impl Value {
 }
 
 impl Work<'_> {
-    /// The table as this connection knows it.
+    /// The description of the table, read first if this connection does not have it.
     pub(super) fn table(&mut self) -> Result<&Table, Fault> {
         let table = match self.session.table.take() {
             Some(table) => table,
             None => {
                 let (config, place) = (Arc::clone(&self.database.config), self.database.place().to_owned());
-                // It changes nothing.
+                // Reading the description changes nothing.
                 let patience = Patience { leaves: true, ..self.patience };
                 self.session.call(&patience, move |held| Table::learn(&mut held.client, &config, &place))??
             }
@@ -59,7 +59,7 @@ impl Work<'_> {
         Ok(self.session.table.insert(table))
     }
 
-    /// Does something on the connection.
+    /// Runs `work` on the connection's thread.
     pub(super) fn call<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut Held) -> Result<T, postgres::Error> + Send + 'static,
@@ -75,7 +75,7 @@ impl Work<'_> {
         })
     }
 
-    /// Writes one row by these parameters of [`sql::write_one`]; whether it was written.
+    /// Writes one row with these parameters of [`sql::write_one`]. Returns true if it was written.
     pub(super) fn write_one(&mut self, values: [&str; 7]) -> Result<bool, Fault> {
         let sql = Arc::clone(&self.table()?.write_one);
         if self.database.keeps_plans.load(Ordering::Relaxed) {
@@ -88,7 +88,7 @@ impl Work<'_> {
         self.query(&sql, values.map(Value::text).into()).map(|rows| !rows.is_empty())
     }
 
-    /// Takes what a fault says of the connection and the table to heart.
+    /// Updates the session's state according to a fault: lost, or with an outdated description of the table.
     pub(super) fn learn_from(&mut self, fault: &Fault) {
         self.session.lost |= fault.lost;
         if fault.stale {
@@ -101,7 +101,7 @@ impl Work<'_> {
     }
 }
 
-/// Executes the prepared one-row statement, which is prepared first if it is another.
+/// Executes the prepared one-row statement. Prepares it first if another one, or none, is prepared.
 fn execute(held: &mut Held, sql: &str, values: &[String]) -> Result<bool, postgres::Error> {
     let Held { client, plan } = held;
     let plan = match plan.take() {

@@ -1,10 +1,10 @@
-//! One write statement: it is committed, or it is told whether a row spoilt it or nothing can be written at
-//! all. What is tried next is the lane's to say (R20, R21).
+//! Runs one write statement: it is committed, or it is determined whether a row made it fail or nothing can be
+//! written at all. What is tried next is up to the lane (R20, R21).
 //!
-//! An SQLSTATE does not tell a row's error from the statement's or the connection's, for a row's trigger may
-//! raise any, hang, or end the connection. So after a failure the same statement is run without a row: it
-//! changes nothing, and fails where privileges, replica identity, a lock of the table, a read-only server or
-//! the way to it are what is wrong. Where it works, it was a row.
+//! An SQLSTATE does not distinguish a row's error from one of the statement or the connection, because a trigger may
+//! raise any SQLSTATE, hang, or end the connection. So after a failure the same statement is run without rows. It
+//! changes nothing, and it fails if the cause is missing privileges, a missing replica identity, a lock on the table,
+//! a read-only server, or the connection. If it succeeds, a row was the cause.
 
 use super::error::{Blame, DbError, Fault};
 use super::session::Patience;
@@ -17,38 +17,39 @@ use crate::stop::Stop;
 use jiff::fmt::temporal::DateTimePrinter;
 use std::time::Duration;
 
-/// The statement without a row has this long at the least, whatever time the one with rows has used up.
+/// The minimum time limit of the statement without rows, however much time the one with rows has taken.
 const BARE_LIMIT_MIN: Duration = Duration::from_secs(2);
 
-/// What came of one write statement.
+/// The outcome of one write statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attempt {
-    /// It was committed: what became of each row.
+    /// It was committed; the outcome of each row.
     Done(Vec<(WriteId, WriteResult)>),
-    /// It was not, for one of its rows at least cannot be written; others may be.
+    /// It was not committed because at least one of its rows cannot be written; others may be.
     Spoilt(Spoilt),
-    /// Nothing can be written at present, whatever the row: why.
+    /// Nothing can be written at present, whatever the row; the text is the reason.
     Away(String),
 }
 
-/// How a row spoilt a statement.
+/// How a row made a statement fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spoilt {
-    /// What the server said, fit for the row's refusal.
+    /// The server's error, in a form suitable for a refused row.
     pub reason: String,
-    /// Another client was in the way of the row; it may be fine next time.
+    /// Another client held or changed a row; a retry may succeed.
     pub conflict: bool,
-    /// The connection did not outlive the statement.
+    /// The connection broke during the statement.
     pub broke: bool,
-    /// It may be no row's fault all the same: another row that fails alone in the same words proves it.
+    /// The error may not be the row's fault. If another row fails alone with the same text, it is not.
     pub general: bool,
 }
 
 impl Database {
-    /// Writes the rows that do not show their status already, in one statement that is cancelled after `limit`.
+    /// Writes the rows that do not show their wanted status yet, in one statement that is cancelled after `limit` or
+    /// at a stop.
     ///
-    /// A stop cancels it, too. `alive` is called every so often: a statement that is not answered, although the
-    /// server was asked to cancel it, is waited for as long as its connection stands.
+    /// `alive` is called at short intervals. A statement that is not answered although the server was asked to cancel
+    /// it is waited for as long as its connection exists.
     pub fn write(&self, writes: &[Write], limit: Duration, stop: &Stop, alive: &dyn Fn()) -> Attempt {
         let patience = Patience { alive, ..self.patience(limit, stop) };
         let waiting = Patience { leaves: false, ..patience };
@@ -72,20 +73,20 @@ impl Database {
         }
     }
 
-    /// What a table without a primary key needs before a publication lets its rows be changed.
+    /// What a table without a primary key needs before a publication allows its rows to be updated.
     fn identity_remedy(&self) -> String {
         let table = &self.config.table;
         format!("to allow it: ALTER TABLE {table} REPLICA IDENTITY FULL (or give the table a primary key)")
     }
 }
 
-/// The statement without a row, so that what it fails of is no row's fault: if the server cannot do it, another
+/// Runs the statement without rows, so that its failure is not a row's fault. If this server cannot run it, another
 /// one may be the right one.
 fn write_nothing(work: &mut Work<'_>) -> Result<(), Fault> {
     write_many(work, &[]).map(drop).map_err(|fault| Fault { lost: fault.lost || fault.misplaced, ..fault })
 }
 
-/// One statement; committed when it returns.
+/// Runs one statement; it is committed when this returns.
 fn statement(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<(WriteId, WriteResult)>, Fault> {
     let mut results: Vec<(WriteId, WriteResult)> =
         writes.iter().map(|write| (write.id, WriteResult::SetAside)).collect();
@@ -102,8 +103,8 @@ fn statement(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<(WriteId, Writ
     positions.iter().for_each(|position| set(&mut results, *position, WriteResult::Written));
     let others: Vec<usize> = (0..writes.len()).filter(|n| results[*n].1 != WriteResult::Written).collect();
     if !others.is_empty() {
-        // What was written is committed, whatever becomes of this question; a row without an answer is
-        // tried again like one that was set aside.
+        // The rows are committed, whatever the outcome of this question. A row without an explanation is tried again
+        // like one that was set aside.
         match explain(work, writes, &others) {
             Ok(reasons) => reasons.into_iter().for_each(|(position, reason)| set(&mut results, position, reason)),
             Err(fault) if positions.is_empty() => return Err(fault),
@@ -113,7 +114,7 @@ fn statement(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<(WriteId, Writ
     Ok(results)
 }
 
-/// Whether the row was written.
+/// Returns true if the row was written.
 fn write_one(work: &mut Work<'_>, write: &Write) -> Result<bool, Fault> {
     let config = &work.database.config;
     work.write_one([
@@ -130,7 +131,7 @@ fn write_one(work: &mut Work<'_>, write: &Write) -> Result<bool, Fault> {
 /// The positions, from 1, of the rows that were written.
 fn write_many(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<i64>, Fault> {
     let config = &work.database.config;
-    // What nobody wants to know is not sent: an array that is too short reads as NULL.
+    // Values that are not needed are not sent: a position beyond the end of an array reads as NULL.
     let told = config.notify_channel.is_some();
     let dated = told || config.changed_at_column.is_some();
     let wanted = |wanted: bool| if wanted { writes } else { &[] };
@@ -138,7 +139,7 @@ fn write_many(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<i64>, Fault> 
         Value::list(writes.iter().map(|write| write.row.as_str())),
         Value::list(writes.iter().map(|write| config.status_value(write.status))),
         Value::list(wanted(dated).iter().map(|write| to_sql(write.changed_at))),
-        // A notification has room for 8000 bytes.
+        // A notification may have up to 8000 bytes.
         Value::list(wanted(told).iter().map(|write| shown(&write.username))),
         Value::list(wanted(told).iter().map(|write| write.source.word())),
         Value::text(&config.synchronous_commit),
@@ -149,7 +150,7 @@ fn write_many(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<i64>, Fault> 
     rows.iter().map(|row| row.try_get(0).map_err(|error| work.judge(&error))).collect()
 }
 
-/// Why these rows were not written, by position.
+/// Finds out why these rows were not written, by position.
 fn explain(work: &mut Work<'_>, writes: &[Write], which: &[usize]) -> Result<Vec<(i64, WriteResult)>, Fault> {
     let config = &work.database.config;
     let ids = Value::list(which.iter().map(|n| writes[*n].row.as_str()));
@@ -172,7 +173,7 @@ fn explain(work: &mut Work<'_>, writes: &[Write], which: &[usize]) -> Result<Vec
     Ok(reasons)
 }
 
-/// Notes what became of the row at a position, counted from 1 as SQL does.
+/// Notes the outcome of the row at a position, counted from 1 as in SQL.
 fn set(results: &mut [(WriteId, WriteResult)], position: i64, result: WriteResult) {
     let index = usize::try_from(position - 1).ok();
     if let Some((_, slot)) = index.and_then(|index| results.get_mut(index)) {
@@ -180,7 +181,7 @@ fn set(results: &mut [(WriteId, WriteResult)], position: i64, result: WriteResul
     }
 }
 
-/// A time as PostgreSQL keeps it, to the microsecond; the notification says the same.
+/// A time in PostgreSQL's precision of microseconds; the notification has the same value.
 fn to_sql(time: Timestamp) -> String {
     const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
     PRINTER.timestamp_to_string(&time)

@@ -1,33 +1,31 @@
-//! What a body says, pure: the answers of the API and of the website, as docs/kick.md §5 and §6.2 show
-//! them, turned into what the rules weigh.
+//! Parses the bodies of the API's and the website's answers, as described in docs/kick.md §5 and §6.2. Without I/O.
 //!
-//! It is lenient about what it does not need and strict about what it does: a body that is not the
-//! promised envelope is no answer at all (R5).
+//! Fields that are not needed may have any form; a body without the documented envelope is not an answer (R5).
 
 use crate::domain::ask::{Endpoint, Liveness, Seen, SeenChannel};
 use crate::domain::json::{Json, mended};
 use crate::domain::time::{Timestamp, parse_kick_time};
 use crate::domain::{ChannelId, Slug, UserId};
 
-/// Where a custom banner lies; the channel id follows (docs/kick.md §6.1).
+/// The address of custom banners up to the channel id (docs/kick.md §6.1).
 const BANNERS: &str = "https://files.kick.com/images/channel/";
 
-/// The channels listed in a body; `None` when it is not what Kick promises.
+/// The channels listed in a body; `None` if the body does not have the documented form.
 pub fn seen(endpoint: Endpoint, body: &[u8]) -> Option<Vec<Seen>> {
     let text = mended(body);
     let body = Json::read(&text)?;
     match endpoint {
         Endpoint::Website => Some(vec![website(body)?]),
-        // An entry that names nobody is no observation, and one for whom it was meant is merely missing.
+        // An entry without a name or an id is no observation; its streamer counts as missing in the answer.
         Endpoint::Channels => Some(list(body)?.into_iter().filter_map(channel).collect()),
-        // In a list of those who are live, who is missing is offline (R6): an entry that names
-        // nobody spoils the list.
+        // In a list of live streamers, whoever is missing is offline (R6), so one entry without an id makes the list
+        // unusable.
         Endpoint::Livestreams => list(body)?.into_iter().map(livestream).collect(),
         Endpoint::UsersLivestreams => list(body)?.into_iter().map(user_livestream).collect(),
     }
 }
 
-/// The list inside `{"data":[…],"message":"OK"}`.
+/// The list in `{"data":[…],"message":"OK"}`.
 fn list(body: Json<'_>) -> Option<Vec<Json<'_>>> {
     body.get("data")?.items()
 }
@@ -68,7 +66,7 @@ fn user_livestream(entry: Json<'_>) -> Option<Seen> {
     })
 }
 
-/// The website's answer (docs/kick.md §6.2). Its `livestream` comes from a cache and is not looked at.
+/// The website's answer (docs/kick.md §6.2). Its `livestream` comes from a cache and is ignored.
 fn website(body: Json<'_>) -> Option<Seen> {
     named(Seen {
         user: user(body, &["user_id"]),
@@ -78,12 +76,12 @@ fn website(body: Json<'_>) -> Option<Seen> {
     })
 }
 
-/// The entry, if it names a streamer.
+/// The entry, if it identifies a streamer.
 fn named(seen: Seen) -> Option<Seen> {
     (seen.user.is_some() || seen.slug.is_some()).then_some(seen)
 }
 
-/// The channel id of an entry. `/livestreams` alone has it so far, and it is taken wherever Kick adds it.
+/// The channel id in an entry. So far only `/livestreams` has it, but it is used wherever Kick adds it.
 fn stated(entry: Json<'_>) -> Option<SeenChannel> {
     number(entry, &["channel_id"]).map(ChannelId).map(SeenChannel::Stated)
 }
@@ -106,7 +104,7 @@ fn time(entry: Json<'_>, name: &str) -> Option<Timestamp> {
     parse_kick_time(&entry.get(name)?.text()?)
 }
 
-/// An id, as a number or as text; 0 is how Kick's language writes "none".
+/// An id, as a number or as text; 0 is Go's zero value and means "none".
 fn number(entry: Json<'_>, path: &[&str]) -> Option<i64> {
     let value = entry.at(path)?;
     let id = value.integer().or_else(|| value.text()?.parse().ok())?;

@@ -1,6 +1,7 @@
-//! HTTP as far as both sides of Kick need it: how requests are made, and an answer read to its end.
+//! HTTP requests and responses, as used for both the API and the website: a request is sent and its response is read
+//! to the end.
 //!
-//! Nothing here knows what a body means.
+//! The meaning of a body is not known here.
 
 mod kept;
 
@@ -18,59 +19,58 @@ use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, Body, Error, Timeout};
 
-/// The longest body that is read, in bytes; a hundred livestreams are some hundred KiB.
+/// The longest body that is read, in bytes; a hundred livestreams take some hundred KiB.
 const BODY_MAX: u64 = 4 << 20;
 
-/// The longest `Retry-After` that is obeyed: Kick is not left alone for an hour because of one answer.
+/// A longer `Retry-After` is shortened to this: one response must not stop the requests for an hour.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
-/// An answer, read to its end.
+/// A response that was read to its end.
 #[derive(Debug)]
 pub(super) struct Reply {
-    /// The HTTP status.
     pub(super) status: u16,
     /// The `Date` header.
     pub(super) date: Option<Timestamp>,
     /// The `Retry-After` header.
     pub(super) retry_after: Option<Duration>,
-    /// Whether the body is a web page: a firewall's, never Kick's API's (docs/kick.md §5.5).
+    /// Whether the body is a web page: a firewall's, never that of Kick's API (docs/kick.md §5.5).
     pub(super) html: bool,
     /// The body, or why it could not be read.
     pub(super) body: Result<Vec<u8>, Unread>,
 }
 
-/// Why there is a status, but no body.
+/// Why a response has a status but no body.
 #[derive(Debug)]
 pub(super) enum Unread {
-    /// Longer than anything that Kick has to say.
+    /// Longer than any answer of Kick's ([`BODY_MAX`]).
     TooLong,
-    /// The connection broke, or time ran out; in words.
+    /// The connection broke or the time-out passed; the text describes it.
     Broken(String),
 }
 
-/// Makes requests; connections are kept and used again.
+/// An HTTP client that keeps its connections.
 #[derive(Debug)]
 pub(super) struct Client {
-    /// `TLS_CA_FILE`
+    /// The content of `TLS_CA_FILE`.
     own_roots: Option<String>,
     limit: Duration,
     agent: Trusting<Agent>,
 }
 
 impl Client {
-    /// Requests take no longer than `limit`.
+    /// Creates a client whose requests take `limit` at most.
     pub(super) fn new(own_roots: Option<String>, limit: Duration) -> Client {
         Client { own_roots, limit, agent: Trusting::new() }
     }
 
-    /// For a request.
+    /// The agent for the next request.
     pub(super) fn agent(&self) -> Agent {
         let made: Result<Agent, Infallible> = self.agent.get(|| Ok(agent(self.own_roots.as_deref(), self.limit)));
         made.unwrap_or_else(|never| match never {})
     }
 
-    /// Asks with GET. A question that was lost because the server had closed the kept connection is asked
-    /// once more, on a new one, in what is left of the time.
+    /// Sends a GET. If it was lost because the server had closed the kept connection, it is sent once more on a new
+    /// connection, within the remaining time.
     pub(super) fn get(&self, address: &str, bearer: Option<&str>) -> Result<Reply, String> {
         let agent = self.agent();
         let request = || {
@@ -84,7 +84,7 @@ impl Client {
         match request().call() {
             Err(error) if kept::was_lost(&error) => {
                 let left = self.limit.saturating_sub(clock.steady().0);
-                // A connection that may be no older than this is a new one.
+                // With a maximum idle age of zero, no kept connection is used.
                 let config = request().config().max_idle_age(Duration::ZERO).timeout_global(Some(left));
                 read(config.build().call())
             }
@@ -92,14 +92,14 @@ impl Client {
         }
     }
 
-    /// Ends the requests that other threads are in the midst of, and fails later ones. When the platform's
-    /// authorities change just then, those on the other side of the change run to their limit.
+    /// Aborts the requests of other threads and makes later ones fail. If the platform's authorities change at the
+    /// same moment, requests on the other side of that change run until their limit.
     pub(super) fn hang_up(&self) {
         self.agent().shutdown();
     }
 }
 
-/// A new agent, without any connection yet.
+/// A new agent without connections.
 fn agent(own_roots: Option<&str>, limit: Duration) -> Agent {
     let roots = match own_roots {
         None => RootCerts::PlatformVerifier,
@@ -112,10 +112,10 @@ fn agent(own_roots: Option<&str>, limit: Duration) -> Agent {
         .proxy(None)
         .user_agent(concat!("kick-monitor/", env!("CARGO_PKG_VERSION")))
         .accept("application/json")
-        // An answer may be packed unless it is said that it must not be (RFC 9110, 12.5.3).
+        // Without this header, a response may be compressed (RFC 9110, 12.5.3).
         .accept_encoding("identity")
-        // The whole is what counts; the phases are shorter so that an error can name the one that
-        // hangs, and so that a second address is tried when the first is a black hole.
+        // The global limit is what matters. The limits of the phases are shorter, so that an error can name the phase
+        // that hangs, and so that a second address is tried if the first does not answer.
         .timeout_global(Some(limit))
         .timeout_resolve(Some(limit / 3))
         .timeout_connect(Some(limit / 2))
@@ -127,7 +127,7 @@ fn agent(own_roots: Option<&str>, limit: Duration) -> Agent {
     Agent::with_parts(config.build(), connector, DefaultResolver::default())
 }
 
-/// Reads an answer to its end; the error says in words how far it came.
+/// Reads a response to its end; the error describes which phase failed.
 pub(super) fn read(result: Result<Response<Body>, Error>) -> Result<Reply, String> {
     let mut response = result.map_err(|error| in_words(&error))?;
     let date = text(response.headers(), header::DATE).and_then(http_date);
@@ -141,26 +141,26 @@ pub(super) fn read(result: Result<Response<Body>, Error>) -> Result<Reply, Strin
     Ok(Reply { status: response.status().as_u16(), date, retry_after, html, body })
 }
 
-/// A header, when it is text.
+/// A header's value, if it is text.
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Whether a `Content-Type` is a web page's.
+/// Whether a `Content-Type` is that of a web page.
 fn is_page(kind: &str) -> bool {
     kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
 }
 
-/// A time as HTTP writes it; RFC 2822 reads the same.
+/// Parses an HTTP date; the RFC 2822 format accepts it.
 fn http_date(text: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(text).ok()
 }
 
-/// `Retry-After`: seconds, or a time, which counts from the server's own `Date`. Anything else is nothing.
+/// Parses `Retry-After`: seconds, or a time, which is relative to the server's own `Date`. `None` for anything else.
 fn retry_after(text: &str, date: Option<Timestamp>) -> Option<Duration> {
     let text = text.trim();
     let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // Too many digits mean too many seconds.
+        // A number with too many digits means a very long time.
         text.parse().map_or(Duration::MAX, Duration::from_secs)
     } else {
         Duration::try_from(http_date(text)?.duration_since(date?)).unwrap_or_default()
@@ -168,7 +168,7 @@ fn retry_after(text: &str, date: Option<Timestamp>) -> Option<Duration> {
     Some(wait.min(RETRY_AFTER_MAX))
 }
 
-/// Which phase failed, in words.
+/// Describes the phase that failed.
 fn in_words(error: &Error) -> String {
     let phase = match error {
         Error::Timeout(Timeout::Resolve) => "looking up the name",

@@ -1,5 +1,5 @@
-//! The gateway against a small server that says what it is told: every status, body and silence that
-//! docs/kick.md knows of, over real sockets and real TLS.
+//! The gateway against a small server with scripted answers: every status, body and time-out described in
+//! docs/kick.md, over real sockets and real TLS.
 
 pub(crate) mod server;
 mod tls;
@@ -15,7 +15,7 @@ use std::net::TcpListener;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Kick at `base`, with credentials that need encoding in a form.
+/// The configuration for Kick at `base`, with credentials that must be encoded in a form.
 pub(crate) fn config(base: &str) -> KickConfig {
     let url = |path: &str| WebUrl {
         tls: base.starts_with("https"),
@@ -34,7 +34,7 @@ pub(crate) fn config(base: &str) -> KickConfig {
     }
 }
 
-/// The way to the broker at `base`.
+/// A client for the broker at `base`.
 pub(crate) fn broker(base: &str) -> Realtime {
     let url = |path: &str| WebUrl { path: path.to_owned(), text: format!("{base}{path}"), ..config(base).web_url };
     Realtime::new(&PushConfig {
@@ -50,7 +50,7 @@ pub(crate) fn broker(base: &str) -> Realtime {
     })
 }
 
-/// Kick that gives this one answer to everything, and how to reach it.
+/// A server that gives the same answer to every request, and a client for it.
 fn kick(script: Script) -> (Server, Kick) {
     let server = Server::start(move |_| script.clone());
     let kick = Kick::new(&config(&server.base), REQUEST_LIMIT);
@@ -61,7 +61,7 @@ fn users() -> Query {
     Query::ChannelsByUser(vec![UserId(676)])
 }
 
-/// The failure that an answer is.
+/// The failure that this answer is classified as.
 fn failure(script: Script) -> Failure {
     let (_server, kick) = kick(script);
     kick.ask(Some(&Secret::new("tok")), &users()).result.expect_err("a failure")
@@ -90,10 +90,10 @@ fn each_question_has_the_shape_that_kick_reads() {
         assert!(heard.contains("\r\nauthorization: bearer tok\r\n"), "{heard}");
         assert!(heard.contains("\r\naccept: application/json\r\n"), "{heard}");
         assert!(heard.contains(concat!("\r\nuser-agent: kick-monitor/", env!("CARGO_PKG_VERSION"), "\r\n")), "{heard}");
-        // An answer may be packed for who does not say that it must not be.
+        // Without this header, a response may be compressed.
         assert!(heard.contains("\r\naccept-encoding: identity\r\n"), "{heard}");
     }
-    // A token given by mistake must not reach the website.
+    // A token that is passed by mistake must not reach the website.
     let asked = kick.ask(Some(&Secret::new("tok")), &Query::Website(slug("xqc")));
     assert_eq!(asked.result.map_err(|failure| failure.kind), Err(FailureKind::Garbage));
     let heard = server.heard();
@@ -171,7 +171,7 @@ fn a_slow_or_silent_server_is_given_up_with_the_phase_in_words() {
         (drip("HTTP/1.1 200"), "timed out while waiting for the answer"),
         (drip("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"), "timed out while reading the answer"),
     ];
-    // At the same time, for each takes as long as it may.
+    // In parallel, because each case takes its full time limit.
     std::thread::scope(|scope| {
         for (script, words) in cases {
             scope.spawn(move || {
@@ -202,8 +202,8 @@ fn what_is_not_http_and_who_is_not_there_are_the_network() {
     assert!(failure.text.contains("refused"), "{failure:?}");
 }
 
-/// Kick over connections that are kept: what becomes of each is one number, the requests that it answers
-/// before it is closed as the next one comes. Gives the lines of all requests, by connection.
+/// Kick with connections that are kept. `answers` has, for each connection, the number of requests answered on it
+/// before it is closed at the next one. Returns the request lines of all requests, by connection.
 fn kept(answers: &'static [usize]) -> (Kick, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let base = format!("http://{}", listener.local_addr().expect("an address"));

@@ -1,10 +1,10 @@
-//! Whom the connections of push trust: the platform's authorities and those of `TLS_CA_FILE`.
-//! It speaks to nobody, and leaves the judging of certificates to OpenSSL.
+//! The authorities that push connections trust: the platform's and those of `TLS_CA_FILE`. Certificates are verified
+//! by OpenSSL.
 
 use crate::gateway::trust::Trusting;
 use native_tls::{Certificate, TlsConnector};
 
-/// The authorities, for all connections of a configuration.
+/// The authorities for all connections of one configuration.
 #[derive(Debug)]
 pub struct Authorities {
     own: Option<String>,
@@ -12,12 +12,12 @@ pub struct Authorities {
 }
 
 impl Authorities {
-    /// Those of the platform and of `own` (PEM).
+    /// The authorities of the platform and those in `own` (PEM).
     pub fn new(own: Option<String>) -> Authorities {
         Authorities { own, connector: Trusting::new() }
     }
 
-    /// What makes a TLS connection of another.
+    /// The TLS connector with these authorities.
     pub(super) fn connector(&self) -> Result<TlsConnector, native_tls::Error> {
         self.connector.get(|| {
             let mut builder = TlsConnector::builder();

@@ -1,7 +1,7 @@
-//! From an address to an open websocket: name, TCP, TLS, upgrade, each with its own error, all within
-//! one limit. Only the look-up of the name can block for longer: the system's resolver takes no limit.
+//! From an address to an open websocket: name look-up, TCP, TLS and upgrade, each with its own error, all within one
+//! limit. Only the name look-up can block for longer, because the system's resolver takes no limit.
 //!
-//! Follows no redirect and reads no proxy variable.
+//! Follows no redirects and reads no proxy variables.
 
 use super::authorities::Authorities;
 use super::stream::Stream;
@@ -25,25 +25,24 @@ use tungstenite::http::Uri;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, WebSocket};
 
-/// The kernel gives a peer up that has not acknowledged what was sent for so long, or has not
-/// answered three probes after this much silence. The session's own pings are quicker as a rule;
-/// this ends what a session no longer looks at.
+/// The kernel drops the connection if the peer has not acknowledged data for this long, or has not answered three
+/// probes after this much silence. The session's pings usually notice that earlier; this limit is for a socket whose
+/// session no longer checks.
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 const PROBES: u32 = 3;
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 
-/// Where a websocket is.
+/// The address of a websocket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
-    /// Whether TLS is spoken.
+    /// Whether the connection uses TLS.
     pub tls: bool,
-    /// Name or IP address, without brackets.
+    /// A name or an IP address, without brackets.
     pub host: String,
-    /// The port.
     pub port: u16,
     /// The path with its query, beginning with `/`.
     pub path_and_query: String,
-    /// What to state as `Origin`, if anything.
+    /// The value of the `Origin` header, if it is sent.
     pub origin: Option<&'static str>,
 }
 
@@ -55,42 +54,41 @@ impl From<&Way> for Address {
     }
 }
 
-/// How long connecting may take, and what ends it early.
+/// The limit for connecting, and what ends the attempt early.
 pub(crate) struct Effort<'a> {
-    /// Measures the limit.
     pub clock: Clock,
-    /// For everything from TCP on.
+    /// The limit for everything from TCP on.
     pub limit: Duration,
-    /// Wakes the attempt, which then asks `given_up`.
+    /// Wakes the attempt, which then calls `given_up`.
     pub wake: &'a Wake,
-    /// Whether the attempt is to be given up.
+    /// Returns true if the attempt is to be given up.
     pub given_up: &'a mut dyn FnMut() -> bool,
 }
 
-/// Why there is no websocket: which step failed, and how.
+/// Why there is no websocket: which step failed. `host` is the wanted host, `reason` describes the failure.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
     /// The name has no address, or the resolver does not answer.
     #[error("cannot look up {host}: {reason}")]
     Name { host: String, reason: String },
-    /// None of the name's addresses takes the connection.
+    /// No address of the name accepts the connection.
     #[error("cannot connect to {host} port {port}: {reason}")]
     Tcp { host: String, port: u16, reason: String },
-    /// TLS failed: usually a certificate that is not trusted, expired, or another host's.
+    /// TLS failed: usually the certificate is not trusted, has expired, or belongs to another host.
     #[error("no TLS with {host}: {reason}")]
     Tls { host: String, reason: String },
-    /// The server answered the upgrade with an HTTP status of its own.
+    /// The server answered the upgrade with another HTTP status.
     #[error("{host} answered the websocket request with HTTP {status}")]
     Refused { host: String, status: u16 },
-    /// The upgrade failed otherwise.
+    /// The upgrade failed in another way.
     #[error("no websocket with {host}: {reason}")]
     Upgrade { host: String, reason: String },
-    /// Whoever wanted the connection does not any more.
+    /// The caller no longer wants the connection.
     #[error("the attempt was given up")]
     GivenUp,
 }
 
-/// Connects; the stream of the result is in non-blocking mode.
+/// Connects; the stream in the result is in non-blocking mode.
 pub(super) fn connect(
     address: &Address,
     authorities: &Authorities,
@@ -111,7 +109,7 @@ pub(super) fn connect(
     upgrade(address, stream, config, deadline, effort)
 }
 
-/// Why a wait ended without what was waited for.
+/// Why a wait ended without its event.
 enum Wasted {
     TimedOut,
     GivenUp,
@@ -119,8 +117,8 @@ enum Wasted {
 }
 
 impl Effort<'_> {
-    /// Waits until `socket` is ready for `events`. A step that waits may be woken too early and must
-    /// try again.
+    /// Waits until `socket` is ready for `events`. It may return too early, so the caller must be able to try its
+    /// step again.
     fn wait(&mut self, socket: impl AsFd, events: PollFlags, deadline: Steady) -> Result<(), Wasted> {
         let left = self.clock.until(deadline);
         if left.is_zero() {
@@ -141,16 +139,16 @@ impl Wasted {
     }
 }
 
-/// Tries one address after the other. Each gets an equal share of the time that is left, and one
-/// share is kept for what comes after.
+/// Tries one address after the other. Each gets an equal share of the remaining time, and one share is reserved for
+/// the steps that follow.
 fn tcp(
     address: &Address,
     found: &[SocketAddr],
     deadline: Steady,
     effort: &mut Effort<'_>,
 ) -> Result<TcpStream, ConnectError> {
-    // The reasons without the addresses: those change their order with each look-up, and the same
-    // failure should read the same.
+    // The reasons are reported without the addresses, whose order changes with each look-up: the same failure should
+    // have the same text.
     let mut reasons = BTreeSet::new();
     for (tried, socket_address) in found.iter().enumerate() {
         let shares = u32::try_from(found.len() - tried + 1).unwrap_or(u32::MAX);
@@ -184,7 +182,7 @@ fn await_connected(socket: &OwnedFd, until: Steady, effort: &mut Effort<'_>) -> 
     loop {
         effort.wait(socket, PollFlags::OUT, until)?;
         sockopt::socket_error(socket).and_then(|pending| pending).map_err(|errno| Wasted::Failed(errno.into()))?;
-        // Without an error the socket may still be connecting: then it has no peer.
+        // Without an error the socket may still be connecting; it has no peer then.
         if rustix::net::getpeername(socket).is_ok() {
             return Ok(());
         }
@@ -192,7 +190,7 @@ fn await_connected(socket: &OwnedFd, until: Steady, effort: &mut Effort<'_>) -> 
 }
 
 fn set_options(socket: &OwnedFd) -> Result<(), Errno> {
-    // Frames are small and wanted at once.
+    // Frames are small and must not be delayed.
     sockopt::set_tcp_nodelay(socket, true)?;
     sockopt::set_socket_keepalive(socket, true)?;
     sockopt::set_tcp_keepidle(socket, DEAD_AFTER)?;
@@ -216,7 +214,7 @@ fn tls(
             Ok(stream) => return Ok(stream),
             Err(native_tls::HandshakeError::Failure(e)) => return Err(tls_error(e.to_string())),
             Err(native_tls::HandshakeError::WouldBlock(unfinished)) => {
-                // What a handshake sends fits into an empty send buffer, so it can only wait to read.
+                // The data of a handshake fits into an empty send buffer, so the handshake only waits to read.
                 effort.wait(unfinished.get_ref(), PollFlags::IN, deadline).map_err(|w| w.or(tls_error))?;
                 step = unfinished.handshake();
             }
@@ -255,7 +253,7 @@ fn upgrade(
     }
 }
 
-/// The URL; the port only where it is not the scheme's own, because it becomes the `Host` header.
+/// The URL. It has the port only if it is not the scheme's default, because it becomes the `Host` header.
 fn uri(address: &Address) -> String {
     let (scheme, own_port) = if address.tls { ("wss", 443) } else { ("ws", 80) };
     let mut uri = match address.host.contains(':') {

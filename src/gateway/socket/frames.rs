@@ -1,29 +1,29 @@
-//! Follows the frames in the bytes that a server sends, and marks those of text as binary, which the
-//! websocket library hands on unchecked. Of text it demands UTF-8, and one byte in a title that is not UTF-8 would
-//! end a connection that carries a hundred streamers, as often as it comes (R5).
+//! Follows the websocket frames in the bytes from the server and marks text frames as binary, which the websocket
+//! library passes on without validation. The library requires text to be UTF-8, so one invalid byte in a title would
+//! otherwise end a connection that carries a hundred streamers, each time it occurs (R5).
 //!
-//! It changes nothing else and refuses nothing: what is no frame is the library's to notice.
+//! Nothing else is changed or refused: invalid frames are left to the library.
 
 use std::collections::VecDeque;
 
-/// The kinds of frame (RFC 6455, 5.2) in the low half of the first byte.
+/// The opcode (RFC 6455, 5.2): the low half of the first byte.
 const KIND: u8 = 0x0f;
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
-/// The bit of the second byte that says that four bytes of mask follow the length.
+/// The bit of the second byte that says that a mask of four bytes follows the length.
 const MASKED: u8 = 0x80;
 
-/// Where in the bytes we are, and what was changed.
+/// The position in the byte stream.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     at: At,
-    /// Whether each of the messages that have begun, and were not yet asked about, is text.
+    /// For each message that has begun and was not asked about yet: whether it is text.
     kinds: VecDeque<bool>,
 }
 
 #[derive(Debug)]
 enum At {
-    /// In the head of the HTTP answer, which an empty line ends.
+    /// In the head of the HTTP response, which ends with an empty line.
     Answer {
         line_is_empty: bool,
     },
@@ -34,7 +34,7 @@ enum At {
         length: u64,
         mask: u64,
     },
-    /// The bytes before the next frame: one at least.
+    /// In the bytes before the next frame; at least one is left.
     Payload(u64),
 }
 
@@ -45,12 +45,12 @@ impl Default for At {
 }
 
 impl Frames {
-    /// Whether the first message that was not yet asked about is text.
+    /// Returns true if the first message that was not asked about yet is text.
     pub(super) fn next_is_text(&mut self) -> bool {
         self.kinds.pop_front().unwrap_or_default()
     }
 
-    /// Looks at what was just read.
+    /// Processes bytes that were just read.
     pub(super) fn pass(&mut self, bytes: &mut [u8]) {
         let mut next = 0;
         while next < bytes.len() {
@@ -110,7 +110,7 @@ fn before_payload(length: u64) -> At {
 mod tests {
     use super::Frames;
 
-    /// What becomes of the bytes, however they are cut.
+    /// The processed bytes, and which messages are text, with `at_once` bytes per call.
     fn passed(bytes: &[u8], at_once: usize) -> (Vec<u8>, Vec<bool>) {
         let (mut frames, mut bytes) = (Frames::default(), bytes.to_vec());
         bytes.chunks_mut(at_once).for_each(|chunk| frames.pass(chunk));

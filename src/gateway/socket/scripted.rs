@@ -1,5 +1,5 @@
-//! For tests: a websocket server on 127.0.0.1 that does what a closure says, and certificates made on
-//! the spot. Nothing here waits longer than `PATIENCE`.
+//! For tests: a websocket server on 127.0.0.1 that runs a closure, and certificates made for the test. Nothing here
+//! waits longer than `PATIENCE`.
 
 use super::wake::poll_all;
 use super::{Address, Ended, Frame, Socket, Wake};
@@ -23,13 +23,13 @@ use tungstenite::protocol::{CloseFrame, Message, WebSocket};
 /// How long a test waits for what must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server in a thread of its own.
+/// A server in its own thread.
 pub(crate) struct Server<T> {
     pub(crate) address: Address,
     thread: JoinHandle<T>,
 }
 
-/// Serves on a free port by `script`.
+/// Runs `script` with a listener on a free port.
 pub(crate) fn serve<T: Send + 'static>(script: impl FnOnce(&TcpListener) -> T + Send + 'static) -> Server<T> {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("bound").port();
@@ -45,13 +45,13 @@ pub(crate) fn serve<T: Send + 'static>(script: impl FnOnce(&TcpListener) -> T + 
 }
 
 impl<T> Server<T> {
-    /// What the script came to.
+    /// Waits for the script and returns its result.
     pub(crate) fn join(self) -> T {
         self.thread.join().expect("the script ran to its end")
     }
 }
 
-/// The next connection, with time-outs for everything.
+/// Accepts the next connection, with time-outs for all operations.
 pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
     let mut ready = [PollFd::new(listener, PollFlags::IN)];
     poll_all(&mut ready, PATIENCE).expect("poll");
@@ -59,12 +59,12 @@ pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
     let (stream, _) = listener.accept().expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("an option");
     stream.set_write_timeout(Some(PATIENCE)).expect("an option");
-    // What is sent shall be on its way before the next line of the script, which may be a reset.
+    // Data must be sent before the next line of the script, which may be a reset.
     stream.set_nodelay(true).expect("an option");
     stream
 }
 
-/// The next connection, upgraded.
+/// Accepts the next connection and its upgrade.
 pub(crate) fn accept_websocket(listener: &TcpListener) -> WebSocket<TcpStream> {
     tungstenite::accept(accept(listener)).expect("an upgrade")
 }
@@ -74,7 +74,7 @@ pub(crate) fn send<S: Read + Write>(websocket: &mut WebSocket<S>, text: &str) {
     websocket.send(Message::text(text)).expect("the peer reads");
 }
 
-/// The next text message; pings and pongs are passed over.
+/// The next text message; pings and pongs are skipped.
 pub(crate) fn text<S: Read + Write>(websocket: &mut WebSocket<S>) -> String {
     loop {
         match websocket.read().expect("a message") {
@@ -85,12 +85,12 @@ pub(crate) fn text<S: Read + Write>(websocket: &mut WebSocket<S>) -> String {
     }
 }
 
-/// Reads until the peer closes; the code of its close frame, or `None` when there was none.
+/// Reads until the peer closes. Returns the code of its close frame, or `None` if there was no close frame.
 pub(crate) fn close_code<S: Read + Write>(websocket: &mut WebSocket<S>) -> Option<u16> {
     loop {
         match websocket.read() {
             Ok(Message::Close(frame)) => {
-                // The reply.
+                // Sends the reply.
                 let _ = websocket.flush();
                 return frame.map(|frame| frame.code.into());
             }
@@ -106,13 +106,13 @@ pub(crate) fn close<S: Read + Write>(websocket: &mut WebSocket<S>, code: u16, re
     while websocket.read().is_ok() {}
 }
 
-/// Hangs up with a reset instead of an orderly end.
+/// Ends the connection with a reset.
 pub(crate) fn reset(stream: TcpStream) {
     rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).expect("an option");
     drop(stream);
 }
 
-/// The next frame, waited for.
+/// Waits for the next frame.
 pub(crate) fn next_frame(socket: &mut Socket, wake: &Wake) -> Result<Frame, Ended> {
     loop {
         if let Some(frame) = socket.read()? {
@@ -122,7 +122,7 @@ pub(crate) fn next_frame(socket: &mut Socket, wake: &Wake) -> Result<Frame, Ende
     }
 }
 
-/// An authority of our own.
+/// A certificate authority for tests.
 pub(crate) struct Authority {
     key: PKey<Private>,
     certificate: X509,
@@ -135,12 +135,12 @@ impl Authority {
         Authority { key, certificate }
     }
 
-    /// Its certificate, as `TLS_CA_FILE` would hold it.
+    /// Its certificate, in the form of `TLS_CA_FILE`.
     pub(crate) fn pem(&self) -> String {
         String::from_utf8(self.certificate.to_pem().expect("PEM")).expect("PEM is ASCII")
     }
 
-    /// A server's side of TLS with a certificate for the IP address `ip`.
+    /// The server's side of TLS, with a certificate for the IP address `ip`.
     pub(crate) fn acceptor(&self, ip: &str) -> SslAcceptor {
         let key = new_key().expect("a key");
         let leaf = certificate("test server", &key, Some(self), Some(ip)).expect("a certificate");
@@ -151,7 +151,7 @@ impl Authority {
     }
 }
 
-/// The next connection, with TLS and upgraded; `None` when the client turned away.
+/// Accepts the next connection with TLS and its upgrade; `None` if the client rejects the certificate.
 pub(crate) fn accept_tls(listener: &TcpListener, acceptor: &SslAcceptor) -> Option<WebSocket<SslStream<TcpStream>>> {
     let stream = acceptor.accept(accept(listener)).ok()?;
     tungstenite::accept(stream).ok()

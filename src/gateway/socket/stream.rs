@@ -1,5 +1,5 @@
-//! The bytes beneath a websocket: TCP, with TLS over it or without. Never blocks, and never hands on more
-//! in one turn than a turn may take: a peer that sends without end must not keep its reader from all else.
+//! The byte stream below a websocket: TCP, with or without TLS. Never blocks, and limits the bytes per turn: a peer
+//! that sends without end must not keep the thread from its other work.
 
 use super::frames::Frames;
 use native_tls::TlsStream;
@@ -7,14 +7,13 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Bytes that are read in one turn at the most: a millisecond or so, if they are all empty frames.
+/// The most bytes read in one turn: about a millisecond, if all of them are empty frames.
 const TURN_MAX: usize = 64 * 1024;
 
-/// A connected stream in non-blocking mode.
 #[derive(Debug)]
 pub(super) struct Stream {
     wire: Wire,
-    /// What may still be read in this turn.
+    /// The number of bytes that may still be read in this turn.
     left: usize,
     frames: Frames,
 }
@@ -38,17 +37,17 @@ impl Stream {
         Stream { wire, left: TURN_MAX, frames: Frames::default() }
     }
 
-    /// As much may be read again.
+    /// Begins a turn, with the full limit of bytes.
     pub(super) fn begin_turn(&mut self) {
         self.left = TURN_MAX;
     }
 
-    /// Reading has ended because the turn has, and not because there was nothing more.
+    /// Returns true if reading ended because of the turn's limit, and not because no more bytes had arrived.
     pub(super) fn turn_is_over(&self) -> bool {
         self.left == 0
     }
 
-    /// Whether the next data message that the websocket gives was sent as text.
+    /// Returns true if the next data message that the websocket returns was sent as text.
     pub(super) fn next_is_text(&mut self) -> bool {
         self.frames.next_is_text()
     }

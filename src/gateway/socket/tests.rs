@@ -13,7 +13,7 @@ use std::time::Duration;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Bytes, Message};
 
-/// Connects within `limit`; nobody wakes it.
+/// Connects within `limit`, with a wake that is never used.
 fn connect_within(address: &Address, ca: Option<&str>, limit: Duration) -> Result<(Socket, Wake), ConnectError> {
     let (_, wake) = wake_pair().expect("an eventfd");
     let effort = Effort { clock: Clock::start(), limit, wake: &wake, given_up: &mut || false };
@@ -25,7 +25,7 @@ fn open<T>(server: &Server<T>) -> (Socket, Wake) {
     connect_within(&server.address, None, PATIENCE).expect("a websocket")
 }
 
-/// How the connection ends, whatever comes before.
+/// How the connection ends; frames before that are skipped.
 fn end_of(socket: &mut Socket, wake: &Wake) -> Ended {
     loop {
         if let Err(ended) = next_frame(socket, wake) {
@@ -114,7 +114,7 @@ fn a_reset_and_a_silent_hang_up_have_no_code() {
 
 #[test]
 fn a_close_code_is_found_although_sending_fails_before_it_is_read() {
-    // The failure is a pong's, and an own message's.
+    // The failure is that of a pong, and that of a message of our own.
     for own_messages in [0, 3] {
         let (sent, go) = channel();
         let server = serve(move |listener| {
@@ -122,7 +122,7 @@ fn a_close_code_is_found_although_sending_fails_before_it_is_read() {
             peer.send(Message::Ping(Bytes::new())).expect("the peer is there");
             let frame = CloseFrame { code: 4200.into(), reason: "come back".into() };
             peer.close(Some(frame)).expect("the peer is there");
-            // What the client sent and nobody read makes a reset of the end.
+            // Data that the client sent and the server did not read turns the end into a reset.
             go.recv_timeout(PATIENCE).expect("the client sends");
         });
         let (mut socket, wake) = open(&server);
@@ -159,7 +159,7 @@ fn a_message_over_the_limit_ends_the_connection() {
 fn r5_a_byte_that_is_no_text_costs_itself_alone() {
     let server = serve(|listener| {
         let mut peer = accept_websocket(listener);
-        // Whole, and cut into three.
+        // As one frame, and as a message of three frames.
         for (first, payload) in [(0x81, &b"a\xffb"[..]), (0x01, b"c\xff"), (0x00, b"\xfe"), (0x80, b"d")] {
             let length = u8::try_from(payload.len()).expect("a short one");
             peer.get_mut().write_all(&[&[first, length][..], payload].concat()).expect("the peer reads");
@@ -180,7 +180,7 @@ fn a_flood_of_empty_frames_leaves_time_for_everything_else() {
     let (over, go) = channel::<()>();
     let server = serve(move |listener| {
         let mut peer = accept_websocket(listener);
-        // A message begins, and goes on without end and without a byte.
+        // A message begins and continues without end and without content.
         peer.get_mut().write_all(&[0x01, 0x00]).expect("the peer reads");
         let flood = [0; 64 * 1024];
         while go.try_recv().is_err_and(|e| e == TryRecvError::Empty) && peer.get_mut().write_all(&flood).is_ok() {}
@@ -323,7 +323,7 @@ fn each_step_has_its_own_error() {
 #[test]
 fn tls_trusts_the_given_authority_and_checks_the_host() {
     let (ours, others) = (Authority::new("ours"), Authority::new("another"));
-    // The certificate's address, the authority that is trusted, and whether that makes a connection.
+    // The address in the certificate, the trusted authority, and whether a connection is made.
     let cases = [
         ("127.0.0.1", Some(ours.pem()), true),
         ("127.0.0.1", Some(others.pem() + &ours.pem()), true),
@@ -349,7 +349,7 @@ fn what_tls_holds_back_is_read_before_waiting() {
     let acceptor = authority.acceptor("127.0.0.1");
     let server = serve(move |listener| {
         let mut peer = accept_tls(listener, &acceptor).expect("a connection");
-        // One TLS record with two frames, of which the first overruns the client's read buffer.
+        // One TLS record with two frames, the first of which is larger than the client's read buffer.
         peer.write(Message::text("a".repeat(12 * 1024))).expect("room");
         peer.write(Message::text("b")).expect("room");
         peer.flush().expect("the peer reads");
@@ -358,7 +358,7 @@ fn what_tls_holds_back_is_read_before_waiting() {
     let address = Address { tls: true, ..server.address.clone() };
     let (mut socket, wake) = connect_within(&address, Some(&authority.pem()), PATIENCE).expect("a websocket");
     assert_eq!(next_frame(&mut socket, &wake), Ok(Frame::Text("a".repeat(12 * 1024).into())));
-    // Were the socket polled now, nothing would ever come: the bytes have left it.
+    // If the socket were polled now, the wait would never end: its bytes have been read already.
     let clock = Clock::start();
     socket.wait(&wake, PATIENCE);
     assert!(clock.steady().0 < PATIENCE, "it waited for what it had");

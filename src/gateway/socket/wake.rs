@@ -1,5 +1,5 @@
-//! How a thread that waits for its socket is woken for something else: an eventfd, waited on together
-//! with the socket. It carries no message; who wakes has put its message elsewhere before.
+//! Wakes a thread that waits for its socket: an eventfd that is polled together with the socket. It carries no
+//! message; the waking thread puts its message elsewhere first.
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
@@ -8,16 +8,16 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-/// The waiting end; it belongs to one thread at a time.
+/// The waiting end. Only one thread at a time may use it.
 #[derive(Clone, Debug)]
 pub(crate) struct Wake(Arc<OwnedFd>);
 
-/// The waking end: any thread, any number of clones.
+/// The waking end, for any number of threads.
 #[derive(Clone, Debug)]
 pub struct Waker(Arc<OwnedFd>);
 
-/// Wakes when it is dropped. As the last field of a struct it wakes whoever waits for the other fields to
-/// be gone.
+/// Wakes when it is dropped. As the last field of a struct, it wakes the waiting thread after the other fields have
+/// been dropped.
 #[derive(Debug)]
 pub(crate) struct WakesWhenDropped(pub Waker);
 
@@ -27,44 +27,44 @@ impl Drop for WakesWhenDropped {
     }
 }
 
-/// Tells whether a pair is still in use, without keeping it so.
+/// Shows whether a pair is still in use, without keeping it open.
 #[derive(Clone, Debug)]
 pub(crate) struct Trace(Weak<OwnedFd>);
 
 impl Trace {
-    /// Nobody holds either end any more, so that its descriptor is free.
+    /// Returns true if both ends have been dropped, so that the file descriptor is free.
     pub(crate) fn is_gone(&self) -> bool {
         self.0.strong_count() == 0
     }
 }
 
-/// A pair. Fails only when the process has no file descriptor left.
+/// Creates a pair. Fails only if the process has no file descriptor left.
 pub(crate) fn wake_pair() -> io::Result<(Waker, Wake)> {
     let fd = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
     Ok((Waker(fd.clone()), Wake(fd)))
 }
 
 impl Waker {
-    /// Ends the present wait, or the next one if nobody waits now. Never blocks.
+    /// Ends the present wait, or the next one if no thread waits now. Never blocks.
     pub fn wake(&self) {
-        // The one way to fail is a counter that is full, and then a wake is already on its way.
+        // The write fails only if the counter is at its maximum, and then a wake is pending already.
         let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
     }
 }
 
 impl Wake {
-    /// What shows when this pair has gone.
+    /// A trace of this pair.
     pub(crate) fn trace(&self) -> Trace {
         Trace(Arc::downgrade(&self.0))
     }
 
-    /// Waits for a wake or until `limit` has passed; true when it was woken, which it then forgets.
-    /// A signal may end the wait early.
+    /// Waits for a wake or until `limit` has passed. Returns true if it was woken, and resets the wake. A signal may
+    /// end the wait early.
     pub(crate) fn wait(&self, limit: Duration) -> io::Result<bool> {
         self.wait_in(&mut [self.poll_fd()], limit)
     }
 
-    /// Waits for `events` of `other` as well.
+    /// As [`Wake::wait`], but also ends when `other` is ready for `events`.
     pub(super) fn wait_or(&self, other: BorrowedFd<'_>, events: PollFlags, limit: Duration) -> io::Result<bool> {
         self.wait_in(&mut [self.poll_fd(), PollFd::from_borrowed_fd(other, events)], limit)
     }
@@ -78,15 +78,15 @@ impl Wake {
         poll_all(fds, limit)?;
         let woken = !fds[0].revents().is_empty();
         if woken {
-            // Reading sets the counter to zero; should another clone have done so, nothing is lost,
-            // because what the wake was for is looked at after this.
+            // Reading resets the counter. If another clone did so before, nothing is lost, because the messages are
+            // looked at after this.
             let _ = rustix::io::read(&*self.0, &mut [0; 8]);
         }
         Ok(woken)
     }
 }
 
-/// Waits for any of `fds`. A signal may end the wait early; that is no error.
+/// Waits for any of `fds`. A signal may end the wait early, which is not an error.
 pub(super) fn poll_all(fds: &mut [PollFd<'_>], limit: Duration) -> io::Result<()> {
     let limit = Timespec::try_from(limit).ok();
     match poll(fds, limit.as_ref()) {

@@ -1,7 +1,7 @@
-//! The file of the rows whose status changed lately, `STATE_DIR/recent.json`: the API may not know of these changes
-//! yet when the next process begins (R13).
+//! The file `STATE_DIR/recent.json`: the rows whose status changed lately, so that the API may not know these changes
+//! yet when the next process starts (R13).
 //!
-//! A file that is missing, or that cannot be read whole, means that any row may be one of them.
+//! If the file is missing or cannot be read completely, it may be any row.
 
 use super::replace;
 use crate::domain::RowId;
@@ -22,19 +22,20 @@ pub(crate) const FILE: &str = "recent.json";
 /// The longest file that is read, in bytes: room for `ROWS_MAX` of the longest ids.
 const FILE_MAX: u64 = 64 << 20;
 
-/// The layout that this program writes and reads.
+/// The version of the format that this program writes and reads.
 const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
 struct Content<T> {
     version: u32,
-    /// Until then any row may be one of them.
+    /// Until this time, it may be any row.
     any_until: Option<Timestamp>,
-    /// Until when the API may not know what each row shows.
+    /// For each row, the time until which the API may not know its status.
     rows: T,
 }
 
-/// The rows whose change the API may not know of yet at that time; why any may be one, where the file cannot be read.
+/// The rows whose change the API may not know at the time `now`. If the file cannot be used, it may be any row, and
+/// the text says why.
 pub(crate) fn load(dir: &Path, now: Timestamp) -> (Recent, Option<String>) {
     let mut text = Vec::new();
     match File::open(dir.join(FILE)).and_then(|file| file.take(FILE_MAX).read_to_end(&mut text)) {
@@ -56,13 +57,13 @@ pub(crate) fn load(dir: &Path, now: Timestamp) -> (Recent, Option<String>) {
     (Recent::Rows(lately.map(|(row, _)| RowId::new(row)).collect()), None)
 }
 
-/// Writes the file anew; creates the directory if need be.
+/// Writes the file. Creates the directory if necessary.
 pub(crate) fn save(dir: &Path, any_until: Option<Timestamp>, rows: &BTreeMap<RowId, Timestamp>) -> io::Result<()> {
     let rows: BTreeMap<&str, Timestamp> = rows.iter().map(|(row, until)| (row.as_str(), *until)).collect();
     replace(dir, FILE, &Content { version: VERSION, any_until, rows })
 }
 
-/// A list that is out of date is worse than none.
+/// Removes the file: a list that is out of date is worse than none.
 pub(crate) fn remove(dir: &Path) -> io::Result<()> {
     match std::fs::remove_file(dir.join(FILE)) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),

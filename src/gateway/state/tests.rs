@@ -1,4 +1,4 @@
-//! The file of learned ids on a real disk: what is written is read again, and nothing breaks the start.
+//! The file of learned ids on a real disk: what is written is read again, and no content makes the start fail.
 
 use super::{FILE, Remembered, STREAMERS_MAX, StateError, load, save};
 use crate::domain::ask::Learned;
@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// A directory of one test's own, gone when dropped.
+/// A temporary directory, removed when dropped.
 pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
@@ -33,7 +33,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Nothing depends on its being gone.
+        // No test depends on the removal.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,23 +1,23 @@
-//! The statement that puts a streamer's ids into the table. The daemon never runs it: it is printed for `psql`, so the
-//! values stand in it, quoted, and it is short enough to be read. Each value is a literal without a type, which
-//! PostgreSQL reads as the column's own.
+//! The statement that stores a streamer's ids in the table. The daemon never runs it. It is printed for `psql`, so
+//! the values are quoted in it, and it is short enough to be read by a person. Each value is a literal without a
+//! type, which PostgreSQL reads as the column's own type.
 
 use super::identifier;
 use crate::config::DatabaseConfig;
 use crate::domain::{ChannelId, RowId, Slug, UserId};
 use postgres_protocol::escape::escape_literal;
 
-/// Which rows a statement is about.
+/// The rows that a statement changes.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
-    /// One that was read.
+    /// One row that was read.
     Row(&'a RowId),
-    /// All whose username is this name, however it is written; the filter applies.
+    /// All rows whose username is a spelling of this name; the filter applies.
     Name(&'a Slug),
 }
 
-/// Sets the ids that are known and have a column in the configuration, where the table shows others. None if there is
-/// nothing to set.
+/// Sets the known ids that have a configured column, in rows that show other values. `None` if there is nothing to
+/// set.
 pub fn set_ids(
     config: &DatabaseConfig,
     target: Target<'_>,
@@ -40,14 +40,14 @@ pub fn set_ids(
     Some(format!("UPDATE {table} SET {values} WHERE {condition} AND ({differing});"))
 }
 
-/// The condition that a row has this name. Its username may be `@NAME` or an address, in any case and with either of `_`
-/// and `-`. The pattern has no backslash, which a server may be set to read as an escape; and in the collation "C" small
-/// and capital letters are told in the same way everywhere.
+/// The condition that a row has this name. Its username may be `@NAME` or an address, in any case, with `_` or `-`.
+/// The pattern contains no backslash, because a server may be set to read it as an escape. The collation "C" makes
+/// the comparison of upper and lower case the same everywhere.
 fn is_called(config: &DatabaseConfig, name: &Slug) -> String {
     let name = name.as_str().replace(['_', '-'], "[_-]");
     let address = "(https?://)?(www[.]|player[.])?kick[.]com/+(popout/+)?@?";
     let pattern = format!("^[[:space:]]*({address}{name}([/?#].*)?|@?[[:space:]]*{name})[[:space:]]*$");
-    // The filter stands on lines of its own: it may end in a comment.
+    // The filter is on lines of its own, because it may end with a comment.
     let filter = config.filter.as_ref().map(|filter| format!(" AND (\n{filter}\n)")).unwrap_or_default();
     format!("{}::text COLLATE \"C\" ~* '{pattern}'{filter}", identifier(&config.username_column))
 }

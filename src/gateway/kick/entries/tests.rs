@@ -1,10 +1,10 @@
-//! The shapes of docs/kick.md §5 and §6, and what is made of them.
+//! The answers of docs/kick.md §5 and §6, and how they are parsed.
 
 use super::seen;
 use crate::domain::ask::{Endpoint, Liveness, Seen, SeenChannel};
 use expect_test::{Expect, expect};
 
-/// What is seen in a body, an entry a line.
+/// Compares the entries in a body, one per line.
 fn check(endpoint: Endpoint, body: &str, expect: &Expect) {
     let lines = match seen(endpoint, body.as_bytes()) {
         None => "garbage\n".to_owned(),
@@ -212,7 +212,7 @@ fn the_website_gives_ids_and_no_word_on_being_live() {
     }
 }
 
-/// What nobody needs, and which many decoders stumble over.
+/// Values that are not needed and that many JSON decoders reject.
 fn needless() -> Vec<Vec<u8>> {
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
     let objects = format!("{}1{}", r#"{"a":"#.repeat(200), "}".repeat(200));

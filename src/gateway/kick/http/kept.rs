@@ -1,26 +1,26 @@
-//! Tells a kept connection that the server has closed in the meantime from a server that does not answer:
-//! only what the former loses is worth asking again at once.
+//! Distinguishes a kept connection that the server closed in the meantime from a server that does not answer: only in
+//! the first case may the request be repeated at once.
 
 use std::fmt;
 use std::io;
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
-/// Watches the connections that the connectors before it make.
+/// A connector that observes the connections made by the connectors before it.
 #[derive(Debug)]
 pub(super) struct Watch;
 
-/// A connection, and what it has been used for.
+/// A connection and its state.
 #[derive(Debug)]
 pub(super) struct Watched<T> {
     inner: T,
-    /// An earlier request was answered on it.
+    /// Whether an earlier request was answered on it.
     answered: bool,
-    /// A request is on its way, and nothing of an answer has come.
+    /// Whether a request was sent and no byte of its response has arrived.
     waits: bool,
 }
 
-/// The reason of the error for a request that was lost on a connection that had been used before.
+/// The source of the error for a request that was lost on a connection with earlier answers.
 #[derive(Debug)]
 struct Lost(String);
 
@@ -32,7 +32,7 @@ impl fmt::Display for Lost {
 
 impl std::error::Error for Lost {}
 
-/// Whether the request was lost because a kept connection had been closed.
+/// Returns true if the request was lost because a kept connection had been closed.
 pub(super) fn was_lost(error: &Error) -> bool {
     matches!(error, Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<Lost>()))
 }
@@ -46,7 +46,7 @@ impl<In: Transport> Connector<In> for Watch {
 }
 
 impl<T: Transport> Watched<T> {
-    /// The error, marked if it is that of a closed connection; a time-out is not.
+    /// Marks the error if the connection was closed; a time-out is not marked.
     fn mark(&self, error: Error) -> Error {
         match error {
             Error::Io(error) if self.answered && self.waits => {

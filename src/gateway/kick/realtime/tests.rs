@@ -1,5 +1,5 @@
-//! The broker as a small server plays it: what is asked, every answer that docs/kick.md §1.3 and §1.4 know,
-//! and every failure.
+//! The broker, simulated by a small server: the requests, every answer described in docs/kick.md §1.3 and §1.4, and
+//! every failure.
 
 use super::uuid;
 use crate::domain::ask::FailureKind;
@@ -91,7 +91,7 @@ fn a_broker_that_is_silent_costs_seconds_and_not_more() {
     let server = Server::start(|_| Script::Silence);
     let failure = broker(&server.base).offers(CLIENT, &BOTH).expect_err("no answer");
     assert_eq!(failure.kind, FailureKind::Network);
-    // A third more than its limit, for a busy machine.
+    // A third more than the limit, for a busy machine.
     assert!(clock.steady().0 < super::LIMIT * 4 / 3 + Duration::from_secs(2), "{:?}", clock.steady());
 }
 

@@ -1,5 +1,5 @@
-//! A small HTTP server on the loopback that answers as it is told, for the tests of the gateway and
-//! of the workers above it. One request a connection; it ends when dropped.
+//! A small HTTP server on the loopback interface with scripted answers, for the tests of the gateway and of the
+//! workers above it. It serves one request per connection and ends when dropped.
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use native_tls::TlsAcceptor;
@@ -10,33 +10,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// How patient the tests are.
+/// How long the tests wait for what must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the server says to a request.
+/// The server's answer to a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Script {
-    /// This, and the end of the connection.
+    /// This text, then the connection is closed.
     Raw(String),
-    /// This, then a byte now and then, without end.
+    /// This text, then single bytes at intervals, without end.
     Drip(String),
-    /// Nothing, and no end.
+    /// No answer, and the connection stays open.
     Silence,
 }
 
-/// A whole response.
+/// A complete response.
 pub(crate) fn response(status: u16, headers: &str, body: &str) -> Script {
     let length = body.len();
     Script::Raw(format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"))
 }
 
-/// 200 and JSON.
+/// A response with status 200 and a JSON body.
 pub(crate) fn json(body: &str) -> Script {
     response(200, "Content-Type: application/json\r\n", body)
 }
 
 impl Script {
-    /// The status of a whole response.
+    /// The status of a complete response.
     pub(crate) fn status(&self) -> u16 {
         match self {
             Script::Raw(text) => text.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a response"),
@@ -45,7 +45,6 @@ impl Script {
     }
 }
 
-/// The server.
 pub(crate) struct Server {
     /// `http://127.0.0.1:PORT` or `https://…`
     pub(crate) base: String,
@@ -58,12 +57,12 @@ pub(crate) struct Server {
 type Respond = dyn Fn(&str) -> Script + Send + Sync;
 
 impl Server {
-    /// Listens; `respond` is given each request, head and body.
+    /// Starts the server. `respond` gets each request, with head and body.
     pub(crate) fn start(respond: impl Fn(&str) -> Script + Send + Sync + 'static) -> Server {
         Server::listen(None, Arc::new(respond))
     }
 
-    /// The same behind TLS.
+    /// The same with TLS.
     pub(crate) fn start_tls(acceptor: TlsAcceptor, respond: impl Fn(&str) -> Script + Send + Sync + 'static) -> Server {
         Server::listen(Some(acceptor), Arc::new(respond))
     }
@@ -85,7 +84,7 @@ impl Server {
                     (acceptor.clone(), Arc::clone(&respond), heard.clone(), Arc::clone(&end));
                 spawn(move || match acceptor {
                     None => serve(stream, &*respond, &heard, &end),
-                    // Who does not trust us hangs up in the handshake.
+                    // A client that does not trust the certificate hangs up during the handshake.
                     Some(acceptor) => {
                         if let Ok(stream) = acceptor.accept(stream) {
                             serve(stream, &*respond, &heard, &end);
@@ -97,12 +96,12 @@ impl Server {
         Server { base: format!("{scheme}://{address}"), address, requests, ended, listening: Some(listening) }
     }
 
-    /// The next request.
+    /// The next request that arrived.
     pub(crate) fn heard(&self) -> String {
         self.requests.recv_timeout(PATIENCE).expect("a request")
     }
 
-    /// Whether no further request came so far.
+    /// Returns true if no further request has arrived so far.
     pub(crate) fn heard_no_more(&self) -> bool {
         self.requests.is_empty()
     }
@@ -111,13 +110,13 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
-        // Wakes the listener; once it has ended, the port is closed.
+        // Wakes the listener; the port is closed once it has ended.
         let _ = TcpStream::connect(self.address);
         let _ = self.listening.take().map(thread::JoinHandle::join);
     }
 }
 
-/// A thread of a test.
+/// Starts a thread of a test.
 #[expect(clippy::disallowed_methods, reason = "tests have no supervisor")]
 pub(crate) fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
     thread::spawn(body)
@@ -127,10 +126,10 @@ pub(crate) fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static
 fn serve(mut stream: impl Read + Write, respond: &Respond, heard: &Sender<String>, ended: &AtomicBool) {
     let Some(request) = request(&mut stream) else { return };
     let script = respond(&request);
-    // A test that does not listen has gone.
+    // There is no receiver if the test does not check requests.
     let _ = heard.send(request);
     match script {
-        // A client may hang up on what it does not want.
+        // A client may hang up before it has read everything.
         Script::Raw(text) => drop(stream.write_all(text.as_bytes()).and_then(|()| stream.flush())),
         Script::Drip(text) => {
             let mut sent = stream.write_all(text.as_bytes());
@@ -144,7 +143,7 @@ fn serve(mut stream: impl Read + Write, respond: &Respond, heard: &Sender<String
     }
 }
 
-/// A request with its body; `None` when the client hangs up before.
+/// A request with its body; `None` if the client hangs up before its end.
 fn request(stream: &mut impl Read) -> Option<String> {
     let mut request = Vec::new();
     let mut chunk = [0; 4096];

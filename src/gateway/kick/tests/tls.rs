@@ -1,5 +1,5 @@
-//! Whom the gateway trusts: the platform's authorities, those of `TLS_CA_FILE` beside them, and
-//! nobody else.
+//! Which certificates the gateway trusts: those of the platform's authorities and those of `TLS_CA_FILE`, and no
+//! others.
 
 use super::server::{Server, json};
 use super::{Kick, REQUEST_LIMIT, config, users};
@@ -14,7 +14,7 @@ use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509NameBuilder};
 use std::process::Command;
 
-/// Where this test, run by itself in another process, finds the servers to try.
+/// The variable by which this test, when it runs itself in another process, learns the servers to try.
 const SERVERS: &str = "KICK_MONITOR_TEST_TLS";
 
 struct Authority {
@@ -33,7 +33,7 @@ impl Authority {
         String::from_utf8(self.root.to_pem().expect("PEM")).expect("PEM is text")
     }
 
-    /// A server for 127.0.0.1 that this authority vouches for.
+    /// A server for 127.0.0.1 with a certificate of this authority.
     fn server(&self) -> Server {
         let key = key();
         let leaf = certificate("127.0.0.1", &key, Some(self));
@@ -48,7 +48,7 @@ fn key() -> PKey<Private> {
     PKey::from_rsa(Rsa::generate(2048).expect("a key")).expect("a key")
 }
 
-/// A certificate of an authority, or by one for 127.0.0.1.
+/// An authority's own certificate, or one for 127.0.0.1 that is issued by `by`.
 fn certificate(name: &str, key: &PKey<Private>, by: Option<&Authority>) -> X509 {
     let mut subject = X509NameBuilder::new().expect("a name");
     subject.append_entry_by_text("CN", name).expect("a name");
@@ -71,7 +71,7 @@ fn certificate(name: &str, key: &PKey<Private>, by: Option<&Authority>) -> X509 
     builder.build()
 }
 
-/// Whether the server at `base` is trusted with these further authorities.
+/// Whether the server at `base` is trusted, given these additional authorities.
 fn trusted(base: &str, own: Option<String>) -> bool {
     let mut config = config(base);
     config.tls_ca = own;
@@ -94,8 +94,7 @@ fn an_authority_of_ones_own_is_trusted_when_named() {
     assert!(!trusted(&server.base, None));
 }
 
-/// The platform's store can only be changed for a process as a whole, so the test runs itself in
-/// another one.
+/// The platform's store can only be replaced for a whole process, so the test runs itself in another process.
 #[test]
 fn the_platforms_authorities_stay_trusted_beside_ones_own() {
     if let Ok(servers) = std::env::var(SERVERS) {
