@@ -1,8 +1,7 @@
-//! Who works here: what each worker is made of, and how they are joined. The one file that knows all
-//! of them.
+//! Builds the workers and connects them by channels. The only file that knows all of them.
 //!
-//! The ends of channels that a worker needs again after a restart stay here as receivers; senders do
-//! not, for a thread learns by hanging up that it shall end.
+//! The receivers that a worker needs again after a restart are kept here. The senders are not, because a thread
+//! learns from the end of all senders that it is to end.
 
 mod reload;
 
@@ -35,22 +34,22 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The order of stopping. Sources end first, then the hub, which has the last writes done and tells
-/// the links; whoever serves the hub ends when it has.
+/// The stages of stopping. Sources end first, then the hub, which waits for the last writes and hangs up the links.
+/// The threads that serve the hub end after it.
 const SOURCES: Stage = Stage(0);
 const HUB: Stage = Stage(1);
 const SERVANTS: Stage = Stage(2);
 
-/// What waits for the hub at the most. Whoever has more waits; a push event is 200 bytes or so, and a
-/// roster of any size is one input.
+/// The most inputs that may wait for the hub; further senders wait. A push event takes about 200 bytes, and a roster
+/// of any size is one input.
 const INPUTS_MAX: usize = 1024;
 
-/// The joints between the workers, and what they share.
+/// The channels between the workers, and what the workers share.
 pub(super) struct Crew {
     clock: Clock,
     rng: fastrand::Rng,
     push: PushConfig,
-    /// Whom the connections of push trust.
+    /// The authorities that push connections trust.
     authorities: Arc<Authorities>,
     realtime: Arc<Realtime>,
     kick: Arc<Kick>,
@@ -60,7 +59,7 @@ pub(super) struct Crew {
     questions: BTreeMap<Asker, Receiver<ask::Request>>,
     broker_questions: Receiver<ask::Request<ask::BrokerQuery>>,
     lanes: Vec<Receiver<Write>>,
-    /// Writers that were told to end, while others are to take their place.
+    /// Writers that were told to end and that others will replace.
     leaving: Vec<String>,
     relane: Sender<Vec<Sender<Write>>>,
     bulletins: Receiver<Bulletin>,
@@ -68,7 +67,7 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    /// Starts everybody. The main thread hears of the hub through `main`.
+    /// Starts all workers. The hub sends its requests to the main thread through `main`.
     pub(super) fn start(
         config: &Config,
         database: Database,
@@ -78,12 +77,12 @@ impl Crew {
     ) -> Result<Crew, Fatal> {
         let (inputs, inputs_out) = bounded(INPUTS_MAX);
         let (keeper, learned) = unbounded();
-        // A change of the number of writers is rare, and control never waits.
+        // Unbounded: the number of writers seldom changes, and control messages must never block.
         let (relane, relaned) = unbounded();
         let (askers, questions) = [Asker::Api, Asker::Website].into_iter().map(question_channel).unzip();
         let (broker, broker_questions) = unbounded();
         let (lanes, lanes_out) = lane_channels(config);
-        // The latest is all that counts.
+        // Only the latest bulletin matters.
         let (bulletins, bulletins_out) = bounded(1);
         let known = recall(&config.files.state_dir);
         let recent = recall_recent(&config.files.state_dir, clock.now().wall);
@@ -106,7 +105,7 @@ impl Crew {
             leaving: Vec::new(),
             relane,
             bulletins: bulletins_out,
-            // One nudge that is not yet heard means as much as two.
+            // A second nudge would add nothing to one that is still waiting.
             nudge: bounded(1),
         };
         let roster = crew.nudge.0.clone();
@@ -120,13 +119,13 @@ impl Crew {
         Ok(crew)
     }
 
-    /// The way to the hub, for what the main thread has to say.
+    /// Sends an input to the hub for the main thread.
     pub(super) fn tell(&self, input: Input) {
-        // The hub ends only when the process does.
+        // The hub only ends with the process.
         let _ = self.inputs.send(input);
     }
 
-    /// Starts the thread of a connection.
+    /// Starts the thread of a push connection.
     pub(super) fn open_link(&mut self, supervisor: &mut Supervisor, id: LinkId, orders: Orders) -> Result<(), Fatal> {
         let (channel_names, authorities) = (self.push.channel_names.clone(), self.authorities.clone());
         let events = EventNames::new(&self.push.live_events, &self.push.stop_events);
@@ -146,7 +145,7 @@ impl Crew {
         self.add(supervisor, &format!("link-{}", id.0), SERVANTS, make)
     }
 
-    /// Another way to follow the roster.
+    /// Starts the roster worker and the listener, or replaces them.
     pub(super) fn add_roster(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
         let (clock, database) = (self.clock, Arc::clone(&self.database));
         let (poll, inputs, nudge, mut rng) =
@@ -173,7 +172,7 @@ impl Crew {
         self.add(supervisor, "listener", SOURCES, make)
     }
 
-    /// Other files to write the status to.
+    /// Starts the `status` thread, or replaces it.
     pub(super) fn add_status(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
         let (clock, files, bulletins) = (self.clock, config.files.clone(), self.bulletins.clone());
         let make = move || -> Body {
@@ -272,7 +271,7 @@ impl Crew {
         supervisor.add(self.clock.steady(), spec)
     }
 
-    /// Tells who brings inputs to stop, and ends what they may be waiting for at Kick. Drops the way to the hub.
+    /// Tells the sources of inputs to stop, and aborts their requests to Kick. Drops the last sender to the hub.
     pub(super) fn leave(self, supervisor: &mut Supervisor) {
         supervisor.remove_stage(SOURCES);
         self.kick.hang_up();
@@ -290,20 +289,20 @@ fn keeper_spec(config: &Config, clock: Clock, known: Remembered, learned: Receiv
     let mut known = Some(known);
     let make = move || -> Body {
         let (dir, learned) = (dir.clone(), learned.clone());
-        // The file knows more by the time that another one is made.
+        // If the keeper is restarted, the file has newer content than `known`.
         let known = known.take().unwrap_or_else(|| recall(&dir));
         Box::new(move |pulse, _| Keeper { dir, known, learned, clock, pulse: pulse.clone() }.run())
     };
     Spec { name: "keeper".to_owned(), stage: SERVANTS, vital: false, make: Box::new(make) }
 }
 
-/// The core has one question out to each asker, so this never holds more than a few.
+/// The core has one request in flight per asker, so a channel never holds more than a few.
 fn question_channel(asker: Asker) -> ((Asker, Sender<ask::Request>), (Asker, Receiver<ask::Request>)) {
     let (sender, receiver) = unbounded();
     ((asker, sender), (asker, receiver))
 }
 
-/// Unbounded, because the core never blocks; a row has one write in them at the most.
+/// Unbounded, because the core never blocks. A row has at most one write in them.
 fn lane_channels(config: &Config) -> (Vec<Sender<Write>>, Vec<Receiver<Write>>) {
     (0..config.database.pool_size).map(|_| unbounded()).unzip()
 }

@@ -1,7 +1,7 @@
-//! Leaving the terminal.
+//! Runs the daemon in the background.
 //!
-//! `daemonize` is unmaintained, so it is used for nothing but the forks: user and group are
-//! start-stop-daemon's business, and the pid file is ours (`lock.rs`), in the foreground too.
+//! The crate `daemonize` is unmaintained, so only its forks are used: user and group are left to start-stop-daemon,
+//! and the pid file is ours (`lock.rs`), also in the foreground.
 
 use anyhow::{Context, ensure};
 use daemonize::{Daemonize, Outcome};
@@ -9,19 +9,19 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use std::fs::File;
 use std::io::{Read, Write};
 
-/// Which of two processes this is.
+/// Which of the two processes this is.
 pub(super) enum Side {
-    /// The one that was started.
+    /// The process that was started.
     Starter(Child),
-    /// The daemon. The starter waits for it to be told, or for its end.
+    /// The daemon. The starter waits for its message, or for its end.
     Daemon(Starter),
 }
 
-/// The daemon, as the starter knows it.
+/// The starter's handle on the daemon.
 pub(super) struct Child(File);
 
 impl Child {
-    /// Waits until the daemon runs. Without a word it has ended, and its log says why.
+    /// Waits until the daemon runs. If it ends without a message, its log says why.
     pub(super) fn wait(mut self) -> anyhow::Result<()> {
         let length = self.0.read(&mut [0]).context("failed to wait for the daemon")?;
         ensure!(length > 0, "the daemon ended as soon as it began; see its log");
@@ -29,22 +29,22 @@ impl Child {
     }
 }
 
-/// The process that waits for us.
+/// The daemon's handle on the starter.
 pub(super) struct Starter(File);
 
 impl Starter {
-    /// Lets the starter end well: the daemon is what a service manager expects it to be by then. False when it has
-    /// been ended meanwhile, so that nobody knows of this process.
+    /// Lets the starter exit with success: by now the daemon is what a service manager expects. Returns false if the
+    /// starter has been ended meanwhile, so that nothing knows about this process.
     pub(super) fn release(mut self) -> bool {
         self.0.write_all(b"\n").is_ok()
     }
 }
 
-/// Goes into the background: `/` as working directory, a umask of 027, the standard streams
-/// `/dev/null`. Returns on both sides.
+/// Goes into the background: working directory `/`, umask 027, standard streams `/dev/null`. Returns in both
+/// processes.
 ///
-/// To be called before any thread exists, for a fork takes only the thread that calls it along,
-/// and after everything that the starter is to hear of.
+/// Call it before any thread exists, because a fork only copies the calling thread, and after all steps whose failure
+/// the starter is to report.
 pub(super) fn detach() -> anyhow::Result<Side> {
     let doing = "failed to go into the background";
     let (word, starter) = pipe_with(PipeFlags::CLOEXEC).context(doing)?;

@@ -1,21 +1,20 @@
-//! The exit codes: an interface that scripts and service managers rely on (kick-monitor(8)).
+//! The exit codes, an interface for scripts and service managers (kick-monitor(8)).
 
 use std::process::ExitCode;
 
-/// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// Fine.
+    /// Success.
     Fine = 0,
-    /// Failed at run time.
+    /// A failure at run time.
     Failed = 1,
-    /// The command line is wrong.
+    /// The command line is not valid.
     Usage = 2,
-    /// `status`: the daemon does not run (LSB).
+    /// `status`: the daemon is not running (as in the LSB).
     NotRunning = 3,
-    /// `check`: Kick, the database or the machine lacks something: `EX_UNAVAILABLE` of sysexits.h.
+    /// `check`: Kick, the database or the machine lacks something (`EX_UNAVAILABLE` in sysexits.h).
     Unavailable = 69,
-    /// The configuration cannot be used: `EX_CONFIG` of sysexits.h.
+    /// The configuration cannot be used (`EX_CONFIG` in sysexits.h).
     Config = 78,
 }
 

@@ -1,5 +1,5 @@
-//! What one process alone may hold: a pid file, `STATE_DIR`, `RUN_DIR`. Each is a file with a lock that goes
-//! with the process, however it ends, and that a fork takes along.
+//! The files that only one process may hold: a pid file, `STATE_DIR` and `RUN_DIR`. Each has a lock that ends with
+//! the process, however it ends, and that is kept across a fork.
 
 use crate::config::FilesConfig;
 use crate::domain::event::Event;
@@ -11,52 +11,52 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-/// The name of the file in a directory that one process holds.
+/// The name of the lock file in a directory.
 const LOCK: &str = ".lock";
 
-/// What others may do with these files.
+/// The mode of these files: everyone may read them.
 const READABLE_BY_ALL: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::RGRP).union(Mode::ROTH);
 
-/// A file that is locked for as long as this process, or one that it has forked, has it open. It holds the
-/// process's id.
+/// A file that is locked as long as this process, or a process forked from it, has it open. It contains the process
+/// id.
 #[derive(Debug)]
 pub(super) struct Locked {
     path: PathBuf,
     file: File,
 }
 
-/// Why a file is not locked.
+/// Why a file could not be locked.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// Another process has the lock: its id, if that can be read.
+    /// Another process has the lock; its id, if it could be read.
     Held(Option<u32>),
-    /// The file cannot be had.
+    /// The file could not be opened.
     Unusable(io::Error),
-    /// The file system knows no locks.
+    /// The file system does not support locks.
     Unlockable(io::Error),
 }
 
 impl Locked {
-    /// Creates the file if need be, and locks it.
+    /// Creates the file if necessary, and locks it.
     pub(super) fn take(path: &Path) -> Result<Locked, Refusal> {
         loop {
             let file = open(path).map_err(Refusal::Unusable)?;
             let locked = lock(path, file)?;
-            // Its holder before us may have removed it between our opening and our locking: then others
-            // would find, and lock, another one.
+            // The previous holder may have removed the file after we opened it and before we locked it. Other
+            // processes would then find, and lock, a new file.
             if locked.is_in_place() {
                 return Ok(locked);
             }
         }
     }
 
-    /// Writes this process's id.
+    /// Writes the id of this process.
     pub(super) fn write(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
         writeln!(self.file, "{}", std::process::id())
     }
 
-    /// Whether the path leads to this very file.
+    /// Returns true if the path still leads to this file.
     pub(super) fn is_in_place(&self) -> bool {
         is_same(&self.file, &self.path)
     }
@@ -77,7 +77,7 @@ fn open(path: &Path) -> io::Result<File> {
 fn lock(path: &Path, mut file: File) -> Result<Locked, Refusal> {
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {
-            // What it holds is not the id of a process that has the lock.
+            // The content is not the id of a process that holds the lock.
             file.set_len(0).map_err(Refusal::Unusable)?;
             Ok(Locked { path: path.to_owned(), file })
         }
@@ -91,28 +91,28 @@ fn lock(path: &Path, mut file: File) -> Result<Locked, Refusal> {
     }
 }
 
-/// Who has a lock.
+/// Describes the process that holds a lock.
 fn holder(pid: Option<u32>) -> String {
     pid.map_or("another process".to_owned(), |pid| format!("process {pid}"))
 }
 
-/// `STATE_DIR` and `RUN_DIR`, which no other daemon uses while this lives.
+/// The locks of `STATE_DIR` and `RUN_DIR`. No other daemon uses the directories while this exists.
 #[derive(Debug)]
 pub(super) struct Directories {
     locked: Vec<Locked>,
-    /// What cannot be locked, which is to be said.
+    /// Events about directories that cannot be locked, to be logged.
     unlockable: Vec<Event>,
 }
 
 impl Directories {
-    /// Locks both, which are made if need be. Fails when another process has one of them. A directory that cannot
-    /// be written is passed over: that it cannot is said by those who write there.
+    /// Creates and locks both directories. Fails if another process has locked one of them. A directory that cannot
+    /// be written is skipped: the threads that write there report it.
     pub(super) fn take(files: &FilesConfig) -> anyhow::Result<Directories> {
         let mut directories = Directories { locked: Vec::new(), unlockable: Vec::new() };
         for (key, directory, mode) in [("STATE_DIR", &files.state_dir, 0o750), ("RUN_DIR", &files.run_dir, 0o755)] {
             let _ = DirBuilder::new().recursive(true).mode(mode).create(directory);
             let path = directory.join(LOCK);
-            // Both may be one.
+            // Both settings may name the same directory.
             if directories.locked.iter().any(|locked| is_same(&locked.file, &path)) {
                 continue;
             }
@@ -140,25 +140,25 @@ impl Directories {
         Ok(directories)
     }
 
-    /// Writes this process's id into the locks, and says what could not be locked.
+    /// Writes the id of this process into the lock files and logs what could not be locked.
     pub(super) fn begin(&mut self) {
         for locked in &mut self.locked {
-            // It is for those who are refused, and they can do without.
+            // The id is only information for a process that is refused.
             let _ = locked.write();
         }
         self.unlockable.drain(..).for_each(|event| event.say());
     }
 }
 
-/// The pid file. Removed at the end of the process.
+/// The pid file. It is removed when the process ends.
 #[derive(Debug)]
 pub(super) struct PidFile(Locked);
 
 impl PidFile {
-    /// Creates and locks the file, so that the starter hears of what is wrong with it. Fails when another process
-    /// has it.
+    /// Creates and locks the file, before the fork, so that the starting process can report a failure. Fails if
+    /// another process has locked it.
     pub(super) fn take(path: &Path) -> anyhow::Result<PidFile> {
-        // The daemon works in another directory.
+        // The daemon changes its working directory.
         let path = std::path::absolute(path).context("failed to make the path of the pid file absolute")?;
         let doing = || format!("failed to write the pid file {}", path.display());
         match Locked::take(&path) {
@@ -176,7 +176,7 @@ impl PidFile {
         }
     }
 
-    /// Writes this process's id.
+    /// Writes the id of this process.
     pub(super) fn write(&mut self) -> anyhow::Result<()> {
         self.0.write().with_context(|| format!("failed to write the pid file {}", self.0.path.display()))
     }
@@ -188,7 +188,7 @@ impl PidFile {
 }
 
 impl Drop for PidFile {
-    /// Removes the file, unless it is another's; one that is gone already is no loss.
+    /// Removes the file unless it is another process's. It does not matter if it is gone already.
     fn drop(&mut self) {
         if self.0.is_in_place() {
             let _ = fs::remove_file(&self.0.path);

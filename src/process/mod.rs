@@ -1,5 +1,5 @@
-//! The life of the process: command line, configuration file, logging, signals, supervision. The one
-//! floor that builds, starts and stops the others.
+//! The life of the process: command line, configuration file, logging, signals, supervision. Only this floor builds,
+//! starts and stops the others.
 
 pub mod check;
 pub mod cli;
@@ -28,7 +28,7 @@ use std::io::{self, ErrorKind, Write};
 use std::panic;
 use std::process::ExitCode;
 
-/// The program. `args` are its arguments, without its name.
+/// The program. `args` are its arguments, without the program's name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     thread::log_panics();
     let command = match cli::parse(args) {
@@ -68,7 +68,7 @@ fn execute(command: Command) -> anyhow::Result<Code> {
     }
 }
 
-/// Prints what was asked for. A reader who has seen enough and hung up is no failure.
+/// Writes to standard output. A reader that has closed the pipe is not a failure.
 pub fn print(text: &str) -> anyhow::Result<Code> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -77,7 +77,7 @@ pub fn print(text: &str) -> anyhow::Result<Code> {
     }
 }
 
-/// Says on standard error, where there is one, what is wrong. The daemon does not wait for somebody to read it.
+/// Writes an error to standard error, if the process has one. The daemon never waits for it to be read.
 pub fn complain(text: &str) {
     let text = format!("kick-monitor: {text}");
     match logging::installed() {

@@ -1,5 +1,5 @@
-//! What the service manager wants to know: sd_notify(3), and its watchdog. Without `NOTIFY_SOCKET`
-//! nothing is sent. A manager that does not listen is no reason to fail.
+//! Messages to the service manager: sd_notify(3), including its watchdog. Nothing is sent without `NOTIFY_SOCKET`,
+//! and a failure to send is ignored.
 
 use crate::domain::text::shown;
 use std::ffi::OsStr;
@@ -9,12 +9,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
-/// The way to the service manager, if there is one.
+/// The socket of the service manager, if there is one.
 #[derive(Debug)]
 pub(super) struct Notify(Option<UnixDatagram>);
 
 impl Notify {
-    /// To the socket that `NOTIFY_SOCKET` names: a path, or `@` and an abstract name.
+    /// Uses the socket named by `NOTIFY_SOCKET`: a path, or `@` and an abstract name.
     pub(super) fn from_env() -> Notify {
         Notify::to(std::env::var_os("NOTIFY_SOCKET").as_deref())
     }
@@ -23,27 +23,26 @@ impl Notify {
         Notify(address.and_then(|address| connect(address.as_bytes()).ok()))
     }
 
-    /// Configuration, threads and signals stand.
+    /// The start, or a reload, is complete.
     pub(super) fn ready(&self) {
         self.send("READY=1");
     }
 
-    /// The configuration is being read again; [`Notify::ready`] ends it.
+    /// The configuration is being read again. [`Notify::ready`] must follow.
     pub(super) fn reloading(&self) {
         self.send("RELOADING=1");
     }
 
-    /// The process ends.
     pub(super) fn stopping(&self) {
         self.send("STOPPING=1");
     }
 
-    /// Every thread lives. Due twice in every [`watchdog_limit`].
+    /// All threads are alive. Must be sent twice in every [`watchdog_limit`].
     pub(super) fn watchdog(&self) {
         self.send("WATCHDOG=1");
     }
 
-    /// One line for `systemctl status`.
+    /// The status line that `systemctl status` shows.
     pub(super) fn status(&self, text: &str) {
         self.send(&format!("STATUS={}", shown(text)));
     }
@@ -55,8 +54,8 @@ impl Notify {
     }
 }
 
-/// How long the service manager waits for [`Notify::watchdog`] before it ends us; none when it
-/// does not watch, or watches another process.
+/// How long the service manager waits for [`Notify::watchdog`] before it kills the process; `None` if it does not
+/// watch this process.
 pub(super) fn watchdog_limit() -> Option<Duration> {
     let read = |name: &str| std::env::var(name).ok();
     limit(read("WATCHDOG_USEC").as_deref(), read("WATCHDOG_PID").as_deref(), std::process::id())
@@ -75,7 +74,7 @@ fn connect(address: &[u8]) -> io::Result<UnixDatagram> {
     };
     let socket = UnixDatagram::unbound()?;
     socket.connect_addr(&address)?;
-    // Better an unsaid word than a supervisor that hangs on it.
+    // A lost message is better than a supervisor that blocks on it.
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

@@ -1,35 +1,33 @@
-//! Colours, for a terminal alone: everybody else gets plain text.
+//! Colours, for terminals only: any other output is plain text.
 
 use std::io::{self, IsTerminal};
 
-/// Whether to paint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Paint(pub bool);
 
 impl Paint {
-    /// As standard output and the environment want it: <https://no-color.org>.
+    /// Decides by standard output and the environment: <https://no-color.org>.
     pub(super) fn for_stdout() -> Paint {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         Paint(io::stdout().is_terminal() && !dumb && !set("NO_COLOR"))
     }
 
-    /// All is well.
+    /// Green: passed.
     pub(super) fn good(self, text: &str) -> String {
         self.with("32", text)
     }
 
-    /// Something is not as it should be.
+    /// Yellow: passed with a warning.
     pub(super) fn poor(self, text: &str) -> String {
         self.with("33", text)
     }
 
-    /// Something is broken.
+    /// Red: failed.
     pub(super) fn bad(self, text: &str) -> String {
         self.with("1;31", text)
     }
 
-    /// A heading.
     pub(super) fn strong(self, text: &str) -> String {
         self.with("1", text)
     }

@@ -1,25 +1,25 @@
-//! What the core is to know of the configuration and of the machine.
+//! The settings of the core, from the configuration and the limits of the machine.
 
 use crate::config::{Config, PushConfig, WebUrl};
 use crate::domain::way::Place;
 use crate::monitor::{Settings, Terms};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The limit of open files that is asked for, if it is lower: 100,000 streamers need 2,000 and some.
+/// The limit of open files to ask for, if it is lower: 100,000 streamers need a little more than 2,000.
 const FILES_WANTED: u64 = 65_536;
-/// Files that are left to everything but push connections: HTTP, the status files, name look-ups, the log.
+/// Open files reserved for everything but push connections: HTTP, the status files, name look-ups, the log.
 const FILES_KEPT: usize = 64;
-/// Files of one database connection, its driver's own included.
+/// Open files per database connection, including those of the driver.
 const FILES_A_SESSION: usize = 8;
-/// Database connections besides the writers': the roster's, the listener's, and one that does not answer.
+/// Database connections in addition to the writers': the roster's, the listener's, and one that does not answer.
 const SESSIONS: usize = 3;
 
-/// Raises the limit of open files as far as this process may. Where it may not, the old one holds.
+/// Raises the limit of open files as far as this process may. If it may not, the old limit stays.
 pub(super) fn raise_open_files() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = maximum.map_or(FILES_WANTED, |maximum| maximum.min(FILES_WANTED));
     if current.is_some_and(|current| current < wanted) {
-        // Where that is refused, `settings` finds the old limit.
+        // If this is refused, `settings` finds the old limit.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
     }
 }
@@ -44,7 +44,7 @@ pub(super) fn settings(config: &Config) -> Settings {
     }
 }
 
-/// Which ways to push the configuration has.
+/// The ways to push that the configuration allows.
 pub(super) fn terms(push: &PushConfig) -> Terms {
     let WebUrl { tls, host, port, path, .. } = push.pusher_url.clone();
     Terms {

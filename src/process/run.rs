@@ -1,7 +1,7 @@
 //! `kick-monitor run`: the order of the start, the main thread's loop, and the order of the end.
 //!
-//! The main thread supervises: it hears of signals, of the ends of threads, and of what the hub wants
-//! of it. It waits for neither PostgreSQL nor Kick to exist.
+//! The main thread supervises: it receives signals, the ends of threads, and requests of the hub. It does not wait
+//! for PostgreSQL or Kick to be available.
 
 use crate::clock::Clock;
 use crate::config::{Config, LogConfig, LogTarget, Problem};
@@ -26,15 +26,17 @@ use std::time::Duration;
 
 /// The longest wait of the main thread when nothing is due.
 const WAIT_MOST: Duration = Duration::from_secs(30);
-/// How long the end may take (kick-monitor(8)), less what remains to be done after it: the last lines of the log.
+/// The limit for the shutdown (kick-monitor(8)), less the time for the last lines of the log, which are written after
+/// it.
 const STOP_MOST: Duration = Duration::from_secs(9);
 
-/// Is the daemon until it is told to end.
+/// Runs the daemon until it is told to end.
 ///
 /// # Errors
-/// What keeps it from starting that is not the configuration: the pid file, the directories, signals, threads.
+///
+/// What keeps it from starting, other than the configuration: the pid file, the directories, signals, threads.
 pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> anyhow::Result<Code> {
-    // Before all else, for the default of each signal ends the process.
+    // This comes first, because a signal's default action ends the process.
     let early = Early::watch()?;
     let clock = Clock::start();
     let logger = logging::install(clock)?;
@@ -43,7 +45,7 @@ pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> any
         Ok(config) => config,
         Err(problems) => {
             if !foreground {
-                // Which target and facility are wanted is not known; these are the defaults.
+                // The wanted target and facility are not known, so these are the defaults.
                 let default = LogConfig {
                     level: log::LevelFilter::Info,
                     target: LogTarget::Syslog,
@@ -79,7 +81,6 @@ pub(super) fn run(path: &Path, foreground: bool, pid_file: Option<&Path>) -> any
     Daemon::start(clock, path, config, logger, target, &early, starter)
 }
 
-/// The running process.
 struct Daemon {
     clock: Clock,
     path: PathBuf,
@@ -92,7 +93,7 @@ struct Daemon {
     notify: Notify,
 }
 
-/// What ends the process.
+/// The reasons for which the process ends.
 enum End {
     Told(&'static str),
     Broken(Fatal),
@@ -105,7 +106,7 @@ impl From<Fatal> for End {
 }
 
 impl Daemon {
-    /// Starts everybody, and lives.
+    /// Starts all workers and runs until the end.
     fn start(
         clock: Clock,
         path: PathBuf,
@@ -121,12 +122,12 @@ impl Daemon {
         Event::Started { version: env!("CARGO_PKG_VERSION") }.say();
         let catcher = Catcher::start(early, supervisor.report())?;
         let (main, hub) = unbounded();
-        // Its pool has threads, which a fork would have left behind.
+        // The pool has threads, which would not survive a fork.
         let database = crew::database(&config, clock)?;
         let mut crew = Crew::start(&config, database, clock, &mut supervisor, main)?;
         let notify = Notify::from_env();
         notify.ready();
-        // It talks to the service manager too, which has to hear of the start first.
+        // This thread also talks to the service manager, which must be told about the start first.
         crew.add_status(&config, &mut supervisor)?;
         let daemon = Daemon { clock, path, config, logger, target, supervisor, crew, hub, notify };
         if starter.is_some_and(|starter| !starter.release()) {
@@ -136,7 +137,7 @@ impl Daemon {
     }
 
     fn live(mut self, signals: &Receiver<Signal>) -> Code {
-        // Twice in each limit, and a little earlier.
+        // The watchdog must be fed twice in each limit; this is a little more often.
         let feed = watchdog_limit().map(|limit| limit * 2 / 5);
         let mut hub = self.hub.clone();
         let end = loop {
@@ -155,7 +156,7 @@ impl Daemon {
                 },
                 recv(hub) -> wish => match wish {
                     Ok(wish) => self.grant(wish).map_err(End::from),
-                    // Its end comes as an exit.
+                    // The hub's end arrives through `exits`.
                     Err(_) => { hub = never(); Ok(()) }
                 },
                 recv(signals) -> signal => match signal {
@@ -195,8 +196,8 @@ impl Daemon {
         Ok(())
     }
 
-    /// Takes a new configuration, or keeps the old one and says why. Only who depends on what changed
-    /// begins anew; the directories and the log target stay as they are (kick-monitor.env(5)).
+    /// Applies a new configuration, or keeps the old one and logs why. Only workers that depend on a change are
+    /// restarted; the directories and the log target stay as they are (kick-monitor.env(5)).
     fn reload(&mut self) -> Result<(), Fatal> {
         let began = self.clock.steady();
         let loaded = configuration::load(&self.path).and_then(|new| {
@@ -240,7 +241,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// Ends everything in order.
+    /// Ends all threads in order.
     fn leave(mut self, end: End) -> Code {
         let began = self.clock.steady();
         self.notify.stopping();
@@ -266,11 +267,11 @@ impl Daemon {
     }
 }
 
-/// Says every problem of a configuration, on standard error and in the log; once where the two are one.
+/// Reports every problem of a configuration on standard error and in the log, or once if both are the same.
 fn refuse(problems: &[Problem], logger: &Logger) -> Code {
     for problem in problems {
         if !logger.is_the_journals() {
-            // The line begins with the file, as kick-monitor.env(5) has it. Without a standard error, the log tells.
+            // The line begins with the file, as in kick-monitor.env(5). Without standard error, it goes to the log.
             logger.plain(problem.to_string());
         }
         let file = place(problem);
@@ -279,7 +280,7 @@ fn refuse(problems: &[Problem], logger: &Logger) -> Code {
     Code::Config
 }
 
-/// The file and the line that a problem is in.
+/// The file and line of a problem.
 fn place(problem: &Problem) -> String {
     match problem.line {
         Some(line) => format!("{}:{line}", problem.file),
@@ -287,7 +288,7 @@ fn place(problem: &Problem) -> String {
     }
 }
 
-/// What only using the settings of the database finds.
+/// Checks the database settings in a way that only their use can.
 pub(super) fn vet_database(path: &Path, config: Config) -> Result<Config, Vec<Problem>> {
     match Database::vet(&config.database) {
         Ok(()) => Ok(config),
@@ -295,7 +296,7 @@ pub(super) fn vet_database(path: &Path, config: Config) -> Result<Config, Vec<Pr
     }
 }
 
-/// The database settings cannot be used although each of them is well formed.
+/// A problem of the database settings as a whole, each of which is well formed.
 fn database_problem(path: &Path, reason: &str) -> Problem {
     Problem { file: path.display().to_string(), line: None, key: "DATABASE_URL".to_owned(), text: reason.to_owned() }
 }

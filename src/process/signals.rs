@@ -1,4 +1,4 @@
-//! Signals, as messages for the main thread (kick-monitor(8)). `SIGPIPE` stays ignored, as Rust has it.
+//! Signals, as messages to the main thread (kick-monitor(8)). `SIGPIPE` stays ignored, which is Rust's default.
 
 use crate::thread::{self, Exit};
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -9,22 +9,22 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Those that are served.
+/// The signals that are handled.
 const SERVED: [i32; 4] = [SIGHUP, SIGUSR1, SIGINT, SIGTERM];
 
-/// What the operator or the service manager wants.
+/// A request of the operator or the service manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signal {
     /// `TERM` or `INT`, by name: end in order.
     Terminate(&'static str),
     /// `HUP`: read the configuration again.
     Reload,
-    /// `USR1`: read the roster and compare everything at once.
+    /// `USR1`: read the roster and compare all streamers now.
     SweepNow,
 }
 
 impl Signal {
-    /// What a signal of this number asks for.
+    /// The request that a signal number stands for.
     fn of(number: i32) -> Signal {
         match number {
             SIGHUP => Signal::Reload,
@@ -35,15 +35,15 @@ impl Signal {
     }
 }
 
-/// Keeps in mind which signals came before they could be served. Each of them would end the process otherwise.
+/// Remembers signals that arrive before they can be handled. By default each of them would end the process.
 pub(super) struct Early {
     came: Vec<(i32, Arc<AtomicBool>)>,
-    /// Whether those that ask for the end get it at once.
+    /// Whether `INT` and `TERM` have their default action, which ends the process at once.
     default: Arc<AtomicBool>,
 }
 
 impl Early {
-    /// To be called before all else.
+    /// Call this before anything else.
     pub(super) fn watch() -> io::Result<Early> {
         let early = Early { came: SERVED.map(|number| (number, Arc::default())).into(), default: Arc::default() };
         for (number, came) in &early.came {
@@ -55,35 +55,35 @@ impl Early {
         Ok(early)
     }
 
-    /// For a process that serves nothing and waits only: `INT` and `TERM` end it, as they end any program.
+    /// Restores the default action of `INT` and `TERM`, for a process that handles no signals and only waits.
     pub(super) fn give_up(&self) {
         self.default.store(true, Ordering::SeqCst);
         for (number, _) in self.came.iter().filter(|(_, came)| came.load(Ordering::SeqCst)) {
             if let Signal::Terminate(_) = Signal::of(*number) {
-                // It ends the process.
+                // This ends the process.
                 let _ = low_level::emulate_default_handler(*number);
             }
         }
     }
 }
 
-/// Catches signals for as long as it lives.
+/// Handles signals until it is dropped.
 pub(super) struct Catcher {
-    /// The signals, in the order in which they came.
+    /// The requests, in the order of arrival.
     pub signals: Receiver<Signal>,
     handle: Handle,
 }
 
 impl Catcher {
-    /// Installs the handlers and starts the thread that waits for them; what came before is the first that is
-    /// served. `exits` hears how the thread ends.
+    /// Installs the handlers and starts the thread that waits for signals. Signals that came before are delivered
+    /// first. The end of the thread is reported to `exits`.
     pub(super) fn start(early: &Early, exits: &Sender<Exit>) -> io::Result<Catcher> {
         let mut caught = Signals::new(SERVED)?;
         let handle = caught.handle();
-        // Control never blocks; the kernel merges signals of a kind that come faster than they go.
+        // Unbounded, because control messages never block; the kernel merges pending signals of the same kind.
         let (sender, signals) = unbounded();
         for (number, _) in early.came.iter().filter(|(_, came)| came.load(Ordering::SeqCst)) {
-            // The receiver is in our hands.
+            // The send succeeds: this function still has the receiver.
             let _ = sender.send(Signal::of(*number));
         }
         thread::spawn("signals", exits, move || {

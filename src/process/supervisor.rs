@@ -1,4 +1,4 @@
-//! Keeps workers alive, and ends them in order. It knows no worker: each is a [`Spec`].
+//! Keeps workers running and ends them in order. It does not know what a worker does: each is a [`Spec`].
 //!
 //! ```text
 //!            add                   error or panic             too often, or vital
@@ -30,41 +30,40 @@ use std::io;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How long a worker may take until its first turn.
+/// The time that a worker has until its first turn.
 const FIRST_TURN: Duration = Duration::from_secs(30);
 
-/// One life of a worker: runs until its `Stop`, or the hanging up of a channel, tells it to end,
-/// and then returns `Ok`.
+/// One run of a worker. It ends when its `Stop` or the end of a channel tells it to, and then returns `Ok`.
 pub(super) type Body = Box<dyn FnOnce(&Pulse, Stop) -> anyhow::Result<()> + Send>;
 
-/// A worker, and how to make it anew.
+/// A worker, and how to restart it.
 pub(super) struct Spec {
-    /// The thread's name, at most 15 bytes; no two workers share one.
+    /// The thread's name, at most 15 bytes and unique.
     pub name: String,
-    /// When it is told to stop.
+    /// The stage in which it is told to stop.
     pub stage: Stage,
-    /// Whether the process cannot go on without this very life of it: it is never restarted.
+    /// Whether the process cannot continue without this run of the worker, so that it is never restarted.
     pub vital: bool,
-    /// Makes a fresh body.
+    /// Makes the body of the next run.
     pub make: Box<dyn FnMut() -> Body>,
 }
 
-/// The place in the order of stopping: lower ones first, and all of one have ended before the next
-/// is told.
+/// A stage in the order of stopping. Lower stages come first, and all workers of a stage have ended before those of
+/// the next are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stage(pub u8);
 
-/// A worker cannot be kept alive; the process is to end in order.
+/// A worker cannot be kept running; the process is to end in order.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Fatal(pub String);
 
-/// All workers.
+/// All workers and their threads.
 pub(super) struct Supervisor {
     clock: Clock,
     rng: fastrand::Rng,
     workers: BTreeMap<String, Worker>,
-    // Control is never blocked: unbounded, and one message a thread's life.
+    // Unbounded, because control messages never block. There is one message per thread.
     report: Sender<Exit>,
     exits: Receiver<Exit>,
     repeats: Repeats,
@@ -76,39 +75,39 @@ enum Worker {
     Leaving(Stage, Ending, Option<Spec>),
 }
 
-/// A thread that runs.
+/// A running thread.
 struct Run {
-    // Dropping a run hangs up.
+    // Dropping it tells the thread to stop.
     _stop: StopSource,
     ending: Ending,
 }
 
-/// What remains of a thread that is told to stop.
+/// A thread that was told to stop.
 struct Ending {
     pulse: Pulse,
     handle: JoinHandle<()>,
 }
 
 impl Supervisor {
-    /// Without any worker. `seed` is for the jitter of pauses.
+    /// Creates a supervisor without workers. `seed` is for the jitter of pauses.
     pub(super) fn new(clock: Clock, seed: u64) -> Supervisor {
         let (report, exits) = unbounded();
         let (rng, repeats) = (fastrand::Rng::with_seed(seed), Repeats::default());
         Supervisor { clock, rng, workers: BTreeMap::new(), report, exits, repeats }
     }
 
-    /// The ends of threads, to be given to [`Supervisor::ended`].
+    /// The ends of threads. Pass each to [`Supervisor::ended`].
     pub(super) fn exits(&self) -> &Receiver<Exit> {
         &self.exits
     }
 
-    /// Where other threads of the process report their end; [`Supervisor::ended`] takes any such
-    /// end for a bug, but for being told to.
+    /// Where other threads of the process report their end. [`Supervisor::ended`] takes an end without an order to
+    /// stop for a bug.
     pub(super) fn report(&self) -> &Sender<Exit> {
         &self.report
     }
 
-    /// Starts a worker. One of the same name is told to stop, and the new one starts when it has.
+    /// Starts a worker. If one of this name exists, it is told to stop, and the new one starts after its end.
     pub(super) fn add(&mut self, now: Steady, spec: Spec) -> Result<(), Fatal> {
         self.remove(&spec.name);
         match self.workers.get_mut(&spec.name) {
@@ -118,8 +117,8 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Tells a worker to stop; its end comes through [`Supervisor::exits`]. One that there is not,
-    /// or that is told already, is no error.
+    /// Tells a worker to stop; its end arrives through [`Supervisor::exits`]. Does nothing if there is no such worker
+    /// or if it was told already.
     pub(super) fn remove(&mut self, name: &str) {
         match self.workers.remove(name) {
             Some(Worker::Running(spec, _, run)) => {
@@ -132,7 +131,7 @@ impl Supervisor {
         }
     }
 
-    /// Whether there is a worker of this name; one that was told to stop is there until it has ended.
+    /// Returns true if there is a worker of this name. One that was told to stop counts until it has ended.
     pub(super) fn has(&self, name: &str) -> bool {
         self.workers.contains_key(name)
     }
@@ -145,7 +144,7 @@ impl Supervisor {
         }
     }
 
-    /// A thread has ended: what comes next for it.
+    /// Decides what follows from the end of a thread.
     pub(super) fn ended(&mut self, now: Steady, exit: Exit) -> Result<(), Fatal> {
         match self.workers.remove(&exit.name) {
             Some(Worker::Running(spec, restarts, run)) => {
@@ -170,7 +169,7 @@ impl Supervisor {
         }
     }
 
-    /// Starts what has rested long enough. Gives back when to come again, if anything still rests.
+    /// Restarts the workers whose pause is over. Returns when to call this again, if any worker still pauses.
     pub(super) fn turn(&mut self, now: Steady) -> Result<Option<Steady>, Fatal> {
         let rested = |worker: &Worker| matches!(worker, Worker::Resting(_, _, until) if *until <= now);
         let due: Vec<String> = self.workers.iter().filter(|(_, w)| rested(w)).map(|(name, _)| name.clone()).collect();
@@ -186,7 +185,7 @@ impl Supervisor {
         Ok(self.workers.values().filter_map(until).min())
     }
 
-    /// The threads that did not keep their promise to be back; the watchdog is fed while there are
+    /// The threads that did not keep their promise to return to their loop. The watchdog is fed only while there are
     /// none.
     pub(super) fn stale(&self) -> Vec<&str> {
         let stale = |worker: &Worker| match worker {
@@ -197,9 +196,8 @@ impl Supervisor {
         self.workers.iter().filter(|(_, worker)| stale(worker)).map(|(name, _)| name.as_str()).collect()
     }
 
-    /// Ends everything, stage by stage, within `limit`: each stage may take half of what is left of
-    /// it, the last one all. Gives back the names of those that did not end; their threads are
-    /// abandoned.
+    /// Ends everything, stage by stage, within `limit`. Each stage may take half of the remaining time, the last one
+    /// all of it. Returns the names of the workers that did not end; their threads are abandoned.
     pub(super) fn stop(mut self, limit: Duration) -> Vec<String> {
         let deadline = self.clock.steady() + limit;
         let mut abandoned = Vec::new();
@@ -219,8 +217,8 @@ impl Supervisor {
         abandoned
     }
 
-    /// Waits until no worker of `stage` is left, or `deadline`. What of the later stages ends
-    /// meanwhile is not made again.
+    /// Waits until no worker of `stage` is left, or until `deadline`. Workers of later stages that end meanwhile are
+    /// not restarted.
     fn wait_for_stage(&mut self, stage: Stage, deadline: Steady) {
         while self.workers.values().any(|worker| worker.stage() == stage) {
             let Ok(exit) = self.exits.recv_timeout(self.clock.until(deadline)) else { return };
@@ -249,25 +247,25 @@ impl Supervisor {
         }
     }
 
-    /// The system has no thread to give: that is no failure of the worker, however long it lasts.
+    /// The system cannot create a thread. That does not count as a failure of the worker, however long it lasts.
     fn wait_for_a_thread(&mut self, now: Steady, spec: Spec, mut restarts: Restarts, error: &io::Error) {
         let thread = spec.name.clone();
         let until = now + restarts.not_begun(&mut self.rng);
         self.workers.insert(thread.clone(), Worker::Resting(spec, restarts, until));
-        // A thousand connections may wait for theirs.
+        // A thousand connections may be waiting for threads at the same time.
         if self.repeats.fails(now, "thread", &error.to_string()) {
             Event::ThreadRestarted { thread, reason: format!("failed to start the thread: {error}") }.say();
         }
     }
 
-    /// What to do about a worker that ended without our doing.
+    /// Decides what to do about a worker that ended without being told to.
     fn fell(&mut self, now: Steady, spec: Spec, mut restarts: Restarts, how: How) -> Result<(), Fatal> {
         let thread = spec.name.clone();
         if spec.vital {
             return Err(Fatal(format!("{thread} {}", reason(how))));
         }
         if how == How::Ended {
-            // Its channel was hung up: that is the other way to be told.
+            // Its channel ended, which is the other way to be told to stop.
             return Ok(());
         }
         let reason = reason(how);
@@ -291,9 +289,9 @@ impl Worker {
     }
 }
 
-/// The thread has said its last word, so this does not wait.
+/// The thread has reported its end, so this does not block.
 fn join(ending: Ending) {
-    // It catches its panics and reports them as its end.
+    // The thread catches its panics and reports them as its end.
     let _ = ending.handle.join();
 }
 

@@ -240,8 +240,8 @@ RETURNING true{told}",
     )
 }
 
-/// Finds out why rows were not written. `$1` ids, `$2` statuses. Returns for each position (from 1) `gone`, `already
-/// so`, `locked` or `set aside`.
+/// Finds out why rows were not written. `$1` ids, `$2` statuses. Returns for each position (from 1) `gone`,
+/// `already so`, `locked` or `set aside`.
 ///
 /// A row that cannot be locked without waiting is locked by another client, unless row security applies to us: a
 /// policy hides a row from the lock as well as from the update.

@@ -1,4 +1,4 @@
-//! What a reload replaces: the workers that depend on a part of the configuration that changed.
+//! What a reload replaces: the workers that depend on a changed part of the configuration.
 
 use super::{Crew, lane_channels, writer_name};
 use crate::config::Config;
@@ -11,7 +11,7 @@ use crate::worker::token_cell::TokenCell;
 use std::sync::Arc;
 
 impl Crew {
-    /// Other credentials or addresses at Kick: the workers that ask there begin anew.
+    /// Replaces the workers that send requests to Kick, for new credentials or addresses.
     pub(in crate::process) fn replace_kick(
         &mut self,
         config: &Config,
@@ -20,17 +20,18 @@ impl Crew {
         let old = std::mem::replace(&mut self.kick, Arc::new(Kick::new(&config.kick, REQUEST_LIMIT)));
         self.tokens = Arc::new(TokenCell::default());
         self.add_askers(supervisor)?;
-        // Who is told to stop knows that it is not Kick who hangs up.
+        // A worker that has been told to stop ignores the failure of its request.
         old.hang_up();
         Ok(())
     }
 
-    /// A reload: what waits after failures for a token need not wait any longer.
+    /// Ends the token worker's pause after failures, because a reload was requested.
     pub(in crate::process) fn hurry(&self) {
         self.tokens.hurry();
     }
 
-    /// Other push settings: every connection is made anew, and the way chosen anew. The core knows the settings.
+    /// Makes every connection anew and has the transport chosen again, for new push settings. The core gets the
+    /// settings separately.
     pub(in crate::process) fn replace_push(
         &mut self,
         config: &Config,
@@ -45,7 +46,7 @@ impl Crew {
         Ok(())
     }
 
-    /// Another database or table: the workers that read or write there begin anew.
+    /// Replaces the workers that use the database, for another database or table.
     pub(in crate::process) fn replace_database(
         &mut self,
         config: &Config,
@@ -57,20 +58,20 @@ impl Crew {
             self.leaving.push(name);
         }
         if !self.database.is_of(&config.database) {
-            // Nothing that still runs there can change a row here.
+            // Whatever still runs there cannot change a row of the new database.
             self.database.abandon();
         }
         self.database = Arc::new(database);
         let (lanes, lanes_out) = lane_channels(config);
         self.lanes = lanes_out;
-        // What the old writers had is given out again when the new ones say that they begin.
+        // The core sends the old writers' rows again when the new writers report their start.
         let _ = self.relane.send(lanes);
         self.relieve_writers(supervisor)?;
         self.add_roster(config, supervisor)
     }
 
-    /// Starts the new writers once every old one has ended: until then a statement of an old one may still be
-    /// done, and would undo what a new one wrote (R19).
+    /// Starts the new writers after the last old one has ended. Until then a statement of an old one might still take
+    /// effect, and undo a write of a new one (R19).
     pub(in crate::process) fn relieve_writers(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {
         if self.leaving.is_empty() || self.leaving.iter().any(|name| supervisor.has(name)) {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Locks on real files: one holds them, and nobody else thinks so.
+//! Locks on real files: only one holder at a time.
 
 use super::{Directories, PidFile};
 use crate::config::FilesConfig;
@@ -44,7 +44,8 @@ fn a_pid_file_that_somebody_replaced_is_left_alone() {
     fs::remove_file(&path).expect("it can be removed");
 }
 
-/// Who opens the file, sees its holder end and remove it, and only then locks it, has a lock on nothing.
+/// A process that opens the file just before its holder removes it must not take its lock on the removed file for
+/// success.
 #[test]
 fn however_they_come_and_go_one_holds_it() {
     let path = path("race");

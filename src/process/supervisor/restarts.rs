@@ -1,17 +1,17 @@
-//! When a worker that failed is made again, and when that is given up. Pure.
+//! When a failed worker is restarted, and when that is given up. Without I/O.
 
 use crate::backoff::Backoff;
 use crate::domain::Steady;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// So many restarts are allowed within [`WINDOW`].
+/// The most restarts within [`WINDOW`].
 const RESTARTS_MAX: usize = 5;
 
 /// How long a failure counts.
 const WINDOW: Duration = Duration::from_secs(300);
 
-/// The history of one worker's failures.
+/// The recent failures of one worker.
 #[derive(Debug)]
 pub(super) struct Restarts {
     recent: VecDeque<Steady>,
@@ -21,9 +21,9 @@ pub(super) struct Restarts {
 /// What to do about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Make the worker again after this pause.
+    /// Restart the worker after this pause.
     RestartAfter(Duration),
-    /// It fails too often.
+    /// The worker fails too often.
     GiveUp,
 }
 
@@ -34,12 +34,13 @@ impl Default for Restarts {
 }
 
 impl Restarts {
-    /// The worker could not be begun, which does not count against it: the pause before the next try.
+    /// The worker's thread could not be started, which does not count as a failure. Returns the pause before the next
+    /// try.
     pub(super) fn not_begun(&mut self, rng: &mut fastrand::Rng) -> Duration {
         self.backoff.next(rng)
     }
 
-    /// The worker failed.
+    /// Notes that the worker failed.
     pub(super) fn failed(&mut self, now: Steady, rng: &mut fastrand::Rng) -> Verdict {
         self.recent.retain(|failure| now.since(*failure) < WINDOW);
         if self.recent.len() >= RESTARTS_MAX {
@@ -59,7 +60,7 @@ mod tests {
     use crate::domain::Steady;
     use std::time::Duration;
 
-    /// Whole seconds of the pauses after failures at these times, without their jitter.
+    /// The pauses after failures at these times, in whole seconds and without jitter.
     fn pauses(failures: impl IntoIterator<Item = u64>) -> Vec<Option<u64>> {
         let (mut restarts, mut rng) = (Restarts::default(), fastrand::Rng::with_seed(1));
         let pause = |at| match restarts.failed(Steady(Duration::from_secs(at)), &mut rng) {

@@ -1,4 +1,4 @@
-//! Supervision with real threads. Time is real too, but moved on by hand where a pause is to pass.
+//! Supervision with real threads and a real clock; pauses are skipped by advancing the time by hand.
 
 use super::{Body, Fatal, Spec, Stage, Supervisor};
 use crate::clock::Clock;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A supervisor, and what its workers tell.
+/// A supervisor and the messages of its workers.
 struct Scene {
     supervisor: Supervisor,
     clock: Clock,
@@ -24,8 +24,7 @@ impl Scene {
         Scene { supervisor: Supervisor::new(clock, 1), clock, tell, told }
     }
 
-    /// A worker that tells of its start and its end, and in between runs `body` with the number of
-    /// its life, from 1.
+    /// A worker that reports its start and its end. In between it runs `body` with the number of the run, from 1.
     fn spec(&self, name: &str, stage: u8, body: fn(u32, Stop) -> anyhow::Result<()>) -> Spec {
         let (tell, name, mut life) = (self.tell.clone(), name.to_owned(), 0);
         let make = {
@@ -54,13 +53,13 @@ impl Scene {
         }
     }
 
-    /// Waits for the end of a thread and has it dealt with, as the main thread would.
+    /// Waits for the end of a thread and passes it to the supervisor, as the main thread would.
     fn see_exit(&mut self) -> Result<(), Fatal> {
         let exit = self.supervisor.exits().recv_timeout(LIMIT).expect("a thread ends");
         self.supervisor.ended(self.clock.steady(), exit)
     }
 
-    /// Lets a pause pass, however long.
+    /// Skips all pauses.
     fn rest(&mut self) {
         let later = Steady(Duration::from_secs(60)) + self.clock.steady().0;
         assert_eq!(self.supervisor.turn(later), Ok(None));
@@ -137,7 +136,7 @@ fn a_stage_sees_the_one_before_it_hang_up() {
     let (inputs, inbox) = unbounded::<()>();
     let sender = inputs.clone();
     let source = move || -> Body {
-        // This clone is what a factory that is kept too long would hold on to.
+        // This clone stands for a channel that a spec would keep open if it were kept too long.
         let sender = sender.clone();
         Box::new(move |_, stop| {
             let _sender = sender;
