@@ -37,7 +37,7 @@ impl Clock {
 }
 
 /// A thread's promise to return to the head of its loop by a certain time. The supervisor finds the threads that did
-/// not keep it ([`Pulse::fresh`]).
+/// not keep it (`fresh`).
 #[derive(Clone, Debug)]
 pub struct Pulse {
     clock: Clock,

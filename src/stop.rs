@@ -57,7 +57,7 @@ impl Stop {
     }
 }
 
-/// The result of [`Stop::recv`].
+/// The result of `Stop::recv`.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received<T> {
     /// A message arrived.

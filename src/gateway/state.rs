@@ -1,4 +1,4 @@
-//! The files of `STATE_DIR`: [`recent`], and `learned.json` with the streamers' ids and the last transport that Kick
+//! The files of `STATE_DIR`: `recent.json`, and `learned.json` with the streamers' ids and the last transport that Kick
 //! offered. They are kept over restarts, so that a start need not ask Kick again for all of this.
 //!
 //! They contain nothing that Kick would not state again, so an unusable file is never fatal. No file is overwritten

@@ -9,9 +9,8 @@
 //!     └──────────────── leaving ──── ended, with a successor ───► running
 //! ```
 //!
-//! It has no thread: the main thread calls it. A worker is told to stop by hanging up, and by
-//! dropping what could make it again, for that holds clones of its channels. Two workers of one
-//! name never run at once.
+//! It has no thread of its own: the main thread calls it. A worker is told to stop by dropping its `StopSource` and its
+//! [`Spec`], because the `Spec` holds clones of its channels. Two workers of one name never run at the same time.
 
 mod restarts;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! to the core what the session says, and reconnects when the connection has ended.
 //!
 //! It makes no decisions: the core says where to connect and what to follow, the session what to send and when to
-//! give up, and [`Reconnect`] how long to wait. It wakes up only for orders, frames and deadlines.
+//! give up, and `Reconnect` how long to wait. It wakes up only for orders, frames and deadlines.
 //!
 //! ```text
 //!  ┌─► ask the way ──► connect ── open ──► converse ── end ──► pause ─┐      orders are taken in all
@@ -52,7 +52,7 @@ const FRAMES_A_TURN: usize = 256;
 /// The most inputs that are sent to the core together.
 const TOGETHER_MOST: usize = 128;
 
-/// What a link needs; [`Link::run`] is its thread.
+/// What a link needs; `Link::run` is its thread.
 pub struct Link {
     /// The number of the connection.
     pub id: LinkId,

@@ -1,6 +1,6 @@
 //! The thread `listener`: listens on `ROSTER_NOTIFY_CHANNEL` and nudges the roster worker.
 //!
-//! The core is told only whether the listener listens. The state of the database comes from the roster's regular
+//! The core learns only whether notifications can arrive. The state of the database comes from the roster's regular
 //! reads, which also find what was missed here.
 
 use crate::backoff::Backoff;

@@ -18,7 +18,7 @@ pub fn seen(endpoint: Endpoint, body: &[u8]) -> Option<Vec<Seen>> {
         Endpoint::Website => Some(vec![website(body)?]),
         // An entry without a name or an id is no observation; its streamer counts as missing in the answer.
         Endpoint::Channels => Some(list(body)?.into_iter().filter_map(channel).collect()),
-        // In a list of live streamers, whoever is missing is offline (R6), so one entry without an id makes the list
+        // In a list of live streamers, a missing streamer is offline (R6), so one entry without an id makes the list
         // unusable.
         Endpoint::Livestreams => list(body)?.into_iter().map(livestream).collect(),
         Endpoint::UsersLivestreams => list(body)?.into_iter().map(user_livestream).collect(),

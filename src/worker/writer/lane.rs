@@ -4,9 +4,9 @@
 //! A row that makes its statement fail is found by halving. If the failure was quick, the halves are next. If it took
 //! time (the row hangs, or all rows are slow), the other rows come first: the parts of such a statement are tried
 //! after the rows that have arrived since, with a short limit. So a row that hangs costs the other rows, whatever
-//! their number, at most the limit of the first statement ([`FIRST_LIMIT`], or four times what that many rows took
-//! before), [`PROBE_LIMIT`] for each halving, and one try alone, of [`WRITE_LIMIT`]. From then on the core has it
-//! tried in a statement of its own, with [`FIRST_LIMIT`]: after half a minute, then every five minutes.
+//! their number, at most the limit of the first statement (`FIRST_LIMIT`, or four times what that many rows took
+//! before), `PROBE_LIMIT` for each halving, and one try alone, of `WRITE_LIMIT`. From then on the core has it
+//! tried in a statement of its own, with `FIRST_LIMIT`: after half a minute, then every five minutes.
 
 use super::pace::Pace;
 use crate::domain::RowId;
