@@ -164,7 +164,7 @@ fn the_life_outside() {
             Info: a push connection is established event=realtime_connected transport=pusher connection=0
             Warn: a push connection is lost; it is re-established event=realtime_disconnected transport=pusher connection=0 code=4200 reason="please reconnect" retry_in=1.2
             Warn: a push connection is lost; it is re-established event=realtime_disconnected transport=centrifugo connection=1 code=- reason="" retry_in=1.2
-            Error: the push server refuses the connection; Kick is asked what it offers now event=realtime_refused transport=pusher code=4001 reason="no such app"
+            Error: the push server refuses the connection; if it lasts, check REALTIME, PUSHER_URL and PUSHER_APP_KEY event=realtime_refused transport=pusher code=4001 reason="no such app"
             Error: push is connected and silent; another transport is taken if Kick offers one event=push_silent transport=pusher missed=5 kind=starts
             Warn: push missed a quarter or more of the last changes; the sweep finds them event=push_partial missed=4 of=14
             Info: there is a new token event=token_refreshed expires_in=5000
