@@ -151,7 +151,9 @@ impl Event {
             }
             Event::RealtimeConnected { .. } => "a push connection is established",
             Event::RealtimeDisconnected { .. } => "a push connection is lost; it is re-established",
-            Event::RealtimeRefused { .. } => "the push server refuses the connection; if it lasts, check REALTIME, PUSHER_URL and PUSHER_APP_KEY",
+            Event::RealtimeRefused { .. } => {
+                "the push server refuses the connection; if it lasts, check REALTIME, PUSHER_URL and PUSHER_APP_KEY"
+            }
             Event::PushMissed { .. } => "the sweep found a change that push should have reported",
             Event::PushPartial { .. } => "push missed a quarter or more of the last changes; the sweep finds them",
             Event::PushSilent { .. } => "push is connected and silent; another transport is taken if Kick offers one",
