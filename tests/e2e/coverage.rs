@@ -2,36 +2,14 @@
 
 use super::exposition;
 use super::scratch::finish;
-use super::stage::{PATIENCE, Stage};
-use kick_sim::{Face, Fault, Kick};
-use lab::{Builder, Daemon, free_port, wait_for};
+use super::stage::{PATIENCE, Stage, wait_snapshot};
+use kick_sim::{Face, Fault};
+use lab::{Builder, free_port};
 use serde_json::Value;
-use std::time::Duration;
-
-const MINUTE: Duration = Duration::from_secs(60);
 
 /// Only the quick turns of those whom push does not cover can find a change in time.
 fn turning(stage: &Stage) -> Builder {
     stage.builder().set("SWEEP_UNCOVERED_SECS", "2").set("API_REQUESTS_PER_MINUTE", "60")
-}
-
-/// Waits for a snapshot in which something holds.
-#[track_caller]
-fn wait_snapshot(daemon: &Daemon, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    wait_for(what, PATIENCE, || {
-        let ended = finish(daemon.command("status").arg("--json"));
-        let snapshot: Value = serde_json::from_str(&ended.stdout).ok()?;
-        holds(&snapshot).then_some(snapshot)
-    })
-}
-
-/// The requests of the busiest minute, the websockets aside.
-fn busiest_minute(kick: &Kick) -> usize {
-    let requests = kick.requests().into_iter().filter(|it| !matches!(it.face, Face::Push | Face::Centrifugo));
-    let mut times: Vec<_> = requests.map(|request| request.at).collect();
-    times.sort_unstable();
-    let within = |n: usize| times[n..].iter().take_while(|at| at.duration_since(times[n]) < MINUTE).count();
-    (0..times.len()).map(within).max().unwrap_or(0)
 }
 
 #[test]
@@ -48,7 +26,7 @@ fn without_push_changes_are_found_within_seconds() {
     let seen = wait_snapshot(&daemon, "the pace", |seen| seen["api"]["uncovered_every_seconds"].is_number());
     assert_eq!(seen["streamers"]["covered"], 0);
     assert!(seen["api"]["comparison_age_seconds"]["max"].is_number(), "{}", seen["api"]);
-    let most = busiest_minute(&stage.kick);
+    let most = stage.kick.busiest_minute();
     assert!(most <= 60, "{most} requests in a minute");
 }
 

@@ -1,8 +1,10 @@
 //! What every test stands on: a Kick and a database of its own, and the default table, in which
 //! every UPDATE leaves a trace.
 
+use super::scratch::finish;
 use kick_sim::{Kick, Transport};
 use lab::{Builder, Cluster, Daemon, Database, Line, wait_for};
+use serde_json::Value;
 use std::time::Duration;
 
 /// Longer than anything takes on a busy machine.
@@ -194,5 +196,15 @@ pub(crate) fn changes(daemon: &Daemon, username: &str) -> Vec<Line> {
 pub(crate) fn wait_change(daemon: &Daemon, username: &str, count: usize) -> Line {
     wait_for(&format!("change {count} of {username}"), PATIENCE, || {
         changes(daemon, username).into_iter().nth(count - 1)
+    })
+}
+
+/// Waits until `status --json` is such that something holds.
+#[track_caller]
+pub(crate) fn wait_snapshot(daemon: &Daemon, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    wait_for(what, PATIENCE, || {
+        let ended = finish(daemon.command("status").arg("--json"));
+        let snapshot: Value = serde_json::from_str(&ended.stdout).ok()?;
+        holds(&snapshot).then_some(snapshot)
     })
 }

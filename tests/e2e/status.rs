@@ -2,7 +2,7 @@
 
 use super::exposition;
 use super::scratch::{Ended, REQUIRED, Scratch, finish, with_config};
-use super::stage::{PATIENCE, Stage};
+use super::stage::{PATIENCE, Stage, wait_snapshot};
 use lab::{Cluster, Daemon, Shutdown, wait_for};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -11,16 +11,6 @@ use std::os::unix::fs::PermissionsExt;
 
 fn status(daemon: &Daemon, options: &[&str]) -> Ended {
     finish(daemon.command("status").args(options))
-}
-
-/// Waits for a snapshot in which something holds.
-#[track_caller]
-fn wait_snapshot(daemon: &Daemon, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    wait_for(what, PATIENCE, || {
-        let ended = status(daemon, &["--json"]);
-        let snapshot: Value = serde_json::from_str(&ended.stdout).ok()?;
-        holds(&snapshot).then_some(snapshot)
-    })
 }
 
 fn codes(snapshot: &Value) -> Vec<&str> {

@@ -14,7 +14,7 @@ use kick_monitor::domain::{RowId, Status};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The table, whoever reads and writes it.
+/// The table, which all cores read and write.
 #[derive(Default)]
 pub(super) struct Database {
     pub rows: BTreeMap<RowId, Record>,

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// R7: for so long a live may be what the API still shows of a broadcast that a stop ended.
+/// R7: how long a "live" may be what the API still shows of a broadcast that a stop ended.
 const STALE_LIVE: Duration = Duration::from_secs(600);
 /// R15: a crash may undo what was committed this long before.
 const UNDOABLE: Duration = Duration::from_secs(30);

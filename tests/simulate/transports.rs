@@ -12,7 +12,7 @@ use kick_monitor::monitor::{Input, Terms};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A partly deaf transport never tells of one channel in so many.
+/// A partly deaf transport never delivers events of one channel in this number.
 const LEFT_OUT: i64 = 3;
 
 /// Kick's push as one core meets it.

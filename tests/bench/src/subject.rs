@@ -4,6 +4,7 @@
 use crate::floor::Floor;
 use crate::world::{World, busy, now, pause};
 use anyhow::{Context, ensure};
+use kick_sim::Kick;
 use lab::{Who, spawn};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -104,22 +105,34 @@ impl Subject {
 fn configure(world: &World, pool: u32, directory: &Path, config: &Path) -> anyhow::Result<()> {
     let own = [
         ("PUSHER_URL", world.server.url()),
-        ("REALTIME", "pusher".to_owned()),
         ("DATABASE_URL", world.database.url()),
         ("DB_CHANNEL_ID_COLUMN", "channel".to_owned()),
-        ("DB_USER_ID_COLUMN", "kick_user".to_owned()),
         ("DB_POOL_SIZE", pool.to_string()),
         ("API_REQUESTS_PER_MINUTE", "6000".to_owned()),
         // What the events tell is not true, and nobody is to find out.
         ("SWEEP_SECS", "86400".to_owned()),
         ("PUSH_HOLD_SECS", "3600".to_owned()),
+    ];
+    fs::write(directory.join("learned.json"), world.learned())?;
+    write_config(&world.kick, own, directory, config)
+}
+
+/// Writes a configuration of these settings, and those that every kick-monitor has here.
+pub(crate) fn write_config(
+    kick: &Kick,
+    own: impl IntoIterator<Item = (&'static str, String)>,
+    directory: &Path,
+    config: &Path,
+) -> anyhow::Result<()> {
+    let common = [
+        ("REALTIME", "pusher".to_owned()),
+        ("DB_USER_ID_COLUMN", "kick_user".to_owned()),
         ("STATE_DIR", directory.display().to_string()),
         ("RUN_DIR", directory.display().to_string()),
         ("LOG_TARGET", "stderr".to_owned()),
     ];
-    fs::write(directory.join("learned.json"), world.learned())?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(config)?;
-    let settings: BTreeMap<_, _> = world.kick.settings().into_iter().chain(own).collect();
+    let settings: BTreeMap<_, _> = kick.settings().into_iter().chain(common).chain(own).collect();
     for (key, value) in settings {
         writeln!(file, "{key}='{value}'")?;
     }

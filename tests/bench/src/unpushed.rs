@@ -2,7 +2,7 @@
 //! so the budget of requests is the limit; beside it what a user would write instead, a loop in Python. It takes
 //! minutes for each size, for it waits for changes at the pace of the real world.
 
-use crate::subject::python;
+use crate::subject::{python, write_config};
 use crate::world::{now, pause};
 use anyhow::{Context, ensure};
 use kick_sim::{Face, Fault, Kick, Transport};
@@ -10,9 +10,7 @@ use lab::{Cluster, Database, Who, spawn};
 use postgres::fallible_iterator::FallibleIterator;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -27,7 +25,6 @@ const APART: Duration = Duration::from_secs(4);
 /// Until the last change must have been seen.
 const LIMIT: Duration = Duration::from_secs(400);
 const READY_LIMIT: Duration = Duration::from_secs(600);
-const MINUTE: Duration = Duration::from_secs(60);
 
 /// Why push does not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +43,7 @@ enum Push {
 #[derive(Clone, Copy, Debug)]
 enum Subject {
     Monitor(Push),
-    /// A loop that asks about everybody, and rests for so many seconds.
+    /// A loop that asks about everybody, then pauses for this number of seconds.
     Loop(u64),
 }
 
@@ -143,7 +140,10 @@ impl Stage {
         let (program, arguments) = match subject {
             Subject::Monitor(push) => {
                 let config = directory.join("config");
-                configure(&kick, &database, push, &directory, &config)?;
+                let nowhere = || "ws://127.0.0.1:9".to_owned();
+                let pusher = if push == Push::Dead { nowhere() } else { kick.pusher_url() };
+                let own = [("PUSHER_URL", pusher), ("DATABASE_URL", database.url())];
+                write_config(&kick, own, &directory, &config)?;
                 (program.to_owned(), vec!["run".into(), "--foreground".into(), "--config".into(), config.into()])
             }
             Subject::Loop(rest) => {
@@ -208,7 +208,7 @@ impl Stage {
         });
         let [online, offline] = figures;
         let (name, size, lag) = (self.subject.name(), self.size, self.lag.as_secs());
-        Ok(format!("| {name} | {size} | {lag} s | {online} | {offline} | {} |", self.busiest_minute()))
+        Ok(format!("| {name} | {size} | {lag} s | {online} | {offline} | {} |", self.kick.busiest_minute()))
     }
 
     fn change(&self, slug: &str, starts: bool) {
@@ -230,20 +230,6 @@ impl Stage {
         }
         Ok(())
     }
-
-    /// Everything but the websockets, which are no requests of the budget.
-    fn busiest_minute(&self) -> usize {
-        let requests = self.kick.requests();
-        let mut times: Vec<Instant> = requests
-            .iter()
-            .filter(|request| !matches!(request.face, Face::Push | Face::Centrifugo))
-            .map(|it| it.at)
-            .collect();
-        times.sort_unstable();
-        let within =
-            |(n, from): (usize, &Instant)| times[n..].iter().take_while(|at| at.duration_since(*from) < MINUTE).count();
-        times.iter().enumerate().map(within).max().unwrap_or(0)
-    }
 }
 
 impl Drop for Stage {
@@ -256,23 +242,4 @@ impl Drop for Stage {
 
 fn name(n: usize) -> String {
     format!("streamer{n}")
-}
-
-fn configure(kick: &Kick, database: &Database, push: Push, directory: &Path, config: &Path) -> anyhow::Result<()> {
-    let pusher = if push == Push::Dead { "ws://127.0.0.1:9".to_owned() } else { kick.pusher_url() };
-    let own = [
-        ("PUSHER_URL", pusher),
-        ("REALTIME", "pusher".to_owned()),
-        ("DATABASE_URL", database.url()),
-        ("DB_USER_ID_COLUMN", "kick_user".to_owned()),
-        ("STATE_DIR", directory.display().to_string()),
-        ("RUN_DIR", directory.display().to_string()),
-        ("LOG_TARGET", "stderr".to_owned()),
-    ];
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(config)?;
-    let settings: BTreeMap<_, _> = kick.settings().into_iter().chain(own).collect();
-    for (key, value) in settings {
-        writeln!(file, "{key}='{value}'")?;
-    }
-    Ok(())
 }

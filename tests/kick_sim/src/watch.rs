@@ -8,6 +8,8 @@ use crate::realtime::Guest;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 impl Kick {
     /// The requests so far, websocket handshakes included, in the order in which they were answered.
     pub fn requests(&self) -> Vec<Request> {
@@ -18,6 +20,15 @@ impl Kick {
     pub fn count(&self, faces: impl IntoIterator<Item = Face>) -> usize {
         let faces: BTreeSet<Face> = faces.into_iter().collect();
         self.shared.journal.with(|requests| requests.iter().filter(|request| faces.contains(&request.face)).count())
+    }
+
+    /// How many came in the busiest minute, websocket handshakes left out: what a budget of requests limits.
+    pub fn busiest_minute(&self) -> usize {
+        let requests = self.requests().into_iter().filter(|it| !matches!(it.face, Face::Push | Face::Centrifugo));
+        let mut times: Vec<_> = requests.map(|request| request.at).collect();
+        times.sort_unstable();
+        let within = |n: usize| times[n..].iter().take_while(|at| at.duration_since(times[n]) < MINUTE).count();
+        (0..times.len()).map(within).max().unwrap_or(0)
     }
 
     /// Forgets them.

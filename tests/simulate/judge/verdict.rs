@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// What an answer said is acted upon within this, and none after it: second looks, R6.
 const ACTED_UPON: Duration = Duration::from_secs(600);
-/// R6: for so long whom Kick names nowhere is not said to be Offline.
+/// R6: how long a streamer whom Kick names nowhere is not taken for Offline.
 const VANISHED: Duration = Duration::from_secs(600);
 
 impl Judge {

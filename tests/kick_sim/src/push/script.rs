@@ -31,7 +31,7 @@ pub struct PushScript {
     pub ignoring: BTreeSet<Transport>,
     /// These greet and refuse every subscription.
     pub refusing: BTreeSet<Transport>,
-    /// Centrifugo takes so many channels a connection, and refuses more with 106, as the real server does
+    /// Centrifugo takes this number of channels on a connection, and refuses more with 106, as the real server does
     /// (`client.channel_limit`); any number unless set.
     pub channel_limit: Option<usize>,
     /// Acknowledgements (and what comes behind them on the connection) come so much later.
