@@ -26,21 +26,21 @@ pub(crate) enum Verdict {
 impl Streamer {
     /// Takes note of an event, and says what it means.
     pub(crate) fn hear(&mut self, push: &Push, time: &KickTime) -> Verdict {
-        // R4: a time that has not come is none.
+        // R4: a time in the future counts as missing.
         let start = |created_at: Option<Timestamp>| created_at.filter(|created| !time.is_to_come(*created));
         let verdict = match push.what {
             PushKind::Live { livestream, created_at } => self.judge_live(livestream, start(created_at), time),
             PushKind::Stop { livestream } => self.judge_stop(livestream, push.received),
         };
         // R12: through a suspect id that Kick never confirmed, push is only a question.
-        let questionable = self.ids.suspect && !self.ids.confirmed;
+        let questionable = self.ids.suspect && !self.ids.are_confirmed();
         match (verdict, &push.what) {
             (Verdict::Believe, _) if questionable => {
                 self.questioned = Some(Box::new(push.clone()));
                 return Verdict::Question;
             }
             (Verdict::Believe, what) => {
-                let (status, at, held) = (what.status(), push.received, self.ids.confirmed);
+                let (status, at, held) = (what.status(), push.received, self.ids.are_confirmed());
                 let blind = self.broadcast.highest.is_none();
                 match *what {
                     PushKind::Live { livestream, created_at } => self.broadcast.begin(livestream, start(created_at)),

@@ -59,7 +59,7 @@ impl Names {
             }
         }
         let Some(ids) = streamers.get(&key).map(|streamer| &streamer.ids) else { return };
-        match (ids.confirmed, ids.configured_channel) {
+        match (ids.are_confirmed(), ids.configured_channel) {
             (true, _) => check_configured(now, key, streamers, book),
             (false, Some(configured)) => switch_channel(now, key, configured, ChannelSource::Table, streamers, book),
             (false, None) if ids.channel.is_none() => book.at(now.steady, Timer::LookUp(key)),
@@ -133,7 +133,7 @@ impl Names {
                 others.iter().for_each(|other| confirm_channel(now, *other, channel, source, streamers, book));
                 [vec![key], others].concat()
             }
-            (_, Some((stated, source))) if !ids.confirmed => {
+            (_, Some((stated, source))) if !ids.are_confirmed() => {
                 confirm_channel(now, key, stated, source, streamers, book);
                 vec![key]
             }
@@ -222,7 +222,8 @@ impl Names {
         let ids = &streamer.ids;
         let Some((user, slug)) = ids.user.zip(ids.slug.clone()) else { return };
         // Another row may name the same streamer, and Kick have stated the channel for that one.
-        let channel = ids.channel.filter(|_| ids.confirmed).or(self.stated_before(ids).map(|(channel, _)| channel));
+        let channel =
+            ids.channel.filter(|_| ids.are_confirmed()).or(self.stated_before(ids).map(|(channel, _)| channel));
         let learned = Learned { name: streamer.name.clone(), slug, user: Some(user), channel };
         if self.learned.get(&streamer.name) != Some(&learned) {
             self.learned.insert(streamer.name.clone(), learned.clone());
@@ -242,7 +243,6 @@ fn switch_channel(
 ) {
     let Some(streamer) = streamers.get_mut(&key) else { return };
     let before = streamer.ids.channel.replace(channel);
-    streamer.ids.confirmed = source.is_certain();
     streamer.ids.channel_source = Some(source);
     if before != Some(channel) {
         streamer.ids.suspect = false;
@@ -273,7 +273,7 @@ fn confirm_channel(
     let Some(streamer) = streamers.get_mut(&key) else { return };
     streamer.ids.suspect = false;
     if streamer.ids.channel == Some(channel) {
-        if !std::mem::replace(&mut streamer.ids.confirmed, true) {
+        if !streamer.ids.are_confirmed() {
             streamer.ids.channel_source = Some(source);
         }
         streamer.heard.iter_mut().for_each(|heard| heard.held = true);
@@ -291,7 +291,7 @@ fn suspect_shared(now: Now, channel: ChannelId, streamers: &mut Streamers, book:
         return;
     }
     for key in keys {
-        if streamers.get(&key).is_some_and(|streamer| !streamer.ids.confirmed) {
+        if streamers.get(&key).is_some_and(|streamer| !streamer.ids.are_confirmed()) {
             suspect(now, key, streamers, book);
         }
     }

@@ -46,7 +46,7 @@ pub(super) fn tell_of(
         Shown::Unknown => None,
     };
     let source = if belief.verified || belief.status != shown { belief.source.word() } else { "table" };
-    let trust = match (ids.suspect, ids.confirmed) {
+    let trust = match (ids.suspect, ids.are_confirmed()) {
         (true, _) => "suspect",
         (false, true) => "confirmed",
         (false, false) => "configured",

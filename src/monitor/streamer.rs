@@ -70,8 +70,6 @@ pub(crate) struct Ids {
     pub channel_source: Option<ChannelSource>,
     /// The channel id that the table gives; a hint.
     pub configured_channel: Option<ChannelId>,
-    /// Kick stated `channel` itself.
-    pub confirmed: bool,
     /// Something speaks against `channel`: it is looked up again, and unless it is confirmed, push
     /// through it is only a question (R12).
     pub suspect: bool,
@@ -170,9 +168,14 @@ impl Kind {
 }
 
 impl Ids {
+    /// Kick stated the channel id itself.
+    pub(crate) fn are_confirmed(&self) -> bool {
+        self.channel_source.is_some_and(ChannelSource::is_certain)
+    }
+
     /// Kick stated the channel id, and nothing speaks against it.
     pub(crate) fn are_certain(&self) -> bool {
-        self.confirmed && !self.suspect
+        self.are_confirmed() && !self.suspect
     }
 
     /// Plans when the name is asked about again: after this pause. Nothing when that is planned already.

@@ -170,7 +170,7 @@ impl Asking {
     /// Whether this one is compared within this sweep without a request of the sweep's own (R23).
     fn has_quick_turns(&self, now: Steady, key: Key) -> bool {
         let waits = self.uncovered.waits_since(key).map(|asked| now.since(asked));
-        let quick = self.uncovered.is_paced() && waits.is_some_and(|waits| waits < self.routine.every / 2);
+        let quick = self.uncovered.every().is_some() && waits.is_some_and(|waits| waits < self.routine.every / 2);
         quick && !self.poison.is_alone(key)
     }
 
@@ -191,12 +191,13 @@ impl Asking {
     /// R22: a sweep that cannot fit is a problem that is said, with the interval that would fit. Those whom push
     /// does not cover take up to half of the budget meanwhile (R23).
     fn say_if_behind(&self, now: Now, streamers: &Streamers, book: &mut Book) {
-        let requests = |of: &dyn Fn(&Streamer) -> bool| {
-            let named = streamers.values().filter(|it| of(it) && it.ids.user.is_none()).count();
-            let listed = streamers.values().filter(|it| of(it) && it.ids.user.is_some()).count();
-            listed.div_ceil(USERS_BATCH) + named.div_ceil(self.batch)
-        };
-        let (covered, uncovered) = (requests(&|it| it.covered), requests(&|it| !it.covered));
+        // By whether push covers them, and whether they are asked about by user id. One pass, for they may be many.
+        let mut counts = [[0_usize; 2]; 2];
+        for streamer in streamers.values() {
+            counts[usize::from(streamer.covered)][usize::from(streamer.ids.user.is_some())] += 1;
+        }
+        let requests = |[named, listed]: [usize; 2]| listed.div_ceil(USERS_BATCH) + named.div_ceil(self.batch);
+        let [uncovered, covered] = counts.map(requests);
         let all = self.budget.time_for(covered + uncovered);
         let takes = match self.uncovered.every() {
             Some(every) => {

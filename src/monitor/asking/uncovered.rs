@@ -25,11 +25,7 @@ impl Uncovered {
         self.every = Some(every).filter(|every| *every < sweep);
     }
 
-    /// Whether these streamers have a pace of their own.
-    pub(super) fn is_paced(&self) -> bool {
-        self.every.is_some()
-    }
-
+    /// The pace of these streamers, if they have one of their own.
     pub(super) fn every(&self) -> Option<Duration> {
         self.every
     }
