@@ -242,7 +242,7 @@ impl Monitor {
         }
     }
 
-    /// The streamers of so many rows behind `after`, in the order of their ids as text.
+    /// The streamers of the next `most` rows after `after`, in the order of their ids as text.
     pub fn page(&self, now: Now, after: Option<&RowId>, most: usize) -> Vec<Told> {
         let streamers = self.streamers.behind(after).take(most).filter_map(|key| self.streamers.get(&key));
         let told = streamers.map(|streamer| {

@@ -164,7 +164,7 @@ impl Monitor {
             let entry = entries.about(streamer);
             let counts = match entry {
                 Some(entry) => {
-                    // R6: whoever is named has not vanished, whatever is said of them.
+                    // R6: a streamer who is named has not vanished, whatever the entry says.
                     streamer.vanished = None;
                     let Monitor { names, streamers, book, .. } = self;
                     for key in names.take_identity(now, *key, entry, flight.kind, streamers, book) {

@@ -99,7 +99,7 @@ impl Streamer {
         if let Some(fresher) = self.belief.fresher.as_mut().filter(|it| !it.borne_out.contains(&seen.endpoint)) {
             fresher.borne_out.push(seen.endpoint);
         }
-        // What push told first counts as told by whoever of the API bears it out.
+        // What push reported first counts as found by the endpoint that bears it out.
         let news =
             self.heard.is_some_and(|heard| heard.status == seen.status && seen.started.since(heard.at) < ENDPOINT_LAG);
         if news {
@@ -142,7 +142,7 @@ impl Streamer {
         }
     }
 
-    /// R6: a streamer whom nothing lists, repeatedly and for so long, is banned or deleted, and not live.
+    /// R6: a streamer whom nothing lists, repeatedly and for ten minutes, is banned or deleted, and not live.
     pub(crate) fn has_vanished(&self, now: Steady, asked: Steady) -> bool {
         let vanished = self.vanished.as_ref();
         let long = vanished.is_some_and(|it| it.times >= VANISHED_MIN && now.since(it.since) >= VANISHED);

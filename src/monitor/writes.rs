@@ -228,8 +228,8 @@ fn holder(flight: &Flight, streamers: &Streamers) -> Option<Key> {
     streamers.contains_key(&flight.key).then_some(flight.key).or_else(|| streamers.of_row(&flight.row))
 }
 
-/// The row shows what was to be written, and perhaps it was we who wrote it. R13: whoever has a row by now that was
-/// written for another one starts with what it shows.
+/// The row shows what was to be written; `by_us`: because we wrote it. R13: if the row belongs to another streamer by
+/// now, that one starts with what the row shows.
 fn row_took(now: Now, flight: &Flight, at: Steady, by_us: bool, streamers: &mut Streamers, book: &mut Book) {
     book.troubles.settle(Code::WriteRefused, flight.row.as_str());
     let Some(key) = holder(flight, streamers) else { return };

@@ -237,7 +237,7 @@ fn r23_an_api_that_is_away_is_not_hammered() {
     );
 }
 
-/// An API that trails the truth by twenty seconds, each endpoint by its own time, makes nobody's status turn back.
+/// An API that trails the truth by twenty seconds, each endpoint by its own time, changes no status back.
 #[test]
 fn r23_an_api_that_trails_has_nobody_flap() {
     check(

@@ -10,7 +10,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Of so many names.
+    /// For this number of names.
     pub(super) fn new(of: usize) -> Progress {
         Progress { terminal: io::stderr().is_terminal(), of, done: 0 }
     }
