@@ -108,7 +108,7 @@ fn driver_config(url: &str) -> Result<postgres::Config, String> {
     })
 }
 
-/// The driver reports these mistakes only when it connects, or not at all.
+/// Finds mistakes that the driver reports only when it connects, or not at all.
 fn check_hosts(config: &postgres::Config) -> Result<(), String> {
     let (hosts, addresses, ports) = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
     if hosts.iter().any(|host| matches!(host, Host::Tcp(name) if name.is_empty() || name.contains(','))) {
@@ -125,7 +125,7 @@ fn check_hosts(config: &postgres::Config) -> Result<(), String> {
     Ok(())
 }
 
-/// As the driver and libpq decode: a `%` that encodes nothing stands for itself.
+/// Decodes as the driver and libpq do: a `%` that encodes nothing stands for itself.
 fn percent_decoded(text: &str) -> Result<String, String> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -204,7 +204,7 @@ fn one_line(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The key becomes a part of the websocket's URL.
+/// Checks an app key, which becomes part of the websocket's URL.
 fn app_key(text: &str) -> Result<String, String> {
     if text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
         return Ok(text.to_owned());
@@ -212,7 +212,7 @@ fn app_key(text: &str) -> Result<String, String> {
     Err("is not an app key; expected letters, digits, - and _".to_owned())
 }
 
-/// PostgreSQL refuses longer names in NOTIFY.
+/// Checks a notification channel. PostgreSQL refuses longer names in NOTIFY.
 fn notify_channel(text: &str) -> Result<String, String> {
     if text.len() > 63 {
         return Err("is too long; expected the name of a notification channel, at most 63 bytes".to_owned());

@@ -1,5 +1,5 @@
-//! What is asked of Kick next (R22), and what its answers are about. One request at a time is out to the API and one to
-//! the website, all from one budget.
+//! What Kick is asked next (R22), and which streamers its answers are about. At most one request to the API and one to
+//! the website are out at a time; one budget pays for both.
 
 mod ages;
 mod answers;
@@ -31,38 +31,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use uncovered::Uncovered;
 use weather::Weather;
 
-/// Who is to be asked about, and what holds questions back.
+/// The streamers to ask about, and what limits the requests: the budget, pauses after failures, names that fail.
 #[derive(Debug)]
 pub(super) struct Asking {
     budget: Budget,
     routine: Routine,
     uncovered: Uncovered,
-    /// Which of the three lower classes was asked last: they take turns.
+    /// The last of the three lower classes that had a request: they take turns.
     last_turn: Option<Class>,
     /// How old the last comparisons are.
     ages: Ages,
     /// Names or ids in one request of most endpoints.
     batch: usize,
     queues: BTreeMap<Queue, BTreeSet<Key>>,
-    /// Queues of which nobody could be asked about while these endpoints were clear, and who has come since:
-    /// a great roster is not gone through again for every input that changes nothing of it.
+    /// Queues in which no streamer could be asked about while exactly these endpoints were available, and the streamers
+    /// added since. So a large roster is not searched again for every input that changes nothing about it.
     fruitless: BTreeMap<Queue, (BTreeSet<Endpoint>, Vec<Key>)>,
-    /// Parts of requests that Kick refused as a whole.
+    /// Parts of requests that failed or were refused as a whole, still to be sent.
     pieces: Vec<(Queue, Kind, Vec<Key>)>,
     flights: BTreeMap<Asker, Flight>,
     /// The number of the next request.
     next: RequestId,
     weather: Weather,
     poison: Poison,
-    /// Answers that R10 holds back are logged once in a while.
+    /// Limits how often answers that R10 holds back are logged.
     brakes: Repeats,
-    /// Whom the website was asked about last, so that one name it fails on holds up no other.
+    /// The streamer last asked about at the website. The next one in order follows, so that a name for which the
+    /// website fails does not delay the others.
     website_last: Option<Key>,
-    /// When something that waits may be asked.
+    /// The earliest time at which a waiting question may be asked.
     wake: Option<Steady>,
 }
 
-/// Why somebody is asked about; in the order of R22.
+/// Why a streamer is asked about, in the order of R22.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Queue {
     /// New rows, new subscriptions, hand edits, questions raised by push.
@@ -73,7 +74,8 @@ pub(super) enum Queue {
     Second,
     /// The routine sweep.
     Routine,
-    /// Those whom push does not cover, in turn (R23); nobody is put here.
+    /// Streamers that push does not cover, by turns (R23). This queue is never filled: `uncovered` knows whose turn it
+    /// is.
     Uncovered,
     /// Names that Kick did not know.
     Names,
@@ -81,23 +83,23 @@ pub(super) enum Queue {
     Website,
 }
 
-/// A request that is out.
+/// A request whose answer has not come yet.
 #[derive(Debug)]
 pub(super) struct Flight {
     pub(super) id: RequestId,
     pub(super) endpoint: Endpoint,
     pub(super) kind: Kind,
     queue: Queue,
-    /// Whom it covers, and which identity of theirs.
+    /// The streamers asked about, each with the epoch at that time.
     pub(super) keys: Vec<(Key, u32)>,
-    /// The other rows that name one of these streamers: an answer serves them, too (R16).
+    /// Other rows of the same streamers: the answer is used for them too (R16).
     pub(super) namesakes: Vec<(Key, u32)>,
-    /// How many names or ids it asks for.
+    /// The number of names or ids in the request.
     batch: usize,
 }
 
 impl Flight {
-    /// A look that may settle a doubt by its small batch.
+    /// Returns true for a second look in a batch small enough to settle a doubt.
     pub(super) fn is_second_look(&self) -> bool {
         self.queue == Queue::Second && self.batch <= SMALL_BATCH
     }
@@ -143,7 +145,7 @@ impl Asking {
         }
     }
 
-    /// The settings changed.
+    /// Takes changed settings.
     pub(super) fn set(&mut self, settings: &Settings) {
         self.reconsider();
         self.budget.set(settings.requests_per_minute);
@@ -165,14 +167,14 @@ impl Asking {
         }
     }
 
-    /// Asks the website for the channel id.
+    /// Asks the website for the channel id, if that is not known or suspect.
     pub(super) fn look_up(&mut self, key: Key, streamers: &Streamers) {
         if streamers.get(&key).is_some_and(|it| it.ids.channel.is_none() || it.ids.suspect) {
             self.put(Queue::Website, key);
         }
     }
 
-    /// R12: asks whose the names are of all who are followed by an id.
+    /// R12: asks, for every streamer who is followed by user id, who has the name now.
     pub(super) fn check_names(&mut self, now: Now, streamers: &mut Streamers, book: &mut Book) {
         book.at(now.steady + NAMES_PAUSE, Timer::Names);
         for (key, streamer) in streamers.iter_mut().filter(|(_, streamer)| streamer.ids.user.is_some()) {
@@ -181,7 +183,7 @@ impl Asking {
         }
     }
 
-    /// Asks about one name that Kick did not know, or that the streamer does not go by any more.
+    /// Asks about one name that Kick did not know, or that the streamer no longer uses.
     pub(super) fn check_name(&mut self, key: Key, streamers: &mut Streamers) {
         let Some(streamer) = streamers.get_mut(&key) else { return };
         if streamer.ids.user.is_some() {
@@ -203,7 +205,7 @@ impl Asking {
         }
     }
 
-    /// The streamer is not watched any more, and was `compared` last by a question of then.
+    /// The streamer is no longer followed. `compared`: when the request of the last comparison started.
     pub(super) fn forget(&mut self, key: Key, compared: Option<Steady>) {
         compared.into_iter().for_each(|asked| self.ages.remove(asked));
         for queued in self.queues.values_mut() {
@@ -226,12 +228,12 @@ impl Asking {
         self.take(Queue::Second, &[key]);
     }
 
-    /// Something may have changed how anybody is to be asked about.
+    /// Something may have changed that decides who can be asked about: searches all queues again.
     pub(super) fn reconsider(&mut self) {
         self.fruitless.clear();
     }
 
-    /// The request with this number is answered, or failed.
+    /// Takes an answer or a failure. Returns its request, or `None` if that is no longer awaited.
     pub(super) fn landed(&mut self, now: Now, answer: &Answer, book: &mut Book) -> Option<Flight> {
         self.reconsider();
         let asker = self.flights.iter().find(|(_, flight)| flight.id == answer.id).map(|(asker, _)| *asker)?;
@@ -241,8 +243,8 @@ impl Asking {
         Some(flight)
     }
 
-    /// Puts back what a request did not answer. The sweep waits for those streamers too, whatever
-    /// becomes of the reason that they were asked about for.
+    /// Queues again what a request did not answer. The sweep asks about these streamers too, even if the reason for the
+    /// request has gone.
     pub(super) fn put_back(&mut self, flight: &Flight) {
         for key in flight.keys() {
             self.put(flight.queue, key);
@@ -256,7 +258,7 @@ impl Asking {
         self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
 
-    /// Whether the endpoint can be asked, and arranges to be woken when not.
+    /// Returns true if the endpoint may be asked now; otherwise plans a wake-up for when it may.
     fn is_clear(&mut self, now: Steady, endpoint: Endpoint) -> bool {
         let at = self.weather.clears_at(endpoint);
         if at > now {
@@ -265,7 +267,7 @@ impl Asking {
         at <= now
     }
 
-    /// Whether the budget has a request of this class to give, and arranges to be woken when not.
+    /// Returns true if the budget allows a request of this class now; otherwise plans a wake-up for when it does.
     fn can_afford(&mut self, now: Steady, class: Class) -> bool {
         let at = self.budget.ready_at(now, class);
         if at > now {
@@ -274,14 +276,14 @@ impl Asking {
         at <= now
     }
 
-    /// Takes the second look at a streamer, if there is still a doubt.
+    /// Queues the second look at a streamer, if the doubt still exists.
     pub(super) fn look_again(&mut self, key: Key, streamers: &Streamers) {
         if streamers.get(&key).is_some_and(|streamer| streamer.doubt.is_some()) {
             self.put(Queue::Second, key);
         }
     }
 
-    /// A thread that asks began anew: its request is asked again.
+    /// The thread of this asker was started again: queues its request again.
     pub(super) fn ask_again(&mut self, asker: Asker) {
         if let Some(flight) = self.flights.remove(&asker) {
             self.put_back(&flight);
@@ -289,24 +291,24 @@ impl Asking {
         self.weather.forget(asker);
     }
 
-    /// Looks once more, later, at a streamer whom a second look has not settled.
+    /// Plans another second look at a streamer whose doubt is not settled.
     fn look_again_later(&self, now: Now, key: Key, streamers: &Streamers, book: &mut Book) {
         if streamers.get(&key).is_some_and(|streamer| streamer.doubt.is_some()) {
             book.at(now.steady + UNSETTLED_LOOK, Timer::SecondLook(key));
         }
     }
 
-    /// Requests that others made went out.
+    /// Counts requests that other parts of the program sent.
     pub(super) fn spend(&mut self, now: Now, count: u32) {
         self.budget.spend(now.steady, count);
     }
 
-    /// When something that waits may be asked.
+    /// The earliest time at which a waiting question may be asked.
     pub(super) fn due(&self) -> Option<Steady> {
         self.wake
     }
 
-    /// A token is there, and lives until then.
+    /// Takes note of a token, which expires at `expires`.
     pub(super) fn take_token(&mut self, now: Now, expires: Steady, book: &mut Book) {
         book.token_expires = Some(expires);
         self.weather.token_came();

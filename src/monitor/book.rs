@@ -1,4 +1,4 @@
-//! The book of the core: what every part writes into and none decides on. Outputs, timers, troubles and counts.
+//! What every part of the core writes into and none decides by: outputs, timers, problems and counters.
 
 use super::Output;
 use super::latency::Latency;
@@ -14,17 +14,17 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// So many changes are told of.
+/// The number of latest changes in the report.
 const RECENT_MAX: usize = 10;
 
-/// What is to happen by itself: later, or, if it is due at once, before the turn is over.
+/// What is to happen at a given time. If that is now, it happens before the turn ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// Ask about a streamer.
     Ask(Key),
     /// Take the second look at a streamer.
     SecondLook(Key),
-    /// Ask whose the names are that are followed by an id.
+    /// Ask who has the names of the streamers that are followed by user id.
     Names,
     /// Ask again about a name that Kick did not know.
     UnknownName(Key),
@@ -32,17 +32,17 @@ pub(super) enum Timer {
     LookUp(Key),
     /// Find out whether a channel id is right.
     FindChannel(Key),
-    /// Push has had its time to confirm what the sweep found.
+    /// The time in which push could confirm what the sweep found is over.
     PushGrace(Key),
     /// Write a row that was set aside.
     Rewrite(Key),
-    /// Try whether the database is back, for this writer.
+    /// Find out whether this writer can write again.
     Probe(usize),
-    /// A subscription that had failed has stood for a while.
+    /// A subscription that had failed has been confirmed for a while.
     Stands(ChannelId),
-    /// The routine sweep.
+    /// Start the sweep.
     Sweep,
-    /// The sign of life.
+    /// Log the heartbeat.
     Heartbeat,
 }
 
@@ -70,14 +70,14 @@ impl Committed {
     }
 }
 
-/// The book.
+/// What all parts share.
 #[derive(Debug)]
 pub(super) struct Book {
     /// For the jitter of pauses.
     pub(super) rng: fastrand::Rng,
-    /// What is to be done, in order.
+    /// The outputs of this turn, in order.
     pub(super) out: Vec<Output>,
-    /// What is to happen by itself later.
+    /// What is to happen later.
     pub(super) timers: BTreeSet<(Steady, Timer)>,
     pub(super) troubles: Troubles,
     pub(super) counters: Counters,
@@ -88,14 +88,14 @@ pub(super) struct Book {
     pub(super) last_write: Option<Steady>,
     /// When the last push event came.
     pub(super) last_event: Option<Steady>,
-    /// When the token in use ends.
+    /// When the token in use expires.
     pub(super) token_expires: Option<Steady>,
     /// When the last sweep was complete, and how long it took.
     pub(super) last_sweep: Option<(Steady, f64)>,
-    /// Since when the API has not answered, and since when no push connection stands.
+    /// Since when the API has not answered, and since when no push connection has been open.
     api_away: Option<Steady>,
     push_away: Option<Steady>,
-    /// Grows whenever what is told of a streamer may have changed.
+    /// Grows whenever the report on some streamer may have changed.
     pub(super) revision: u64,
 }
 
@@ -120,7 +120,7 @@ impl Book {
         }
     }
 
-    /// Has this happen then.
+    /// Sets a timer.
     pub(super) fn at(&mut self, when: Steady, timer: Timer) {
         self.timers.insert((when, timer));
     }
@@ -129,19 +129,19 @@ impl Book {
         self.out.push(Output::Log(event));
     }
 
-    /// The next sign of life, if there are to be any; whatever was planned.
+    /// Plans the next heartbeat, if there is to be one, in place of the one that was planned.
     pub(super) fn schedule_heartbeat(&mut self, now: Now, every: Option<Duration>) {
         self.timers.retain(|(_, timer)| *timer != Timer::Heartbeat);
         every.into_iter().for_each(|every| self.at(now.steady + every, Timer::Heartbeat));
     }
 
-    /// R13: these rows changed lately, and a process that begins within this time is to know.
+    /// R13: has these rows kept as changed lately, for a process that starts within this time.
     pub(super) fn changed_lately(&mut self, now: Now, rows: Vec<RowId>, span: Duration) {
         let until = now.wall.checked_add(span.max(API_LAG)).unwrap_or(now.wall);
         self.out.push(Output::Recent(rows, until));
     }
 
-    /// A change was written, `lag` after its evidence came.
+    /// Counts a change that was written `lag` after its evidence arrived.
     pub(super) fn written(&mut self, change: Committed) {
         self.last_write = Some(change.at);
         match change.source {
@@ -157,14 +157,14 @@ impl Book {
         self.recent.push_front(change);
     }
 
-    /// Kick was asked, or could not be.
+    /// Counts a request to Kick, and notes whether the API answers.
     pub(super) fn asked(&mut self, endpoint: Endpoint, answer: &Answer) {
         let code = match &answer.result {
             Ok(_) => Some(200),
             Err(failure) => failure.status,
         };
         if answer.spent > 1 {
-            // The gateway asks again after this alone (docs/kick.md §9).
+            // Only after a 401 does the gateway ask a second time (docs/kick.md §9).
             self.count_request(endpoint.word(), Some(401));
         }
         if answer.spent > 0 {
@@ -182,7 +182,7 @@ impl Book {
         self.api_away = away.then(|| self.api_away.unwrap_or(answer.finished.steady));
     }
 
-    /// For how long neither push nor the API has worked, if so; `push`: a connection stands.
+    /// How long neither push nor the API has worked; `None` if one of them works. `push`: a connection is open.
     pub(super) fn both_away(&mut self, now: Steady, push: bool) -> Option<Duration> {
         self.push_away = if push { None } else { self.push_away.or(Some(now)) };
         self.push_away.zip(self.api_away).map(|(push, api)| now.since(push.max(api)))
@@ -193,7 +193,7 @@ impl Book {
         self.recent.iter().map(|change| change.tell(now)).collect()
     }
 
-    /// Whether the API did not answer when it was last asked.
+    /// Returns true if the API did not answer the last request.
     pub(super) fn api_is_away(&self) -> bool {
         self.api_away.is_some()
     }
@@ -204,7 +204,7 @@ impl Book {
         *codes.entry(code).or_default() += 1;
     }
 
-    /// No token came, and why; `refused`: Kick refuses the credentials.
+    /// Takes note that no token came. `refused`: Kick refuses the credentials.
     pub(super) fn token_failed(&mut self, now: Now, status: Option<u16>, reason: &str, refused: bool) {
         self.count_request("token", status);
         let (code, other) = match refused {
@@ -215,7 +215,7 @@ impl Book {
         self.troubles.note(now, code, "", reason);
     }
 
-    /// A question to Kick failed. Whether to log it.
+    /// Takes note of a failed request. Returns true if it is to be logged.
     pub(super) fn failed(&mut self, now: Now, endpoint: Endpoint, failure: &Failure) -> bool {
         let code = match failure.kind {
             FailureKind::Blocked => Code::ApiBlocked,
@@ -234,13 +234,13 @@ impl Book {
         let how = format!("{:?} {:?} {}", std::mem::discriminant(&failure.kind), failure.status, failure.text);
         let news = self.troubles.raise(now, code, endpoint.word(), words, &how);
         if failure.kind == FailureKind::NotFound {
-            // The endpoint is done without.
+            // The endpoint is not used any more.
             self.troubles.rest(code, endpoint.word());
         }
         news
     }
 
-    /// A question to Kick was answered. Whether to log it, for others had failed.
+    /// Takes note of an answer. Returns true if it ends failures that were logged.
     pub(super) fn works(&mut self, endpoint: Endpoint) -> bool {
         let codes = [Code::ApiBlocked, Code::ApiRateLimited, Code::ApiError];
         codes.map(|code| self.troubles.settle(code, endpoint.word())).contains(&true)
@@ -248,7 +248,7 @@ impl Book {
 }
 
 impl Timer {
-    /// What for, in a word.
+    /// The purpose, in a word.
     pub(super) fn word(self) -> &'static str {
         match self {
             Timer::Ask(_) => "ask",

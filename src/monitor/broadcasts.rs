@@ -1,4 +1,4 @@
-//! The broadcasts of one streamer, as far as push and the API tell of them: which runs, which have ended.
+//! The broadcasts of one streamer, as push and the API report them: which one is running, and which have ended.
 
 use super::kick_clock::KickTime;
 use super::times::SAME_BROADCAST;
@@ -8,19 +8,19 @@ use std::time::Duration;
 /// How many ended broadcasts are remembered for each streamer.
 const ENDED_MAX: usize = 8;
 
-/// The broadcasts that push told of.
+/// The broadcasts of one streamer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Broadcasts {
     /// The one that is running, if its id is known.
     pub current: Option<LivestreamId>,
     pub highest: Option<LivestreamId>,
-    /// The last ones that ended, and when that was heard.
+    /// The last ones that ended, and when that was learned.
     ended: Vec<(LivestreamId, Steady)>,
     /// When the running one began, by Kick's clock.
     pub start: Option<Timestamp>,
-    /// When the API told that one had ended whose stop was not heard.
+    /// When the API reported the end of a broadcast whose stop has not come.
     pub unheard_end: Option<Steady>,
-    /// When the last one that ended had begun.
+    /// When the last ended broadcast had begun.
     ended_start: Option<Timestamp>,
 }
 
@@ -32,8 +32,8 @@ impl Broadcasts {
         self.start = start;
     }
 
-    /// A live event that is only a question has an id all the same: a stop of an older one ends nothing,
-    /// and if it began when the running one did, by the API, it is that one.
+    /// Takes note of a live event that is only a question. Its id still counts as seen, so that a stop of an older
+    /// broadcast ends nothing. If it began when the running broadcast began, by the API, it is the id of that one.
     pub(crate) fn heard_of(&mut self, livestream: LivestreamId, start: Option<Timestamp>) {
         self.highest = self.highest.max(Some(livestream));
         let same = start.zip(self.start).is_some_and(|(a, b)| apart(a, b) <= SAME_BROADCAST);
@@ -47,19 +47,19 @@ impl Broadcasts {
         let unknown = self.highest.is_none();
         self.highest = self.highest.max(Some(livestream));
         self.remember_ended(livestream, at);
-        // Whatever id a stop has, it ends the one that runs: this one may resume.
+        // Whatever id a stop has, it ends the running broadcast, which may resume later.
         if let Some(running) = self.current.take() {
             self.remember_ended(running, at);
         }
         let (start, unheard) = (self.start.take(), self.unheard_end.take());
-        // Of one that the API saw end before its stop came, the start is known already. R2: where no id was known,
-        // the stop may be of an older one than the API shows.
+        // If the API reported the end before the stop came, the start is known already. R2: if no id was known, the
+        // stop may be of an older broadcast than the API shows.
         if !unknown && (start.is_some() || unheard.is_none()) {
             self.ended_start = start;
         }
     }
 
-    /// One that had ended runs again, with the same id.
+    /// An ended broadcast is running again, with the same id.
     pub(crate) fn resume(&mut self, livestream: LivestreamId, start: Option<Timestamp>) {
         self.ended.retain(|(ended, _)| *ended != livestream);
         self.current = Some(livestream);
@@ -67,25 +67,25 @@ impl Broadcasts {
         self.ended_start = None;
     }
 
-    /// When it was heard that this one had ended.
+    /// When it was learned that this broadcast had ended.
     pub(crate) fn ended_at(&self, livestream: LivestreamId) -> Option<Steady> {
         self.ended.iter().find(|(ended, _)| *ended == livestream).map(|(_, at)| *at)
     }
 
-    /// R5: forgets what the clock, which was set right, does not show yet.
+    /// R5: forgets times that the corrected clock has not reached yet.
     pub(crate) fn forget_what_is_to_come(&mut self, time: &KickTime) {
         self.start.take_if(|start| time.is_to_come(*start));
         self.ended_start.take_if(|start| time.is_to_come(*start));
     }
 
-    /// Whether the broadcast that began then is the last one that ended, or an older one; None: it is not
-    /// known when that had begun.
+    /// Returns true if the broadcast that began at `start` is the last one that ended, or an older one. `None` if it is
+    /// not known when the last one had begun.
     pub(crate) fn has_ended(&self, start: Timestamp) -> Option<bool> {
         self.ended_start.map(|ended| later_by(start, ended) <= SAME_BROADCAST)
     }
 
-    /// The API says that a broadcast runs that began then. If it is not the one whose id we know, that
-    /// one has ended unheard, and a late stop for it must not end the new one.
+    /// The API reports a running broadcast that began at `start`. If it is not the one whose id is known, that one has
+    /// ended without a stop, and its late stop must not end the new one.
     pub(crate) fn seen_running(&mut self, start: Option<Timestamp>, asked: Steady) {
         let Some(start) = start else { return };
         let another = self.start.is_some_and(|known| later_by(start, known) > SAME_BROADCAST);
@@ -100,7 +100,7 @@ impl Broadcasts {
         }
     }
 
-    /// The API says that none runs.
+    /// The API reports that no broadcast is running.
     pub(crate) fn seen_none(&mut self, asked: Steady) {
         if self.current.is_some() || self.start.is_some() {
             self.unheard_end = Some(asked);
@@ -119,7 +119,7 @@ impl Broadcasts {
     }
 }
 
-/// How much later `a` is than `b`; zero if it is not.
+/// How much later `a` is than `b`; zero if it is not later.
 pub(super) fn later_by(a: Timestamp, b: Timestamp) -> Duration {
     Duration::try_from(a.duration_since(b)).unwrap_or(Duration::ZERO)
 }

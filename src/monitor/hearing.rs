@@ -1,4 +1,4 @@
-//! What one push event means for one streamer: R1 and R2, and R12 where it came through a doubtful channel id.
+//! What one push event means for one streamer: R1 and R2, and R12 for events through a doubtful channel id.
 
 use super::broadcasts::later_by;
 use super::kick_clock::KickTime;
@@ -13,18 +13,18 @@ use crate::domain::{LivestreamId, Status, Steady};
 pub(crate) enum Verdict {
     /// Believe it.
     Believe,
-    /// It would be believed, but for the channel id that it came through: ask the API.
+    /// It would be believed, but the channel id is doubtful: ask the API.
     Question,
     /// Ask the API.
     Ask,
-    /// The broadcast that runs is told of once more: the hold begins anew.
+    /// Another live event of the running broadcast: the hold begins anew.
     Renew,
     /// Nothing new.
     Nothing,
 }
 
 impl Streamer {
-    /// Takes note of an event, and says what it means.
+    /// Judges an event, and remembers what it tells.
     pub(crate) fn hear(&mut self, push: &Push, time: &KickTime) -> Verdict {
         // R4: a time in the future counts as missing.
         let start = |created_at: Option<Timestamp>| created_at.filter(|created| !time.is_to_come(*created));
@@ -32,7 +32,7 @@ impl Streamer {
             PushKind::Live { livestream, created_at } => self.judge_live(livestream, start(created_at), time),
             PushKind::Stop { livestream } => self.judge_stop(livestream, push.received),
         };
-        // R12: through a suspect id that Kick never confirmed, push is only a question.
+        // R12: an event through a suspect id that Kick never confirmed is only a question.
         let questionable = self.ids.suspect && !self.ids.are_confirmed();
         match (verdict, &push.what) {
             (Verdict::Believe, _) if questionable => {
@@ -58,15 +58,15 @@ impl Streamer {
         verdict
     }
 
-    /// R1: a live event of the running broadcast that comes so much later than the first that it is hardly a
-    /// repetition: the stop of a short pause may be lost, which the API is yet to tell of.
+    /// R1: renews the hold for a live event of the running broadcast that comes too long after the last one to be a
+    /// mere repetition. The stop of a short pause may be lost, and the API may yet report the pause.
     fn told_again(&mut self, received: Steady) -> bool {
         let heard = self.heard.as_mut().filter(|heard| heard.status == Status::Online && heard.held);
         let heard = heard.filter(|heard| received >= heard.at + RESUMED_AFTER);
         heard.map(|heard| heard.at = received).is_some()
     }
 
-    /// R1: a live event.
+    /// R1: judges a live event.
     fn judge_live(&self, livestream: LivestreamId, created_at: Option<Timestamp>, time: &KickTime) -> Verdict {
         if self.broadcast.current == Some(livestream) {
             return Verdict::Nothing;
@@ -81,11 +81,11 @@ impl Streamer {
         if outdated { Verdict::Ask } else { Verdict::Believe }
     }
 
-    /// R2: a stop event. An id that a stop already ended is a repetition: it says nothing of a
-    /// broadcast that has begun since, whose own id we may not know.
+    /// R2: judges a stop event. If a stop already ended this id, it is a repetition, and says nothing about a broadcast
+    /// that has begun since and whose id may not be known.
     ///
-    /// Where the API alone told that a broadcast ended, its stop is still to come: for a while, one that
-    /// is not of the broadcast known to run may be that one, and is only a question.
+    /// If only the API reported the end of a broadcast, its stop is still to come. For a while, a stop that is not of
+    /// the broadcast known to run may be that one, and is only a question.
     fn judge_stop(&self, livestream: LivestreamId, received: Steady) -> Verdict {
         let seen = &self.broadcast;
         if seen.ended_at(livestream).is_some() {
@@ -99,14 +99,14 @@ impl Streamer {
         if known || seen.highest.is_none_or(|highest| livestream >= highest) {
             Verdict::Believe
         } else {
-            // One id that was higher than all to come must not make every later stop worthless.
+            // One absurdly high id must not make every later stop worthless.
             Verdict::Ask
         }
     }
 
-    /// R1: a live event of a broadcast that a stop ended is only a question, but a witness too when it comes so
-    /// much later that it is hardly a repetition: Kick keeps a broadcast's id over a short pause. Of somebody who is
-    /// believed Online already it tells nothing new, and is no witness against what the table shows later.
+    /// R1: a live event of a broadcast that a stop ended is only a question. If it comes too long after the stop to be
+    /// a mere repetition, it is also a witness, because Kick keeps a broadcast's id over a short pause. If the streamer
+    /// is believed Online already, it tells nothing new, and is no witness against what the table shows later.
     fn hear_again(&mut self, livestream: LivestreamId, received: Steady) {
         let ended = self.broadcast.ended_at(livestream);
         let offline = self.belief.status == Some(Status::Offline);

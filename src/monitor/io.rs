@@ -1,4 +1,4 @@
-//! All that may come into the core, and all that it may want done: the program on one screen.
+//! Every input and every output of the core: the program on one screen.
 
 use super::push::Terms;
 use crate::domain::ask::{Answer, BrokerQuery, Learned, Offered, Request};
@@ -14,68 +14,69 @@ use std::time::Duration;
 /// What happened outside.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// The numbers of the rules, at start and after each reload.
+    /// The configured numbers of the rules, at the start and after each reload.
     Settings(Settings),
-    /// The push settings changed: every connection is to be made anew.
+    /// The push settings changed: all connections are to be made anew.
     Relink,
-    /// Which of Kick's offers worked last in an earlier process.
+    /// The offer of Kick's that worked last in an earlier process.
     Remembered(Offer),
-    /// What an earlier process learned and kept; comes before the first roster.
+    /// The ids that an earlier process learned. Comes before the first roster.
     Learned(Vec<Learned>),
-    /// Whose status an earlier process knew to have changed lately; comes before the first roster. Without it, no row's.
+    /// The rows whose status changed shortly before an earlier process ended. Comes before the first roster; without
+    /// it, no row counts as one of them.
     Recent(Recent),
     /// The roster was read.
     Roster(RosterRead),
     /// A push event that is evidence.
     Push(LinkId, Push),
-    /// A connection's life.
+    /// An event in the life of a connection.
     Link(LinkId, LinkEvent),
-    /// What a connection heard all at once, in its order.
+    /// What a connection received at once, in order.
     Several(Vec<Input>),
-    /// Kick answered a request, or did not.
+    /// Kick's answer to a request, or its failure.
     Answer(Answer),
-    /// Kick's broker of transports answered a request, or did not.
+    /// The answer of Kick's broker of transports, or its failure.
     BrokerAnswer(Answer<Offered>),
-    /// A writer answered. Comes for every write, sooner or later; a writer that died is made up for
-    /// by `WriterStarted`.
+    /// The results of writes. One comes for every write sooner or later, except for the writes of a writer that died;
+    /// `WriterStarted` comes for those.
     Written(Written),
-    /// A writer began, perhaps anew, and has lost what it had been given: it is lane `lane` of `lanes`
-    /// ([`crate::domain::RowId::lane`]).
+    /// A writer started, perhaps again, and has none of the writes that an earlier one was given. It has lane `lane` of
+    /// `lanes` ([`crate::domain::RowId::lane`]).
     WriterStarted {
-        /// Which one.
+        /// The lane.
         lane: usize,
-        /// Of how many.
+        /// The number of lanes.
         lanes: usize,
     },
-    /// How the roster's conversation with the database goes.
+    /// Whether the worker that reads the roster can use the database.
     Database(DatabaseEvent),
-    /// A token is there, and lives until then.
+    /// There is a token, which expires then.
     Token(Steady),
-    /// No token came: the HTTP status, if there was an answer, why, and whether Kick refuses the credentials.
+    /// No token could be had.
     TokenFailed {
-        /// The HTTP status.
+        /// The HTTP status, if there was an answer.
         status: Option<u16>,
-        /// A few words.
+        /// The reason, in a few words.
         reason: String,
-        /// Whether the credentials are at fault.
+        /// Whether Kick refuses the credentials.
         refused: bool,
     },
-    /// Somebody listens on `ROSTER_NOTIFY_CHANNEL` from now on, or need not; or why nobody does.
+    /// `None`: `ROSTER_NOTIFY_CHANNEL` is listened to, or is not set. Otherwise, why it is not listened to.
     Listening(Option<String>),
-    /// A token was asked for: counts against the budget, never waits for it.
+    /// A token was requested. Counts against the budget, and never waits for it.
     Spent,
-    /// The operator wants everything compared at once (USR1).
+    /// The operator wants a sweep at once (USR1).
     SweepNow,
-    /// A thread that asks Kick began anew and may have lost the request it had.
+    /// A thread that asks Kick started, perhaps again, and does not have the request that an earlier one was given.
     AskerStarted(Asker),
-    /// So did the one that asks Kick's broker.
+    /// The same for the thread that asks Kick's broker.
     BrokerStarted,
-    /// It is time; comes when `next_wake` said so, and may come at any other time.
+    /// A wake-up. Comes at the time that `next_wake` gave, and may come at any other time.
     Tick,
 }
 
 impl Input {
-    /// Whether it may change what there is to tell of a streamer. What a link says is looked at first.
+    /// Returns true if it may change the report on a streamer. What a link says is judged where it is taken.
     pub(super) fn is_news(&self) -> bool {
         match self {
             Input::Push(..) | Input::Answer(_) | Input::Written(_) | Input::Relink => true,
@@ -103,53 +104,54 @@ pub enum Output {
     Subscribe(LinkId, Vec<ChannelId>),
     /// Do not follow them any more.
     Unsubscribe(LinkId, Vec<ChannelId>),
-    /// Where that link's next connection goes, which it asked; none when there is no way at all.
+    /// The address for the next connection of this link, which asked for it. `None` if there is nowhere to connect to.
     Go(LinkId, Option<Way>),
-    /// A guest token, which that link asked for.
+    /// A guest token for this link, which asked for it.
     Token(LinkId, Secret),
     /// Read the roster now.
     ReadRoster,
-    /// Keep this over restarts. The core says it again whenever something of it changes.
+    /// Keep this across restarts. Sent again whenever it changes.
     Learn(Learned),
-    /// Keep over restarts that this offer of Kick's worked last.
+    /// Keep across restarts that this offer of Kick's worked last.
     Remember(Offer),
-    /// The table may know more of these rows than the API until then: keep this over restarts (R13). Said of
-    /// all that the first roster has, and then of each row that changes.
+    /// Until then the table may know more about these rows than the API: keep this across restarts (R13). Sent for the
+    /// first roster as a whole, and then for each row that changes.
     Recent(Vec<RowId>, Timestamp),
-    /// Say it in the log.
+    /// Log this event.
     Log(Event),
 }
 
-/// The two threads that ask Kick, so that a website that hangs delays no answer of the API.
+/// The two threads that send requests to the API and to the website. So a website that hangs delays no answer of the
+/// API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Asker {
     /// The official API.
     Api,
-    /// The website, for ids.
+    /// The website, for channel ids.
     Website,
 }
 
-/// What the configuration has to say to the rules.
+/// The configured numbers of the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How often every status is compared with the API.
+    /// The interval of the sweep.
     pub sweep: Duration,
-    /// How often at best those are compared whom push does not cover (R23).
+    /// The shortest interval at which streamers not covered by push are compared (R23).
     pub sweep_uncovered: Duration,
-    /// How long the API cannot contradict a push event.
+    /// How long the API cannot contradict a push event (R7).
     pub hold: Duration,
     /// Names or ids in one request of `/channels` or `/livestreams`.
     pub batch: usize,
-    /// Requests to Kick in any one minute.
+    /// The most requests to Kick in any one minute.
     pub requests_per_minute: u32,
-    /// Which ways to push there are. Others count from the next [`Input::Relink`] on.
+    /// Which transports may be used, and where. A change counts from the next [`Input::Relink`] on.
     pub push: Terms,
-    /// How often a heartbeat is logged.
+    /// The interval of the heartbeat in the log, if there is to be one.
     pub heartbeat: Option<Duration>,
-    /// Streamers that one push connection carries.
+    /// The most streamers on one push connection.
     pub streamers_per_link: usize,
     /// Files and sockets that the process may have open.
     pub open_files: usize,
-    /// How many of those are kept from the push connections.
+    /// How many of those are kept for everything but push connections.
     pub kept_files: usize,
 }

@@ -1,8 +1,8 @@
-//! Kick's clock: what the `Date` of its answers says (R5, R7).
+//! Kick's clock, by the `Date` header of its answers (R5, R7).
 //!
-//! One answer may come out of a cache, or from a machine whose clock is wrong: a time that is far from what is known
-//! counts when a second answer in a row agrees with it. What happened is remembered in our steady time and told in
-//! Kick's when it is compared, so a clock that was set right makes nothing later than Kick's present.
+//! One answer may come from a cache, or from a machine whose clock is wrong. So a time that is far from what is known
+//! counts only when a second answer in a row agrees with it. Events are remembered in our steady time and converted to
+//! Kick's time when they are compared, so a correction of the clock moves none of them into Kick's future.
 
 use super::broadcasts::{apart, later_by};
 use super::times::{CLOCK_JUMP, CLOCK_MARGIN};
@@ -11,26 +11,26 @@ use crate::domain::time::Timestamp;
 use crate::domain::{Now, Steady};
 use std::time::Duration;
 
-/// What Kick said of the time.
+/// What Kick's answers said about the time.
 #[derive(Debug, Default)]
 pub(super) struct KickClock {
-    /// What Kick's clock showed when our steady time began. Our own wall clock may jump.
+    /// The time on Kick's clock when our steady time began. Our own wall clock may jump.
     zero: Option<Timestamp>,
-    /// The same by one answer that contradicts what was known.
+    /// The same, by one answer that contradicts what was known.
     doubted: Option<Timestamp>,
 }
 
-/// Kick's clock as it is known at one moment.
+/// Kick's clock at one moment, as far as it is known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KickTime {
     zero: Timestamp,
-    /// Kick has said what time it is; otherwise it is our own clock.
+    /// Whether Kick has stated the time; otherwise this is our own clock.
     pub dated: bool,
     pub present: Timestamp,
 }
 
 impl KickClock {
-    /// Takes the time out of an answer. True when the clock was set to another time than was known.
+    /// Takes the time from an answer. Returns true if the clock was corrected.
     pub(super) fn hear(&mut self, answer: &Answer) -> bool {
         let Some(date) = answer.server_date else { return false };
         // The header is cut to whole seconds, half a second too low on average, and was written
@@ -49,7 +49,7 @@ impl KickClock {
         !as_known && as_doubted
     }
 
-    /// What Kick's clock shows; until Kick has said, what ours does.
+    /// The time on Kick's clock or, until Kick has stated it, on ours.
     pub(super) fn read(&self, now: Now) -> KickTime {
         let ours = now.wall.checked_sub(now.steady.0).unwrap_or(Timestamp::MIN);
         let zero = self.zero.unwrap_or(ours);
@@ -59,12 +59,12 @@ impl KickClock {
 }
 
 impl KickTime {
-    /// What Kick's clock showed at a moment of ours.
+    /// The time on Kick's clock at a moment of our steady time.
     pub(super) fn at(&self, moment: Steady) -> Timestamp {
         self.zero.checked_add(moment.0).unwrap_or(self.zero)
     }
 
-    /// Whether Kick's clock does not show this time yet: then it is no time (R4).
+    /// Returns true if this time is later than Kick's present: it cannot be right (R4).
     pub(super) fn is_to_come(&self, time: Timestamp) -> bool {
         later_by(time, self.present) > CLOCK_MARGIN
     }

@@ -1,21 +1,21 @@
-//! How long changes took from the frame to the commit: the histogram of all, and the percentiles of
-//! the last ones.
+//! How long changes took from the push frame to the commit: the histogram of all, and percentiles of the latest.
 
 use crate::domain::report::{Histogram, LatencyMs};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Upper bounds, in seconds: from a commit that does not wait for the disk to a database that was away.
+/// The upper bounds of the buckets, in seconds: from a commit that does not wait for the disk to a database that was
+/// away.
 const BOUNDS: [f64; 15] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0];
 
-/// Of so many of the last ones the percentiles are taken.
+/// The number of latest changes of which the percentiles are taken.
 const LAST_MAX: usize = 1000;
 
 /// The measurements.
 #[derive(Debug, Default)]
 pub(super) struct Latency {
     last: VecDeque<Duration>,
-    /// How many fell between a bound and the one before it.
+    /// The number of changes between each bound and the one before it.
     fell: [u64; BOUNDS.len()],
     count: u64,
     sum: Duration,
@@ -34,7 +34,7 @@ impl Latency {
         }
     }
 
-    /// Each bucket holds those before it, as Prometheus wants it.
+    /// Each bucket includes those before it, as Prometheus expects.
     pub(super) fn histogram(&self) -> Histogram {
         let mut so_far = 0;
         let cumulative = BOUNDS.iter().zip(self.fell).map(|(bound, fell)| {
@@ -47,7 +47,7 @@ impl Latency {
     pub(super) fn percentiles(&self) -> LatencyMs {
         let mut sorted: Vec<Duration> = self.last.iter().copied().collect();
         sorted.sort_unstable();
-        // The nearest rank: of 100, the 99th; of one, the one.
+        // The nearest rank: of 100 values the 99th, of a single one that one.
         let rank = |percent: usize| {
             let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
             sorted.get(rank).map(|lag| (lag.as_secs_f64() * 1e6).round() / 1e3)

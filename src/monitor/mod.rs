@@ -1,12 +1,12 @@
-//! The decision core: what we believe of every streamer, and what is to be done about it.
+//! The decision core: what is believed about every streamer, and what is to be done about it.
 //!
 //! `Monitor` never reads a clock, a socket or a random number, never blocks and never fails. Threads
 //! bring it inputs and carry out its outputs; the transcripts in its tests are its specification.
 //!
 //! Its parts own their state and name no other part: `roster` (R13, R14), `names` (R12), `asking` (R5, R6, R10, R22),
 //! `push` (R11, R17, R18, R24) and `writes` (R19 to R21). `Monitor` gives them the streamers and the book, and carries
-//! news between them; the rules that need several parts are in `routes`. The judgement of a single piece of evidence is
-//! the streamer's: `hearing` R1 to R4, `weighing` R6 to R9, `table` R15.
+//! news between them; the rules that need several parts are in `routes`. One piece of evidence about one streamer is
+//! judged in `hearing` (R1 to R4), `weighing` (R6 to R9) and `table` (R15).
 
 mod asking;
 mod book;
@@ -46,16 +46,16 @@ use roster::Roster;
 use streamers::{Streamers, Tally};
 use writes::Writes;
 
-/// Why and when the core wants to be called.
+/// When the core wants to be woken, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wake {
-    /// When.
+    /// The time.
     pub at: Steady,
-    /// What for, in a word.
+    /// The purpose, in a word.
     pub why: &'static str,
 }
 
-/// The machine.
+/// The decision core.
 #[derive(Debug)]
 pub struct Monitor {
     settings: Settings,
@@ -70,7 +70,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// A machine that knows nothing yet. `seed` is for the jitter of its pauses.
+    /// A core that knows nothing yet. `seed` determines the jitter of its pauses.
     pub fn new(now: Now, settings: Settings, seed: u64) -> Monitor {
         let mut book = Book::new(seed);
         book.schedule_heartbeat(now, settings.heartbeat);
@@ -87,7 +87,7 @@ impl Monitor {
         }
     }
 
-    /// Takes what happened; says what is to be done, in order.
+    /// Takes an input, and returns what is to be done, in order.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
         self.book.revision += u64::from(input.is_news());
         self.take(now, input);
@@ -133,7 +133,7 @@ impl Monitor {
         }
     }
 
-    /// When the core wants a `Tick` if nothing else happens.
+    /// When the core needs a `Tick` if no other input comes.
     pub fn next_wake(&self) -> Option<Wake> {
         let timer = self.book.timers.first().map(|(at, timer)| Wake { at: *at, why: timer.word() });
         let asking = self.asking.due().map(|at| Wake { at, why: "ask" });
@@ -179,27 +179,27 @@ impl Monitor {
         }
     }
 
-    /// Rows whose status is not yet written: what a stop loses if the database does not take them.
+    /// The number of rows whose status is not written yet: what a stop loses if the database does not take them.
     pub fn pending_writes(&self) -> usize {
         self.writes.pending()
     }
 
-    /// Connections that may be open at once.
+    /// The most push connections that may be open at once.
     pub fn links_most(&self) -> usize {
         self.push.most()
     }
 
-    /// Whether a problem came or went since the last report.
+    /// Returns true if a problem began or ended since the last report.
     pub fn has_news(&self) -> bool {
         self.book.troubles.changed
     }
 
-    /// Grows whenever what is told of a streamer may have changed.
+    /// Grows whenever the report on some streamer may have changed.
     pub fn revision(&self) -> u64 {
         self.book.revision
     }
 
-    /// The whole.
+    /// The summary for `status`.
     pub fn report(&mut self, now: Now) -> Report {
         let (realtime, ready) = (self.push.report(now, &self.book), self.asking.is_ready());
         let patience = (!self.streamers.is_empty()).then_some(self.settings.sweep);

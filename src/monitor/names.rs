@@ -1,5 +1,5 @@
-//! What Kick calls the streamers: R12. Ids that the table gives are hints; what Kick states counts, and what Kick
-//! stated once is kept over restarts.
+//! What Kick calls the streamers (R12). Ids from the table are hints; what Kick states counts, and is kept across
+//! restarts.
 
 use super::Output;
 use super::book::{Book, Timer};
@@ -15,11 +15,11 @@ use crate::domain::{ChannelId, Now, Slug, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// What Kick stated.
+/// The names and ids that Kick stated.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     learned: BTreeMap<Slug, Learned>,
-    /// The channel ids that Kick stated, however a row spells the name (R16).
+    /// The channel id that Kick stated for each user, however a row spells the name (R16).
     stated: BTreeMap<UserId, (ChannelId, ChannelSource)>,
 }
 
@@ -28,12 +28,12 @@ impl Names {
     pub(super) fn remember(&mut self, learned: Vec<Learned>) {
         let kept = learned.iter().filter_map(|known| Some((known.user?, (known.channel?, ChannelSource::Kept))));
         self.stated.extend(kept);
-        // All at once, for a map that grows in order leaves its nodes half empty.
+        // Collected at once, because a map that grows in order leaves its nodes half empty.
         let known = std::mem::take(&mut self.learned).into_values().chain(learned);
         self.learned = known.map(|known| (known.name.clone(), known)).collect();
     }
 
-    /// Forgets the names that are in no row, when they have become many: rows come and go for years.
+    /// Forgets names that are in no row once there are many of them: rows come and go for years.
     pub(super) fn forget_strangers(&mut self, streamers: &Streamers) {
         if self.learned.len().max(self.stated.len()) <= streamers.len() + STRANGERS_MAX {
             return;
@@ -44,8 +44,8 @@ impl Names {
         self.stated.retain(|user, _| users.contains(user));
     }
 
-    /// Takes what the table and an earlier process know of a streamer's ids. What Kick stated to the
-    /// earlier process outweighs the table.
+    /// Takes the ids that the table and an earlier process give for a streamer. What Kick stated to the earlier process
+    /// outweighs the table.
     pub(super) fn take_hints(&mut self, now: Now, key: Key, streamers: &mut Streamers, book: &mut Book) {
         let Some(streamer) = streamers.get_mut(&key) else { return };
         let ids = &mut streamer.ids;
@@ -67,8 +67,8 @@ impl Names {
         }
     }
 
-    /// Takes the ids of an entry that answers for this streamer. Gives back those whose channel id Kick confirms: what
-    /// push told through it was only a question till then.
+    /// Takes the ids of an entry about this streamer. Returns the streamers whose channel id Kick has now confirmed:
+    /// push events through it were only questions until then.
     pub(super) fn take_identity(
         &mut self,
         now: Now,
@@ -81,7 +81,7 @@ impl Names {
         let known = streamers.get(&key).and_then(|streamer| streamer.ids.user);
         let by_name = kind.is_by_name();
         if by_name && known.is_some() && seen.user.is_some() && known != seen.user {
-            // The name in the table wins: it belongs to somebody else than the id we had.
+            // The name in the table wins: it belongs to another user than the id that was known.
             self.become_another(now, key, streamers, book);
         }
         let Some(streamer) = streamers.get_mut(&key) else { return Vec::new() };
@@ -89,7 +89,7 @@ impl Names {
         if let Some(slug) = own.filter(|slug| by_name || streamer.ids.slug.as_ref() != Some(*slug)) {
             streamer.ids.slug = Some(slug.clone());
             streamer.ids.doubtful = None;
-            // The name leads to the id, so it has not changed, or not for good.
+            // The name leads to the id, so the streamer was not renamed, or not for good.
             book.troubles.settle(Code::StreamerRenamed, streamer.row.as_str());
         }
         let ids = &mut streamer.ids;
@@ -127,8 +127,8 @@ impl Names {
             (Some((SeenChannel::Stated(channel), source)), _) => {
                 self.stated.extend(ids.user.map(|user| (user, (channel, source))));
                 confirm_channel(now, key, channel, source, streamers, book);
-                // R16: what Kick states of a streamer holds for every row that names them, or push would be believed by
-                // one and doubted by the other.
+                // R16: what Kick states about a streamer holds for all rows that name them. Otherwise push would be
+                // believed for one row and doubted for another.
                 let others = streamers.namesakes(key);
                 others.iter().for_each(|other| confirm_channel(now, *other, channel, source, streamers, book));
                 [vec![key], others].concat()
@@ -145,13 +145,13 @@ impl Names {
         }
     }
 
-    /// The channel id that Kick stated for this user, to whichever row.
+    /// The channel id that Kick stated for this user, for whichever row.
     fn stated_before(&self, ids: &Ids) -> Option<(ChannelId, ChannelSource)> {
         self.stated.get(&ids.user?).copied()
     }
 
-    /// Kick does not know the name that was asked by, nor (`Kind::Hint`) the table's user id. Whether there
-    /// is nothing else to ask by.
+    /// Kick does not know the name that was asked about or, for `Kind::Hint`, the user id of the table. Returns true if
+    /// no other identifier is left to try.
     pub(super) fn is_unknown(
         &mut self,
         now: Now,
@@ -168,7 +168,7 @@ impl Names {
             return false;
         }
         if ids.user.is_some() {
-            // Somebody else answered meanwhile, or Kick left the name out: the user id is good.
+            // Another answer brought the user id meanwhile, or Kick left the name out: the user id is good.
             book.at(now.steady, Timer::Ask(key));
             return false;
         }
@@ -190,7 +190,7 @@ impl Names {
         true
     }
 
-    /// The streamer goes by another name at Kick now: the id is followed, and the user told.
+    /// The streamer has another name at Kick now: follows them by id, and reports it.
     fn follow_rename(&mut self, now: Now, key: Key, slug: Slug, streamers: &mut Streamers, book: &mut Book) {
         let Some(streamer) = streamers.get_mut(&key) else { return };
         streamer.ids.slug = Some(slug.clone());
@@ -203,7 +203,7 @@ impl Names {
         self.learn(key, streamers, book);
     }
 
-    /// The row's name belongs to another user than we thought: nothing that we know is about them.
+    /// The row's name belongs to another user than was thought: what is known is not about them.
     fn become_another(&mut self, now: Now, key: Key, streamers: &mut Streamers, book: &mut Book) {
         let Some(streamer) = streamers.get_mut(&key) else { return };
         let (channel, shown) = (streamer.ids.channel, streamer.table.shown);
@@ -216,12 +216,12 @@ impl Names {
         self.take_hints(now, key, streamers, book);
     }
 
-    /// Keeps what Kick stated over restarts.
+    /// Has what Kick stated kept across restarts.
     fn learn(&mut self, key: Key, streamers: &Streamers, book: &mut Book) {
         let Some(streamer) = streamers.get(&key) else { return };
         let ids = &streamer.ids;
         let Some((user, slug)) = ids.user.zip(ids.slug.clone()) else { return };
-        // Another row may name the same streamer, and Kick have stated the channel for that one.
+        // Kick may have stated the channel id for another row of the same streamer.
         let channel =
             ids.channel.filter(|_| ids.are_confirmed()).or(self.stated_before(ids).map(|(channel, _)| channel));
         let learned = Learned { name: streamer.name.clone(), slug, user: Some(user), channel };
@@ -232,7 +232,7 @@ impl Names {
     }
 }
 
-/// Follows another channel than before, or the same with other certainty.
+/// Follows another channel than before, or the same one by an id from another source.
 fn switch_channel(
     now: Now,
     key: Key,
@@ -248,7 +248,7 @@ fn switch_channel(
         streamer.ids.suspect = false;
         streamer.questioned = None;
         if let Some(before) = before {
-            // What came through the other id was about somebody else.
+            // Events through the previous channel were about somebody else.
             streamer.broadcast = Broadcasts::default();
             if streamer.heard.take().is_some() {
                 book.at(now.steady, Timer::Ask(key));
@@ -261,7 +261,7 @@ fn switch_channel(
     suspect_shared(now, channel, streamers, book);
 }
 
-/// Kick states the channel id.
+/// Takes a channel id that Kick stated.
 fn confirm_channel(
     now: Now,
     key: Key,
@@ -283,7 +283,7 @@ fn confirm_channel(
     check_configured(now, key, streamers, book);
 }
 
-/// R12: two usernames cannot have one channel, so those whom Kick has not confirmed are suspect.
+/// R12: two usernames cannot have one channel, so the ids that Kick has not confirmed are suspect.
 fn suspect_shared(now: Now, channel: ChannelId, streamers: &mut Streamers, book: &mut Book) {
     let Some(first) = streamers.of_channel_first(channel).map(|streamer| streamer.name.clone()) else { return };
     let keys = streamers.of_channel(channel).to_vec();
@@ -297,7 +297,7 @@ fn suspect_shared(now: Now, channel: ChannelId, streamers: &mut Streamers, book:
     }
 }
 
-/// Something speaks against a streamer's channel id: it is looked up again.
+/// Marks a streamer's channel id as suspect, and has it looked up again.
 pub(super) fn suspect(now: Now, key: Key, streamers: &mut Streamers, book: &mut Book) {
     let ids = streamers.get_mut(&key).map(|streamer| &mut streamer.ids);
     if ids.is_some_and(|ids| !std::mem::replace(&mut ids.suspect, true)) {
@@ -305,8 +305,8 @@ pub(super) fn suspect(now: Now, key: Key, streamers: &mut Streamers, book: &mut 
     }
 }
 
-/// R16: which broadcasts of a channel have ended is known for the rows that follow it already. A row
-/// that comes later would take the late stop of an old one for the end of the one that runs (R2).
+/// R16: rows that already follow a channel know which of its broadcasts have ended. A row that joins them takes that
+/// over; otherwise the late stop of an old broadcast would end the running one (R2).
 fn share_broadcasts(key: Key, channel: ChannelId, streamers: &mut Streamers) {
     let told = streamers.of_channel_first(channel).map(|other| other.broadcast.clone());
     if let (Some(told), Some(streamer)) = (told, streamers.get_mut(&key)) {
@@ -314,7 +314,7 @@ fn share_broadcasts(key: Key, channel: ChannelId, streamers: &mut Streamers) {
     }
 }
 
-/// Says when the table gives another channel id than Kick.
+/// Reports a channel id in the table that differs from Kick's.
 fn check_configured(now: Now, key: Key, streamers: &Streamers, book: &mut Book) {
     let Some(streamer) = streamers.get(&key) else { return };
     let Some((configured, actual)) = streamer.ids.configured_channel.zip(streamer.ids.channel) else { return };
@@ -330,7 +330,7 @@ fn check_configured(now: Now, key: Key, streamers: &Streamers, book: &mut Book) 
     }
 }
 
-/// Asks about the name that the table gives after a pause, unless that is planned already.
+/// Plans to ask about the name in the table after a pause, unless that is planned already.
 fn ask_name_after(now: Now, key: Key, pause: Duration, streamers: &mut Streamers, book: &mut Book) {
     let due = streamers.get_mut(&key).and_then(|streamer| streamer.ids.plan_name(now.steady, pause));
     due.into_iter().for_each(|due| book.at(due, Timer::UnknownName(key)));

@@ -1,14 +1,14 @@
-//! The room of push: the connections, which transport they take, and whether it delivers.
+//! Push: the connections, which transport they use, and whether it delivers.
 //!
-//! It owns all of that, and of the streamers it reads whose channel is whose. What it is told comes from links and from
-//! Kick's broker, and from the sweep, which finds what it missed. R11 is decided here: `health` counts what push missed,
-//! `choice` leaves a transport that went silent, and `trial` says when it may come back.
+//! Its state is its own; of the streamers it reads only who has which channel. It learns from links, from Kick's broker,
+//! and from the sweep, which finds what push missed. R11 is decided here: `health` counts what push missed, `choice`
+//! leaves a transport that is silent, and `trial` says when that one may be used again.
 //!
 //! ```text
-//!   links ── wants a way, a token; greeted, over ──► Push ──► go there, a token ──► links
-//!                                                     │ ▲
-//!                              offers? a token? (one) ▼ │ answer
-//!                                                    broker
+//!   links ── want an address, a token; connected, ended ──► Push ──► an address, a token ──► links
+//!                                                            │ ▲
+//!                  request for offers or a token (one) ── ▼ │ ── answer
+//!                                                          broker
 //! ```
 
 mod choice;
@@ -41,7 +41,7 @@ use std::collections::BTreeSet;
 use trial::{Sign, Trial};
 use unrecognised::Unrecognised;
 
-/// The room.
+/// The state of push.
 #[derive(Debug)]
 pub(super) struct Push {
     settings: Settings,
@@ -50,21 +50,21 @@ pub(super) struct Push {
     guide: Guide,
     trial: Option<Trial>,
     moving: Moving,
-    /// When there is something to do.
+    /// When `turn` has something to do, if no input comes before.
     due: Option<Steady>,
-    /// Channels of which it is to be judged anew whether push covers them (R23), and whether all are.
+    /// The channels for which coverage (R23) is to be judged again, and whether that holds for all of them.
     unjudged: BTreeSet<ChannelId>,
     unjudged_all: bool,
-    /// What was last spoken to us.
+    /// The transport of the latest connection.
     transport: Option<Transport>,
     unrecognised: Unrecognised,
 }
 
-/// Whether the connections are to be made anew.
+/// Whether all connections are to be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Moving {
     No,
-    /// Their transport is silent: if Kick offers another one that is well.
+    /// Their transport is silent: if Kick offers another one that works.
     IfBetter,
     Surely,
 }
@@ -86,23 +86,23 @@ impl Push {
         }
     }
 
-    /// When there is something to do if nothing else happens.
+    /// When `turn` has something to do, if no input comes before.
     pub(super) fn due(&self) -> Option<Steady> {
         self.due
     }
 
-    /// Which of Kick's offers worked last in an earlier process.
+    /// Takes the offer of Kick's that worked last in an earlier process.
     pub(super) fn recall(&mut self, worked: Offer) {
         self.guide.choice.recall(worked);
     }
 
-    /// The settings changed; other ways to push count when the connections are made anew.
+    /// Takes changed settings. Other transports and addresses count when the connections are replaced.
     pub(super) fn set(&mut self, settings: &Settings) {
         self.links.set_room(settings);
         self.settings = settings.clone();
     }
 
-    /// Follows the channels of those who are watched by now.
+    /// Follows the channels that streamers have joined, and unfollows those that no streamer has any more.
     pub(super) fn follow(&mut self, streamers: &mut Streamers, book: &mut Book) {
         for change in streamers.moves() {
             match change {
@@ -118,7 +118,7 @@ impl Push {
         }
         book.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
         if self.links.count() == 0 {
-            // Nobody is there any more to be refused.
+            // There is no connection left that could be refused.
             book.troubles.rest(Code::PushRefused, "");
         }
         let Some(trial) = self.trial.as_mut().filter(|trial| trial.follows.contains(&channel)) else { return };
@@ -129,15 +129,15 @@ impl Push {
         }
     }
 
-    /// The push settings changed: every connection is made anew, and where it goes is chosen anew.
+    /// The push settings changed: every connection is replaced, and its address is chosen anew.
     pub(super) fn begin_anew(&mut self, now: Steady, book: &mut Book) {
         self.renew(now, book);
         self.guide.begin_anew(self.settings.push.clone());
         self.due = Some(now);
     }
 
-    /// An event came. Whether it is evidence: it came over a connection that may bring it, and does not contradict
-    /// itself (R4).
+    /// Takes a push event. Returns true if it is evidence: it came over a connection that follows its channel, and does
+    /// not contradict itself (R4).
     pub(super) fn take(&mut self, now: Steady, link: LinkId, push: &PushEvent, book: &mut Book) -> bool {
         let status = push.what.status();
         if !self.may_bring(now, link, push.named, status) {
@@ -154,7 +154,8 @@ impl Push {
         true
     }
 
-    /// Whether this link may bring an event of this channel's. One that a trial brings proves its transport.
+    /// Returns true if events of this channel may come over this link. An event over the link of a trial may prove its
+    /// transport.
     fn may_bring(&mut self, now: Steady, link: LinkId, channel: ChannelId, status: Status) -> bool {
         let sign = self.trial.as_mut().map_or(Sign::Nothing, |trial| trial.weigh(link, channel, status));
         match sign {
@@ -165,23 +166,23 @@ impl Push {
         matches!(sign, Sign::Proved | Sign::Alive) || self.links.carries(link, channel)
     }
 
-    /// Kick's broker answered.
+    /// Takes an answer of Kick's broker.
     pub(super) fn take_answer(&mut self, now: Steady, answer: &Answer<Offered>, book: &mut Book) {
         self.due = Some(now);
         self.guide.take_answer(now, answer, book);
     }
 
-    /// The thread that asks the broker began anew.
+    /// The thread that asks the broker was started again.
     pub(super) fn ask_again(&mut self, now: Steady) {
         self.guide.ask_again();
         self.due = Some(now);
     }
 
-    /// Does what is due. Whether Kick's broker is asked something, which the budget pays.
+    /// Does what is due. Returns true if Kick's broker is asked something, which counts against the budget.
     pub(super) fn turn(&mut self, now: Now, book: &mut Book) -> bool {
         let (steady, mut asked) = (now.steady, false);
         while self.due.is_some_and(|due| due <= steady) {
-            // A trial that has nobody left to follow, or follows nobody, could never end.
+            // A trial that has no channel left to follow, or whose transport accepts no subscription, could never end.
             if self.trial.as_ref().is_some_and(|it| it.follows.is_empty() || it.due().is_some_and(|due| due <= steady))
             {
                 self.end_trial(steady, false);
@@ -194,7 +195,7 @@ impl Push {
                 self.renew(steady, book);
                 continue;
             }
-            // One answer serves all that waits for it.
+            // One answer serves everything that waits for it.
             let offers = self.needs_offers(steady) && self.guide.choice.must_ask(steady);
             if !offers {
                 let left = std::mem::replace(&mut self.moving, Moving::No) == Moving::IfBetter;
@@ -218,13 +219,13 @@ impl Push {
         asked
     }
 
-    /// Whether something depends on what Kick offers.
+    /// Returns true if something waits for what Kick offers.
     fn needs_offers(&self, now: Steady) -> bool {
         let trial = self.next_trial().is_some_and(|(_, due)| due <= now);
         trial || self.moving == Moving::IfBetter || self.guide.is_asked()
     }
 
-    /// Begins the trial that is due, if one is and there is anybody to follow.
+    /// Begins the trial that is due, if one is and there are channels to follow.
     fn begin_trial(&mut self, now: Steady) {
         let Some((way, _)) = self.next_trial().filter(|(_, due)| *due <= now) else { return };
         let kind = self.guide.choice.silent_of(&way);
@@ -242,7 +243,7 @@ impl Push {
         self.trial.as_ref().is_some_and(|trial| trial.link == link)
     }
 
-    /// Ends the trial; a trial that is merely cut short has proved nothing.
+    /// Ends the trial. Unless it is `proved`, it has shown nothing.
     fn end_trial(&mut self, now: Steady, proved: bool) {
         let Some(trial) = self.trial.take() else { return };
         self.links.close_trial(trial.link);
@@ -257,7 +258,7 @@ impl Push {
         self.due = Some(now);
     }
 
-    /// Makes all connections anew, under new numbers: those who were refused are no more.
+    /// Replaces all connections, under new numbers. That the old ones were refused no longer counts.
     fn renew(&mut self, now: Steady, book: &mut Book) {
         book.troubles.rest(Code::PushRefused, "");
         self.unjudged_all = true;
@@ -269,12 +270,12 @@ impl Push {
         self.moving = Moving::No;
     }
 
-    /// Connections that may be open at once.
+    /// The most connections that may be open at once.
     pub(super) fn most(&self) -> usize {
         self.links.most()
     }
 
-    /// How many channels are subscribed to.
+    /// The number of confirmed subscriptions.
     pub(super) fn subscribed(&self) -> usize {
         self.links.subscribed()
     }
@@ -284,7 +285,7 @@ impl Push {
         self.links.home(channel)
     }
 
-    /// What is told of push.
+    /// The state of push, for the report.
     pub(super) fn report(&self, now: Now, book: &Book) -> Realtime {
         Realtime {
             transport: self.transport.map(|transport| transport.word().to_owned()),
@@ -296,7 +297,7 @@ impl Push {
     }
 }
 
-/// An event cannot be used.
+/// Counts and logs an event that cannot be used.
 fn discard(what: &'static str, text: String, book: &mut Book) {
     book.counters.push_discarded += 1;
     book.log(Event::Detail { what, text: format!("{text}; {} so far", book.counters.push_discarded) });

@@ -1,5 +1,5 @@
-//! What the core tells of itself (kick-monitor(8)): what is wrong with the whole, and each streamer with the reasons of
-//! their status.
+//! The core's report on itself (kick-monitor(8)): the problems of the daemon as a whole, and each streamer with the
+//! evidence for the status.
 
 use super::book::Book;
 use super::streamer::Streamer;
@@ -12,8 +12,8 @@ use crate::domain::time::to_milliseconds;
 use crate::domain::{Now, Status, Steady};
 use std::time::Duration;
 
-/// What no single event tells: it lasts, or it is about several of them together. `patience`: for how long neither push
-/// nor the API may be away, if anybody is watched.
+/// Updates the problems that no single event shows, because they last or concern several parts. `patience`: how long
+/// push and the API may both be away, if any streamer is followed.
 pub(super) fn judge_the_whole(now: Now, push: &Realtime, is_ready: bool, patience: Option<Duration>, book: &mut Book) {
     let (links, up) = (push.connections, push.connected);
     let both = book.both_away(now.steady, up > 0);
@@ -27,8 +27,8 @@ pub(super) fn judge_the_whole(now: Now, push: &Realtime, is_ready: bool, patienc
     troubles.set(now, Code::PushIncomplete, some);
 }
 
-/// One streamer. `home`: the connection that carries their channel, and since when its subscription is confirmed;
-/// `database`: whether it can be used.
+/// The report on one streamer. `home`: the connection that carries the channel, and since when its subscription is
+/// confirmed. `database`: whether it can be used.
 pub(super) fn tell_of(
     now: Now,
     streamer: &Streamer,

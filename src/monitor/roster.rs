@@ -17,11 +17,11 @@ use std::sync::Arc;
 pub(super) struct Roster {
     /// Rows that cannot be used, as they were reported.
     unusable: BTreeMap<RowId, Unfit>,
-    /// Whose status changed just before an earlier process ended, until the roster is read.
+    /// The rows whose status changed shortly before an earlier process ended, until the roster is read.
     recent: Option<Recent>,
-    /// The roster was read once.
+    /// The roster has been read.
     loaded: bool,
-    /// An empty roster that the next read must confirm (R14).
+    /// The last read found no rows, which the next one must confirm (R14).
     emptied: bool,
 }
 
@@ -31,39 +31,39 @@ struct Unfit {
     reason: Unusable,
     /// The username that was reported.
     username: Arc<str>,
-    /// How many rows these are.
+    /// The number of rows.
     rows: usize,
 }
 
-/// One read of the table, beside the streamers that are known.
+/// One read of the table, compared with the known streamers.
 #[derive(Debug)]
 pub(super) struct Comparison {
-    /// Whose rows are not in it any more.
+    /// Streamers whose rows are gone.
     pub(super) gone: Vec<Key>,
-    /// The ids that several rows share, with their number.
+    /// The ids that several rows share, with the number of rows.
     shared: BTreeMap<RowId, usize>,
-    /// No read came before it.
+    /// It is the first read.
     pub(super) first: bool,
-    /// Whose status changed just before an earlier process ended.
+    /// The rows whose status changed shortly before an earlier process ended.
     recent: Option<Recent>,
     read_at: Steady,
     added: usize,
     removed: usize,
 }
 
-/// What a row of a read brought.
+/// What a row of a read means.
 #[derive(Debug)]
 pub(super) enum RowNews {
-    /// It is this streamer's, still.
+    /// It still belongs to this streamer.
     Known(Key),
-    /// It is new, or names somebody else than this one (R14).
+    /// It is new, or names somebody else than this streamer (R14).
     New(Slug, Option<Key>),
-    /// It cannot be used, and was this one's.
+    /// It cannot be used; it belonged to this streamer.
     Unfit(Option<Key>),
 }
 
 impl Roster {
-    /// Whose status changed just before an earlier process ended.
+    /// Takes the rows whose status changed shortly before an earlier process ended.
     pub(super) fn recall(&mut self, recent: Recent) {
         self.recent = Some(recent);
     }
@@ -72,13 +72,13 @@ impl Roster {
         self.loaded
     }
 
-    /// How many rows cannot be used.
+    /// The number of rows that cannot be used.
     pub(super) fn unusable(&self) -> usize {
         self.unusable.values().map(|unfit| unfit.rows).sum()
     }
 
-    /// Begins to compare a read. Nothing for an empty one that the next must confirm: somebody may be about to fill the
-    /// table again.
+    /// Begins to compare a read. `None` if it found no rows and the next one must confirm that: somebody may be about
+    /// to fill the table again.
     pub(super) fn begin(&mut self, read: &RosterRead, streamers: &Streamers, book: &mut Book) -> Option<Comparison> {
         let rows = &read.rows;
         self.emptied = rows.is_empty() && !streamers.is_empty() && !self.emptied;
@@ -134,7 +134,7 @@ impl Roster {
         RowNews::New(name, known)
     }
 
-    /// R14: said once for each row, and for each id that several share.
+    /// R14: reports a row that cannot be used, once for each row and once for each shared id.
     fn report_unusable(&mut self, now: Now, row: &Row, unfit: Unfit, book: &mut Book) {
         let id = &row.id;
         let same = self.unusable.get(id).is_some_and(|before| {
@@ -152,7 +152,7 @@ impl Roster {
 }
 
 impl Comparison {
-    /// R13: a new row starts with what the table shows, not yet verified.
+    /// R13: a new row starts with what the table shows, as a belief that is not verified.
     pub(super) fn welcome(&self, now: Now, row: Row, name: Slug, streamers: &mut Streamers, book: &mut Book) -> Key {
         let mut streamer = Streamer::new(now, row, name, self.read_at);
         let recent = self.recent.as_ref().is_some_and(|recent| recent.holds(&streamer.row));
@@ -163,7 +163,7 @@ impl Comparison {
         streamers.insert(streamer)
     }
 
-    /// All rows are compared: says what that brought. Whether there are other rows than before.
+    /// Ends the comparison, and reports what changed. Returns true if there are other rows than before.
     pub(super) fn end(&self, now: Now, streamers: &Streamers, book: &mut Book) -> bool {
         let Comparison { first, added, removed, .. } = *self;
         let news = first || added > 0 || removed > 0;
@@ -179,7 +179,7 @@ impl Comparison {
     }
 }
 
-/// Whose rows are not among these, and which ids several of them share, with their number. As a rule there are
+/// The streamers whose rows are gone, and the ids that several rows share, with the number of rows. Usually there are
 /// neither, and a large roster is read every few seconds: so keys are compared, and ids only where they are new.
 fn compare_ids(rows: &[Row], streamers: &Streamers) -> (Vec<Key>, BTreeMap<RowId, usize>) {
     let mut seen: Vec<Key> = Vec::with_capacity(rows.len());

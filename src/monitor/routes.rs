@@ -1,5 +1,5 @@
-//! The rules that need several parts, and who is told what a part found out. Only this file and `mod.rs` name more than
-//! one part.
+//! The rules that need several parts, and what one part learns that others must know. Only this file and `mod.rs` name
+//! more than one part.
 
 use super::Monitor;
 use super::asking::{Entries, Flight};
@@ -18,12 +18,12 @@ use crate::domain::push::{LinkId, Push};
 use crate::domain::row::{RosterRead, Row, Shown};
 use crate::domain::{Now, Source, Status, Steady};
 
-/// The troubles that are one row's, and go with it.
+/// The problems that concern one row, and end with it.
 const OF_A_ROW: [Code; 4] = [Code::WriteRefused, Code::StreamerUnknown, Code::StreamerRenamed, Code::ChannelIdMismatch];
 
-/// What is believed, and what follows.
+/// A changed belief, and what follows from it.
 impl Monitor {
-    /// Changes what is believed of a streamer, and has it written.
+    /// Changes what is believed about a streamer, and has it written.
     fn believe(&mut self, now: Now, key: Key, status: Status, source: Source, received: Steady) {
         self.streamers.believe(now, key, status, source, received);
         self.asking.no_second_look(key);
@@ -71,7 +71,7 @@ impl Monitor {
         self.check_compared(now);
     }
 
-    /// What the row of somebody known says of them.
+    /// Takes the row of a known streamer.
     fn take_row(&mut self, now: Now, key: Key, row: &Row, read_at: Steady) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         if streamer.ids.configured_channel != row.channel || streamer.ids.configured_user != row.user {
@@ -84,7 +84,7 @@ impl Monitor {
         self.compare_shown(now, key, row.shown, read_at);
     }
 
-    /// R15: the table shows something else than we know of.
+    /// R15: compares the status in the table with what is known.
     fn compare_shown(&mut self, now: Now, key: Key, shown: Shown, read_at: Steady) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         if self.writes.is_busy(&streamer.row) {
@@ -109,7 +109,7 @@ impl Monitor {
         self.writes.settle(key);
     }
 
-    /// R14: a row that is gone is forgotten with all that was queued for it.
+    /// R14: a row that is gone is forgotten, with everything that was queued for it.
     fn forget(&mut self, key: Key) {
         let Some(streamer) = self.streamers.remove(key) else { return };
         self.asking.forget(key, streamer.compared);
@@ -123,7 +123,7 @@ impl Monitor {
         }
     }
 
-    /// Says when a sweep is done, and once that every streamer of the roster has been compared.
+    /// Reports a sweep that is complete and, once, that every streamer of the roster has been compared.
     fn check_compared(&mut self, now: Now) {
         self.asking.check_swept(now, &self.streamers, &mut self.book);
         if self.roster.is_loaded() {
@@ -147,7 +147,7 @@ impl Monitor {
             }
             Err(failure) => {
                 for key in self.asking.fails(now, &flight, failure, &mut self.streamers, &mut self.book) {
-                    // R5: who is refused may be unknown by name, but is not missing.
+                    // R5: a refused name may count as unknown, but not as missing.
                     self.names.is_unknown(now, key, flight.kind, &mut self.streamers, &mut self.book);
                 }
             }
@@ -174,7 +174,7 @@ impl Monitor {
                 }
                 None => self.take_absence(now, *key, flight, asked),
             };
-            // A name whose other spelling is yet to be asked about is not compared.
+            // A name with another spelling that is still to be tried has not been compared.
             let open = self.streamers.get(key).is_some_and(|it| it.ids.user.is_none() && !it.ids.unknown);
             if flight.kind != Kind::Website && (entry.is_some() || !open) {
                 self.asking.compared(*key, flight.id);
@@ -199,8 +199,8 @@ impl Monitor {
         self.asking.is_read(now, flight, &self.streamers, &mut self.book);
     }
 
-    /// R6: missing from `/channels` is unknown; missing from everywhere for long is Offline.
-    /// Whether the absence can be an observation of the same streamer.
+    /// R6: missing from `/channels` alone says nothing; missing everywhere for long means Offline. Returns true if the
+    /// absence may be an observation of this streamer.
     fn take_absence(&mut self, now: Now, key: Key, flight: &Flight, asked: Steady) -> bool {
         let not_live = matches!(flight.endpoint, Endpoint::Livestreams | Endpoint::UsersLivestreams);
         let (missed, may_have_vanished) = match flight.kind {
@@ -213,7 +213,7 @@ impl Monitor {
                 return false;
             }
             _ if not_live => (false, true),
-            // Perhaps Kick has no list left that could bear it out.
+            // Without a list of live streams, nothing else could confirm it.
             _ => (true, self.asking.live_list().is_none()),
         };
         let Some(streamer) = self.streamers.get_mut(&key) else { return false };
@@ -258,7 +258,7 @@ impl Monitor {
         let resumed = streamer.resume(seen);
         streamer.note(seen);
         let (was_known, was_verified) = (streamer.belief.status.is_some(), streamer.belief.verified);
-        // R11: push has a little time to tell of it, too.
+        // R11: push has a short time to report it too.
         let expected = streamer.ids.channel.filter(|_| was_known && was_verified && !resumed);
         if was_known {
             self.asking.corrects();
@@ -291,7 +291,7 @@ impl Monitor {
         match verdict {
             Verdict::Nothing => {}
             Verdict::Renew => self.book.changed_lately(now, vec![streamer.row.clone()], self.settings.hold),
-            // The API, which trails, may not know the answer yet.
+            // The API lags, and may not know it yet.
             Verdict::Ask | Verdict::Question => {
                 self.book.at(now.steady, Timer::Ask(key));
                 self.book.at(now.steady + ASKED_AGAIN, Timer::Ask(key));
@@ -301,7 +301,7 @@ impl Monitor {
                 if changes {
                     return self.believe(now, key, status, Source::Push, push.received);
                 }
-                // One that only repeats what the sweep found first is no change, and is not logged as one.
+                // An event that only repeats what the sweep found first is no change, and is not logged as one.
                 streamer.bear_out();
                 self.asking.no_second_look(key);
                 self.write(now, key);
@@ -309,7 +309,8 @@ impl Monitor {
         }
     }
 
-    /// R12: Kick has confirmed the id that a push event came through, which was only a question till then.
+    /// R12: Kick has confirmed the channel id of a push event that was only a question until then: the event is judged
+    /// again.
     fn replay_questioned(&mut self, now: Now, key: Key) {
         let Some(push) = self.streamers.get_mut(&key).and_then(|streamer| streamer.questioned.take()) else { return };
         if now.steady.since(push.received) < self.settings.hold {
@@ -326,7 +327,7 @@ impl Monitor {
     }
 }
 
-/// R23: whom push covers is judged anew whenever something of that changes, not by the clock; all the others are
+/// R23: coverage is judged again whenever one of its conditions changes, not at intervals. Streamers without it are
 /// compared with the API as often as the budget allows.
 impl Monitor {
     fn judge_coverage(&mut self, now: Now, key: Key) {
@@ -340,8 +341,8 @@ impl Monitor {
         self.asking.set_pace(now, key, streamer);
     }
 
-    /// Those about whom Kick was asked: an answer may have settled their ids, and with them those of others on the
-    /// same channel.
+    /// Judges coverage after a request: an answer may have settled the ids of these streamers, and so concern others on
+    /// the same channel.
     fn judge_asked(&mut self, now: Now, flight: &Flight) {
         for (key, _) in flight.keys.iter().chain(&flight.namesakes) {
             self.judge_coverage(now, *key);
@@ -352,7 +353,7 @@ impl Monitor {
         }
     }
 
-    /// Those of whom push has news.
+    /// Judges coverage where push has changed.
     pub(super) fn judge_push(&mut self, now: Now) {
         for key in self.push.unjudged(&self.streamers) {
             self.judge_coverage(now, key);

@@ -1,6 +1,6 @@
-//! One streamer: what we believe, why, and the rules that judge one piece of evidence about them.
+//! One streamer: what is believed, why, and the rules that judge one piece of evidence.
 //!
-//! Nothing here knows other streamers, queues or connections.
+//! It knows no other streamers, no queues and no connections.
 
 use crate::domain::ask::{ChannelSource, Endpoint};
 use crate::domain::push::Push;
@@ -13,98 +13,99 @@ use crate::monitor::weighing::{Doubt, Observation};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One row of the roster and everything known of its streamer.
+/// One row of the roster, and everything that is known about its streamer.
 #[derive(Debug)]
 pub(crate) struct Streamer {
     pub row: RowId,
-    /// As the table has it.
+    /// As it stands in the table.
     pub username: Arc<str>,
     /// The username, normalised.
     pub name: Slug,
-    /// Grows when the row names somebody else: answers about the one before are then dropped.
+    /// Grows when the row turns out to name somebody else. Answers to older requests are then dropped.
     pub epoch: u32,
     pub ids: Ids,
     pub belief: Belief,
     /// The last push event that was believed.
     pub heard: Option<Heard>,
-    /// The last one that was only a question because of the id that it came through (R12).
+    /// The last push event that was only a question because of its channel id (R12).
     pub questioned: Option<Box<Push>>,
     pub broadcast: Broadcasts,
     /// When the request that last found the streamer Offline started.
     pub found_offline: Option<Steady>,
-    /// What the API tells at present, by the answers that counted.
+    /// What the API last reported, by the observations that counted.
     pub found: Option<Found>,
     /// A change that waits for a second look.
     pub doubt: Option<Box<Doubt>>,
-    /// `/channels` leaves the streamer out, and nothing names them.
+    /// Since when `/channels` has left the streamer out, if no list names them either.
     pub vanished: Option<Box<Vanished>>,
-    /// Push tells of every change, as far as we know (R23).
+    /// Whether push should report every change (R23).
     pub covered: bool,
-    /// When the question was asked whose answer compared the streamer last; when it came, until then. None while
+    /// When the request of the last comparison started; until the first one, when the streamer was added. `None` while
     /// Kick does not know the name.
     pub compared: Option<Steady>,
     pub table: Table,
 }
 
-/// How long somebody has been left out.
+/// How long a streamer has been missing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vanished {
     pub since: Steady,
-    /// How often, and when it was counted last.
+    /// How often that was counted, and when last.
     pub times: u32,
     pub counted: Steady,
 }
 
-/// What Kick calls this streamer.
+/// The names and ids of this streamer at Kick.
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
-    /// The slug that Kick answered with; the name until then.
+    /// The slug in Kick's answer. Until there is one, the name is used.
     pub slug: Option<Slug>,
     /// The user id that Kick gave for the name.
     pub user: Option<UserId>,
     /// The user id that the table gives; a hint for a name that Kick does not know.
     pub configured_user: Option<UserId>,
-    /// The channel id that push is followed by.
+    /// The channel id by which push is followed.
     pub channel: Option<ChannelId>,
-    /// Where `channel` comes from: of a confirmed one, who confirmed it.
+    /// Where `channel` comes from; for a confirmed one, who confirmed it.
     pub channel_source: Option<ChannelSource>,
     /// The channel id that the table gives; a hint.
     pub configured_channel: Option<ChannelId>,
-    /// Something speaks against `channel`: it is looked up again, and unless it is confirmed, push
-    /// through it is only a question (R12).
+    /// Something speaks against `channel`. It is looked up again, and while Kick has not confirmed it, push through it
+    /// is only a question (R12).
     pub suspect: bool,
-    /// Kick did not know the name; the other spelling is asked about.
+    /// Kick did not know the name, and is asked about its other spelling.
     pub dashed: bool,
-    /// Kick knows neither spelling, and it was said.
+    /// Kick knows neither spelling, and that was reported.
     pub unknown: bool,
-    /// How often in a row Kick did not know the name.
+    /// How many times in a row Kick did not know the name.
     pub misses: u32,
     /// When the name is asked about again.
     pub name_due: Option<Steady>,
-    /// An answer showed this other slug for the user id: the name must be asked about.
+    /// An answer by user id showed this other slug: the name must be asked about.
     pub doubtful: Option<Slug>,
 }
 
-/// What we hold to be true.
+/// What is believed to be true.
 #[derive(Debug)]
 pub(crate) struct Belief {
-    /// None: not known.
+    /// `None`: not known.
     pub status: Option<Status>,
-    /// Kick said so to us; otherwise it is only what the table showed.
+    /// Kick said so to this process; otherwise only the table shows it.
     pub verified: bool,
     pub since: Now,
     pub source: Source,
-    /// When the evidence was received: for the latency of the write; what only the table says, for R15.
+    /// When the evidence was received. Used for the latency of the write and, if only the table shows the status, for
+    /// R15.
     pub received: Steady,
-    /// It may be fresher than what the API tells, for the table showed it.
+    /// The table showed it, and may know more than the API.
     pub fresher: Option<Fresher>,
 }
 
-/// Until when an answer to a question of before does not contradict what the table shows (R13, R15).
+/// How long what the table shows is kept against answers of an API that may lag (R13, R15).
 #[derive(Debug)]
 pub(crate) struct Fresher {
     pub until: Steady,
-    /// These endpoints say the same, so what they say later is news.
+    /// These endpoints agreed with the table, so what they say later is news.
     pub borne_out: Vec<Endpoint>,
 }
 
@@ -113,24 +114,24 @@ pub(crate) struct Fresher {
 pub(crate) struct Heard {
     pub status: Status,
     pub at: Steady,
-    /// It came through an id that Kick confirmed, so the hold applies.
+    /// It came through a channel id that Kick confirmed, so the hold applies.
     pub held: bool,
-    /// A stop that came when no id was known: the broadcast that runs may be a later one (R2).
+    /// A stop that came while no id was known: the running broadcast may be a later one (R2).
     pub blind: bool,
-    /// A live event for a broadcast that had ended, which came later (R1).
+    /// A live event for a broadcast that had ended, received after its stop (R1).
     pub again: Option<(LivestreamId, Steady)>,
-    /// What somebody else wrote was written over for its sake (R15).
+    /// What somebody else wrote was written over because of this event (R15).
     pub insisted: bool,
 }
 
-/// A change that the API told first.
+/// A change that the API reported first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
     pub status: Status,
-    /// When the request started whose answer told so, and where it went.
+    /// When the request started whose answer reported it, and its endpoint.
     pub at: Steady,
     pub endpoint: Endpoint,
-    /// When the broadcast began that runs, or that ended.
+    /// When the broadcast had begun that is running, or that ended.
     pub start: Option<Timestamp>,
 }
 
@@ -141,7 +142,7 @@ pub(crate) enum Kind {
     Name,
     /// `/channels` by the user id that the table gives, for a name that Kick does not know.
     Hint,
-    /// A list of those who are live, by user id.
+    /// A list of live streams, by user id.
     LiveList,
     /// `/livestreams` by user id, for the channel id.
     Reveal,
@@ -152,12 +153,12 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The name of the table is what is asked by.
+    /// Returns true if the request is by name.
     pub(crate) fn is_by_name(self) -> bool {
         matches!(self, Kind::Name | Kind::Website)
     }
 
-    /// Where a channel id comes from that an answer states.
+    /// Where a channel id comes from that an answer to such a request states.
     pub(crate) fn channel_source(self) -> ChannelSource {
         match self {
             Kind::Name | Kind::Hint | Kind::Channels => ChannelSource::Channels,
@@ -168,17 +169,17 @@ impl Kind {
 }
 
 impl Ids {
-    /// Kick stated the channel id itself.
+    /// Returns true if Kick stated the channel id.
     pub(crate) fn are_confirmed(&self) -> bool {
         self.channel_source.is_some_and(ChannelSource::is_certain)
     }
 
-    /// Kick stated the channel id, and nothing speaks against it.
+    /// Returns true if Kick stated the channel id, and nothing speaks against it.
     pub(crate) fn are_certain(&self) -> bool {
         self.are_confirmed() && !self.suspect
     }
 
-    /// Plans when the name is asked about again: after this pause. Nothing when that is planned already.
+    /// Plans to ask about the name again after this pause. Returns the time, or `None` if that was planned already.
     pub(crate) fn plan_name(&mut self, now: Steady, pause: Duration) -> Option<Steady> {
         let planned = self.name_due.is_some_and(|due| due > now);
         (!planned).then(|| *self.name_due.insert(now + pause))
@@ -186,7 +187,7 @@ impl Ids {
 }
 
 impl Streamer {
-    /// R13: a new row's, of whom only the table tells.
+    /// R13: a new row, about which only the table is known.
     pub(crate) fn new(now: Now, row: Row, name: Slug, read_at: Steady) -> Streamer {
         let (source, received) = (Source::Sweep, now.steady);
         let mut streamer = Streamer {
@@ -211,13 +212,14 @@ impl Streamer {
         streamer
     }
 
-    /// R1: the broadcast that such a live event told of, when an answer to a later question bears it out.
+    /// R1: the broadcast of a live event that came after its stop, if the answer to a later request confirms that it
+    /// resumed.
     pub(super) fn resumes(&self, seen: &Observation) -> Option<(LivestreamId, Steady)> {
         let again = self.heard.and_then(|heard| heard.again);
         again.filter(|(_, at)| seen.status == Status::Online && seen.started >= *at)
     }
 
-    /// Takes note of a broadcast that has resumed, if that is what the observation means.
+    /// If the observation means that a broadcast has resumed, takes note of that.
     pub(crate) fn resume(&mut self, seen: &Observation) -> bool {
         let Some((livestream, at)) = self.resumes(seen) else { return false };
         self.broadcast.resume(livestream, seen.start);
@@ -226,7 +228,7 @@ impl Streamer {
         true
     }
 
-    /// Remembers what an observation that counts says of the broadcast.
+    /// Remembers what an observation that counts says about the broadcast.
     pub(crate) fn note(&mut self, seen: &Observation) {
         match seen.status {
             Status::Online => self.broadcast.seen_running(seen.start, seen.started),
@@ -237,28 +239,28 @@ impl Streamer {
         }
     }
 
-    /// Remembers a change that the API told.
+    /// Remembers a change that the API reported.
     pub(crate) fn find(&mut self, seen: &Observation) {
         let Observation { status, endpoint, .. } = *seen;
         let start = seen.start.or(self.broadcast.start);
         self.found = Some(Found { status, at: seen.started, endpoint, start });
     }
 
-    /// Believes a status from now on.
+    /// Changes what is believed.
     pub(crate) fn believe(&mut self, status: Status, source: Source, received: Steady, now: Now) {
         self.belief = Belief { status: Some(status), verified: true, since: now, source, received, fresher: None };
         self.doubt = None;
         self.vanished = None;
     }
 
-    /// Push bears the belief out.
+    /// Push confirms what is believed.
     pub(crate) fn bear_out(&mut self) {
         self.belief.verified = true;
         self.doubt = None;
         self.vanished = None;
     }
 
-    /// Takes over what the table shows, which Kick has yet to confirm (R13, R15).
+    /// Believes what the table shows, until Kick has confirmed it (R13, R15).
     pub(crate) fn believe_table(&mut self, shown: Shown, now: Now) {
         let status = match shown {
             Shown::Known(status) => Some(status),
@@ -269,17 +271,17 @@ impl Streamer {
         self.doubt = None;
     }
 
-    /// What the table shows may be fresher than what the API tells, from now on.
+    /// From now on, what the table shows may be more recent than what the API says.
     pub(crate) fn table_is_fresh(&mut self, now: Now) {
         self.belief.fresher = Some(Fresher { until: now.steady + API_LAG, borne_out: Vec::new() });
     }
 
-    /// What the row is to show and may not. What only the table says is no evidence to write (R13).
+    /// The status that the row is to show and does not. What only the table shows is no reason to write (R13).
     pub(crate) fn wanted(&self) -> Option<Status> {
         self.belief.status.filter(|status| self.belief.verified && !self.table.shows(*status))
     }
 
-    /// Whether a slug is another name than the table's.
+    /// Returns true if a slug is another name than the table's, not just another spelling.
     pub(crate) fn spells_otherwise(&self, slug: &Slug) -> bool {
         !slug.is_spelling_of(&self.name)
     }
@@ -289,7 +291,7 @@ impl Streamer {
         self.ids.slug.clone().filter(|slug| self.spells_otherwise(slug))
     }
 
-    /// The name belongs to another user than was thought: nothing that is known of them is about this one.
+    /// The name belongs to another user than was thought: forgets what was known about that one.
     pub(crate) fn become_another(&mut self) {
         self.epoch += 1;
         let Ids { configured_user, configured_channel, .. } = self.ids;
@@ -302,7 +304,7 @@ impl Streamer {
         self.found = None;
     }
 
-    /// The slug to ask Kick by.
+    /// The slug to ask Kick about.
     pub(crate) fn asked_slug(&self) -> Slug {
         if self.ids.doubtful.is_none() {
             if let Some(slug) = &self.ids.slug {

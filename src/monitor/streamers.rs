@@ -1,5 +1,5 @@
-//! The streamers by key, by row and by the channel that push tells of them on: a table that every part may be given.
-//! It decides nothing, and counts what is believed.
+//! The streamers by key, by row and by push channel: a map that every part may be given. It decides nothing, and counts
+//! the beliefs.
 
 use super::book::{Book, Timer};
 use super::streamer::Streamer;
@@ -8,12 +8,12 @@ use crate::domain::{ChannelId, Now, RowId, Source, Status, Steady};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-/// Names a streamer inside the core; never used again for another row.
+/// Identifies a streamer inside the core. Never used again for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key(u32);
 
-/// How many streamers are believed to be what. Kept as beliefs change: counting a hundred thousand
-/// takes ten milliseconds, in which no push event is decided upon.
+/// The number of streamers by believed status. Kept up to date as beliefs change: counting a hundred thousand takes ten
+/// milliseconds, during which no push event would be judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) online: usize,
@@ -40,10 +40,10 @@ impl Tally {
     }
 }
 
-/// The table. Its order is that in which the rows came.
+/// The map. Its order is that in which the rows came.
 #[derive(Debug, Default)]
 pub(super) struct Streamers {
-    /// Boxed, for the nodes of the map are half empty.
+    /// Boxed, because the nodes of the map are half empty.
     by_key: BTreeMap<Key, Box<Streamer>>,
     by_row: BTreeMap<RowId, Key>,
     by_channel: BTreeMap<ChannelId, Vec<Key>>,
@@ -52,17 +52,17 @@ pub(super) struct Streamers {
     moves: Vec<Move>,
 }
 
-/// What became of a channel.
+/// A change in the channels to be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Move {
-    /// A streamer is told of on it.
+    /// A streamer uses this channel.
     In(ChannelId),
-    /// Nobody is any more.
+    /// No streamer uses it any more.
     Out(ChannelId),
 }
 
 impl Streamers {
-    /// One more, under a key of its own.
+    /// Adds a streamer, under a new key.
     pub(super) fn insert(&mut self, streamer: Streamer) -> Key {
         let key = Key(self.next);
         self.next += 1;
@@ -80,7 +80,7 @@ impl Streamers {
         Some(streamer)
     }
 
-    /// Believes a status of a streamer from now on.
+    /// Changes what is believed about a streamer.
     pub(super) fn believe(&mut self, now: Now, key: Key, status: Status, source: Source, received: Steady) {
         let Some(streamer) = self.by_key.get_mut(&key) else { return };
         self.tally.leaves(streamer.belief.status);
@@ -88,7 +88,7 @@ impl Streamers {
         self.tally.enters(Some(status));
     }
 
-    /// Takes over what the table shows of a streamer, and has Kick asked to confirm it (R13, R15).
+    /// Believes what the table shows of a streamer, and has Kick asked to confirm it (R13, R15).
     pub(super) fn believe_table(&mut self, now: Now, key: Key, shown: Shown, book: &mut Book) {
         let Some(streamer) = self.by_key.get_mut(&key) else { return };
         self.tally.leaves(streamer.belief.status);
@@ -97,7 +97,7 @@ impl Streamers {
         book.at(now.steady, Timer::Ask(key));
     }
 
-    /// How many are believed to be what.
+    /// The number of streamers by believed status.
     pub(super) fn tally(&self) -> Tally {
         debug_assert_eq!(self.tally, self.tally_anew(), "a belief changed and was not counted");
         self.tally
@@ -121,17 +121,17 @@ impl Streamers {
         self.by_key.contains_key(key)
     }
 
-    /// Whose row this is.
+    /// The streamer of this row.
     pub(super) fn of_row(&self, row: &RowId) -> Option<Key> {
         self.by_row.get(row).copied()
     }
 
-    /// Those whose channel this is, in the order in which they came to it.
+    /// The streamers of this channel, in the order in which they joined it.
     pub(super) fn of_channel(&self, channel: ChannelId) -> &[Key] {
         self.by_channel.get(&channel).map_or(&[], Vec::as_slice)
     }
 
-    /// One who is told of on that channel.
+    /// The first streamer of this channel.
     pub(super) fn of_channel_first(&self, channel: ChannelId) -> Option<&Streamer> {
         self.get(self.of_channel(channel).first()?)
     }
@@ -155,12 +155,12 @@ impl Streamers {
         }
     }
 
-    /// What channels are to be followed since this was last asked, and what are not any more; in order.
+    /// The channels to follow and to unfollow since the last call, in order.
     pub(super) fn moves(&mut self) -> Vec<Move> {
         std::mem::take(&mut self.moves)
     }
 
-    /// The other rows that name the same streamer, as far as they are followed (R16).
+    /// The other followed rows of the same streamer (R16).
     pub(super) fn namesakes(&self, key: Key) -> Vec<Key> {
         let ids = self.get(&key).map(|streamer| &streamer.ids);
         let Some((user, channel)) = ids.and_then(|ids| ids.user.zip(ids.channel)) else { return Vec::new() };
@@ -168,7 +168,7 @@ impl Streamers {
         self.of_channel(channel).iter().filter(same).copied().collect()
     }
 
-    /// The keys of the rows behind this one, in the order of their ids as text.
+    /// The keys of the rows after this one, in the order of their ids as text.
     pub(super) fn behind(&self, row: Option<&RowId>) -> impl Iterator<Item = Key> + '_ {
         let from = row.map_or(Bound::Unbounded, Bound::Excluded);
         self.by_row.range((from, Bound::Unbounded)).map(|(_, key)| *key)

@@ -1,4 +1,4 @@
-//! What one row is known to show, how its writing goes, and what it means when it shows something else: R15.
+//! What one row is known to show, how the writes of it go, and what it means when it shows something else (R15).
 
 use super::streamer::Streamer;
 use super::times::{OVERRULED_MAX, UNDOABLE};
@@ -10,24 +10,24 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Table {
     pub shown: Shown,
-    /// The read or the write that told so was sent, or confirmed, then.
+    /// When the read was sent that showed it, or the write was confirmed.
     pub known_at: Steady,
-    /// A write was given out whose fate is not known, or was confirmed and may be undone: the row is
-    /// written again, whatever it is known to show.
+    /// A write was sent and its result is not known, or a crash may have undone it: the row is written again, whatever
+    /// it is known to show.
     pub unsure: bool,
     /// Our last confirmed write.
     pub confirmed: Option<(Status, Steady)>,
-    /// How often in a row a confirmed write was found overruled, as by a trigger.
+    /// How many times in a row a confirmed write was found overwritten, as by a trigger.
     pub overruled: u8,
-    /// What the row shows after our write of the first, for good: taken as written (R21).
+    /// After a write of the first value the row always shows the second, which is taken as written (R21).
     pub settled: Option<(Shown, Shown)>,
-    /// Times set aside or refused in a row.
+    /// How many times in a row the row was set aside or refused.
     pub set_aside: u32,
-    /// It took too long since it was last written.
+    /// A write took too long since the last one that succeeded.
     pub timed_out: bool,
-    /// Times found locked in a row.
+    /// How many times in a row the row was locked.
     pub locked: u32,
-    /// Not to be written before.
+    /// The row is not written before this.
     pub not_before: Steady,
 }
 
@@ -47,12 +47,12 @@ impl Table {
         }
     }
 
-    /// The row is known to show this status.
+    /// Returns true if the row is known to show this status.
     pub(crate) fn shows(&self, status: Status) -> bool {
         self.shown == Shown::Known(status) && !self.unsure
     }
 
-    /// The row is not locked any more, or can be written after all.
+    /// The row can be written again: forgets its failures.
     pub(crate) fn is_free(&mut self) {
         self.set_aside = 0;
         self.timed_out = false;
@@ -61,41 +61,40 @@ impl Table {
     }
 }
 
-/// When the connections to the database last broke, if they did: a crash may have undone what was committed before,
-/// and the table may be an older copy since.
+/// When the database connections last broke, if they did. A crash may have undone earlier commits, and what is read
+/// since may be an older copy of the table.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Broke(pub Option<Steady>);
 
 impl Broke {
-    /// R15: committed so shortly before that a crash may have undone it, and not seen in the table since.
+    /// R15: returns true if a crash may have undone what was `committed`, and the row has not been `seen` since.
     pub(crate) fn may_have_undone(self, committed: Steady, seen: Steady) -> bool {
         self.after(seen) && self.0.is_some_and(|broke| committed <= broke && broke.since(committed) <= UNDOABLE)
     }
 
-    /// Whether they broke after the table was `seen`.
+    /// Returns true if they broke after the table was `seen`.
     fn after(self, seen: Steady) -> bool {
         self.0.is_some_and(|broke| seen <= broke)
     }
 }
 
-/// What it means that the table shows something else than was known of.
+/// What it means that a row shows a different status than was known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edit {
-    /// It does not, or it is taken as written (R21).
+    /// There is no difference, or it is taken as written (R21).
     Nothing,
-    /// It shows what is believed: nothing needs to be written.
+    /// It shows what is believed, so nothing needs to be written.
     Agrees,
-    /// Somebody else wrote it, who may know more than the API: it is believed until the API has answered.
+    /// Somebody else wrote it, who may know more than the API. It is believed until the API has answered.
     Theirs,
     /// What is believed is written over it.
     Ours,
-    /// It may be an older copy of the table. Neither is what it shows believed, nor is what we know written over it,
-    /// until the API has answered.
+    /// It may be an older copy of the table. Until the API has answered, it is neither believed nor written over.
     Open,
 }
 
 impl Streamer {
-    /// R15: what a read of the table means that was sent `read_at`. `api`: the API answers.
+    /// R15: compares what a read showed that was sent at `read_at`. `api`: the API answers.
     pub(crate) fn compare(
         &mut self,
         now: Steady,
@@ -128,19 +127,20 @@ impl Streamer {
         if ours.is_some() && !undone {
             table.overruled = table.overruled.saturating_add(1);
             if table.overruled >= OVERRULED_MAX {
-                // R21: a trigger turns our value into its own; that is how this table says it.
+                // R21: a trigger turns our value into another one.
                 table.settled = Some((before, shown));
                 table.shown = before;
                 table.overruled = 0;
                 return Edit::Nothing;
             }
         }
-        // Once for each event: another instance may insist on what push told it since, and be right.
+        // Once for each event: another instance that writes over it again may have received a later event, and be
+        // right.
         let of_belief = self.heard.as_mut().filter(|heard| heard.status == believed && heard.held && !heard.insisted);
         let heard = of_belief.filter(|heard| now.since(heard.at) < hold);
         let heard = heard.map(|heard| heard.insisted = true).is_some();
-        // A status that is neither of the two values knows nothing better than Kick did; what only the
-        // table said before is gone with it.
+        // A value that is neither status says nothing that Kick does not know better. If the belief came only from the
+        // table, it is gone with the value.
         let empty = shown == Shown::Unknown && self.belief.verified;
         if heard || undone || empty {
             return Edit::Ours;

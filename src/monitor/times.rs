@@ -12,7 +12,7 @@ pub(crate) const SECOND_LOOK: Duration = secs(3);
 pub(crate) const UNSETTLED_LOOK: Duration = secs(30);
 /// R9, R10: a batch this small is not mixed up by Kick (docs/kick.md §5.1).
 pub(crate) const SMALL_BATCH: usize = 10;
-/// R10: so many changes in one answer are always plausible.
+/// R10: up to this many changes in one answer are always plausible.
 pub(crate) const FLIPS_ALWAYS: usize = 2;
 /// R10: above that, this share of the streamers covered, as a divisor: a fifth.
 pub(crate) const FLIPS_SHARE: usize = 5;
@@ -22,50 +22,50 @@ pub(crate) const CLOCK_MARGIN: Duration = secs(15);
 pub(crate) const CLOCK_JUMP: Duration = secs(120);
 /// R7: start times closer than this are of one broadcast.
 pub(crate) const SAME_BROADCAST: Duration = secs(4);
-/// R1: a live event of a broadcast that a stop ended comes this much later at least when it resumes; what
-/// comes sooner may be a repetition.
+/// R1: a live event of an ended broadcast means a resumption only if it comes at least this long after the stop. An
+/// earlier one may be a repetition.
 pub(crate) const RESUMED_AFTER: Duration = secs(5);
-/// R7: for so long after a stop a live that shows the ended broadcast is the API's lag.
+/// R7: how long after a stop the API may still list the ended broadcast as live.
 pub(crate) const STALE_LIVE: Duration = secs(600);
-/// R12: push through an unconfirmed id gets no hold; but an answer asked for within this time may
-/// still be the API's ordinary lag (docs/kick.md §5.4), and then proves nothing.
+/// R12: an event through an unconfirmed id has no hold. But an answer requested within this time may show the API's
+/// ordinary lag (docs/kick.md §5.4), and then proves nothing.
 pub(crate) const UNCONFIRMED_GRACE: Duration = secs(15);
-/// R2: a stop may come this long after the API told that its broadcast had ended.
+/// R2: how long after the API reported the end of a broadcast its stop may still come.
 pub(crate) const LATE_STOP: Duration = secs(600);
-/// R6: two mentions without a status, and two absences from the live, are this far apart.
+/// R6: how far apart two mentions without a status must be, and two absences from a list of live streams.
 pub(crate) const MENTIONS_APART: Duration = secs(30);
-/// R6: as often at least must `/channels` leave out somebody who has vanished.
+/// R6: how often `/channels` must leave out a streamer who has vanished.
 pub(crate) const VANISHED_MIN: u32 = 3;
-/// R6: absences closer together than this count as one: a burst of questions proves no more than one.
+/// R6: absences closer together than this count as one: several requests in a row prove no more than a single one.
 pub(crate) const VANISHED_APART: Duration = secs(180);
 /// R6: a streamer missing everywhere for this long is offline.
 pub(crate) const VANISHED: Duration = secs(600);
-/// R22: so many ids that an endpoint refuses one after the other may each be at fault; it takes more for an outage.
+/// R22: up to this many ids that an endpoint refuses in a row may each be at fault; if there are more, it is an outage.
 pub(crate) const REFUSED_MAX: usize = 3;
-/// R13, R15: so late at most does the API know of a change.
+/// R13, R15: how long after a change the API may not know it yet.
 pub(crate) const API_LAG: Duration = secs(60);
-/// R7: so far one endpoint of the API trails another (docs/kick.md §5.4): what the one told first, the other
-/// cannot contradict for so long.
+/// R7: how far one endpoint of the API may lag behind another (docs/kick.md §5.4). For this long, the others cannot
+/// contradict a change that one reported first.
 pub(crate) const ENDPOINT_LAG: Duration = secs(60);
-/// R11: how long push may come after the sweep.
+/// R11: how long after the sweep push may still report a change.
 pub(crate) const PUSH_GRACE: Duration = secs(10);
-/// R11: a connection that stands for so long and takes nobody is as good as refused.
+/// R11: a connection that has been established for this long without an accepted subscription counts as refused.
 pub(crate) const TAKES_NOBODY: Duration = secs(60);
-/// R11: a transport on trial that misses so many events which another one brings is deaf.
+/// R11: a transport on trial that misses this many events that another connection brings is still silent.
 pub(crate) const TRIAL_DEAF: u32 = 3;
-/// R15: what was committed this long before the database broke may be undone by a crash.
+/// R15: a crash of the database may undo what was committed this long before.
 pub(crate) const UNDOABLE: Duration = secs(30);
-/// R1, R17: the second question about what push raised, or may have missed.
+/// R1, R17: when the second question follows the first, about what push may have missed.
 pub(crate) const ASKED_AGAIN: Duration = secs(30);
-/// R21: so many times set aside without an explanation is a refusal.
+/// R21: a row that is set aside this many times in a row, without an error, counts as refused.
 pub(crate) const SET_ASIDE_MAX: u32 = 5;
-/// R21: so many tries, five minutes, is long for a lock.
+/// R21: a row that is locked this many times in a row, which takes five minutes, is reported.
 pub(crate) const LOCKED_MAX: u32 = 64;
 /// R21: how often a refused row is tried.
 pub(crate) const REFUSED_PAUSE: Duration = secs(300);
-/// R21: a row that took too long for the first time is tried again after this.
+/// R21: a row that took too long once is tried again after this.
 pub(crate) const TIMED_OUT_RETRY: Duration = secs(30);
-/// R21: after so many confirmed writes a row that shows something else is taken as written.
+/// R21: after this many confirmed writes, what the row shows instead is taken as written.
 pub(crate) const OVERRULED_MAX: u8 = 3;
 /// A locked or refused row is tried again after this, doubling.
 pub(crate) const ROW_RETRY: (Duration, Duration) = (Duration::from_millis(200), secs(5));
@@ -73,28 +73,28 @@ pub(crate) const ROW_RETRY: (Duration, Duration) = (Duration::from_millis(200), 
 pub(crate) const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(100), secs(5));
 /// The API is asked again after an error after this, doubling.
 pub(crate) const API_RETRY: (Duration, Duration) = (secs(1), secs(30));
-/// The API is not asked for this long when there is no token, unless one comes.
+/// How long the API is not asked when there is no token, unless one comes.
 pub(crate) const TOKEN_WAIT: Duration = secs(1);
-/// An endpoint that Kick has no more is done without for good; but a daemon lives for months, and a 404 may
-/// be a mishap, so it is tried once a day.
+/// An endpoint that Kick no longer has is not asked. It is tried again after this, because a daemon runs for months,
+/// and the 404 may have been a mistake.
 pub(crate) const GONE_PAUSE: Duration = secs(24 * 3600);
-/// The website is left alone for this long after it blocked us (docs/kick.md §6.3).
+/// The website is not asked for this long after it blocked us (docs/kick.md §6.3).
 pub(crate) const WEBSITE_PAUSE: Duration = secs(3600);
-/// A name that Kick does not know is asked about again after this, doubling; it may be that Kick left
-/// it out by mistake.
+/// A name that Kick does not know is asked about again after this, doubling: Kick may have left it out by mistake.
 pub(crate) const UNKNOWN_NAME_RETRY: (Duration, Duration) = (secs(30), secs(600));
-/// The name of a streamer who goes by another one now is asked about this often: who has it then?
+/// How often the old name of a renamed streamer is asked about: somebody else may have it now.
 pub(crate) const OLD_NAME_PAUSE: Duration = secs(600);
-/// Whose the names are that are followed by an id is asked this often: somebody else may have taken one.
+/// How often the names of streamers who are followed by id are checked: somebody else may have taken one.
 pub(crate) const NAMES_PAUSE: Duration = secs(3600);
-/// What is known of this many names that are in no row is kept, for those that come back.
+/// How many names that are in no row are kept, for rows that come back.
 pub(crate) const STRANGERS_MAX: usize = 10_000;
-/// `/users/livestreams` takes this many ids (docs/kick.md §5.3).
+/// `/users/livestreams` accepts this many ids (docs/kick.md §5.3).
 pub(crate) const USERS_BATCH: usize = 100;
-/// The longest pause that `Retry-After` is believed for.
+/// The longest `Retry-After` that is followed.
 pub(crate) const RETRY_AFTER_MAX: Duration = secs(600);
 
 /// R17: a channel is asked about at most once in this time, however often its subscription is confirmed.
 pub(crate) const SUBSCRIPTIONS_APART: Duration = secs(10);
-/// A subscription that is lost after standing for this long has failed anew.
+/// A subscription that has been confirmed for this long is sound: an earlier failure is over, and a later one is a new
+/// one.
 pub(crate) const SUBSCRIPTION_STANDS: Duration = secs(60);

@@ -1,5 +1,5 @@
-//! What is wrong at present, since when, and with whom: one book for the report and for the log. It is kept as
-//! troubles begin and end, so that telling costs nothing however many streamers there are.
+//! The problems that exist at present, since when, and what they concern, for the report and for the log. They are kept
+//! as they begin and end, so that a report costs the same however many streamers there are.
 
 use crate::domain::Now;
 use crate::domain::problem::{Code, Health};
@@ -9,28 +9,28 @@ use crate::domain::time::{Timestamp, to_milliseconds};
 use crate::repeats::Repeats;
 use std::collections::BTreeMap;
 
-/// So many of those concerned are named.
+/// The most subjects of one problem that are named.
 const NAMED_MAX: usize = 3;
 
-/// The book.
+/// The problems.
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
     standing: BTreeMap<Code, Standing>,
     said: Repeats,
-    /// A trouble came or went since this was last taken back.
+    /// A problem began or ended since this was last reset.
     pub(super) changed: bool,
 }
 
-/// One that there is.
+/// A problem that exists.
 #[derive(Debug)]
 struct Standing {
     since: Timestamp,
-    /// Whom it concerns (a row, an endpoint, a channel), and in what words that is told.
+    /// What it concerns (a row, an endpoint, a channel), with the words that describe it.
     subjects: BTreeMap<String, String>,
 }
 
 impl Troubles {
-    /// There is this trouble with `subject`; `words` name it, and may come from outside. Another thread logs it, or
+    /// Notes a problem with `subject`; `words` describe it, and may come from outside. Another thread logs it, or
     /// nothing does.
     pub(super) fn note(&mut self, now: Now, code: Code, subject: &str, words: impl Into<String>) {
         let changed = &mut self.changed;
@@ -41,7 +41,7 @@ impl Troubles {
         standing.subjects.insert(subject.to_owned(), words.into());
     }
 
-    /// The same for one that concerns nothing in particular: there is, or there is not.
+    /// Notes a problem that concerns nothing in particular if `words` is given, and ends it otherwise.
     pub(super) fn set(&mut self, now: Now, code: Code, words: Option<String>) {
         match words {
             Some(words) => self.note(now, code, "", words),
@@ -49,8 +49,8 @@ impl Troubles {
         }
     }
 
-    /// Notes it, and tells whether to log it now: as it begins, as `how` changes, and every five minutes while it
-    /// lasts. `how` should hold nothing that differs each time, such as a pause.
+    /// Notes a problem, and returns true if it is to be logged now: when it begins, when `how` changes, and every five
+    /// minutes while it lasts. `how` should not contain anything that differs each time, such as a pause.
     #[must_use]
     pub(super) fn raise(&mut self, now: Now, code: Code, subject: &str, words: impl Into<String>, how: &str) -> bool {
         self.note(now, code, subject, words);
@@ -71,13 +71,13 @@ impl Troubles {
         self.said.fails_once(now.steady, &name(code, subject), how)
     }
 
-    /// The trouble is over. Whether it had been logged, so that its end may be, too.
+    /// Ends a problem with `subject`. Returns true if it had been logged, so that its end may be logged too.
     pub(super) fn settle(&mut self, code: Code, subject: &str) -> bool {
         self.rest(code, subject);
         self.said.works(&name(code, subject))
     }
 
-    /// The trouble is gone, but may be back at once, and is not logged again then as if it were new.
+    /// Ends a problem with `subject` that may be back at once, and is not logged as a new one then.
     pub(super) fn rest(&mut self, code: Code, subject: &str) {
         if let Some(standing) = self.standing.get_mut(&code) {
             standing.subjects.remove(subject);
@@ -85,7 +85,8 @@ impl Troubles {
         }
     }
 
-    /// Whoever does not `stay` is not in trouble any more. Another thread logs it, or nothing does.
+    /// Ends the problem for every subject of `code` for which `stays` is false. Another thread logs that, or nothing
+    /// does.
     pub(super) fn keep(&mut self, code: Code, mut stays: impl FnMut(&str) -> bool) {
         if let Some(standing) = self.standing.get_mut(&code) {
             standing.subjects.retain(|subject, _| stays(subject));
@@ -100,12 +101,12 @@ impl Troubles {
         }
     }
 
-    /// How all of them together leave the daemon.
+    /// The health that follows from all problems.
     pub(super) fn health(&self) -> Health {
         self.standing.keys().map(|code| code.facts().health).max().unwrap_or_default()
     }
 
-    /// All of them, the worst first.
+    /// All problems, the worst first.
     pub(super) fn list(&self) -> Vec<Problem> {
         self.standing.iter().map(|(code, standing)| standing.told(*code)).collect()
     }
@@ -127,7 +128,7 @@ impl Standing {
     }
 }
 
-/// What the log's memory knows it by.
+/// The name under which [`Repeats`] knows a problem.
 fn name(code: Code, subject: &str) -> String {
     format!("{} {subject}", code.facts().code)
 }

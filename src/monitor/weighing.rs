@@ -1,4 +1,5 @@
-//! What one answer of the API means for one streamer: R6 to R9, R13 and R15, beside push and beside what the table shows.
+//! What one answer of the API means for one streamer, given what push reported and what the table shows: R6 to R9, R13
+//! and R15.
 
 use super::broadcasts::{apart, later_by};
 use super::kick_clock::KickTime;
@@ -12,16 +13,16 @@ use crate::domain::time::Timestamp;
 use crate::domain::{Status, Steady};
 use std::time::Duration;
 
-/// What one answer says of one streamer.
+/// What one answer says about one streamer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observation {
     pub status: Status,
-    /// When the broadcast began, if the answer says.
+    /// When the broadcast began, if the answer says so.
     pub start: Option<Timestamp>,
-    /// The answer names the streamer, rather than leaving them out of a list of those live.
+    /// The answer names the streamer, and does not merely leave them out of a list of live streams.
     pub explicit: bool,
     pub endpoint: Endpoint,
-    /// How many the request asked about.
+    /// The number of streamers that the request asked about.
     pub batch: usize,
     /// Kick has no other endpoint left to ask.
     pub sole: bool,
@@ -33,9 +34,9 @@ pub(crate) struct Observation {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Doubt {
     pub first: Observation,
-    /// Only another endpoint will do (R7).
+    /// The second one must come from another endpoint (R7).
     pub elsewhere: bool,
-    /// When the requests started that first and last found a mention without a status (R6).
+    /// When the first and the last request started whose answers mentioned the streamer without a status (R6).
     pub mentions: Option<(Steady, Steady)>,
 }
 
@@ -46,16 +47,16 @@ pub(crate) enum Weight {
     Agrees,
     /// It changes the belief.
     Changes,
-    /// It would, after a second look; `elsewhere`: by another endpoint.
+    /// It would change the belief, after a second look. `elsewhere`: at another endpoint.
     Doubts { elsewhere: bool },
-    /// It is not to be counted; ask again then.
+    /// It does not count; ask again at this time.
     NotBefore(Steady),
-    /// It is not to be counted.
+    /// It does not count.
     Nothing,
 }
 
 impl Streamer {
-    /// R7 to R9, R13: what an observation means, R10 aside.
+    /// R7 to R9, R13: what an observation means. R10 comes afterwards.
     pub(crate) fn weigh(&self, seen: &Observation, hold: Duration, time: &KickTime) -> Weight {
         if self.resumes(seen).is_some() {
             // The table may have shown it first.
@@ -91,7 +92,7 @@ impl Streamer {
         }
     }
 
-    /// Takes what agrees with the belief.
+    /// Takes an observation that agrees with the belief.
     pub(crate) fn agree(&mut self, seen: &Observation) {
         self.belief.verified = true;
         self.doubt = None;
@@ -99,7 +100,7 @@ impl Streamer {
         if let Some(fresher) = self.belief.fresher.as_mut().filter(|it| !it.borne_out.contains(&seen.endpoint)) {
             fresher.borne_out.push(seen.endpoint);
         }
-        // What push reported first counts as found by the endpoint that bears it out.
+        // If push reported the change first, it counts as found by the endpoint that confirms it.
         let news =
             self.heard.is_some_and(|heard| heard.status == seen.status && seen.started.since(heard.at) < ENDPOINT_LAG);
         if news {
@@ -108,8 +109,8 @@ impl Streamer {
         self.note(seen);
     }
 
-    /// R10: what an observation means in an answer that changes implausibly many. A first look that waits for its
-    /// second one already goes on waiting for it, or frequent sweeps would put that off for ever.
+    /// R10: what an observation means in an answer that changes implausibly many. A doubt that already waits for its
+    /// second look goes on waiting, or frequent sweeps would put that off for ever.
     pub(crate) fn brake(&self, seen: &Observation, weight: Weight) -> Weight {
         match (weight, &self.doubt) {
             (Weight::Changes, _) if self.belief.status.is_none() => weight,
@@ -119,20 +120,21 @@ impl Streamer {
         }
     }
 
-    /// R12: whether an observation speaks against the channel id. What is the API's ordinary lag speaks against
-    /// nobody: a suspicion would turn the stop that follows into a question, and lose it.
+    /// R12: returns true if an observation speaks against the channel id. The API's ordinary lag does not: with a wrong
+    /// suspicion, the stop that follows would be only a question, and be lost.
     pub(crate) fn suspects_its_channel(&self, seen: &Observation) -> bool {
         self.heard.is_some_and(|heard| {
             !heard.held && heard.status != seen.status && seen.started >= heard.at + UNCONFIRMED_GRACE
         })
     }
 
-    /// R15: what only the table shows is confirmed, or not, by the answer to a newer question.
+    /// R15: returns true if the answer to a request sent at `asked` can confirm or contradict the belief. If only the
+    /// table shows the status, the request must be newer than that.
     pub(crate) fn is_told_by(&self, asked: Steady) -> bool {
         self.belief.verified || asked >= self.belief.received
     }
 
-    /// R6: nothing listed the streamer, once more.
+    /// R6: an answer has left the streamer out.
     pub(crate) fn missed(&mut self, now: Steady) {
         let first = Vanished { since: now, times: 1, counted: now };
         let vanished = self.vanished.get_or_insert_with(|| Box::new(first));
@@ -142,7 +144,8 @@ impl Streamer {
         }
     }
 
-    /// R6: a streamer whom nothing lists, repeatedly and for ten minutes, is banned or deleted, and not live.
+    /// R6: returns true if the streamer has been left out repeatedly, for ten minutes, and no list names them: they are
+    /// banned or deleted, and not live.
     pub(crate) fn has_vanished(&self, now: Steady, asked: Steady) -> bool {
         let vanished = self.vanished.as_ref();
         let long = vanished.is_some_and(|it| it.times >= VANISHED_MIN && now.since(it.since) >= VANISHED);
@@ -150,7 +153,7 @@ impl Streamer {
         long && !fresher && self.belief.status == Some(Status::Online) && self.is_told_by(asked)
     }
 
-    /// R7: an observation that contradicts the last push event. None: the event says nothing against it.
+    /// R7: weighs an observation that contradicts the last push event. `None` if the event does not stand against it.
     fn weigh_against_push(&self, heard: &Heard, seen: &Observation, hold: Duration, time: &KickTime) -> Option<Weight> {
         let shielded = heard.at + if heard.held { hold } else { UNCONFIRMED_GRACE.min(hold) };
         if seen.status == Status::Offline {
@@ -162,7 +165,8 @@ impl Streamer {
         let Some(start) = seen.start else {
             return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
         };
-        // Kick's own times say more than our clock, which may be wrong, and than a stop, which may be late.
+        // Kick's own times are better than our clock, which may be wrong, and than the time of a stop, which may be
+        // late.
         let heard_at = time.at(heard.at);
         let trails = || time.dated && !heard.blind && start <= heard_at;
         let stale = self.broadcast.has_ended(start).unwrap_or_else(trails);
@@ -184,8 +188,8 @@ impl Streamer {
         }
     }
 
-    /// R13, R15: what the table shows may be fresher than an answer that contradicts it, until then. A broadcast
-    /// that began later than that was seen is news all the same.
+    /// R13, R15: until when what the table shows may be more recent than this observation, which contradicts it. A
+    /// broadcast that began later than the table was read is news all the same.
     fn table_knows_more(&self, seen: &Observation, time: &KickTime) -> Option<Steady> {
         let contradicts = self.belief.status.is_some_and(|believed| believed != seen.status);
         let fresher = self.belief.fresher.as_ref().filter(|it| contradicts && seen.started < it.until)?;
@@ -196,14 +200,14 @@ impl Streamer {
         (!news).then_some(fresher.until)
     }
 
-    /// R7 among the endpoints: one may still show the broadcast that another has already seen end, and not
-    /// yet the one that another has seen begin. Until when that may be so; None: the observation is news.
+    /// R7 among the endpoints: one may still show a broadcast that another has already seen end, or not yet show one
+    /// that another has seen begin. Returns until when that may be so; `None` if the observation is news.
     fn trails_until(&self, seen: &Observation, hold: Duration) -> Option<Steady> {
         let found = self.found.filter(|found| found.status != seen.status)?;
         let until = found.at + ENDPOINT_LAG.min(hold);
         let trails = match seen.status {
             Status::Online => found.start.zip(seen.start).is_some_and(|(a, b)| apart(a, b) <= SAME_BROADCAST),
-            // Whoever told first may take it back, and then others may bear that out.
+            // The endpoint that reported a change first may retract it; others may then confirm the retraction.
             Status::Offline => {
                 found.endpoint != seen.endpoint
                     && self.doubt.as_ref().is_none_or(|doubt| doubt.first.endpoint != found.endpoint)
@@ -212,8 +216,8 @@ impl Streamer {
         (trails && seen.started < until).then_some(until)
     }
 
-    /// R6: `/channels` mentioned the streamer without a status, which says something only beside absence from the
-    /// live list. Whether the list is to be asked once more.
+    /// R6: `/channels` mentioned the streamer without a status, which says something only together with absence from
+    /// the list of live streams. Returns true if that list is to be asked once more.
     pub(crate) fn mention(&mut self, asked: Steady) -> bool {
         let Some(doubt) = self.doubt.as_mut().filter(|doubt| doubt.first.status == Status::Offline) else {
             return false;
@@ -225,7 +229,7 @@ impl Streamer {
 }
 
 impl Doubt {
-    /// R9, R10: whether the second observation bears the first one out.
+    /// R9, R10: returns true if the second observation confirms the first one.
     fn settled_by(&self, second: &Observation) -> bool {
         let elsewhere = second.endpoint != self.first.endpoint;
         let trusted = elsewhere || ((!self.elsewhere || second.sole) && second.batch <= SMALL_BATCH);
@@ -234,7 +238,7 @@ impl Doubt {
         settled || (self.mentioned_twice() && second.started >= self.first.started + MENTIONS_APART)
     }
 
-    /// R6: often enough for an absence to settle it.
+    /// R6: returns true if there were enough mentions for an absence to settle the doubt.
     pub(crate) fn mentioned_twice(&self) -> bool {
         self.mentions.is_some_and(|(first, last)| last >= first + MENTIONS_APART)
     }

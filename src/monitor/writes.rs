@@ -1,5 +1,5 @@
-//! What goes to the table, and what became of it: R19 to R21, and the writes that a crash of the database may have
-//! undone (R15). It knows from a streamer what the row is to show, and not why.
+//! What is written to the table, and the results (R19 to R21), with the writes that a crash of the database may have
+//! undone (R15). It knows what a streamer's row is to show, and not why.
 
 mod away;
 mod refusals;
@@ -19,21 +19,21 @@ use refusals::say_refused;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-/// Writes under way, writes that wait, and the database's weather.
+/// Writes under way, rows that wait, and which writers can write at present.
 #[derive(Debug, Default)]
 pub(super) struct Writes {
-    /// Given to a writer and not yet answered.
+    /// Writes that a writer was given and has not answered yet.
     in_flight: BTreeMap<WriteId, Flight>,
-    /// The rows of those.
+    /// The rows of those writes.
     busy: HashSet<RowId>,
-    /// Streamers whose row must be written and cannot be just now.
+    /// Streamers whose rows are to be written, but not now.
     waiting: BTreeSet<Key>,
     next: u64,
-    /// How many writers there are; a row belongs to one of them.
+    /// The number of writers. Each row belongs to one of them.
     lanes: usize,
     /// The writers that cannot write at present.
     away: BTreeMap<usize, Away>,
-    /// Reading does not work at present.
+    /// The roster cannot be read at present.
     unreadable: bool,
     broke: Broke,
 }
@@ -54,12 +54,12 @@ impl Writes {
         in_flight.union(&self.waiting).count()
     }
 
-    /// Whether the database can be read and written, as far as was tried.
+    /// Returns true if the database can be read and written, as far as was tried.
     pub(super) fn works(&self) -> bool {
         !self.unreadable && self.away.is_empty()
     }
 
-    /// Whether no writer of this row's can write at present.
+    /// Returns true if the writer of this row cannot write at present.
     fn is_away(&self, row: &RowId) -> bool {
         self.away.contains_key(&row.lane(self.lanes))
     }
@@ -80,7 +80,7 @@ impl Writes {
 }
 
 impl Writes {
-    /// Has a streamer's row show what is believed: at once if it can be, later if not. R19.
+    /// R19: has a streamer's row show what is believed, at once or as soon as possible.
     pub(super) fn write(&mut self, now: Now, key: Key, streamers: &Streamers, book: &mut Book) {
         let Some(streamer) = streamers.get(&key) else { return };
         if streamer.wanted().is_none() {
@@ -95,7 +95,7 @@ impl Writes {
         }
     }
 
-    /// Gives a row to the writers, whatever the weather.
+    /// Gives a row to its writer, whether or not that writer can write at present.
     fn send(&mut self, key: Key, streamer: &Streamer, book: &mut Book) {
         let Some(status) = streamer.wanted() else { return };
         let id = WriteId(self.next);
@@ -123,7 +123,7 @@ impl Writes {
         self.in_flight.insert(id, flight);
     }
 
-    /// What became of some writes.
+    /// Takes the results of writes.
     pub(super) fn take_written(&mut self, now: Now, written: Written, streamers: &mut Streamers, book: &mut Book) {
         let (mut lane, mut away) = (None, None);
         for (id, result) in written.results {
@@ -135,7 +135,7 @@ impl Writes {
             }
             self.take_result(now, written.at.steady, &flight, result, streamers, book);
         }
-        // One statement failed, or not, however many rows it had.
+        // All rows were in one statement, so this counts once.
         match (lane, away) {
             (Some(lane), Some((key, reason))) => self.cannot_write(now, lane, key, &reason, book),
             (Some(lane), None) => self.can_write(now, lane, streamers, book),
@@ -143,7 +143,7 @@ impl Writes {
         }
     }
 
-    /// Whether a write was done is not known: whoever has the row now must have it written once more.
+    /// It is not known whether a write was done: the streamer who has the row now is to be written again.
     fn lost_write(row: &RowId, streamers: &mut Streamers) -> Option<Key> {
         let heir = streamers.of_row(row)?;
         streamers.get_mut(&heir)?.table.unsure = true;
@@ -190,15 +190,15 @@ impl Writes {
                 return;
             }
         }
-        // The row is free again, for what is wanted meanwhile, or for whoever has it now (R14, R19); or
+        // The row is free again, for what is wanted by now, or for another streamer who has it by now (R14, R19). Or
         // nothing is wanted any more.
         if let Some(holder) = holder(flight, streamers) {
             self.write(now, holder, streamers, book);
         }
     }
 
-    /// A writer began: what it had is given out once more. What was written all the same costs nothing
-    /// to write again.
+    /// A writer started: it is given the writes of an earlier one again. A row that was written all the same is not
+    /// changed by that.
     pub(super) fn send_lost(
         &mut self,
         now: Now,
@@ -218,18 +218,18 @@ impl Writes {
                 self.write(now, holder, streamers, book);
             }
         }
-        // The one row that was to show whether the database is back is lost too.
+        // If a row was out to find out whether the database is back, it is lost too.
         self.probe(lane, streamers, book);
     }
 }
 
-/// Who has the row of a write now: whoever it was for, as a rule.
+/// The streamer who has the row of a write now: usually the one that it was for.
 fn holder(flight: &Flight, streamers: &Streamers) -> Option<Key> {
     streamers.contains_key(&flight.key).then_some(flight.key).or_else(|| streamers.of_row(&flight.row))
 }
 
-/// The row shows what was to be written; `by_us`: because we wrote it. R13: if the row belongs to another streamer by
-/// now, that one starts with what the row shows.
+/// The row shows what was to be written. `by_us`: because this write changed it. R13: if another streamer has the row
+/// by now, that one starts with what the row shows.
 fn row_took(now: Now, flight: &Flight, at: Steady, by_us: bool, streamers: &mut Streamers, book: &mut Book) {
     book.troubles.settle(Code::WriteRefused, flight.row.as_str());
     let Some(key) = holder(flight, streamers) else { return };

@@ -76,7 +76,7 @@ pub(crate) struct Hub {
     pub clock: Clock,
 }
 
-/// The state that begins with the thread.
+/// What the thread holds while it runs.
 #[derive(Default)]
 struct Held {
     /// Dropping a sender ends its link.

@@ -1,4 +1,4 @@
-//! What libpq's URL means, and what is said of a bad one.
+//! What a connection URL means, and what is reported about a bad one.
 
 use super::{from, lines};
 use expect_test::{Expect, expect};

@@ -1,4 +1,4 @@
-//! The file's form: what dotenvy reads, with our line numbers, and what it would lose in silence.
+//! The form of the file: what dotenvy reads, with our line numbers, and what it would silently lose.
 
 use super::super::dotenv::entries;
 use expect_test::{Expect, expect};

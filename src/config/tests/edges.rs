@@ -1,5 +1,5 @@
-//! What stands at the edges of a value by mistake is told, whatever the key and wherever the value comes from;
-//! and what belongs there is taken.
+//! Values that begin or end with something that does not belong to them are reported, whatever the key and the source;
+//! what belongs there is kept.
 
 use super::{from, lines, with_required};
 use crate::config::keys::{Form, KEYS};

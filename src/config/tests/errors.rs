@@ -1,4 +1,4 @@
-//! Every error that a configuration file can cause, to the letter.
+//! Every error that a configuration file can cause, word for word.
 
 use super::{from, lines, with_required};
 use expect_test::{Expect, expect};

@@ -1,21 +1,21 @@
-//! How long ago the streamers were last compared with the API (R23): counted by the moment of the question, of which
-//! there are few, so that a hundred thousand streamers need not be gone through for a report.
+//! The time since each streamer was last compared with the API (R23). Streamers are counted by the time of the request,
+//! of which there are few, so a report need not look at each of a hundred thousand streamers.
 
 use crate::domain::Steady;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How many streamers were last compared by questions of which moment.
+/// The number of streamers that were last compared by a request of each time.
 #[derive(Debug, Default)]
 pub(super) struct Ages(BTreeMap<Steady, usize>);
 
 impl Ages {
-    /// A streamer was compared then for the last time.
+    /// Adds a streamer whose last comparison was requested at `asked`.
     pub(super) fn add(&mut self, asked: Steady) {
         *self.0.entry(asked).or_default() += 1;
     }
 
-    /// It was compared anew, or is not counted any more.
+    /// Removes a streamer that was compared again or is no longer counted.
     pub(super) fn remove(&mut self, asked: Steady) {
         if let Some(count) = self.0.get_mut(&asked) {
             *count -= 1;
@@ -25,7 +25,8 @@ impl Ages {
         }
     }
 
-    /// For this share of the streamers the last comparison is no older. None when there is no streamer.
+    /// The age that the last comparison does not exceed for this share of the streamers. `None` if there are no
+    /// streamers.
     pub(super) fn quantile(&self, now: Steady, share: f64) -> Option<Duration> {
         let total: usize = self.0.values().sum();
         let mut younger = 0;

@@ -1,5 +1,5 @@
-//! What an answer says of those it was asked about: which entry is whose (R12), what it says (R5, R6), and whether all of
-//! it together is plausible (R10). The weighing of each observation, R7 to R9, is the streamer's.
+//! What an answer says about the streamers it was asked about: which entry is about whom (R12), what it says (R5, R6),
+//! and whether the answer as a whole is plausible (R10). Each streamer weighs its own observation (R7 to R9).
 
 use super::questions::asked_by;
 use super::{Asking, Flight, Kind, Queue};
@@ -33,7 +33,7 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// The entry that is about this streamer.
+    /// The entry about this streamer.
     pub(crate) fn about(&self, streamer: &Streamer) -> Option<&'a Seen> {
         if self.kind.is_by_name() {
             return self.named(&streamer.asked_slug());
@@ -41,8 +41,8 @@ impl<'a> Entries<'a> {
         self.by_user.get(&streamer.ids.user.or(streamer.ids.configured_user)?).copied()
     }
 
-    /// R12: Kick may answer with another spelling of a name, if that is not somebody else's who was `asked` about;
-    /// any other name is another streamer's.
+    /// R12: an entry with another spelling of the name is accepted only if it is the only one, and was not asked about
+    /// itself. An entry with any other name is about another streamer.
     fn named(&self, name: &Slug) -> Option<&'a Seen> {
         let spelt_otherwise = || {
             let is_spelling = |slug: &Slug| slug.is_spelling_of(name) && !self.asked.contains(slug);
@@ -54,7 +54,7 @@ impl<'a> Entries<'a> {
 }
 
 impl Asking {
-    /// An answer came to this request.
+    /// Takes note that the endpoint answered this request.
     pub(crate) fn answered(&mut self, flight: &Flight, book: &mut Book) {
         self.weather.works(flight.endpoint);
         if book.works(flight.endpoint) {
@@ -64,8 +64,8 @@ impl Asking {
         self.poison.answered(flight.endpoint, &keys, !self.pieces.is_empty());
     }
 
-    /// What an entry, or its absence, says. R5: a contradiction or a missing field says nothing. R6: so
-    /// does absence from `/channels`; absence from a list of those who are live means Offline.
+    /// The observation that an entry, or its absence, gives. R5: a contradiction or a missing field gives none. R6: nor
+    /// does absence from `/channels`; absence from a list of live streams means Offline.
     pub(crate) fn observation(
         &self,
         answer: &Answer,
@@ -73,13 +73,13 @@ impl Asking {
         entry: Option<&Seen>,
         time: &KickTime,
     ) -> Option<Observation> {
-        // The website is asked for ids; what it shows of a broadcast is cached and not supported.
+        // The website is asked for ids only. The status that it shows is cached, and not a documented interface.
         if flight.endpoint == Endpoint::Website {
             return None;
         }
         let lists_live = matches!(flight.endpoint, Endpoint::Livestreams | Endpoint::UsersLivestreams);
         let (status, start, explicit) = match entry.map(|entry| entry.liveness) {
-            // R5: nothing is remembered as later than Kick's present.
+            // R5: a start time later than Kick's present is dropped.
             Some(Liveness::Live(start)) => (Status::Online, start.filter(|start| !time.is_to_come(*start)), true),
             Some(Liveness::Offline) => (Status::Offline, None, true),
             None if lists_live => (Status::Offline, None, false),
@@ -104,7 +104,7 @@ impl Asking {
         }
     }
 
-    /// R10: one answer that would change implausibly many is looked at again first.
+    /// R10: returns true if an answer would change implausibly many streamers, so that a second look is needed first.
     pub(crate) fn is_implausible(
         &mut self,
         now: Now,
@@ -115,7 +115,7 @@ impl Asking {
     ) -> bool {
         let flips = weighed.iter().filter(|(_, _, weight)| matches!(weight, Weight::Changes | Weight::Doubts { .. }));
         let known = flips.filter(|(key, _, _)| streamers.get(key).is_some_and(|it| it.belief.status.is_some()));
-        // R16: rows that name one streamer are one change.
+        // R16: several rows of one streamer count as one change.
         let changed: BTreeSet<_> = known.map(|(key, _, _)| asked_by(flight.kind, *key, streamers)).collect();
         let (changes, covered) = (changed.len(), flight.batch);
         let implausible = !flight.is_second_look() && changes > FLIPS_ALWAYS && changes * FLIPS_SHARE > covered;
@@ -125,14 +125,15 @@ impl Asking {
         implausible
     }
 
-    /// All that an answer says is taken: what it has not settled is asked about again, or not.
+    /// Called when an answer has been taken as a whole. Plans another second look where a doubt remains, and ends
+    /// questions that would only get the same answer again.
     pub(crate) fn is_read(&mut self, now: Now, flight: &Flight, streamers: &Streamers, book: &mut Book) {
         if flight.is_second_look() {
-            // The streamer was missing from it, say.
+            // The streamer may have been missing from it.
             flight.keys().for_each(|key| self.look_again_later(now, key, streamers, book));
         }
         if flight.kind == Kind::Reveal {
-            // What this answer did not reveal, the same question would not either.
+            // Asking again would not reveal what this answer did not.
             self.take(Queue::Reveal, &flight.keys().collect::<Vec<Key>>());
         }
     }

@@ -1,11 +1,10 @@
-//! The one budget of requests to Kick (R22, `API_REQUESTS_PER_MINUTE`): a bucket that
-//! never gives more than the configured number in any one minute, keeps something back for what is
-//! urgent, and shrinks when Kick says 429.
+//! The one budget for all requests to Kick (R22, `API_REQUESTS_PER_MINUTE`): a token bucket that never allows more than
+//! the configured number in any one minute, keeps a reserve for urgent requests, and shrinks when Kick answers 429.
 
 use crate::domain::Steady;
 use std::time::Duration;
 
-/// How much a request matters: the lower classes leave the upper ones something in the bucket.
+/// The urgency of a request. The lower classes leave a reserve in the bucket for the higher ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
     /// New rows, new subscriptions, hand edits.
@@ -14,14 +13,14 @@ pub(crate) enum Class {
     Second,
     /// The routine sweep.
     Routine,
-    /// The faster one of those whom push does not cover.
+    /// Quick turns of streamers that push does not cover (R23).
     Uncovered,
-    /// Ids and unknown names.
+    /// Look-ups of ids and of unknown names.
     LookUp,
 }
 
 impl Class {
-    /// The share of the bucket that this class leaves untouched.
+    /// The share of the bucket that this class leaves as a reserve.
     fn spared(self) -> f64 {
         match self {
             Class::Fresh | Class::Second => 0.0,
@@ -34,9 +33,9 @@ impl Class {
 /// The bucket.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    /// Requests a minute, as configured.
+    /// The configured requests per minute.
     most: f64,
-    /// Requests a minute, as Kick lets us at present.
+    /// The requests per minute that Kick allows at present.
     rate: f64,
     tokens: f64,
     filled: Steady,
@@ -51,7 +50,7 @@ impl Budget {
         budget
     }
 
-    /// A new configured number; what Kick allows at present is kept where it is lower.
+    /// Sets the configured number. A rate that Kick's refusals have made lower stays.
     pub(crate) fn set(&mut self, per_minute: u32) {
         let most = f64::from(per_minute);
         self.rate = if self.rate < self.most { self.rate.min(most) } else { most };
@@ -59,8 +58,8 @@ impl Budget {
         self.tokens = self.tokens.min(self.capacity());
     }
 
-    /// How many may go out at once. What fills the bucket in a minute makes up the rest of the rate,
-    /// so that no minute sees more than the rate.
+    /// The most requests that may go out at once. A minute refills the rest of the rate, so that no minute has more
+    /// requests than the rate.
     fn capacity(&self) -> f64 {
         (self.rate / 6.0).max(1.0)
     }
@@ -80,12 +79,12 @@ impl Budget {
         self.tokens = (self.tokens + gained).min(self.capacity());
     }
 
-    /// What must be in the bucket for a request of this class. A small bucket spares nothing.
+    /// The tokens that a request of this class needs in the bucket. A small bucket keeps no reserve.
     fn needed(&self, class: Class) -> f64 {
         (1.0 + class.spared() * self.capacity()).min(self.capacity())
     }
 
-    /// When a request of this class may go out: now, or the time to ask again.
+    /// When a request of this class may go out: `now`, or a later time.
     pub(crate) fn ready_at(&mut self, now: Steady, class: Class) -> Steady {
         self.fill(now);
         let missing = self.needed(class) - self.tokens;
@@ -95,13 +94,13 @@ impl Budget {
         now + Duration::from_secs_f64(missing / self.per_second()).max(Duration::from_millis(1))
     }
 
-    /// Requests went out, allowed or not (a token is never made to wait).
+    /// Counts requests that went out, also those that never wait for the budget.
     pub(crate) fn spend(&mut self, now: Steady, count: u32) {
         self.fill(now);
         self.tokens -= f64::from(count);
     }
 
-    /// Kick said 429: multiplicative decrease.
+    /// Kick refused a request for being one too many: multiplicative decrease.
     pub(crate) fn refused(&mut self, now: Steady) {
         self.fill(now);
         self.rate = (self.rate / 2.0).max((self.most / 20.0).max(1.0)).min(self.most);
@@ -109,7 +108,7 @@ impl Budget {
         self.tokens = self.tokens.min(0.0);
     }
 
-    /// How long this many routine requests take.
+    /// How long this many requests take.
     pub(crate) fn time_for(&self, requests: usize) -> Duration {
         Duration::from_secs_f64(requests as f64 / self.per_second())
     }
@@ -125,8 +124,7 @@ mod tests {
         Steady(Duration::from_millis(millis))
     }
 
-    /// Times, in milliseconds, at which requests of a class go out within `limit_ms` when all that
-    /// may go out do.
+    /// The times, in milliseconds, of the requests of a class within `limit_ms`, if each goes out as soon as it may.
     fn times(budget: &mut Budget, class: Class, limit_ms: u64) -> Vec<u64> {
         let mut now = at(0);
         let mut times = Vec::new();

@@ -1,4 +1,5 @@
-//! R5: a question to Kick that failed says nothing of anybody. Which name or id it failed for, and who is asked again.
+//! R5: a failed request says nothing about any streamer. Decides what failed (the endpoint, or one name or id in the
+//! request), and who is asked about again.
 
 use super::{Asking, Flight, Kind, Queue};
 use crate::domain::Now;
@@ -10,7 +11,7 @@ use crate::monitor::times::{TOKEN_WAIT, UNKNOWN_NAME_RETRY, WEBSITE_PAUSE};
 use std::time::Duration;
 
 impl Asking {
-    /// A request failed. Gives back those whose name Kick refuses, and so does not know.
+    /// Takes a failed request. Returns the streamers whose names Kick refuses, which count as not known.
     pub(crate) fn fails(
         &mut self,
         now: Now,
@@ -47,7 +48,7 @@ impl Asking {
             }
             _ => self.put_back(flight),
         }
-        // Kick's firewall, too, lets nobody pass who asks too often.
+        // Kick's firewall, too, refuses clients that send too many requests.
         let asks_too_often = match failure.kind {
             FailureKind::RateLimited(_) => true,
             FailureKind::Blocked => asker == Asker::Api && failure.status == Some(403),
@@ -61,14 +62,15 @@ impl Asking {
         Vec::new()
     }
 
-    /// The request may have failed for one of those it asks about: halves are asked for, until it is alone.
+    /// One of the names or ids in the request may be at fault: asks about each half, until that one is alone.
     fn narrow_down(&mut self, now: Now, flight: &Flight, streamers: &mut Streamers, book: &mut Book) {
         if self.halve(flight) {
             return;
         }
         let keys: Vec<Key> = flight.keys().collect();
         if keys.iter().any(|key| self.poison.was_found(*key)) {
-            // It has had its turn; the next sweep asks again, or the name's own pace.
+            // It was found before, and has now been tried again. The next to ask is the sweep, or the pace of unknown
+            // names.
             for key in keys {
                 self.poison.failed_again(key);
                 if let Some(streamer) = streamers.get_mut(&key).filter(|streamer| streamer.ids.unknown) {
@@ -86,7 +88,7 @@ impl Asking {
         }
     }
 
-    /// 400: one of the names or ids is not to Kick's liking; the others must not suffer.
+    /// 400: Kick refuses one of the names or ids. The others are asked about without it.
     fn refused_batch(
         &mut self,
         now: Now,
@@ -109,7 +111,7 @@ impl Asking {
         Vec::new()
     }
 
-    /// An id that Kick refuses is asked about alone from now on, and at once where another endpoint is left.
+    /// An id that Kick refuses is asked about alone from now on, and at once if another endpoint is left.
     fn set_apart(&mut self, now: Now, flight: &Flight, failure: &Failure, book: &mut Book) {
         let keys: Vec<Key> = flight.keys().collect();
         if keys.iter().any(|key| self.poison.was_found(*key)) {
@@ -117,7 +119,7 @@ impl Asking {
         }
         let mut pause = Duration::ZERO;
         if self.poison.refused_alone(flight.endpoint, &keys) {
-            // It refuses whatever it is asked.
+            // This endpoint refuses every request.
             self.gather();
             pause = self.weather.fails(now.steady, flight.endpoint, failure.kind, &mut book.rng);
         } else if flight.kind == Kind::LiveList {
@@ -126,8 +128,8 @@ impl Asking {
         say_failure(now, flight.endpoint, failure, pause, book);
     }
 
-    /// Kick refused the request as a whole, so one of its names is at fault: halves are asked for by themselves.
-    /// False when it was a single one, and that is the culprit.
+    /// Splits a request that failed as a whole. Returns false if it asked about one name or id only, which is then at
+    /// fault.
     fn halve(&mut self, flight: &Flight) -> bool {
         if flight.batch < 2 {
             return false;
@@ -139,7 +141,7 @@ impl Asking {
         true
     }
 
-    /// Nobody's name was at fault: the parts of the requests are asked for together again.
+    /// No name was at fault: the parts of split requests are asked about together again.
     fn gather(&mut self) {
         for (queue, _, keys) in std::mem::take(&mut self.pieces) {
             keys.into_iter().for_each(|key| self.put(queue, key));

@@ -1,5 +1,5 @@
-//! The next request to each asker: who is asked about, how, and who with them. It decides by the queues and sends
-//! nothing but the order.
+//! Chooses the next request for each asker: about whom, by what, and together with whom. The request goes out as an
+//! output.
 
 use super::budget::Class;
 use super::questions::asked_by;
@@ -12,15 +12,16 @@ use crate::monitor::{Asker, Output};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// So many of those whose turn has come are looked at for one whose endpoint answers, and when it is looked again.
+/// How many streamers whose turn has come are searched for one whose endpoint answers, and the pause before the next
+/// search.
 const LOOKED_AT: usize = 1000;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Asking {
-    /// Sends what may be sent. Called at the end of every turn.
+    /// Makes the requests that may go out now. Called at the end of every turn.
     pub(in crate::monitor) fn ask(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
         self.wake = None;
-        // What the one takes out of the budget is not there for the other.
+        // Both draw on one budget, so the first may leave nothing for the second.
         let website_first = self.last_turn == Some(Class::Uncovered);
         if website_first {
             self.ask_website(now, streamers, book);
@@ -31,8 +32,8 @@ impl Asking {
         }
     }
 
-    /// The queues of the official API, in the order of R22. The lower three take turns as soon as there is somebody
-    /// whom push does not cover, so that none of them waits for ever while the budget is too small for all (R23).
+    /// The queues of the official API, in the order of R22. The lower three take turns as soon as there are streamers
+    /// that push does not cover, so that none of the three waits for ever when the budget is too small for all (R23).
     fn order(&self) -> [Queue; 6] {
         let lower = match self.last_turn {
             Some(Class::Routine) => [Queue::Uncovered, Queue::Routine, Queue::Names],
@@ -108,7 +109,7 @@ impl Asking {
         }
     }
 
-    /// Who in a queue is to be asked about next, how, and who else can be asked about with them.
+    /// The streamers of a queue that the next request asks about, and how.
     fn next_batch(
         &mut self,
         now: Steady,
@@ -133,12 +134,12 @@ impl Asking {
         }
         let limit = self.batch_limit(queue, kind);
         let queued = |queue: Queue| self.queues.get(&queue).into_iter().flatten().copied();
-        // What room is left costs nothing.
+        // Streamers whose turn comes soon fill up such a request at no extra cost.
         let has_room = matches!(queue, Queue::Fresh | Queue::Uncovered);
         let soon = self.uncovered.due_soon(now).chain(queued(Queue::Routine)).filter(|_| has_room);
         let mut seen = BTreeSet::new();
         let candidates = queued(queue).chain(soon).filter(|key| seen.insert(*key));
-        // Rows that name one streamer are one question (R16).
+        // R16: several rows of one streamer are asked about once.
         let (mut about, mut keys) = (BTreeSet::new(), Vec::new());
         for key in candidates.filter(|key| !alone(*key) && self.kind_for(queue, *key, streamers) == kind) {
             about.insert(asked_by(kind, key, streamers));
@@ -150,7 +151,7 @@ impl Asking {
         Some((kind, keys))
     }
 
-    /// The first of a queue who can be asked about; whoever must be alone comes last.
+    /// The first streamer of a queue that can be asked about. Those that must be asked about alone come last.
     fn next_of(&self, queue: Queue, clear: &BTreeSet<Endpoint>, streamers: &Streamers) -> Option<Key> {
         let queued = self.queues.get(&queue)?;
         let can = |key: &Key| clear.contains(&self.endpoint(self.kind_for(queue, *key, streamers)));
@@ -165,8 +166,8 @@ impl Asking {
         }
     }
 
-    /// The first of those whose turn it is who can be asked about. One who must be asked about alone is left to the
-    /// routine, which does so once a sweep.
+    /// The first streamer not covered by push whose turn has come and whose endpoint answers. Those that must be asked
+    /// about alone are left to the sweep.
     fn next_uncovered(&mut self, now: Steady, clear: &BTreeSet<Endpoint>, streamers: &Streamers) -> Option<Key> {
         let can = |key: &Key| clear.contains(&self.endpoint(self.kind_for(Queue::Uncovered, *key, streamers)));
         let alone: Vec<Key> = self.uncovered.due(now).take_while(|key| self.poison.is_alone(*key)).collect();
@@ -178,7 +179,7 @@ impl Asking {
         first
     }
 
-    /// Whether none of these could be asked about by the routine, for endpoints that do not answer.
+    /// Returns true if the sweep could ask about none of these, because their endpoints do not answer.
     pub(in crate::monitor) fn are_unreachable(
         &self,
         mut keys: impl Iterator<Item = Key>,
@@ -187,7 +188,7 @@ impl Asking {
         keys.all(|key| self.weather.is_foul(self.endpoint(self.kind_for(Queue::Routine, key, streamers))))
     }
 
-    /// Makes one request of these streamers. False when none of them can be asked about any more.
+    /// Makes one request about these streamers. Returns false if none of them can be asked about any more.
     fn send(
         &mut self,
         now: Now,
@@ -206,7 +207,7 @@ impl Asking {
         if queue.class() >= Class::Routine {
             self.last_turn = Some(queue.class());
         }
-        // What goes unanswered comes again with the routine.
+        // If there is no answer, the sweep asks again.
         let queue = if queue == Queue::Uncovered { Queue::Routine } else { queue };
         let id = self.next;
         self.next = RequestId(id.0 + 1);
@@ -226,7 +227,7 @@ impl Asking {
     }
 }
 
-/// R16: what is answered about a user id holds for every row that names its streamer: those that were not asked about.
+/// R16: the other rows of these streamers. An answer by user id holds for them too.
 fn namesakes(kind: Kind, asked: &[Key], streamers: &Streamers) -> Vec<Key> {
     if matches!(kind, Kind::Name | Kind::Hint | Kind::Website) {
         return Vec::new();

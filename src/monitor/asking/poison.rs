@@ -1,28 +1,31 @@
-//! A name or an id that has Kick fail every request that holds it: found by halving, asked about alone
-//! from then on, so that it costs nobody else an answer.
+//! Names and ids for which Kick fails every request that contains them. Each is found by halving requests and then
+//! asked about alone, so that no other streamer goes without an answer.
 //!
-//! It is told from an outage by what follows: others are answered at the same endpoint, or they are not.
+//! What follows tells such a failure from an outage: requests about others succeed at the same endpoint, or they do
+//! not.
 
 use crate::domain::ask::Endpoint;
 use crate::monitor::streamers::Key;
 use crate::monitor::times::REFUSED_MAX;
 use std::collections::BTreeMap;
 
-/// What is known of such names and ids. Knows no queues.
+/// What is known about such names and ids.
 #[derive(Debug, Default)]
 pub(super) struct Poison {
-    /// The last that failed alone, and where: the next answer there decides.
+    /// The streamers of the last request that failed alone, and its endpoint. The next answer of that endpoint decides
+    /// whether they are at fault.
     accused: Option<(Endpoint, Vec<Key>)>,
-    /// Where the last answer came from, while the parts of a failed request are asked for.
+    /// The endpoint of the last answer, while parts of a failed request are still to be asked about.
     parts_work: Option<Endpoint>,
-    /// Those that an endpoint refused alone since it last answered.
+    /// The streamers that an endpoint refused alone since its last answer.
     refused: Option<(Endpoint, Vec<Key>)>,
-    /// Where each was found, and how often it has been asked about alone since.
+    /// The names and ids at fault, each with the endpoint that fails for it and the number of requests about it alone
+    /// since.
     found: BTreeMap<Key, (Endpoint, u32)>,
 }
 
 impl Poison {
-    /// An answer came from there; `narrowing`: other parts of a failed request are yet to be asked for.
+    /// Takes note of an answer. `narrowing`: parts of a failed request are still to be asked about.
     pub(super) fn answered(&mut self, endpoint: Endpoint, keys: &[Key], narrowing: bool) {
         self.parts_work = narrowing.then_some(endpoint);
         for key in keys {
@@ -39,13 +42,13 @@ impl Poison {
         }
     }
 
-    /// A request about several failed.
+    /// Takes note of a failed request about several streamers.
     pub(super) fn failed_together(&mut self) {
         self.parts_work = None;
     }
 
-    /// A request about these alone failed there. True when others did so just before: it is an outage,
-    /// and nobody's fault.
+    /// Takes note of a failed request about these alone. Returns true if others failed alone just before: then it is an
+    /// outage, and no name is at fault.
     pub(super) fn failed_alone(&mut self, endpoint: Endpoint, keys: &[Key]) -> bool {
         if self.parts_work.take() == Some(endpoint) {
             self.found.extend(keys.iter().map(|key| (*key, (endpoint, 0))));
@@ -56,8 +59,8 @@ impl Poison {
         others
     }
 
-    /// A request about these alone was refused there: they are asked about elsewhere next. True when it has refused
-    /// so many in a row that it is nobody's fault.
+    /// Takes note that the endpoint refused these alone; another endpoint is asked about them next. Returns true if it
+    /// has refused more than `REFUSED_MAX` in a row: then none of them is at fault.
     pub(super) fn refused_alone(&mut self, endpoint: Endpoint, keys: &[Key]) -> bool {
         let (_, refused) = self.refused.take_if(|(at, _)| *at == endpoint).unwrap_or((endpoint, Vec::new()));
         let refused = [refused, keys.to_vec()].concat();
@@ -70,7 +73,7 @@ impl Poison {
         false
     }
 
-    /// One that was found failed again.
+    /// Takes note that one of those at fault failed again.
     pub(super) fn failed_again(&mut self, key: Key) {
         if let Some((_, asked)) = self.found.get_mut(&key) {
             *asked = asked.saturating_add(1);
@@ -81,13 +84,13 @@ impl Poison {
         self.found.contains_key(&key)
     }
 
-    /// Whether nobody is to be asked about together with this one.
+    /// Returns true if this one must be asked about alone.
     pub(super) fn is_alone(&self, key: Key) -> bool {
         self.was_found(key) || self.accused.as_ref().is_some_and(|(_, keys)| keys.contains(&key))
     }
 
-    /// Whether the next question goes to another endpoint than the usual one; it is every other that does,
-    /// so that the streamer is known of, and the end of the trouble too.
+    /// Returns true if the next request goes to another endpoint than usual. Every second one does, so that the
+    /// streamer's status stays known and the end of the failure is noticed.
     pub(super) fn goes_around(&self, key: Key) -> bool {
         self.found.get(&key).is_some_and(|(_, asked)| asked % 2 == 1)
     }

@@ -1,4 +1,4 @@
-//! How a streamer can be asked about: by what key, at which endpoint, with how many others.
+//! How a streamer is asked about: by what, at which endpoint, and with how many others.
 
 use super::{Asking, Kind, Queue};
 use crate::domain::ask::{Endpoint, Query};
@@ -49,7 +49,7 @@ impl Asking {
         }
     }
 
-    /// The endpoint that lists who is live, as far as Kick still has one.
+    /// The endpoint that lists live streams, as long as Kick has one.
     pub(in crate::monitor) fn live_list(&self) -> Option<Endpoint> {
         [Endpoint::UsersLivestreams, Endpoint::Livestreams].into_iter().find(|endpoint| self.weather.has(*endpoint))
     }
@@ -59,7 +59,8 @@ impl Asking {
         self.weather.has(Endpoint::Livestreams)
     }
 
-    /// Two rows may name one streamer (R16): Kick is asked once.
+    /// The query about these streamers, and the number of names or ids in it. Kick is asked once about a streamer with
+    /// several rows (R16).
     pub(super) fn query(&self, kind: Kind, keys: &[Key], streamers: &Streamers) -> Option<(Query, usize)> {
         let of = |key: &Key| streamers.get(key);
         if matches!(kind, Kind::Name | Kind::Website) {
@@ -87,7 +88,7 @@ impl Asking {
     }
 }
 
-/// What a streamer is asked about by.
+/// The user id or the slug by which a streamer is asked about.
 pub(super) fn asked_by(kind: Kind, key: Key, streamers: &Streamers) -> (Option<UserId>, Option<Slug>) {
     let Some(streamer) = streamers.get(&key) else { return (None, None) };
     match kind {

@@ -1,4 +1,4 @@
-//! The routine sweep, and the first complete comparison: who is yet to be covered by an answer.
+//! The sweep, which compares every streamer with the API, and the first complete comparison after the start.
 
 use super::{Asking, Queue};
 use crate::domain::ask::RequestId;
@@ -12,7 +12,7 @@ use crate::monitor::times::USERS_BATCH;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The state of the routine.
+/// The state of the sweep and of the first comparison.
 #[derive(Debug)]
 pub(super) struct Routine {
     born: Steady,
@@ -21,17 +21,17 @@ pub(super) struct Routine {
     ready: bool,
     every: Duration,
     cycle: Option<Cycle>,
-    /// Statuses that the API put right since a sweep was last done.
+    /// Statuses that the API corrected since the last sweep was complete.
     corrected: usize,
 }
 
-/// One sweep.
+/// A sweep under way.
 #[derive(Debug)]
 struct Cycle {
     began: Steady,
     covers: usize,
     left: BTreeSet<Key>,
-    /// The first request that is of the sweep; the answer to an older one may say what was before it.
+    /// The first request of this sweep. Answers to older requests may describe the time before it.
     first: RequestId,
     /// Another sweep was ordered meanwhile.
     again: bool,
@@ -51,35 +51,36 @@ impl Routine {
 }
 
 impl Asking {
-    /// A new row, which the first complete comparison must cover.
+    /// Adds a new row to those that the first complete comparison must cover.
     pub(in crate::monitor) fn greet(&mut self, key: Key) {
         if !self.routine.ready {
             self.routine.unmet.insert(key);
         }
     }
 
-    /// Whether every streamer of the first roster was compared with Kick.
+    /// Returns true once every streamer of the first roster has been compared with Kick.
     pub(in crate::monitor) fn is_ready(&self) -> bool {
         self.routine.ready
     }
 
-    /// The API put a status right.
+    /// Counts a status that the API corrected.
     pub(in crate::monitor) fn corrects(&mut self) {
         self.routine.corrected += 1;
     }
 
-    /// The time between two sweeps; whether it is another one than before.
+    /// Sets the interval of sweeps. Returns true if it changes.
     pub(in crate::monitor) fn sweep_every(&mut self, every: Duration) -> bool {
         std::mem::replace(&mut self.routine.every, every) != every
     }
 
-    /// The next sweep comes one interval from now, whatever was planned.
+    /// Plans the next sweep one interval from now, in place of the one that was planned.
     pub(in crate::monitor) fn schedule_sweep(&self, now: Now, book: &mut Book) {
         book.timers.retain(|(_, timer)| *timer != Timer::Sweep);
         book.at(now.steady + self.routine.every, Timer::Sweep);
     }
 
-    /// Sweeps at once; behind a sweep that is under way, which may have compared some before the order.
+    /// Starts a sweep at once. If one is under way, another one follows it, because it may have compared some streamers
+    /// before the order came.
     pub(in crate::monitor) fn order_sweep(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
         if self.is_sweeping(streamers) {
             self.routine.cycle.iter_mut().for_each(|cycle| cycle.again = true);
@@ -87,7 +88,7 @@ impl Asking {
         self.begin_sweep(now, streamers, book);
     }
 
-    /// Compares everybody with the API. A sweep that is still under way is not begun again.
+    /// Compares every streamer with the API. If a sweep is still under way, it goes on instead.
     pub(in crate::monitor) fn begin_sweep(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
         self.schedule_sweep(now, book);
         self.weather.hope(now.steady);
@@ -118,8 +119,8 @@ impl Asking {
         }
     }
 
-    /// R23: when this one is compared, now that it is known anew whether push covers it: in quick turns, or with
-    /// everybody. Names that Kick does not know have their own pace.
+    /// R23: decides, after coverage has been judged, whether this streamer is compared in quick turns or by the sweep
+    /// only. Names that Kick does not know have their own pace.
     pub(in crate::monitor) fn set_pace(&mut self, now: Now, key: Key, streamer: &mut Streamer) {
         match (streamer.ids.unknown, streamer.compared) {
             (true, Some(asked)) => {
@@ -135,14 +136,14 @@ impl Asking {
         if let Some(asked) = streamer.compared.filter(|_| !streamer.covered) {
             return self.uncovered.add(key, asked);
         }
-        // A sweep that left it to its quick turn asks itself.
+        // A sweep that had left the streamer to its quick turns must ask itself.
         let had = self.uncovered.remove(key);
         if had && self.routine.cycle.as_ref().is_some_and(|cycle| cycle.left.contains(&key)) {
             self.put(Queue::Routine, key);
         }
     }
 
-    /// The answer to a question of then compared this streamer with what the API tells.
+    /// The answer to a request sent at `asked` compared this streamer with the API.
     pub(in crate::monitor) fn compared_at(&mut self, key: Key, asked: Steady, streamers: &mut Streamers) {
         let compared = streamers.get_mut(&key).and_then(|streamer| streamer.compared.as_mut());
         if let Some(before) = compared.filter(|before| **before < asked) {
@@ -151,12 +152,12 @@ impl Asking {
         }
     }
 
-    /// For this share of the streamers the last comparison is no older.
+    /// The age that the last comparison does not exceed for this share of the streamers.
     pub(in crate::monitor) fn comparison_age(&self, now: Now, share: f64) -> Option<Duration> {
         self.ages.quantile(now.steady, share)
     }
 
-    /// A sweep goes on with those whom it had left to their quick turns, and who have none any more.
+    /// Continues a sweep with the streamers left over that are not being asked about and have no quick turns.
     fn ask_those_left(&mut self, now: Now) {
         let left: Vec<Key> = self.routine.cycle.iter().flat_map(|cycle| cycle.left.iter().copied()).collect();
         let flying: BTreeSet<Key> = self.flights.values().flat_map(|it| it.keys.iter().map(|(key, _)| *key)).collect();
@@ -167,31 +168,31 @@ impl Asking {
         }
     }
 
-    /// Whether this one is compared within this sweep without a request of the sweep's own (R23).
+    /// Returns true if quick turns compare this streamer within this sweep, without a request of its own (R23).
     fn has_quick_turns(&self, now: Steady, key: Key) -> bool {
         let waits = self.uncovered.waits_since(key).map(|asked| now.since(asked));
         let quick = self.uncovered.every().is_some() && waits.is_some_and(|waits| waits < self.routine.every / 2);
         quick && !self.poison.is_alone(key)
     }
 
-    /// Whether a sweep is under way that only needs time. One whose rest cannot be asked about just now
-    /// holds up nobody else: it is begun again with all.
+    /// Returns true if a sweep is under way and only needs time. If the streamers left over cannot be asked about at
+    /// present, the next sweep starts again with all streamers, and they delay nobody.
     fn is_sweeping(&self, streamers: &Streamers) -> bool {
         let left = self.routine.cycle.as_ref().map(|cycle| cycle.left.iter().copied());
         left.is_some_and(|left| !self.are_unreachable(left, streamers))
     }
 
-    /// How often those are compared whom push does not cover, as far as the budget allows (R23). None when they
-    /// have no pace of their own, or there are none.
+    /// The interval at which streamers not covered by push are compared, as far as the budget allows (R23). `None` if
+    /// there are no such streamers, or if they have no pace of their own.
     pub(in crate::monitor) fn uncovered_every(&self) -> Option<Duration> {
         let every = self.uncovered.every().filter(|_| self.uncovered.len() > 0)?;
         Some(every.max(self.budget.time_for(self.uncovered.len().div_ceil(USERS_BATCH))))
     }
 
-    /// R22: a sweep that cannot fit is a problem that is said, with the interval that would fit. Those whom push
-    /// does not cover take up to half of the budget meanwhile (R23).
+    /// R22: reports a sweep that takes longer than its interval, with the interval that would fit. Streamers not
+    /// covered by push use up to half of the budget meanwhile (R23).
     fn say_if_behind(&self, now: Now, streamers: &Streamers, book: &mut Book) {
-        // By whether push covers them, and whether they are asked about by user id. One pass, for they may be many.
+        // Counted by coverage, and by whether they are asked about by user id. In one pass, because there may be many.
         let mut counts = [[0_usize; 2]; 2];
         for streamer in streamers.values() {
             counts[usize::from(streamer.covered)][usize::from(streamer.ids.user.is_some())] += 1;
@@ -218,7 +219,7 @@ impl Asking {
         }
     }
 
-    /// The answer to this request covered this streamer, whatever it said.
+    /// Takes note that the answer to this request covered this streamer, whatever it said.
     pub(in crate::monitor) fn compared(&mut self, key: Key, request: RequestId) {
         self.routine.unmet.remove(&key);
         if self.routine.cycle.as_ref().is_some_and(|cycle| request < cycle.first) {
@@ -230,7 +231,7 @@ impl Asking {
         }
     }
 
-    /// Says that the sweep is done, when it is, and begins one that was ordered meanwhile.
+    /// Reports a sweep that is complete, and starts one that was ordered meanwhile.
     pub(in crate::monitor) fn check_swept(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
         let Some(cycle) = self.routine.cycle.take_if(|cycle| cycle.left.is_empty()) else { return };
         let seconds = now.steady.since(cycle.began).as_secs_f64();
@@ -242,7 +243,7 @@ impl Asking {
         }
     }
 
-    /// Says once that every streamer of the roster has been compared.
+    /// Reports, once, that every streamer of the roster has been compared.
     pub(in crate::monitor) fn check_ready(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
         if self.routine.ready || !self.routine.unmet.is_empty() {
             return;

@@ -1,8 +1,8 @@
-//! R23: the streamers whom push does not cover, and whose turn it is to be compared with the API. They are asked
-//! about much oftener than the others, the one whose last question is the oldest first, so that a roster which the
-//! budget cannot carry at that pace goes round and leaves nobody out.
+//! R23: the streamers that push does not cover, and whose turn it is to be compared with the API. They are asked about
+//! much more often than the others, those that have waited longest first. So if the budget does not allow that pace for
+//! all of them, they go round more slowly and nobody is left out.
 //!
-//! It knows whose turn it is, and neither budget nor endpoint.
+//! It knows neither the budget nor the endpoints.
 
 use crate::domain::Steady;
 use crate::monitor::streamers::Key;
@@ -13,14 +13,14 @@ use std::time::Duration;
 /// The streamers, and when each was last asked about.
 #[derive(Debug, Default)]
 pub(super) struct Uncovered {
-    /// How often each is compared at best. None when that is no oftener than everybody is.
+    /// The shortest interval for each streamer. `None` if that is not shorter than the interval of the sweep.
     every: Option<Duration>,
     asked: BTreeMap<Key, Steady>,
     order: BTreeSet<(Steady, Key)>,
 }
 
 impl Uncovered {
-    /// Sets the pace; `sweep` is that of everybody.
+    /// Sets the pace. `sweep`: the interval of the sweep.
     pub(super) fn set_pace(&mut self, every: Duration, sweep: Duration) {
         self.every = Some(every).filter(|every| *every < sweep);
     }
@@ -34,7 +34,7 @@ impl Uncovered {
         self.asked.len()
     }
 
-    /// Push does not cover this one (any more), who was last asked about then.
+    /// Adds a streamer that push does not cover, last asked about at `asked`.
     pub(super) fn add(&mut self, key: Key, asked: Steady) {
         if let Entry::Vacant(place) = self.asked.entry(key) {
             place.insert(asked);
@@ -42,13 +42,13 @@ impl Uncovered {
         }
     }
 
-    /// Whether it was one of them.
+    /// Removes a streamer. Returns true if it was there.
     pub(super) fn remove(&mut self, key: Key) -> bool {
         let asked = self.asked.remove(&key);
         asked.is_some_and(|asked| self.order.remove(&(asked, key)))
     }
 
-    /// This one is asked about now, or has to give its turn to the next one.
+    /// The streamer is asked about now, or gives its turn to the next one.
     pub(super) fn had_turn(&mut self, key: Key, now: Steady) {
         if let Some(asked) = self.asked.get_mut(&key) {
             self.order.remove(&(*asked, key));
@@ -57,7 +57,7 @@ impl Uncovered {
         }
     }
 
-    /// Since when this one has not been asked about.
+    /// When this streamer was last asked about.
     pub(super) fn waits_since(&self, key: Key) -> Option<Steady> {
         self.asked.get(&key).copied()
     }
@@ -71,12 +71,12 @@ impl Uncovered {
         self.due_at().is_some_and(|at| at <= now)
     }
 
-    /// Those whose turn has come.
+    /// The streamers whose turn has come, those that have waited longest first.
     pub(super) fn due(&self, now: Steady) -> impl Iterator<Item = Key> + '_ {
         self.waiting(now, self.every)
     }
 
-    /// Those whose turn has come, or comes within half a pace: a request that has room for them spares another one.
+    /// The same, and those whose turn comes within half a pace. Where they fit into a request, they save another one.
     pub(super) fn due_soon(&self, now: Steady) -> impl Iterator<Item = Key> + '_ {
         self.waiting(now, self.every.map(|every| every / 2))
     }

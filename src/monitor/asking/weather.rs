@@ -1,8 +1,8 @@
-//! How Kick answers at present: what is not to be asked before when, and which endpoints
-//! there are no more (docs/rules.md, "Times"). Knows no streamers.
+//! How Kick answers at present: which endpoints are not to be asked before when, and which no longer exist
+//! (docs/rules.md, "Times"). It knows no streamers.
 //!
-//! An endpoint that fails pauses by itself for longer than the API as a whole does, so that one that
-//! stays broken keeps nobody from being asked about at another.
+//! An endpoint that fails pauses for longer than the API as a whole. So one that keeps failing does not keep streamers
+//! from being asked about at another one.
 
 use crate::backoff::Backoff;
 use crate::domain::Steady;
@@ -12,10 +12,10 @@ use crate::monitor::times::{API_RETRY, GONE_PAUSE, RETRY_AFTER_MAX, WEBSITE_PAUS
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How much sooner than the endpoint that failed the others are asked.
+/// How much earlier than the endpoint that failed the others are asked.
 const FIRST_TURN: Duration = Duration::from_millis(1);
 
-/// The pauses that Kick's failures call for.
+/// The pauses after failures.
 #[derive(Debug)]
 pub(super) struct Weather {
     api: Pause,
@@ -42,7 +42,7 @@ impl Weather {
         Weather { api: Pause::new(), endpoints: BTreeMap::new(), gone: BTreeMap::new(), waits_for_token: false }
     }
 
-    /// The thread that asks there began anew, perhaps with other settings: what it was told counts no more.
+    /// The thread of this asker was started again, perhaps with other settings: earlier failures no longer count.
     pub(super) fn forget(&mut self, asker: Asker) {
         match asker {
             Asker::Website => drop(self.endpoints.remove(&Endpoint::Website)),
@@ -54,7 +54,7 @@ impl Weather {
         }
     }
 
-    /// An answer came.
+    /// Takes note of an answer.
     pub(super) fn works(&mut self, endpoint: Endpoint) {
         self.endpoints.remove(&endpoint);
         if endpoint != Endpoint::Website {
@@ -62,7 +62,7 @@ impl Weather {
         }
     }
 
-    /// No answer came: how long the endpoint is left alone.
+    /// Takes note of a failure. Returns how long the endpoint is not asked.
     pub(super) fn fails(
         &mut self,
         now: Steady,
@@ -87,18 +87,18 @@ impl Weather {
         }
         own.until = now + pause;
         if endpoint != Endpoint::Website {
-            // The others get the first turn when the API is asked again.
+            // The other endpoints come first when the API is asked again.
             own.until = own.until.max(self.api.until + FIRST_TURN);
         }
         own.until.since(now)
     }
 
-    /// The endpoint did not answer the last time.
+    /// Returns true if the last request to the endpoint failed.
     pub(super) fn is_foul(&self, endpoint: Endpoint) -> bool {
         self.endpoints.contains_key(&endpoint)
     }
 
-    /// The API is not asked before then, unless a token comes.
+    /// Does not ask the API before `until`, unless a token comes.
     pub(super) fn wait_for_token(&mut self, until: Steady) {
         self.waits_for_token = true;
         self.api.until = until;
@@ -110,13 +110,13 @@ impl Weather {
         }
     }
 
-    /// When the endpoint may be asked, as far as the weather is concerned.
+    /// When the pauses allow the endpoint to be asked.
     pub(super) fn clears_at(&self, endpoint: Endpoint) -> Steady {
         let own = self.endpoints.get(&endpoint).map_or(Steady::default(), |pause| pause.until);
         if endpoint == Endpoint::Website { own } else { own.max(self.api.until) }
     }
 
-    /// Kick has no such endpoint; it is tried again much later, in case that was a mistake of Kick's.
+    /// Kick has no such endpoint. It is tried again much later, in case that was a mistake of Kick's.
     pub(super) fn lost(&mut self, now: Steady, endpoint: Endpoint) {
         self.gone.insert(endpoint, now + GONE_PAUSE);
     }
@@ -125,7 +125,7 @@ impl Weather {
         !self.gone.contains_key(&endpoint)
     }
 
-    /// Endpoints that were gone for long enough are tried again.
+    /// Has endpoints that have been gone for long enough tried again.
     pub(super) fn hope(&mut self, now: Steady) {
         self.gone.retain(|_, until| *until > now);
     }

@@ -1,13 +1,13 @@
-//! Which transport a connection takes: from what Kick offers, what the configuration has, what worked
-//! last, and what has failed since (R11; docs/rules.md, "Times"; `REALTIME`).
+//! Which transport a connection uses: by what Kick offers, what the configuration has, what worked last, and what has
+//! failed since (R11; docs/rules.md, "Times"; `REALTIME`).
 //!
-//! It never asks Kick, never connects, and never reads a clock; it is told what came of both.
+//! It asks nobody, connects nowhere and reads no clock; it is told the outcomes.
 //!
 //! ```text
-//!            refused for good, or in vain three times: until its pause is over
-//!   well ◄────────────────────────────────────────────────────────────────► ailing
+//!            refused for good, or three failed attempts in a row: until its pause is over
+//!   well ◄──────────────────────────────────────────────────────────────────────────────► ailing
 //!    ▲        silent: until a trial beside the one in use brought an event
-//!    └────────────────────────────────────────────────────────────────────► silent, and perhaps ailing
+//!    └──────────────────────────────────────────────────────────────────────────────────► silent, perhaps ailing too
 //! ```
 
 use super::health::Kind;
@@ -18,21 +18,21 @@ use crate::domain::way::{Offer, Way};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// An answer of discovery serves ordinary reconnects for so long.
+/// How long an answer of the broker serves ordinary reconnections.
 pub(super) const KEPT: Duration = Duration::from_secs(60);
-/// What casts doubt on an answer has Kick asked anew, but not before it is this old.
+/// When the answer is in doubt, Kick is asked again, but not before it is this old.
 const KEPT_IN_DOUBT: Duration = Duration::from_secs(5);
-/// A connection that was over sooner after the greeting was in vain, too.
+/// A connection that ends sooner than this after the server's greeting counts as failed.
 const LASTING: Duration = Duration::from_secs(10);
-/// So many attempts in vain mean that this way is blocked, and that another deserves a try.
+/// After this many failed attempts in a row, a way counts as unreachable, and another one is tried.
 const IN_VAIN: u32 = 3;
 
-/// An ailment that is over for so long is not remembered.
+/// After this long, a past failure no longer counts as a repeat.
 const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
-/// Most ways whose ailments are remembered, of each kind: Kick may offer another one each time.
+/// The most ways whose failures are remembered, of each kind: Kick may offer another one each time.
 const REMEMBERED: usize = 64;
 
-/// The memory of all connections' fates.
+/// What is known about the ways to push, and where each link was sent.
 #[derive(Debug)]
 pub struct Choice {
     terms: Terms,
@@ -43,10 +43,10 @@ pub struct Choice {
     worked: Option<Offer>,
     /// Ways that refused us or could not be reached.
     ailing: BTreeMap<Way, Ailing>,
-    /// Ways that went silent, apart from the others: that one is refused or out of reach for a while
-    /// does not make it deliver.
+    /// Ways that went silent. They are kept apart from the others: that a way is refused or unreachable for a while
+    /// does not end its silence.
     silent: BTreeMap<Way, Ailing>,
-    /// What those do not tell of.
+    /// The kind of change that each of those does not report.
     silent_of: BTreeMap<Way, Kind>,
     sent: BTreeMap<LinkId, Sent>,
 }
@@ -55,21 +55,21 @@ pub struct Choice {
 #[derive(Debug)]
 struct Sent {
     way: Way,
-    /// How often in a row.
+    /// The number of failed attempts in a row.
     in_vain: u32,
-    /// Since when it is greeted, while it is.
+    /// When the server's greeting came, while the connection is open.
     greeted: Option<Steady>,
 }
 
-/// What Kick said last.
+/// The last answer of Kick's broker.
 #[derive(Debug)]
 struct Answer {
     at: Steady,
-    /// Nothing when it could not be had.
+    /// Empty if there was no usable answer.
     offers: Vec<Offer>,
 }
 
-/// Why a way is not taken while there is a better one.
+/// Why a way is not used while there is a better one.
 #[derive(Clone, Copy, Debug)]
 struct Ailing {
     how: Ailment,
@@ -79,7 +79,7 @@ struct Ailing {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ailment {
-    /// It was silent, and proved itself; a relapse counts as a repetition.
+    /// It was silent, and a trial has proved it since. Another silence counts as a repeat.
     Recovered,
     Silent,
     Unreachable,
@@ -87,7 +87,7 @@ enum Ailment {
 }
 
 impl Ailment {
-    /// How long it lasts the first time, and at the most; it doubles.
+    /// The first pause, and the longest; it doubles.
     fn pauses(self) -> (Duration, Duration) {
         let minutes = |n: u64| Duration::from_secs(60 * n);
         match self {
@@ -98,7 +98,7 @@ impl Ailment {
 }
 
 impl Choice {
-    /// Nothing is known but what worked last in an earlier life.
+    /// A choice that knows only which offer worked last in an earlier process.
     pub fn new(terms: Terms, worked: Option<Offer>) -> Choice {
         Choice {
             terms,
@@ -112,23 +112,23 @@ impl Choice {
         }
     }
 
-    /// Other terms: nothing counts any more but what worked last.
+    /// Takes changed settings: only the offer that worked last still counts.
     pub(super) fn begin_anew(&mut self, terms: Terms) {
         *self = Choice::new(terms, self.worked.take());
     }
 
-    /// This worked last in an earlier process.
+    /// Takes the offer that worked last in an earlier process.
     pub(super) fn recall(&mut self, worked: Offer) {
         self.worked = Some(worked);
     }
 
-    /// Which transports to tell Kick that we speak.
+    /// The transports to name when Kick is asked what it offers.
     pub(super) fn speaks(&self) -> Vec<Transport> {
         self.terms.speaks()
     }
 
-    /// Whether Kick is to be asked before the next connection. With Pusher alone, only the refusal of
-    /// what is configured makes other parameters wanted.
+    /// Returns true if Kick is to be asked before the next connection. If only Pusher is allowed, Kick is asked only
+    /// after the configured server has refused us.
     pub fn must_ask(&self, now: Steady) -> bool {
         match &self.answer {
             None => self.terms.only != Some(Transport::Pusher) || self.doubted.is_some(),
@@ -140,27 +140,27 @@ impl Choice {
         }
     }
 
-    /// Kick's answer to what was asked then; nothing when discovery is blocked, down, or talks nonsense. A
-    /// doubt that came up meanwhile stays.
+    /// Takes Kick's answer to a request sent at `asked`; `None` if the broker is blocked or down, or its answer is
+    /// unusable. A doubt that arose since `asked` stays.
     pub fn take_answer(&mut self, asked: Steady, now: Steady, offers: Option<Vec<Offer>>) {
         self.answer = Some(Answer { at: now, offers: offers.unwrap_or_default() });
         self.doubted.take_if(|since| *since <= asked);
     }
 
-    /// A link is sent there for its next connection.
+    /// The link's next connection goes this way.
     pub(super) fn send(&mut self, link: LinkId, way: &Way) {
         if self.sent.get(&link).is_none_or(|sent| sent.way != *way) {
             self.sent.insert(link, Sent { way: way.clone(), in_vain: 0, greeted: None });
         }
     }
 
-    /// The server greeted the link. Gives the offer to remember, if it is another one than before.
+    /// The server greeted the link. Returns the offer to remember, if it is another one than before.
     pub(super) fn connected(&mut self, now: Steady, link: LinkId) -> Option<&Offer> {
         let sent = self.sent.get_mut(&link)?;
         sent.greeted = Some(now);
         self.ailing.remove(&sent.way);
         let way = sent.way.clone();
-        // What is merely listened to has not worked, and must not displace what has.
+        // A silent way on trial has not worked, and must not replace the offer that has.
         if self.is_silent(&way) {
             return None;
         }
@@ -172,7 +172,7 @@ impl Choice {
         self.worked.as_ref()
     }
 
-    /// A connection is over, or did not come about.
+    /// A connection ended, or could not be established.
     pub(super) fn ended(&mut self, now: Steady, link: LinkId, kind: EndKind) {
         let Some(sent) = self.sent.get_mut(&link) else { return };
         let lasted = sent.greeted.take().is_some_and(|since| now.since(since) >= LASTING);
@@ -186,12 +186,12 @@ impl Choice {
         }
     }
 
-    /// The link is no more.
+    /// The link no longer exists.
     pub(super) fn closed(&mut self, link: LinkId) {
         self.sent.remove(&link);
     }
 
-    /// R11: what goes over this transport does not arrive; a link on trial is judged apart.
+    /// R11: this transport does not report changes of this kind. A link on trial is judged by its trial.
     pub(super) fn silent(&mut self, now: Steady, transport: Transport, kind: Kind, on_trial: Option<LinkId>) {
         self.doubted = Some(now);
         let sent =
@@ -205,18 +205,18 @@ impl Choice {
         self.silent_of.retain(|way, _| self.silent.contains_key(way));
     }
 
-    /// What this way does not tell of.
+    /// The kind of change that this way does not report.
     pub(super) fn silent_of(&self, way: &Way) -> Kind {
         self.silent_of.get(way).copied().unwrap_or(Kind::Both)
     }
 
-    /// Whether somebody is on a silent way although there is one that is well.
+    /// Returns true if a link uses a silent way although there is one that works.
     pub(super) fn should_move(&self, now: Steady) -> bool {
         let Some(best) = self.best(now) else { return false };
         self.is_well(now, &best) && self.sent.values().any(|sent| sent.way != best && self.is_silent(&sent.way))
     }
 
-    /// The next way to try, and when: one that went silent, is offered still, and would be better than the
+    /// The next way to try, and when: one that is silent, that Kick still offers, and that would be preferred to the
     /// one in use.
     pub(super) fn next_trial(&self) -> Option<(Way, Steady)> {
         if self.silent.is_empty() {
@@ -230,7 +230,7 @@ impl Choice {
             .min_by_key(|(_, due)| *due)
     }
 
-    /// A trial showed that this way is well again.
+    /// A trial has proved that this way works again.
     pub(super) fn proved(&mut self, way: &Way) {
         if let Some(ailing) = self.silent.get_mut(way) {
             ailing.how = Ailment::Recovered;
@@ -238,15 +238,15 @@ impl Choice {
         self.silent_of.remove(way);
     }
 
-    /// A trial of this way has proved nothing.
+    /// A trial of this way has ended without a proof.
     pub(super) fn unproved(&mut self, now: Steady, way: Way) {
         self.ails(now, way, Ailment::Silent);
     }
 
-    /// The way for the next connection. Nothing when only a transport is allowed that Kick does not offer.
+    /// The way for the next connection. `None` if only one transport is allowed and Kick does not offer it.
     pub fn best(&self, now: Steady) -> Option<Way> {
         let candidates = self.candidates();
-        // Where all ail, the one that has done so for the longest has had most time to recover.
+        // If all have failed, the one whose pause ends first has had most time to recover.
         let least = |way: &&Way| {
             let silent = self.silent.get(*way).filter(|ailing| ailing.how == Ailment::Silent);
             silent.into_iter().chain(self.ailing.get(*way)).map(|ailing| ailing.until).max()
@@ -263,14 +263,14 @@ impl Choice {
         self.silent.get(way).is_some_and(|ailing| ailing.how == Ailment::Silent)
     }
 
-    /// What may be taken, best first.
+    /// The ways that may be used, the best first.
     fn candidates(&self) -> Vec<Way> {
         let mut ways: Vec<Way> = self.offers().iter().filter_map(|offer| self.terms.way(offer)).collect();
         ways.sort_by_key(|way| Transport::ALL.iter().position(|known| *known == way.transport()));
         if self.terms.only == Some(Transport::Pusher) {
             ways.insert(0, self.terms.configured());
         } else if ways.iter().all(|way| self.ailing.contains_key(way)) {
-            // Kick offers nothing, or nothing that can then be had.
+            // Kick offers nothing, or only ways that have failed.
             ways.push(self.terms.configured());
             ways.extend(self.worked.as_ref().and_then(|offer| self.terms.way(offer)));
         }
@@ -282,8 +282,7 @@ impl Choice {
         self.answer.as_ref().map_or(&[], |answer| &answer.offers)
     }
 
-    /// Notes what a way suffers from, from now on. What a hundred links find at once does not count as
-    /// a hundred times.
+    /// Notes that a way failed. What a hundred links find at once counts once.
     fn ails(&mut self, now: Steady, way: Way, how: Ailment) {
         let (first, most) = how.pauses();
         let ailing = if how == Ailment::Silent { &mut self.silent } else { &mut self.ailing };
@@ -302,7 +301,7 @@ impl Choice {
 }
 
 impl Ailing {
-    /// Whether this ailment now is the same one again.
+    /// Returns true if the same failure now counts as a repeat.
     fn repeats(self, now: Steady, how: Ailment) -> bool {
         let same = self.how == how || (self.how, how) == (Ailment::Recovered, Ailment::Silent);
         same && now < self.until + FORGOTTEN

@@ -14,7 +14,7 @@ use crate::monitor::times::{ASKED_AGAIN, SUBSCRIPTION_STANDS};
 use std::time::Duration;
 
 impl Push {
-    /// What a link says of its life.
+    /// Takes an event in the life of a link.
     pub(crate) fn take_link(&mut self, now: Now, id: LinkId, event: LinkEvent, streamers: &Streamers, book: &mut Book) {
         let on_trial = self.is_on_trial(id);
         if !on_trial && !self.links.has(id) {
@@ -23,7 +23,7 @@ impl Push {
         self.guide_link(now.steady, id, &event, &mut book.out);
         if on_trial {
             self.trial.iter_mut().for_each(|trial| trial.hear(now.steady, &event));
-            // R24: why it may prove nothing.
+            // R24: the names may explain why the trial proves nothing.
             if let LinkEvent::Unrecognised(event) = event {
                 self.unrecognised.take(*event);
             }
@@ -41,7 +41,7 @@ impl Push {
                 book.troubles.rest(Code::PushRefused, "");
                 book.troubles.changed = true;
             }
-            // R18: a lost connection changes no status; only what is confirmed is no longer.
+            // R18: a lost connection changes no status; only its subscriptions are no longer confirmed.
             LinkEvent::Ended { kind, why } => {
                 match (self.links.lost(id), kind) {
                     (_, EndKind::Refused) => book.troubles.note(now, Code::PushRefused, "", why),
@@ -67,7 +67,7 @@ impl Push {
         book.revision += 1;
     }
 
-    /// What its life means for where links go.
+    /// What the event means for addresses and tokens.
     fn guide_link(&mut self, now: Steady, id: LinkId, event: &LinkEvent, out: &mut Vec<Output>) {
         let trial = self.trial.as_ref().filter(|trial| trial.link == id);
         match (event, trial) {
@@ -75,7 +75,7 @@ impl Push {
                 self.guide.want_nothing(id);
                 out.extend(trial.map(|trial| Output::Subscribe(id, trial.follows.clone())));
             }
-            // A trial has its way already, and must not cost a question.
+            // A trial has its address already, and needs no answer of the broker.
             (LinkEvent::WantsWay, Some(trial)) => out.push(self.guide.send(id, Some(&trial.way))),
             (LinkEvent::WantsWay, None) => self.guide.want_way(id),
             (LinkEvent::WantsToken, _) => self.guide.want_token(id),
@@ -88,7 +88,7 @@ impl Push {
                     self.end_trial(now, false);
                 }
             }
-            // Perhaps its transport takes nobody.
+            // Its transport may accept no subscription at all.
             (LinkEvent::SubscriptionFailed(_) | LinkEvent::Full(_), _) => {}
             _ => return,
         }
@@ -98,7 +98,7 @@ impl Push {
     fn subscription_failed(&mut self, now: Now, channel: ChannelId, streamers: &Streamers, book: &mut Book) {
         let subject = channel.to_string();
         if self.links.failed(now.steady, channel) {
-            // It had stood for a while, so this is another failure.
+            // It had been confirmed for a while, so this is a new failure.
             book.troubles.settle(Code::SubscriptionFailed, &subject);
         }
         book.counters.subscription_failures += 1;
@@ -112,14 +112,14 @@ impl Push {
         }
     }
 
-    /// A failed subscription is over when one has stood for a while.
+    /// A failed subscription is no longer a problem once one has been confirmed for a while.
     pub(crate) fn stands(&mut self, now: Now, channel: ChannelId, book: &mut Book) {
         if self.links.has_stood(now.steady, channel) {
             book.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
         }
     }
 
-    /// Tells the links what they are to carry, and the operator whom none can carry.
+    /// Tells the links which channels to carry, and reports streamers that no link can carry.
     pub(crate) fn flush(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
         self.say_who_is_not_followed(now, streamers, book);
         self.links.flush(&mut book.out);
@@ -136,7 +136,7 @@ impl Push {
         let words = format!(
             "streamers not followed: {homeless}; push connections that the limit of {files} open files allows: {most}"
         );
-        // Said again when there are twice as many: they come one by one.
+        // Reported again when the number has doubled, because the streamers come one by one.
         let how = format!("{files} {most} {}", homeless.ilog2());
         if book.troubles.raise(now, Code::PushLimited, "", &*words, &how) {
             let streamer = streamers.of_channel_first(first);
@@ -147,7 +147,7 @@ impl Push {
     }
 }
 
-/// R17: whatever happened while we were not listening, the API knows, now or a little later.
+/// R17: asks the API what happened before the subscription, at once and later, because the API may lag.
 fn subscribed(channel: ChannelId, confirmed: Confirmed, hold: Duration, streamers: &Streamers, book: &mut Book) {
     let Confirmed { due, planned, failed } = confirmed;
     if failed {

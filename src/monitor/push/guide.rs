@@ -1,5 +1,5 @@
-//! Tells links where to go, and gives them tokens, as far as Kick's broker says enough. It asks the broker one
-//! thing at a time, and the answer serves all who wait for it.
+//! Tells links where to connect, and gives them guest tokens, from what Kick's broker answers. The broker has one
+//! request at a time, and its answer serves all links that wait for it.
 
 use super::choice::{Choice, KEPT};
 use super::tokens::Tokens;
@@ -15,15 +15,15 @@ use crate::repeats::Repeats;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The links that wait for something, and the broker.
+/// The links that wait for something, and the request to the broker.
 #[derive(Debug)]
 pub(super) struct Guide {
     pub(super) choice: Choice,
     tokens: Tokens,
     rng: fastrand::Rng,
-    /// The number under which the broker is asked; another one after a refusal (docs/kick.md §1.4).
+    /// The client number that the broker is given; another one after a refusal (docs/kick.md §1.4).
     client: u128,
-    /// Links that wait to be told where to go.
+    /// Links that wait for an address.
     waiting: BTreeSet<LinkId>,
     flight: Option<Flight>,
     /// The number of the next request.
@@ -31,12 +31,12 @@ pub(super) struct Guide {
     repeats: Repeats,
 }
 
-/// The request that the broker has.
+/// The request that the broker is answering.
 #[derive(Debug)]
 struct Flight {
     id: RequestId,
     query: BrokerQuery,
-    /// What it was asked for is out of date, so the answer is not used.
+    /// The settings or the token it was sent for have changed, so its answer is not used.
     void: bool,
 }
 
@@ -55,7 +55,7 @@ impl Guide {
         }
     }
 
-    /// The push settings changed: what was found out with the old ones does not count.
+    /// The push settings changed: what was learned with the old ones no longer counts.
     pub(super) fn begin_anew(&mut self, terms: Terms) {
         self.choice.begin_anew(terms);
         self.tokens = Tokens::new();
@@ -66,24 +66,23 @@ impl Guide {
         }
     }
 
-    /// A link wants to know where to go.
+    /// A link asks where to connect.
     pub(super) fn want_way(&mut self, link: LinkId) {
         self.waiting.insert(link);
     }
 
-    /// A link wants a token, another one than before.
+    /// A link asks for a token, another one than before.
     pub(super) fn want_token(&mut self, link: LinkId) {
         self.tokens.want(link);
     }
 
-    /// The link wants nothing any more.
+    /// The link no longer waits for anything.
     pub(super) fn want_nothing(&mut self, link: LinkId) {
         self.waiting.remove(&link);
         self.tokens.want_no_more(link);
     }
 
-    /// A link's connection is over. A server that refuses us may do so for the name under which we asked, or
-    /// for a token.
+    /// A connection of the link ended. If the server refused us, that may be because of the client number or the token.
     pub(super) fn ended(&mut self, now: Steady, link: LinkId, kind: EndKind) {
         self.tokens.want_no_more(link);
         self.choice.ended(now, link, kind);
@@ -96,18 +95,18 @@ impl Guide {
         }
     }
 
-    /// A link is no more.
+    /// The link no longer exists.
     pub(super) fn closed(&mut self, link: LinkId) {
         self.want_nothing(link);
         self.choice.closed(link);
     }
 
-    /// Whether a link waits to be told where to go.
+    /// Returns true if a link waits for an address.
     pub(super) fn is_asked(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// Tells the links that wait where to go.
+    /// Tells the waiting links where to connect.
     pub(super) fn send_links(&mut self, now: Steady, out: &mut Vec<Output>) {
         let waiting = std::mem::take(&mut self.waiting);
         let way = if waiting.is_empty() { None } else { self.choice.best(now) };
@@ -116,18 +115,18 @@ impl Guide {
         }
     }
 
-    /// Sends a link there.
+    /// Tells a link where to connect.
     pub(super) fn send(&mut self, link: LinkId, way: Option<&Way>) -> Output {
         way.iter().for_each(|way| self.choice.send(link, way));
         Output::Go(link, way.cloned())
     }
 
-    /// Gives the last token to those who want one, where it will do.
+    /// Gives the last token to the links that wait for one, if it is still good for them.
     pub(super) fn share_tokens(&mut self, now: Steady, out: &mut Vec<Output>) {
         out.extend(self.tokens.share(now).into_iter().map(|(link, token)| Output::Token(link, token)));
     }
 
-    /// What the broker is to be asked now.
+    /// The request to send to the broker now.
     pub(super) fn ask(&mut self, now: Steady, offers: bool) -> Option<Request<BrokerQuery>> {
         let (client, token) = (self.client, self.tokens.due().is_some_and(|due| due <= now));
         let query = match () {
@@ -142,17 +141,17 @@ impl Guide {
         Some(Request { id, query })
     }
 
-    /// When the broker is to be asked for a token, if nothing is out.
+    /// When the broker is to be asked for a token, if it has no request.
     pub(super) fn due(&self) -> Option<Steady> {
         self.tokens.due()
     }
 
-    /// Whether an answer of the broker's is to come.
+    /// Returns true if an answer of the broker is awaited.
     pub(super) fn expects_answer(&self) -> bool {
         self.flight.is_some()
     }
 
-    /// The broker answered; a failure is logged, and is no trouble while push works.
+    /// Takes an answer of the broker. A failure is logged, and is no problem while push works.
     pub(super) fn take_answer(&mut self, now: Steady, answer: &Answer<Offered>, book: &mut Book) {
         let Some(Flight { query, void, .. }) = self.flight.take_if(|flight| flight.id == answer.id) else { return };
         let (asked, endpoint) = (answer.started.steady, query.word());
@@ -182,7 +181,7 @@ impl Guide {
         }
     }
 
-    /// The thread that asks the broker began anew, and has lost what it was asked.
+    /// The thread that asks the broker was started again, and has lost its request.
     pub(super) fn ask_again(&mut self) {
         self.flight = None;
     }

@@ -1,5 +1,5 @@
-//! R11: whether push tells of what the sweep finds, counted for each transport, and for starts and stops apart; and what
-//! follows for a transport that does not.
+//! R11: whether push reports the changes that the sweep finds, counted for each transport and apart for starts and
+//! stops, and what follows if it does not.
 
 use super::{Moving, Push};
 use crate::domain::event::Event;
@@ -12,35 +12,35 @@ use crate::monitor::streamers::{Key, Streamers};
 use crate::monitor::times::PUSH_GRACE;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// So many missed in a row mean that push is dead.
+/// After this many misses in a row, a transport is silent.
 const MISSED_MAX: u32 = 5;
-/// Of the last changes that push should have told, how many are remembered, and how many say something.
+/// How many of the latest changes that push should have reported are remembered, and how many are enough to judge by.
 const OUTCOMES: (usize, usize) = (20, 12);
-/// This share of them missed, as a divisor, is a good part: a quarter.
+/// The share of these that push must miss to be partial, as a divisor: a quarter.
 const PARTIAL_SHARE: usize = 4;
 
-/// What is expected of push, and what it missed.
+/// The changes that push should report, and those that it missed.
 #[derive(Debug, Default)]
 pub(super) struct Health {
     missed: BTreeMap<Transport, Missed>,
-    /// Changes that the sweep found and push has until then to tell of.
+    /// Changes that the sweep found, with the time until which push may still report them.
     expected: BTreeMap<(Key, Status), Steady>,
-    /// Whether push told of each of the last changes.
+    /// Whether push reported each of the latest changes.
     outcomes: VecDeque<bool>,
-    /// Of whom push did not tell when it should have last.
+    /// Streamers whose last change push missed.
     missing: BTreeSet<Key>,
 }
 
-/// What a transport has missed since it last told of something like it.
+/// The misses of a transport since its last event of the same kind.
 #[derive(Clone, Copy, Debug, Default)]
 struct Missed {
     starts: u32,
     stops: u32,
-    /// Of either kind, without an event of any.
+    /// Misses of either kind, since the last event of any kind.
     any: u32,
 }
 
-/// Of what changes a transport does not tell.
+/// The kind of change that a transport does not report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Starts,
@@ -48,7 +48,7 @@ pub(super) enum Kind {
     Both,
 }
 
-/// A transport that is connected and does not tell of a kind of change.
+/// A transport that is connected and does not report a kind of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Silence {
     pub(super) kind: Kind,
@@ -66,7 +66,7 @@ impl Kind {
         }
     }
 
-    /// Whether a change to this status is of this kind.
+    /// Returns true if a change to this status is of this kind.
     pub(super) fn is_of(self, status: Status) -> bool {
         match self {
             Kind::Starts => status == Status::Online,
@@ -98,7 +98,7 @@ impl Missed {
 }
 
 impl Health {
-    /// The changes that push did not tell of in time; they are not expected any more.
+    /// The changes of a streamer that push did not report in time. They are no longer expected.
     pub(super) fn overdue(&mut self, now: Steady, key: Key) -> Vec<Status> {
         let mut overdue = Vec::new();
         for status in [Status::Online, Status::Offline] {
@@ -119,7 +119,7 @@ impl Health {
         self.outcomes.push_back(told);
     }
 
-    /// An event of a change to this status came over this transport, whatever it says.
+    /// An event of a change to this status came over this transport, whatever the rules made of it.
     pub(super) fn delivers(&mut self, transport: Transport, status: Status) {
         if let Some(missed) = self.missed.get_mut(&transport) {
             *missed.of(status) = 0;
@@ -127,7 +127,7 @@ impl Health {
         }
     }
 
-    /// This transport missed one more. Whether it is to be left, at every fifth in a row.
+    /// Counts a miss. Returns true if the transport is to be left: at every fifth in a row.
     pub(super) fn missed(&mut self, transport: Transport, status: Status) -> bool {
         let missed = self.missed.entry(transport).or_default();
         missed.any += 1;
@@ -136,25 +136,26 @@ impl Health {
         *of_kind % MISSED_MAX == 0 || missed.any % MISSED_MAX == 0
     }
 
-    /// What this transport does not tell of.
+    /// The kind of change that this transport does not report, if it is silent.
     pub(super) fn silence(&self, transport: Transport) -> Option<Silence> {
         self.missed.get(&transport)?.silence()
     }
 
-    /// How many of the last changes push missed, and of how many, if that is a good part of them.
+    /// How many of the latest changes push missed, and of how many, if push is partial.
     pub(super) fn partial(&self) -> Option<(usize, usize)> {
         let (of, missed) = (self.outcomes.len(), self.outcomes.iter().filter(|told| !**told).count());
         (of >= OUTCOMES.1 && missed * PARTIAL_SHARE >= of).then_some((missed, of))
     }
 
-    /// The connections are new, and judged by what they miss themselves.
+    /// The connections were replaced, and are judged by their own misses.
     pub(super) fn begin_anew(&mut self) {
         *self = Health::default();
     }
 }
 
 impl Push {
-    /// An event of a change to this status came over this link: its transport tells of such changes, whatever it says.
+    /// An event of a change to this status came over this link, so its transport reports such changes, whatever the
+    /// rules made of the event.
     pub(super) fn delivers(&mut self, link: LinkId, status: Status, book: &mut Book) {
         let Some(transport) = self.links.transport(link) else { return };
         let was_silent = self.health.silence(transport).is_some();
@@ -165,7 +166,7 @@ impl Push {
         }
     }
 
-    /// R23: of whom it is to be judged anew whether push covers them, since this was last asked.
+    /// R23: the streamers whose coverage is to be judged again since the last call.
     pub(crate) fn unjudged(&mut self, streamers: &Streamers) -> Vec<Key> {
         let channels = std::mem::take(&mut self.unjudged);
         match std::mem::take(&mut self.unjudged_all) {
@@ -174,8 +175,9 @@ impl Push {
         }
     }
 
-    /// R23: whether push tells of every change, as far as we know: the subscription is confirmed, through an id that
-    /// Kick stated, on a transport that is under no suspicion, and it has missed nothing since it last told.
+    /// R23: returns true if push should report every change of this streamer: the subscription is confirmed, through a
+    /// channel id that Kick stated and nothing speaks against; the transport is not silent; and push has reported a
+    /// change since it last missed one.
     pub(crate) fn covers(&self, key: Key, ids: &Ids) -> bool {
         let certain = ids.channel.filter(|_| ids.are_certain());
         let subscribed = certain.filter(|channel| self.links.subscribed_since(*channel).is_some());
@@ -184,7 +186,7 @@ impl Push {
         well && !self.health.missing.contains(&key)
     }
 
-    /// Push told of this change, which may have been `news` to us.
+    /// Push reported this change. `news`: the change was not known before.
     pub(crate) fn told(&mut self, key: Key, status: Status, news: bool) {
         if self.health.expected.remove(&(key, status)).is_some() || news {
             self.health.remember(true);
@@ -192,13 +194,13 @@ impl Push {
         self.health.missing.remove(&key);
     }
 
-    /// The streamer is not watched any more.
+    /// The streamer is no longer followed.
     pub(crate) fn forget(&mut self, key: Key) {
         self.health.missing.remove(&key);
         self.health.expected.retain(|(expected, _), _| *expected != key);
     }
 
-    /// The sweep found a change; push has a little time to tell of it, too, where it stood for longer than the hold.
+    /// The sweep found a change. Push has a short time to report it too, if the subscription is older than the hold.
     pub(crate) fn expect(&mut self, now: Steady, key: Key, channel: ChannelId, status: Status, book: &mut Book) {
         let hold = self.settings.hold;
         if self.links.subscribed_since(channel).is_some_and(|since| now.since(since) > hold) {
@@ -208,7 +210,7 @@ impl Push {
         }
     }
 
-    /// That time is over. Whether push did not tell.
+    /// That time is over. Returns true if push did not report the change.
     pub(crate) fn has_missed(&mut self, now: Now, key: Key, streamers: &Streamers, book: &mut Book) -> bool {
         let missed = self.health.overdue(now.steady, key);
         let Some(streamer) = streamers.get(&key) else { return false };
@@ -224,7 +226,7 @@ impl Push {
         !missed.is_empty()
     }
 
-    /// R24: the names of unrecognised events that came when a change took place that the sweep found just now.
+    /// R24: the names of unrecognised events around the time of a change that the sweep has just found.
     fn unrecognised_near(&self, now: Now, streamer: &Streamer) -> String {
         let found = streamer.found.map_or(now.steady, |found| found.at);
         let before = Steady(found.0.saturating_sub(self.settings.sweep));
@@ -232,7 +234,7 @@ impl Push {
         channel.map(|channel| self.unrecognised.near(channel, before, found).join(",")).unwrap_or_default()
     }
 
-    /// So many misses in a row mean that the transport is dead, however well it looks.
+    /// Counts a miss of this transport, which is silent after several in a row, although its connections look sound.
     fn missed_by(&mut self, now: Now, transport: Transport, status: Status, book: &mut Book) {
         let was_silent = self.health.silence(transport).is_some();
         let leave = self.health.missed(transport, status);
@@ -249,7 +251,7 @@ impl Push {
         }
     }
 
-    /// Whether a good part of what push should tell does not come.
+    /// Reports push that misses a good part of the changes.
     fn weigh(&self, now: Now, book: &mut Book) {
         let Some((missed, of)) = self.health.partial() else {
             book.troubles.settle(Code::PushPartial, "");
@@ -261,7 +263,7 @@ impl Push {
         }
     }
 
-    /// A transport that is connected and takes nobody is as good as one that refuses us.
+    /// A transport that is connected and accepts no subscription is treated like one that refuses us.
     pub(super) fn takes_nobody(&mut self, now: Now, transport: Transport, book: &mut Book) {
         self.leave(now.steady, transport, Kind::Both);
         let (transport, reason) = (transport.word(), "no subscription was confirmed within a minute");
@@ -270,7 +272,7 @@ impl Push {
         }
     }
 
-    /// What goes over this transport does not arrive. It is left, if Kick offers another one that is well.
+    /// Changes do not arrive over this transport: it is left, if Kick offers another one that works.
     fn leave(&mut self, now: Steady, transport: Transport, kind: Kind) {
         self.guide.choice.silent(now, transport, kind, self.trial.as_ref().map(|trial| trial.link));
         self.moving = self.moving.max(Moving::IfBetter);

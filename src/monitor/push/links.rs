@@ -1,6 +1,6 @@
 //! Which connection carries which push channel.
 //!
-//! What a link is told to follow is declared here; a link that begins anew is told everything again.
+//! What each link is to follow is kept here; a link that starts again is told all of it.
 
 use crate::domain::push::{LinkId, Transport};
 use crate::domain::{ChannelId, Steady};
@@ -9,27 +9,27 @@ use crate::monitor::times::{SUBSCRIPTION_STANDS, SUBSCRIPTIONS_APART};
 use crate::monitor::{Output, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Files that a connection needs: its socket, and what wakes it.
+/// The files that a connection needs: its socket, and the eventfd that wakes its thread.
 const FILES_A_LINK: usize = 2;
 
 /// The connections and what they carry.
 #[derive(Debug)]
 pub(super) struct Links {
     per_link: usize,
-    /// What a server was seen to take on one connection, if that is less.
+    /// The most channels that a server accepted on one connection, if it refused more.
     server_takes: Option<usize>,
-    /// Connections that may be open.
+    /// The most connections that may be open.
     most: usize,
-    /// Channels for which no connection may be opened.
+    /// Channels without a connection, because no more may be opened.
     homeless: BTreeSet<ChannelId>,
     links: BTreeMap<LinkId, Link>,
     homes: BTreeMap<ChannelId, Home>,
-    /// How many of those are subscribed.
+    /// The number of confirmed subscriptions.
     subscribed: usize,
-    /// Links that can carry more.
+    /// Links that can carry more channels.
     roomy: BTreeSet<LinkId>,
     next: u32,
-    /// What links are to be told at the end of this turn, and in which order: one order a link.
+    /// What links are told at the end of this turn, one order each: to follow these channels, and to unfollow those.
     follow: BTreeMap<LinkId, Vec<ChannelId>>,
     unfollow: BTreeMap<LinkId, Vec<ChannelId>>,
     opened: Vec<LinkId>,
@@ -39,17 +39,17 @@ pub(super) struct Links {
 #[derive(Debug, Default)]
 struct Link {
     channels: BTreeSet<ChannelId>,
-    /// The thread runs and takes orders.
+    /// Its thread runs, and takes orders.
     started: bool,
-    /// The transport of its connection, while it stands.
+    /// The transport of its connection, while that is open.
     connected: Option<Transport>,
-    /// It was connected before.
+    /// It had a connection before.
     was_connected: bool,
-    /// Since when that connection has taken nobody, although a subscription failed.
+    /// Since when the connection has had a failed subscription and not one confirmed.
     takes_nobody: Option<Steady>,
 }
 
-/// Where a channel is carried.
+/// The link that carries a channel.
 #[derive(Debug)]
 struct Home {
     link: LinkId,
@@ -57,7 +57,7 @@ struct Home {
     subscribed: Option<Steady>,
     /// When its streamers were last asked about for R17, or will be.
     asked: Option<Steady>,
-    /// It failed, and none has stood for long enough since.
+    /// It failed, and has not been confirmed for long enough since.
     failed: bool,
 }
 
@@ -66,9 +66,9 @@ struct Home {
 pub(super) struct Confirmed {
     /// When its streamers are to be asked about.
     pub(super) due: Steady,
-    /// That was arranged before.
+    /// That is planned already.
     pub(super) planned: bool,
-    /// It had failed, which is over when it has stood for a while.
+    /// It had failed, which is over once it has been confirmed for a while.
     pub(super) failed: bool,
 }
 
@@ -93,9 +93,8 @@ impl Links {
         links
     }
 
-    /// Sets how many streamers a connection carries, and how many connections may be open: the files that are
-    /// kept for everything else stay free, or half of all files where those are very few. Connections that are
-    /// open already stay.
+    /// Sets how many streamers a connection carries, and how many connections may be open: `kept_files` stay free for
+    /// everything else, or half of all files if those are very few. Connections that are open already stay.
     pub(super) fn set_room(&mut self, settings: &Settings) {
         let Settings { open_files, kept_files, streamers_per_link, .. } = *settings;
         self.per_link = streamers_per_link;
@@ -103,7 +102,7 @@ impl Links {
         self.carry_more();
     }
 
-    /// Carries channels that had no place, as far as there is one now.
+    /// Finds connections for channels that have none, as far as there is room now.
     fn carry_more(&mut self) {
         while !self.roomy.is_empty() || self.links.len() < self.most {
             let Some(channel) = self.homeless.pop_first() else { return };
@@ -111,12 +110,12 @@ impl Links {
         }
     }
 
-    /// Whether this link is one of ours.
+    /// Returns true if this link exists.
     pub(super) fn has(&self, link: LinkId) -> bool {
         self.links.contains_key(&link)
     }
 
-    /// Whether this link is one of ours and was told to carry this channel.
+    /// Returns true if this link carries this channel.
     pub(super) fn carries(&self, link: LinkId, channel: ChannelId) -> bool {
         self.homes.get(&channel).is_some_and(|home| home.link == link)
     }
@@ -130,17 +129,17 @@ impl Links {
         self.links.get(&id).into_iter().flat_map(|link| link.channels.iter().copied())
     }
 
-    /// How many channels are subscribed to.
+    /// The number of confirmed subscriptions.
     pub(super) fn subscribed(&self) -> usize {
         self.subscribed
     }
 
-    /// The connection that carries a channel, and since when its subscription is confirmed.
+    /// The link that carries a channel, and since when its subscription is confirmed.
     pub(super) fn home(&self, channel: ChannelId) -> Option<(LinkId, Option<Steady>)> {
         self.homes.get(&channel).map(|home| (home.link, home.subscribed))
     }
 
-    /// Connections that should stand.
+    /// The number of connections that should be open.
     pub(super) fn count(&self) -> usize {
         self.links.len()
     }
@@ -149,17 +148,17 @@ impl Links {
         self.links.values().filter(|link| link.connected.is_some()).count()
     }
 
-    /// The transport of a link that stands.
+    /// The transport of a link, if it is connected.
     pub(super) fn transport(&self, link: LinkId) -> Option<Transport> {
         self.links.get(&link).and_then(|link| link.connected)
     }
 
-    /// The transport that carries a channel.
+    /// The transport that carries a channel, if its link is connected.
     pub(super) fn carrier(&self, channel: ChannelId) -> Option<Transport> {
         self.homes.get(&channel).and_then(|home| self.transport(home.link))
     }
 
-    /// A link beside the others that follows what one of them follows.
+    /// Opens a link for a trial. Returns it with the channels of another link, which the trial is to follow.
     pub(super) fn open_trial(&mut self) -> Option<(LinkId, Vec<ChannelId>)> {
         let follows = self.links.values().next()?.channels.iter().copied().collect();
         Some((self.open(), follows))
@@ -169,7 +168,7 @@ impl Links {
         self.closed.push(link);
     }
 
-    /// The link's thread begins, and knows no channel.
+    /// The link's thread has started, and knows no channel.
     pub(super) fn started(&mut self, id: LinkId) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.started = true;
@@ -178,14 +177,14 @@ impl Links {
         self.lost(id);
     }
 
-    /// Its connection stands. Whether one did before.
+    /// The link's connection is established. Returns true if it is not its first.
     pub(super) fn greeted(&mut self, id: LinkId, transport: Transport) -> bool {
         let Some(link) = self.links.get_mut(&id) else { return false };
         link.connected = Some(transport);
         std::mem::replace(&mut link.was_connected, true)
     }
 
-    /// Its connection is over. Whether one stood.
+    /// The link's connection ended. Returns true if it had been established.
     pub(super) fn lost(&mut self, id: LinkId) -> bool {
         let Some(link) = self.links.get_mut(&id) else { return false };
         for channel in &link.channels {
@@ -197,7 +196,7 @@ impl Links {
         link.connected.take().is_some()
     }
 
-    /// A subscription is confirmed. Nothing when this link was not told of it.
+    /// A subscription is confirmed. `None` if this link does not carry the channel.
     pub(super) fn confirmed(&mut self, now: Steady, id: LinkId, channel: ChannelId) -> Option<Confirmed> {
         let home = self.homes.get_mut(&channel).filter(|home| home.link == id)?;
         self.subscribed += usize::from(home.subscribed.replace(now).is_none());
@@ -209,8 +208,8 @@ impl Links {
         Some(confirmed)
     }
 
-    /// R11: the transport of a connection that has stood for a while with failed subscriptions and not one that was
-    /// confirmed. Once for each such while.
+    /// R11: the transport of a connection that has had failed subscriptions for a while and not one confirmed. Returned
+    /// once for each such while.
     pub(super) fn taking_nobody(&mut self, now: Steady) -> Option<Transport> {
         let takes_nobody = |link: &&mut Link| link.takes_nobody.is_some_and(|since| since + TAKES_NOBODY <= now);
         let link = self.links.values_mut().find(takes_nobody)?;
@@ -218,13 +217,13 @@ impl Links {
         link.connected
     }
 
-    /// When to look for one.
+    /// When `taking_nobody` is to be called again.
     pub(super) fn due(&self) -> Option<Steady> {
         self.links.values().filter_map(|link| link.takes_nobody).min().map(|since| since + TAKES_NOBODY)
     }
 
-    /// R11: the server of this link takes no more channels than it has confirmed: the others go elsewhere, and no
-    /// other connection is given more. False if it has confirmed none.
+    /// R11: the server of this link accepts no more channels than are confirmed. The others go to other links, and no
+    /// link is given more. Returns false if none is confirmed.
     pub(super) fn full(&mut self, id: LinkId) -> bool {
         let Some(link) = self.links.get(&id) else { return true };
         let (taken, rest): (BTreeSet<ChannelId>, BTreeSet<ChannelId>) =
@@ -247,18 +246,18 @@ impl Links {
         true
     }
 
-    /// How many channels a connection carries.
+    /// The most channels on one connection.
     fn room(&self) -> usize {
         self.server_takes.map_or(self.per_link, |takes| takes.min(self.per_link))
     }
 
-    /// Whether this link has a confirmed subscription.
+    /// Returns true if this link has a confirmed subscription.
     fn takes_somebody(&self, link: &Link) -> bool {
         link.channels.iter().any(|channel| self.subscribed_since(*channel).is_some())
     }
 
-    /// Whether a subscription has stood for so long that a failure before it is over: a peer may refuse and
-    /// acknowledge by turns.
+    /// Returns true if the subscription has been confirmed for so long that an earlier failure is over. A server may
+    /// refuse and confirm by turns.
     pub(super) fn has_stood(&mut self, now: Steady, channel: ChannelId) -> bool {
         let Some(home) = self.homes.get_mut(&channel) else { return false };
         let stood = home.subscribed.is_some_and(|since| now.since(since) >= SUBSCRIPTION_STANDS);
@@ -266,7 +265,7 @@ impl Links {
         stood
     }
 
-    /// A subscription failed. Whether it had stood for a while; one that did not is failing still.
+    /// A subscription failed. Returns true if it had been confirmed for a while, so that this is a new failure.
     pub(super) fn failed(&mut self, now: Steady, channel: ChannelId) -> bool {
         let stood = self.has_stood(now, channel);
         let Some(home) = self.homes.get_mut(&channel) else { return false };
@@ -280,8 +279,8 @@ impl Links {
         stood
     }
 
-    /// All connections are made anew, under new numbers, so that nothing late from the old ones is taken for
-    /// theirs. The numbers of the old ones.
+    /// Replaces all connections, under new numbers, so that late messages of the old ones are not taken for theirs.
+    /// Returns the old numbers.
     pub(super) fn renew(&mut self) -> Vec<LinkId> {
         let old: Vec<LinkId> = std::mem::take(&mut self.links).into_keys().collect();
         let homes = std::mem::take(&mut self.homes).into_keys();
@@ -296,12 +295,12 @@ impl Links {
         old
     }
 
-    /// Connections that may be open at once.
+    /// The most connections that may be open at once.
     pub(super) fn most(&self) -> usize {
         self.most
     }
 
-    /// The first channel that has no connection, and how many there are.
+    /// The first channel without a connection, and the number of such channels.
     pub(super) fn homeless(&self) -> Option<(ChannelId, usize)> {
         self.homeless.first().map(|channel| (*channel, self.homeless.len()))
     }
@@ -313,7 +312,7 @@ impl Links {
         id
     }
 
-    /// Carries a channel from now on, on the first link that has room, so that few are open.
+    /// Has the first link with room carry a channel, so that few links are open.
     pub(super) fn follow(&mut self, channel: ChannelId) {
         if self.homes.contains_key(&channel) {
             return;
@@ -342,7 +341,7 @@ impl Links {
         self.homes.insert(channel, Home { link: id, subscribed: None, asked: None, failed: false });
     }
 
-    /// Does not carry it any more. The link that ends with it, if any.
+    /// Removes a channel. Returns its link, if that is closed because it has no channel left.
     pub(super) fn unfollow(&mut self, channel: ChannelId) -> Option<LinkId> {
         self.homeless.remove(&channel);
         let home = self.homes.remove(&channel)?;
@@ -370,8 +369,8 @@ impl Links {
         ends.then_some(home.link)
     }
 
-    /// Says what links are to be told. Unfollowing comes first: a channel that left and came back in
-    /// one turn is then followed.
+    /// Turns what links are to be told into outputs. Unfollowing comes first: a channel that left and came back in one
+    /// turn is followed in the end.
     pub(super) fn flush(&mut self, out: &mut Vec<Output>) {
         let closed = std::mem::take(&mut self.closed);
         let opened = std::mem::take(&mut self.opened);

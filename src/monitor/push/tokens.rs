@@ -1,4 +1,5 @@
-//! Guest tokens for the links that want one (docs/kick.md §1.4): when Kick is asked for another, and who gets it.
+//! Guest tokens for the links that want one (docs/kick.md §1.4): when Kick is asked for another, and which link gets
+//! it.
 
 use crate::backoff::Backoff;
 use crate::domain::Steady;
@@ -8,26 +9,26 @@ use crate::domain::secret::Secret;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// All who want a token within this get the same one, each of them once: after a loss, a hundred links
-/// want one at once, and where one was refused the next connection must bring another.
+/// Links that want a token within this time get the same one, each of them once. After a loss a hundred links want one
+/// at once; but a link whose token was refused must get another one.
 const SHARED: Duration = Duration::from_secs(2);
-/// Between two requests for a token of which the first failed.
+/// The pause after a request for a token that failed, doubling.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// Tokens that may be asked for at once, and how often one more after those: tokens that live for no time
-/// must not take the budget of requests from everybody else.
+/// How many tokens may be requested at once, and the interval of those after them. Tokens that expire immediately must
+/// not use up the budget of requests.
 const ALLOWED: (usize, Duration) = (10, Duration::from_secs(10));
 
-/// The links that want a token, and the last one that came.
+/// The links that want a token, and the last token that came.
 #[derive(Debug)]
 pub(super) struct Tokens {
     token: Option<(Steady, Secret)>,
-    /// Who was given that token. Who comes again wants another.
+    /// The links that were given this token. A link that wants one again needs another.
     given: BTreeSet<LinkId>,
     wanting: BTreeSet<LinkId>,
-    /// Kick is not asked for one before.
+    /// No token is requested before this.
     not_before: Steady,
     retry: Backoff,
-    /// When each of the last tokens was asked for, as far as that still counts.
+    /// When the latest tokens came, as far as that still counts.
     fetched: VecDeque<Steady>,
 }
 
@@ -43,22 +44,22 @@ impl Tokens {
         }
     }
 
-    /// A link wants one that it was not given before.
+    /// A link wants a token that it was not given before.
     pub(super) fn want(&mut self, link: LinkId) {
         self.wanting.insert(link);
     }
 
-    /// The link's connection is over.
+    /// The link's connection ended.
     pub(super) fn want_no_more(&mut self, link: LinkId) {
         self.wanting.remove(&link);
     }
 
-    /// A token may be why a link was refused.
+    /// A link was refused, perhaps because of its token.
     pub(super) fn doubt(&mut self) {
         self.token = None;
     }
 
-    /// Gives the last token to those who want one, where it will do.
+    /// Gives the last token to all links that want one, if it is fresh and none of them had it before.
     pub(super) fn share(&mut self, now: Steady) -> Vec<(LinkId, Secret)> {
         let again = self.wanting.iter().any(|link| self.given.contains(link));
         let Some((_, token)) = self.token.as_ref().filter(|(got, _)| now.since(*got) < SHARED && !again) else {
@@ -74,7 +75,7 @@ impl Tokens {
         (!self.wanting.is_empty()).then_some(self.not_before)
     }
 
-    /// Kick gave one.
+    /// Kick issued a token.
     pub(super) fn came(&mut self, now: Steady, token: Secret) {
         self.not_before = self.next(now);
         self.token = Some((now, token));
@@ -82,7 +83,7 @@ impl Tokens {
         self.retry.reset();
     }
 
-    /// Kick gave none. How long the next try waits.
+    /// Kick issued no token. Returns the pause before the next request.
     pub(super) fn failed(&mut self, now: Steady, failure: &Failure, rng: &mut fastrand::Rng) -> Duration {
         let after = if let FailureKind::RateLimited(after) = failure.kind { after } else { None };
         let pause = self.retry.next(rng).max(after.unwrap_or_default());
@@ -90,8 +91,8 @@ impl Tokens {
         pause
     }
 
-    /// When the next token may be asked for, after one more was: each takes its time off an allowance that
-    /// begins anew when nothing was asked for a while.
+    /// When the next token may be requested: the first few at once, the others at intervals. The allowance is renewed
+    /// when none has been requested for a while.
     fn next(&mut self, now: Steady) -> Steady {
         let (at_once, apart) = ALLOWED;
         let counts = apart * u32::try_from(at_once).unwrap_or(u32::MAX);

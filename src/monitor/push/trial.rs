@@ -1,8 +1,8 @@
-//! A trial: a silent transport is listened to beside the one in use, until it proves itself (R11).
+//! A trial: a connection over a silent transport, beside the one in use, until the transport proves itself (R11).
 //!
-//! The trial's connection follows what another connection follows. An event that it brings is evidence like any
-//! other, and proves the transport if it is of the kind that was missed; such events that only the other brings prove
-//! it deaf still.
+//! The trial's connection follows the channels of another connection. An event that it brings is evidence like any
+//! other, and proves the transport if it is of the kind that was missed. Events of that kind that only the other
+//! connection brings show that the transport is still silent.
 
 use super::health::Kind;
 use crate::domain::push::{LinkEvent, LinkId};
@@ -16,24 +16,24 @@ use std::collections::BTreeSet;
 pub(super) struct Trial {
     pub(super) way: Way,
     pub(super) link: LinkId,
-    /// What the way went silent of.
+    /// The kind of change that the transport did not report.
     kind: Kind,
     pub(super) follows: Vec<ChannelId>,
     subscribed: BTreeSet<ChannelId>,
-    /// Events that came elsewhere, and not here.
+    /// The number of such events that another connection brought and this one did not.
     deaf_to: u32,
-    /// Since when its connection stands and has taken nobody, although a subscription failed.
+    /// Since when its connection has had a failed subscription and not one confirmed.
     takes_nobody: Option<Steady>,
 }
 
 /// What an event means for the trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sign {
-    /// It brings what was missed.
+    /// The trial brings what was missed.
     Proved,
-    /// It brings something, and is evidence.
+    /// The trial brings something else, which is evidence.
     Alive,
-    /// It does not bring what another one brings.
+    /// The trial misses what another connection brings.
     Deaf,
     Nothing,
 }
@@ -43,13 +43,13 @@ impl Trial {
         Trial { way, link, kind, follows, subscribed: BTreeSet::new(), deaf_to: 0, takes_nobody: None }
     }
 
-    /// Nobody follows this channel any more.
+    /// The channel is no longer followed.
     pub(super) fn unfollow(&mut self, channel: ChannelId) {
         self.follows.retain(|other| *other != channel);
         self.subscribed.remove(&channel);
     }
 
-    /// What its link says of its life.
+    /// Takes an event in the life of its link.
     pub(super) fn hear(&mut self, now: Steady, event: &LinkEvent) {
         match event {
             LinkEvent::Subscribed(channel) => {
@@ -67,12 +67,12 @@ impl Trial {
         }
     }
 
-    /// When it is over because its transport takes nobody, if nothing else happens.
+    /// When the trial ends because its transport accepts no subscription, if nothing else happens.
     pub(super) fn due(&self) -> Option<Steady> {
         self.takes_nobody.map(|since| since + TAKES_NOBODY)
     }
 
-    /// A link brought an event of a change to this status.
+    /// What it means that a link brought an event of a change to this status.
     pub(super) fn weigh(&mut self, link: LinkId, channel: ChannelId, status: Status) -> Sign {
         if link == self.link {
             return match self.follows.contains(&channel) {

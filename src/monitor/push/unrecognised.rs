@@ -1,18 +1,18 @@
-//! Push events that nobody here knows, by name: R24. They are counted and named, and are evidence of nothing.
+//! R24: push events whose names are not known. They are counted by name, and are evidence of nothing.
 
 use crate::domain::push::UnrecognisedEvent;
 use crate::domain::{ChannelId, Steady, report};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// Names that are remembered.
+/// The most names that are remembered.
 const NAMES_MAX: usize = 50;
-/// The last events that are remembered with their channel, and for how long.
+/// The number of latest events that are remembered with their channel, and for how long.
 const RECENT_MAX: (usize, Duration) = (4096, Duration::from_secs(3600));
-/// So far from a change an event may come that tells of it.
+/// How far from a change an event may come that reported it.
 const NEAR: Duration = Duration::from_secs(15);
 
-/// The names, and who was told by them lately.
+/// The names, and the channels to which such events came lately.
 #[derive(Debug, Default)]
 pub(super) struct Unrecognised {
     names: BTreeMap<String, Seen>,
@@ -26,7 +26,7 @@ struct Seen {
 }
 
 impl Unrecognised {
-    /// Some came.
+    /// Counts events of one name.
     pub(super) fn take(&mut self, event: UnrecognisedEvent) {
         let UnrecognisedEvent { channel, name, sample, times, received } = event;
         if !self.names.contains_key(&name) && self.names.len() == NAMES_MAX {
@@ -41,8 +41,8 @@ impl Unrecognised {
         self.recent.push_back((received, channel, name));
     }
 
-    /// The names of those that came for this channel while a change took place: after `before`, when the old status
-    /// was still right, and until it was found.
+    /// The names of the events on this channel around a change: it came after `before`, when the old status was still
+    /// right, and was found at `found`.
     pub(super) fn near(&self, channel: ChannelId, before: Steady, found: Steady) -> Vec<&str> {
         let around = |at: Steady| at + NEAR >= before && at <= found + NEAR;
         let near = self.recent.iter().filter(|(at, of, _)| *of == channel && around(*at));

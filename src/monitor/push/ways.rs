@@ -1,35 +1,35 @@
-//! Where an offer of Kick's leads, and which of them may be followed (docs/operating.md, "Push").
+//! Where an offer of Kick's leads, and which offers may be used (docs/operating.md, "Push").
 
 use crate::domain::push::Transport;
 use crate::domain::way::{Offer, Place, Way, is_cluster};
 use http::Uri;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// What the configuration says of the ways to push.
+/// Which transports the configuration allows, and at which addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// The one transport that is allowed, when not both are.
+    /// The only transport that is allowed; `None` if both are.
     pub only: Option<Transport>,
-    /// Where the configured Pusher server is; its path goes before `/app/KEY`.
+    /// The configured Pusher server; its path goes before `/app/KEY`.
     pub pusher: Place,
     /// The configured app key.
     pub app_key: String,
-    /// Whether Kick's broker is on this machine, and may then hand out URLs that are, too.
+    /// Whether Kick's broker is on this machine. It may then offer URLs on this machine, too.
     pub broker_is_loopback: bool,
 }
 
 impl Terms {
-    /// The transports that may be taken.
+    /// The transports that may be used.
     pub fn speaks(&self) -> Vec<Transport> {
         Transport::ALL.into_iter().filter(|spoken| self.only.is_none_or(|only| only == *spoken)).collect()
     }
 
-    /// The configured way.
+    /// The configured Pusher server as a way.
     pub(super) fn configured(&self) -> Way {
         Way::Pusher { place: self.pusher.clone(), app_key: self.app_key.clone() }
     }
 
-    /// Where an offer leads, if it may be followed.
+    /// Where an offer leads, if it may be used.
     pub fn way(&self, offer: &Offer) -> Option<Way> {
         match offer {
             Offer::Pusher { app_key, cluster } => {
@@ -43,9 +43,9 @@ impl Terms {
     }
 }
 
-/// Where a URL that Kick handed out goes. None when it may not be used: it must be `wss` on port 443
-/// of `kick.com`, `pusher.com` or a subdomain of theirs, without user information, or loopback when
-/// the configured host is loopback.
+/// Where a URL that Kick offers leads. `None` if it may not be used: it must be `wss` on port 443 of `kick.com`,
+/// `pusher.com` or a subdomain of theirs, without user information, or on this machine when the broker is on this
+/// machine.
 fn acceptable(url: &str, configured_is_loopback: bool) -> Option<Place> {
     let uri: Uri = url.parse().ok()?;
     let authority = uri.authority()?.as_str();
@@ -54,7 +54,7 @@ fn acceptable(url: &str, configured_is_loopback: bool) -> Option<Place> {
         "ws" => false,
         _ => return None,
     };
-    // What Uri calls the host and the port must be all there is: no user, no port out of range.
+    // Host and port must be all there is: no user information, no port out of range.
     let host = uri.host()?;
     let port = match authority.strip_prefix(host)? {
         "" if tls => 443,
@@ -68,9 +68,8 @@ fn acceptable(url: &str, configured_is_loopback: bool) -> Option<Place> {
     (is_allowed && is_clean).then_some(Place { tls, host, port, path_and_query })
 }
 
-/// The host of a Pusher server in this cluster: the cluster replaces the one in the configured host,
-/// if that has the form `ws-<cluster>.pusher.com`; any other host stays as configured. None when this
-/// is no name of a cluster.
+/// The host of a Pusher server in this cluster: the cluster replaces the one in the configured host, if that has the
+/// form `ws-<cluster>.pusher.com`; any other host stays as configured. `None` if `cluster` is not a valid name.
 fn pusher_host(configured: &str, cluster: &str) -> Option<String> {
     if !is_cluster(cluster) {
         return None;

@@ -1,9 +1,9 @@
-//! R22: who is asked about when, and how Kick's failures are borne.
+//! R22: who is asked about when, and what follows when Kick fails.
 
 use super::{check, check_watched};
 use expect_test::expect;
 
-/// So many rows from `a1` on, Offline, all known by id.
+/// `n` rows from `a1` on, Offline, all with known ids.
 fn rows(n: u32) -> String {
     let all = |word: fn(u32) -> String| (1..=n).map(word).collect::<Vec<_>>().join(" ");
     format!(

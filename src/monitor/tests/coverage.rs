@@ -1,4 +1,4 @@
-//! R23: whom push covers, and how often the others are compared with the API.
+//! R23: which streamers push covers, and how often the others are compared with the API.
 
 use super::{check, check_watched};
 use expect_test::expect;
@@ -108,7 +108,7 @@ fn r23_who_was_missed_is_not_covered_until_push_tells_of_them() {
     );
 }
 
-/// A sweep that left somebody to their quick turn has them compared when they have none any more.
+/// A sweep leaves a streamer to quick turns, which then end: the sweep compares them itself.
 #[test]
 fn r23_who_is_covered_again_while_a_sweep_is_under_way_does_not_hold_it_up() {
     check_watched(

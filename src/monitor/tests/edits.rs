@@ -1,4 +1,4 @@
-//! R15: the table shows something else than it was told.
+//! R15: the table shows another status than was written.
 
 use super::{check, check_watched};
 use expect_test::expect;
@@ -48,7 +48,7 @@ fn r15_after_the_hold_a_hand_edit_is_believed_asked_about_at_once_and_put_right_
     );
 }
 
-/// Another instance heard of the stop, and this one did not.
+/// Another instance received the stop, and this one did not.
 #[test]
 fn r15_an_answer_that_was_on_its_way_does_not_take_back_what_the_table_shows_since() {
     check_watched(
@@ -341,7 +341,7 @@ fn r15_after_every_reconnection_recent_writes_are_sent_again() {
     );
 }
 
-/// A break soon after a write undid nothing, as the table shows: what changes later is no crash's doing.
+/// The table shows that a break soon after a write undid nothing, so a later change does not come from the crash.
 #[test]
 fn r15_a_hand_edit_long_after_a_break_is_believed() {
     check_watched(

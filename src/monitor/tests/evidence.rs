@@ -1,4 +1,4 @@
-//! Evidence read twice: broadcasts that resume, ids and times that cannot be, stops of what nobody knew.
+//! Evidence that is easily misread: broadcasts that resume, impossible ids and times, stops of unknown broadcasts.
 
 use super::check_watched;
 use expect_test::expect;
@@ -21,7 +21,7 @@ fn r1_a_broadcast_that_resumes_is_online_with_the_first_answer_that_bears_it_out
             110.0  write 1 Online by sweep
         "#]],
     );
-    // The API saw the pause, and the resumption a little after push did.
+    // The API saw the pause, and saw the resumption a little later than push.
     check_watched(
         "
         1 auto
@@ -89,7 +89,7 @@ fn r1_a_broadcast_that_a_stop_of_an_absurd_id_ended_resumes_too() {
     );
 }
 
-/// Another instance wrote it first.
+/// Another instance wrote Online first.
 #[test]
 fn r1_a_broadcast_that_resumes_does_so_whoever_wrote_it() {
     check_watched(
@@ -284,7 +284,7 @@ fn r5_one_answer_that_says_another_time_is_not_believed() {
         20.0   write 1 Online by push
     "#]],
     );
-    // The first of all.
+    // The very first answer has a wrong date.
     check_watched(
         "
         1 auto

@@ -65,7 +65,7 @@ fn r13_a_restart_within_the_lag_of_the_api_takes_nothing_back() {
     );
 }
 
-/// Another instance, which this one does not know of, hears push; this one does not.
+/// Another instance, unknown to this one, receives push; this one does not.
 #[test]
 fn r15_a_deaf_instance_takes_nothing_back() {
     check_watched(
@@ -125,7 +125,8 @@ fn r15_a_deaf_instance_takes_nothing_back() {
     );
 }
 
-/// Another instance heard of a later broadcast, and this one did not: it insists once, and the other prevails.
+/// Another instance received a later broadcast, and this one did not: it writes over the other once, and then the other
+/// prevails.
 #[test]
 fn r15_what_push_said_within_the_hold_is_written_over_what_others_write_once() {
     check_watched(
@@ -155,7 +156,7 @@ fn r15_what_push_said_within_the_hold_is_written_over_what_others_write_once() {
     );
 }
 
-/// A live event for a broadcast that had ended comes late, when the API has long told that it resumed.
+/// A live event for a broadcast that had ended comes late, long after the API reported that it resumed.
 #[test]
 fn r15_what_resumed_long_ago_takes_no_edit_back() {
     check_watched(
@@ -237,7 +238,7 @@ fn r13_what_push_told_is_kept_for_the_next_process_and_what_another_wrote() {
     );
 }
 
-/// What an endpoint says that knew of what the table shows.
+/// An endpoint that agreed with the table says something else later.
 #[test]
 fn r13_news_count_at_once() {
     check(
@@ -266,7 +267,7 @@ fn r13_news_count_at_once() {
     );
 }
 
-/// It cannot be what was before.
+/// What began later cannot be the broadcast that the table showed.
 #[test]
 fn r13_a_broadcast_that_began_later_than_the_table_was_read_counts_at_once() {
     check(
@@ -322,7 +323,7 @@ fn r15_an_ordered_sweep_does_not_shorten_the_time_for_which_a_hand_edit_stands()
     );
 }
 
-/// Kick has named them nowhere for long.
+/// Kick has not named them anywhere for a long time.
 #[test]
 fn r15_what_is_edited_of_somebody_who_has_vanished_stands_for_the_lag_too() {
     check_watched(

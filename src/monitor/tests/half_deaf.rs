@@ -1,5 +1,5 @@
-//! A transport that delivers some of what it should (R11): one kind of event, a part of the channels, or no channel at
-//! all.
+//! A transport that delivers only part of what it should (R11): one kind of event, some of the channels, or none of
+//! them.
 
 use super::{check, check_watched};
 use expect_test::expect;

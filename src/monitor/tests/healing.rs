@@ -1,4 +1,4 @@
-//! R12 and docs/kick.md §6: ids that are wrong, or become wrong, heal by what Kick says.
+//! R12 and docs/kick.md §6: wrong ids are corrected by what Kick states.
 
 use super::{check, check_watched};
 use expect_test::expect;

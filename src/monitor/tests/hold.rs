@@ -152,7 +152,7 @@ fn r7_a_broadcast_that_began_later_than_the_stop_by_more_than_the_margin_counts_
             210.0  write 1 Online by sweep
         "#]],
     );
-    // Within the margin it is the hold's to say.
+    // Within the clock margin the hold decides.
     check_watched(
         "
         1 auto
@@ -232,7 +232,7 @@ fn r7_our_clock_is_corrected_by_kicks() {
     );
 }
 
-/// The API shows a broadcast that began before the stop was heard, and after the one that it ended.
+/// The API shows a broadcast that began before the stop was received, but after the one that the stop ended.
 #[test]
 fn r7_a_later_broadcast_than_the_one_that_ended_is_kept_back_for_no_longer_than_the_hold() {
     // The stop is late.
@@ -253,7 +253,7 @@ fn r7_a_later_broadcast_than_the_one_that_ended_is_kept_back_for_no_longer_than_
             300.0  log push_missed username=xqc status=Online
         "#]],
     );
-    // Our clock is a minute fast, and Kick does not say so.
+    // Our clock is a minute fast, and Kick's answers have no date.
     check_watched(
         "
         1 auto
@@ -270,7 +270,7 @@ fn r7_a_later_broadcast_than_the_one_that_ended_is_kept_back_for_no_longer_than_
             300.0  log push_missed username=xqc status=Online
         "#]],
     );
-    // When what it ended had begun is not known: Kick's clock decides, and ours does not.
+    // When it is not known when the ended broadcast had begun, Kick's clock decides, not ours.
     let of_the_unknown = |clock: &str| {
         format!(
             "
@@ -304,7 +304,7 @@ fn r7_a_later_broadcast_than_the_one_that_ended_is_kept_back_for_no_longer_than_
     );
 }
 
-/// The sweep saw it end; and its stop is heard when the next broadcast runs already.
+/// The sweep saw the end, and the stop is received when the next broadcast is already running.
 #[test]
 fn r7_a_stop_that_comes_behind_the_sweep_says_nothing_of_the_next_broadcast() {
     check_watched(

@@ -63,7 +63,7 @@ fn r10_a_fifth_of_the_answer_is_plausible_and_more_is_not() {
     );
 }
 
-/// So many streamers, all Offline, of whom some are live at the next sweep.
+/// This many streamers, all Offline, of whom `live` are live at the next sweep.
 fn crowd(streamers: u32, live: u32) -> String {
     let each = |of: u32, word: fn(u32) -> String| (1..=of).map(word).collect::<Vec<_>>().join(" ");
     format!(

@@ -1,4 +1,4 @@
-//! R17 and R18, and which connection carries whom.
+//! R17 and R18, and which connection carries which channel.
 
 use super::{check, check_watched};
 use expect_test::expect;
@@ -322,7 +322,7 @@ fn a_subscription_refused_and_granted_by_turns_is_one_failure() {
     );
 }
 
-/// A peer that refuses and acknowledges by turns.
+/// A server that refuses and acknowledges by turns.
 #[test]
 fn r17_what_is_subscribed_again_and_again_is_asked_about_every_ten_seconds_at_most() {
     let by_turns: String = (0..300)

@@ -1,4 +1,4 @@
-//! One name or id that Kick fails on, and those who are asked about with it.
+//! One name or id for which Kick fails, and the streamers that are asked about with it.
 
 use super::check;
 use expect_test::expect;
@@ -280,7 +280,7 @@ fn r22_an_endpoint_that_refuses_everything_is_an_outage() {
     );
 }
 
-/// No sweep asks about it, and the question that failed was the last that was planned.
+/// No sweep asks about it, and the request that failed was the last one planned.
 #[test]
 fn r22_a_name_that_kick_does_not_know_and_fails_on_is_asked_about_again() {
     check(

@@ -3,7 +3,7 @@
 use super::{check, check_watched};
 use expect_test::expect;
 
-/// The stop of a short pause is lost, and the API tells of the pause when the broadcast runs again.
+/// The stop of a short pause is lost, and the API reports the pause when the broadcast is already running again.
 #[test]
 fn r1_a_running_broadcast_that_is_told_of_again_renews_the_hold() {
     check_watched(

@@ -1,4 +1,4 @@
-//! R23: how those whom push does not cover share the budget with everything else.
+//! R23: how the streamers that push does not cover share the budget with everything else.
 
 use super::check;
 use expect_test::expect;
@@ -41,7 +41,8 @@ fn r23_the_rest_of_a_request_is_for_those_whose_turn_is_next() {
     );
 }
 
-/// A thousand whom push does not cover go round within the budget, the one who waited longest first.
+/// A thousand streamers that push does not cover are compared by turns within the budget, those that have waited
+/// longest first.
 #[test]
 fn r23_a_great_roster_goes_round_as_fast_as_the_budget_allows() {
     let names: Vec<usize> = (1..=1000).collect();
@@ -80,8 +81,8 @@ fn r23_a_great_roster_goes_round_as_fast_as_the_budget_allows() {
     );
 }
 
-/// Nobody is left out while the budget is too small for all: those whom push does not cover, the sweep of the others
-/// and the look-ups take turns.
+/// No streamer is left out while the budget is too small for all: those that push does not cover, the sweep of the
+/// others and the look-ups take turns.
 #[test]
 fn r23_in_a_small_budget_all_take_turns() {
     check(
@@ -131,7 +132,7 @@ fn r23_in_a_small_budget_all_take_turns() {
     );
 }
 
-/// Who spoils every request is asked about alone, once a sweep.
+/// A streamer that fails every request is asked about alone, once in a sweep.
 #[test]
 fn r23_who_fails_every_request_is_not_asked_about_oftener() {
     check(
@@ -177,7 +178,7 @@ fn r23_who_fails_every_request_is_not_asked_about_oftener() {
     );
 }
 
-/// A name that Kick does not know keeps its own pace, and is no comparison that is due.
+/// A name that Kick does not know keeps its own pace, and is never due for a comparison.
 #[test]
 fn r23_an_unknown_name_keeps_its_own_pace() {
     check(
@@ -205,7 +206,7 @@ fn r23_an_unknown_name_keeps_its_own_pace() {
     );
 }
 
-/// An API that is away is asked no oftener for it.
+/// An API that does not answer is not asked more often because of it.
 #[test]
 fn r23_an_api_that_is_away_is_not_hammered() {
     check(
@@ -237,7 +238,7 @@ fn r23_an_api_that_is_away_is_not_hammered() {
     );
 }
 
-/// An API that trails the truth by twenty seconds, each endpoint by its own time, changes no status back.
+/// An API that lags by twenty seconds, each endpoint by a different time, takes no status back.
 #[test]
 fn r23_an_api_that_trails_has_nobody_flap() {
     check(
@@ -266,7 +267,7 @@ fn r23_an_api_that_trails_has_nobody_flap() {
     );
 }
 
-/// A sweep that left somebody to their quick turn goes on when the settings take those away.
+/// A sweep that left streamers to their quick turns goes on when the settings end those.
 #[test]
 fn r23_quick_turns_that_are_taken_away_hold_up_no_sweep() {
     check(

@@ -149,7 +149,7 @@ fn r21_a_refused_row_is_said_once_while_it_lasts() {
     );
 }
 
-/// The database may have broken under a row that it refused before.
+/// The row was refused before, but this time the database may be at fault.
 #[test]
 fn r21_a_refused_row_that_then_takes_too_long_has_a_second_chance_soon() {
     check_watched(

@@ -1,5 +1,4 @@
-//! What the core tells of itself: health and problems as they come and go, and why a streamer is what
-//! they are.
+//! The core's report on itself: health and problems as they begin and end, and the evidence for a streamer's status.
 
 use super::{check, check_watched};
 use expect_test::expect;

@@ -1,4 +1,4 @@
-//! R13: a process that begins shortly after a change that push told undoes nothing, whatever the API still shows.
+//! R13: a process that starts shortly after a change that push reported undoes nothing, whatever the API still shows.
 
 use super::Story;
 use expect_test::expect;
@@ -7,10 +7,10 @@ use expect_test::expect;
 const RESTARTED: [u32; 9] = [0, 1, 5, 20, 40, 59, 61, 89, 120];
 /// Seconds after the change in which the API does not know of it.
 const LAGS: [u32; 7] = [0, 1, 5, 15, 30, 45, 60];
-/// When the new process begins, in its own story.
+/// When the new process starts, in its own script.
 const BEGIN: u32 = 1000;
 
-/// Until when the process that ended kept the row as one that changed lately: seconds after the change.
+/// Until when the process that ended kept the row as changed lately: seconds after the change.
 fn kept_for() -> u32 {
     let mut story = Story::new();
     story.play(
@@ -30,7 +30,7 @@ fn kept_for() -> u32 {
     kept.expect("the row is kept").parse::<u32>().expect("seconds") - 1
 }
 
-/// How often the new process writes the row, which shows the truth already.
+/// How often the new process writes the row, which already shows the truth.
 fn writes(to: &str, restarted: u32, lag: u32, kept: bool) -> usize {
     let (live, offline) = ("xqc/676/668=live", "xqc/676/668=offline".to_owned());
     let (before, after, shows) = match to {
@@ -38,7 +38,7 @@ fn writes(to: &str, restarted: u32, lag: u32, kept: bool) -> usize {
         _ => (format!("{live}@100"), offline, "Offline"),
     };
     let now = if lag > restarted { &before } else { &after };
-    // A moment before, for what happens at the same time as a question comes after it in a script.
+    // A moment earlier, because in a script what happens at the time of a request comes after it.
     let knows = f64::from(BEGIN) + (f64::from(lag.saturating_sub(restarted)) - 0.001).max(0.0);
     let mut story = Story::new();
     story.play(&format!(
@@ -94,7 +94,7 @@ fn r13_a_restart_at_any_moment_after_a_change_writes_nothing() {
     .assert_eq(&table);
 }
 
-/// The list is what keeps it so.
+/// The list of recent changes is what prevents it.
 #[test]
 fn r13_without_the_list_the_lag_of_the_api_is_believed() {
     assert!(writes("Online", 5, 45, false) > 0);

@@ -213,7 +213,7 @@ fn r16_two_rows_with_one_streamer_are_both_kept_right() {
     );
 }
 
-/// Whether Kick is asked what it told an earlier process, which knew this many others, too.
+/// Returns true if Kick is asked again what it told an earlier process, which also knew this many other names.
 fn is_asked_anew(strangers: usize) -> bool {
     let names: String = (1..=strangers).map(|n| format!(" n{n}/{n}/{}", n + 1_000_000)).collect();
     let mut story = Story::new();

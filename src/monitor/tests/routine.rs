@@ -1,4 +1,4 @@
-//! What happens by the clock: the first comparison, the heartbeat, a quiet day.
+//! What happens at fixed times: the first comparison, the heartbeat, a day without events.
 
 use super::{check, check_watched};
 use expect_test::expect;
@@ -86,7 +86,7 @@ fn in_a_quiet_day_the_machine_wakes_for_its_sweeps_alone() {
     );
 }
 
-/// The answer was on its way when the sweep was ordered, and may say what was before.
+/// The answer that was on its way when the sweep was ordered may describe the time before.
 #[test]
 fn an_ordered_sweep_asks_anew_about_whom_kick_was_being_asked() {
     check_watched(

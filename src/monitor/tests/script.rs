@@ -1,4 +1,4 @@
-//! The language of the transcripts: a line in, the machine's outputs out.
+//! The language of the transcripts: commands in, the core's outputs out. `Story::command` is the list of commands.
 
 mod kick;
 mod words;
@@ -19,7 +19,7 @@ use words::{
     unrecognised,
 };
 
-/// The machine, the world around it as far as a script says, and what came out.
+/// The core, the world around it as far as a script describes it, and the transcript.
 pub(super) struct Story {
     monitor: Monitor,
     settings: Settings,
@@ -28,18 +28,18 @@ pub(super) struct Story {
     broker_asked: Option<(Request<BrokerQuery>, Now)>,
     writes: Vec<Write>,
     transcript: String,
-    /// Nothing is written down.
+    /// Nothing is written to the transcript.
     quiet: bool,
     /// Kick and the database answer by themselves, at once.
     auto: bool,
-    /// Routine is written down too when they do.
+    /// Requests are written to the transcript although they are answered by themselves.
     asks: bool,
     kick: Kick,
-    /// Questions and wakes since they were last counted.
+    /// The number of requests and wake-ups since the last count.
     counts: BTreeMap<&'static str, usize>,
-    /// What is kept of rows that changed lately is written down.
+    /// The list of recent changes is written to the transcript.
     kept: bool,
-    /// Kick's clock is so far ahead of ours, if its answers say.
+    /// How far Kick's clock is ahead of ours, if its answers have a date.
     date: Option<jiff::SignedDuration>,
 }
 
@@ -48,7 +48,7 @@ impl Story {
         let now = at(0.0);
         let settings = Settings {
             sweep: Duration::from_secs(60),
-            // The pace of those whom push does not cover has transcripts of its own, which set it.
+            // Quick turns have transcripts of their own, which set their pace.
             sweep_uncovered: Duration::from_secs(86_400),
             hold: Duration::from_secs(90),
             batch: 25,
@@ -96,7 +96,7 @@ impl Story {
         }
     }
 
-    /// Lets time pass, waking the machine when it wants to be woken.
+    /// Lets time pass, and wakes the core when it wants to be woken.
     fn wait_until(&mut self, then: Now) {
         assert!(then.steady >= self.now.steady, "time goes forward");
         let mut turns = 0;
@@ -111,7 +111,8 @@ impl Story {
         self.now = then;
     }
 
-    /// One command. What takes no argument comes first, then the world, then what happens in it.
+    /// Carries out one command. Commands without arguments come first, then those that set up the world, then those
+    /// about events in it.
     fn command(&mut self, command: &str) {
         let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
         let words: Vec<&str> = rest.split_whitespace().collect();
@@ -225,22 +226,22 @@ impl Story {
         }
     }
 
-    /// Says how often Kick was asked since the last count, and how often the machine woke by itself.
+    /// Writes how often Kick was asked since the last count, and how often the core was woken.
     fn count(&mut self) {
         let counts: Vec<String> =
             std::mem::take(&mut self.counts).into_iter().map(|(what, times)| format!("{what} {times}")).collect();
         self.write_down(&format!("counted: {}", counts.join(", ")));
     }
 
-    /// `auto`: from now on Kick answers by what `kick` said, and every write is written, at once and
-    /// quietly; `auto asks`: the questions are written down.
+    /// `auto`: from now on Kick answers as `kick` set it up, and every write succeeds, at once and without a line in
+    /// the transcript. `auto asks`: with a line for each request.
     fn let_the_world_answer(&mut self, asks: bool) {
         self.auto = true;
         self.asks = asks;
         while self.answer_one() {}
     }
 
-    /// Answers one question or write, if any is out.
+    /// Answers one request or write, if any is out.
     fn answer_one(&mut self) -> bool {
         if let Some((_, (request, started))) = self.asked.pop_first() {
             let result = self.kick.answer(&request.query);
@@ -254,13 +255,13 @@ impl Story {
         false
     }
 
-    /// The whole, without its histogram.
+    /// The report, without its histogram.
     fn report(&mut self) {
         let said = report(&self.monitor.report(self.now));
         said.lines().for_each(|line| self.write_down(line));
     }
 
-    /// `tell ROW`: what is told of a streamer.
+    /// `tell ROW`: the report on one streamer.
     fn tell(&mut self, row: &str) {
         let page = self.monitor.page(self.now, None, usize::MAX);
         let streamer = page.iter().find(|streamer| streamer.id == row).expect("a streamer");
@@ -272,7 +273,7 @@ impl Story {
         self.input(Input::TokenFailed { status, reason: reason.to_owned(), refused });
     }
 
-    /// `kick WHO=WHAT …` for all endpoints, `kick-at ENDPOINT WHO=WHAT …` for one; `=missing` for nothing.
+    /// `kick WHO=WHAT …` for all endpoints, `kick-at ENDPOINT WHO=WHAT …` for one; `=missing` for no entry.
     fn show(&mut self, endpoint: &str, words: &[&str]) {
         for word in words {
             let seen = entry(word);
@@ -362,7 +363,7 @@ impl Story {
         self.input(Input::Answer(answer));
     }
 
-    /// Kick's broker answers what it was asked; `auto` leaves that to the script.
+    /// Kick's broker answers its request. With `auto`, too, this is left to the script.
     fn broker_answers(&mut self, result: Result<Offered, Failure>) {
         let (request, started) = self.broker_asked.take().expect("the broker was asked");
         let answer = Answer { id: request.id, started, finished: self.now, server_date: None, spent: 1, result };
@@ -381,7 +382,7 @@ impl Story {
         }
     }
 
-    /// `written|already|gone|aside|refused|timed-out|unavailable [ROW …]`: what became of the outstanding writes.
+    /// `written|already|gone|aside|refused|timed-out|unavailable [ROW …]`: the results of the outstanding writes.
     fn written(&mut self, word: &str, rows: &[&str]) {
         let (of, rest): (Vec<Write>, Vec<Write>) =
             self.writes.drain(..).partition(|write| rows.is_empty() || rows.contains(&write.row.as_str()));

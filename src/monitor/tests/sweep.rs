@@ -59,7 +59,7 @@ fn r5_what_contradicts_itself_or_lacks_a_field_is_no_observation() {
     );
 }
 
-/// Kick may answer 400 for a name that it does not know, and for all of them while it is ill (docs/kick.md §5.1).
+/// Kick may answer 400 for a name that it does not know, and for every name during a fault (docs/kick.md §5.1).
 #[test]
 fn r5_a_name_that_kick_refuses_for_ten_minutes_is_not_missing() {
     check(

@@ -1,9 +1,9 @@
-//! Where links go, and which transport delivers (R11): a silent one is said and left.
+//! Where links connect, and which transport delivers (R11): a silent one is reported and left.
 
 use super::{check, check_watched};
 use expect_test::expect;
 
-/// One streamer on link 0, by Pusher, while Kick offers Centrifugo, too; push is deaf from 1 s on, and what
+/// One streamer on link 0, by Pusher, while Kick offers Centrifugo, too. Push delivers nothing from 1 s on, and what
 /// the sweep finds at 180 s, 243 s, 300 s, 363 s and 420 s makes Pusher silent at 430 s.
 pub(super) const DEAF: &str = "
     1 auto

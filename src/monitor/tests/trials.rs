@@ -1,10 +1,10 @@
-//! A silent transport is listened to until it proves itself (R11).
+//! R11: a trial of a silent transport goes on until the transport proves itself.
 
 use super::check_watched;
 use super::transports::DEAF;
 use expect_test::expect;
 
-/// After [`DEAF`]: the link that takes the place of the first one stands by Centrifugo.
+/// After [`DEAF`]: the link that replaces the first one is connected by Centrifugo.
 const MOVED: &str = "
     430 quiet
     .. offers pusher:old centrifugo:a

@@ -22,7 +22,7 @@ fn r12_an_answer_with_somebody_elses_name_is_not_about_the_streamer() {
             0.0    log ready version=0.1.0 seconds=0.0 streamers=1
         "#]],
     );
-    // Nor one without a name.
+    // Another spelling of the name is about the streamer.
     check(
         "
         0 roster 1:a_b:Offline
@@ -41,7 +41,7 @@ fn r12_an_answer_with_somebody_elses_name_is_not_about_the_streamer() {
             0.0    ask livestreams: 5
         "#]],
     );
-    // The website's likewise.
+    // An entry of the website with another name is not.
     check(
         "
         0 roster 1:xqc:Offline

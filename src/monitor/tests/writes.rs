@@ -1,4 +1,4 @@
-//! R19: one write of a row at a time, in all weathers.
+//! R19: one write of a row at a time, whatever the state of the database.
 
 use super::{check, check_watched};
 use expect_test::expect;
@@ -198,7 +198,7 @@ fn a_writer_that_died_is_given_its_rows_again_with_what_is_wanted_now() {
             3.0    write 1 Offline by push
         "#]],
     );
-    // The row may have another owner by then.
+    // The row may belong to another streamer by then.
     check_watched(
         "
         1 live 668 10

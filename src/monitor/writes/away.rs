@@ -1,4 +1,4 @@
-//! A database that is away, for reading or for one writer: what waits until it is back, and what a crash of it may have
+//! A database that is away, for the roster or for one writer: what waits until it is back, and what a crash may have
 //! undone (R15, R20).
 
 use super::Writes;
@@ -13,7 +13,7 @@ use crate::monitor::table::Broke;
 use crate::monitor::times::DATABASE_RETRY;
 use std::ops::Bound;
 
-/// Who reads and who writes may fail in two ways at a time: each is spoken of by itself.
+/// Reading and writing may fail independently of each other, and are reported apart.
 const READING: &str = "database read";
 const WRITING: &str = "database write";
 
@@ -21,7 +21,7 @@ const WRITING: &str = "database write";
 #[derive(Debug)]
 pub(super) struct Away {
     backoff: Backoff,
-    /// The row that failed last; the next that is tried is another one, if another one waits (R20).
+    /// The row that failed last. If another row waits, that one is tried next (R20).
     last: Key,
 }
 
@@ -32,7 +32,7 @@ impl Away {
 }
 
 impl Writes {
-    /// What other writers failed of, new ones have to try for themselves.
+    /// Sets the number of writers. If some writer could not write, each of the new ones must find out for itself.
     pub(super) fn set_lanes(&mut self, lanes: usize) {
         if std::mem::replace(&mut self.lanes, lanes) == lanes {
             return;
@@ -64,7 +64,7 @@ impl Writes {
                 self.say_recovered(book);
             }
             DatabaseEvent::Reconnected => {
-                // In an outage that is known, it is the outage's begin that counts.
+                // In an outage that is already known, its beginning counts.
                 if self.works() {
                     self.broke = Broke(Some(now.steady));
                 }
@@ -88,7 +88,7 @@ impl Writes {
         let away = self.away.entry(lane).or_insert_with(|| Away::new(last));
         away.last = last;
         let pause = away.backoff.next(&mut book.rng);
-        // What all writers meet is told by one.
+        // What all writers experience is reported by one of them.
         if self.away.keys().next() == Some(&lane) {
             self.say_unavailable(now, WRITING, reason, book);
         }
@@ -96,7 +96,7 @@ impl Writes {
         book.at(now.steady + pause, Timer::Probe(lane));
     }
 
-    /// One row of a writer's, to see whether the others would get through.
+    /// Sends one row of this writer, to find out whether the others would be written.
     pub(in crate::monitor) fn probe(&mut self, lane: usize, streamers: &Streamers, book: &mut Book) {
         let Some(away) = self.away.get(&lane) else { return };
         let lanes = self.lanes;
@@ -107,7 +107,7 @@ impl Writes {
         let in_turn = behind.chain(self.waiting.range(..=away.last));
         let known = in_turn.filter_map(|key| Some((*key, streamers.get(key)?)));
         let of_lane = known.filter(|(_, it)| it.row.lane(lanes) == lane && it.wanted().is_some());
-        // A row that was refused proves less; it may hang.
+        // A row that was refused before proves less, and may hang.
         let best = of_lane.min_by_key(|(_, streamer)| streamer.table.set_aside > 0);
         if let Some((key, streamer)) = best {
             return self.send(key, streamer, book);
@@ -117,7 +117,7 @@ impl Writes {
         self.say_recovered(book);
     }
 
-    /// A write of this writer's got through: all that waits goes out, and what a crash may have undone.
+    /// A writer can write again: sends everything that waits, and what a crash may have undone.
     pub(super) fn can_write(&mut self, now: Now, lane: usize, streamers: &mut Streamers, book: &mut Book) {
         if self.away.remove(&lane).is_none() {
             return;
@@ -129,7 +129,7 @@ impl Writes {
         }
     }
 
-    /// R15: after every reconnection what was committed shortly before is sent again.
+    /// R15: sends again what was committed shortly before the connections broke.
     fn rewrite_undoable(&mut self, now: Now, streamers: &mut Streamers, book: &mut Book) {
         let undoable = streamers.iter().filter(|(_, streamer)| {
             let table = &streamer.table;

@@ -1,5 +1,5 @@
-//! Rows that cannot be written for a while: locked, refused, suppressed (R20, R21). Each is tried again by
-//! itself and delays no other.
+//! Rows that cannot be written for a while: locked, refused, or suppressed (R20, R21). Each is tried again by itself,
+//! and delays no other.
 
 use super::Writes;
 use crate::domain::Now;
@@ -12,7 +12,7 @@ use crate::monitor::times::{LOCKED_MAX, REFUSED_PAUSE, ROW_RETRY, SET_ASIDE_MAX,
 use std::time::Duration;
 
 impl Writes {
-    /// R20: who holds the lock will let go of it, mostly soon.
+    /// R20: the row is locked, usually for a short time.
     pub(super) fn locked(&mut self, now: Now, key: Key, streamers: &mut Streamers, book: &mut Book) {
         let Some(streamer) = streamers.get_mut(&key) else { return };
         let table = &mut streamer.table;
@@ -24,7 +24,7 @@ impl Writes {
         self.try_later(now, key, row_pause(before), streamers, book);
     }
 
-    /// R21: suppressed without a word.
+    /// R21: the write was suppressed without an error.
     pub(super) fn set_aside(&mut self, now: Now, key: Key, streamers: &mut Streamers, book: &mut Book) {
         let Some(streamer) = streamers.get(&key) else { return };
         if streamer.table.set_aside + 1 < SET_ASIDE_MAX {
@@ -37,7 +37,7 @@ impl Writes {
         self.try_later(now, key, REFUSED_PAUSE, streamers, book);
     }
 
-    /// R20: the row is tried by itself after a growing pause.
+    /// R20: tries the row again by itself, after a growing pause.
     pub(super) fn set_aside_again(&mut self, now: Now, key: Key, streamers: &mut Streamers, book: &mut Book) {
         let Some(streamer) = streamers.get_mut(&key) else { return };
         let before = streamer.table.set_aside;
@@ -45,8 +45,8 @@ impl Writes {
         self.try_later(now, key, row_pause(before), streamers, book);
     }
 
-    /// R21: a row that the others had to wait for is tried rarely. The first time it may have been the server
-    /// or this machine that was slow, so it has a second chance soon.
+    /// R21: a row that the others had to wait for is tried rarely. The first time, the server or this machine may have
+    /// been slow, so it is tried again soon.
     pub(super) fn timed_out(&mut self, now: Now, key: Key, streamers: &mut Streamers, book: &mut Book) {
         let Some(streamer) = streamers.get_mut(&key) else { return };
         let before = std::mem::replace(&mut streamer.table.timed_out, true);
@@ -80,7 +80,7 @@ pub(super) fn say_refused(now: Now, key: Key, reason: &str, streamers: &Streamer
     }
 }
 
-/// The pause before a row is tried again that was tried so often before.
+/// The pause before the next try of a row, after this many tries.
 fn row_pause(before: u32) -> Duration {
     ROW_RETRY.0.saturating_mul(1 << before.min(10)).min(ROW_RETRY.1)
 }

@@ -110,7 +110,7 @@ mod tests {
         for turn in 0..8 {
             now.steady = now.steady + Duration::from_secs(2);
             reports.tell(now, &mut monitor, &sender);
-            // At every other step the channel is left full.
+            // Every other bulletin stays in the channel, so that the next one finds it full.
             if turn % 2 == 0 {
                 continue;
             }

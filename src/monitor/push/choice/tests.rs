@@ -1,4 +1,4 @@
-//! The choice of a transport, as transcripts: what came and when, and where a link is then sent.
+//! The choice of a transport, as transcripts: what happened when, and where a link is sent then.
 
 mod trials;
 
@@ -12,7 +12,7 @@ use expect_test::{Expect, expect};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// A choice, and what it said.
+/// A choice, and the transcript so far.
 struct Story {
     choice: Choice,
     trial: Option<(Way, LinkId)>,

@@ -1,4 +1,4 @@
-//! Who gets which token, and how often Kick is asked for one.
+//! Which link gets which token, and how often Kick is asked for one.
 
 use super::Tokens;
 use crate::domain::Steady;
@@ -15,7 +15,7 @@ fn failure(kind: FailureKind) -> Failure {
     Failure { kind, status: None, text: "no".to_owned() }
 }
 
-/// These links want a token; if the last one will not do, Kick gives `next`. What each got.
+/// These links want a token. If the last one will not do, Kick issues `next`. Returns what each of them got.
 fn want(tokens: &mut Tokens, now: Steady, links: &[u32], next: &str) -> Vec<(u32, String)> {
     links.iter().for_each(|link| tokens.want(LinkId(*link)));
     let mut given = tokens.share(now);
@@ -35,7 +35,7 @@ fn links_that_want_a_token_at_once_share_one_and_none_gets_it_twice() {
     let mut tokens = Tokens::new();
     assert_eq!(want(&mut tokens, at(0), &[0, 1, 2], "t1"), all(&[0, 1, 2], "t1"));
     assert_eq!(want(&mut tokens, at(1999), &[3], "t2"), all(&[3], "t1"));
-    // Refused at once, perhaps for the token: the very next connection tries another.
+    // Refused at once, perhaps because of the token: the very next connection tries another one.
     assert_eq!(want(&mut tokens, at(1999), &[0, 4], "t2"), all(&[0, 4], "t2"));
     assert_eq!(want(&mut tokens, at(4000), &[5], "t3"), all(&[5], "t3"), "two seconds later it is old");
     tokens.doubt();

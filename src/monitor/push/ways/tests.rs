@@ -1,4 +1,4 @@
-//! What Kick may hand out, and what must do no harm.
+//! Which of Kick's offers are used, and which are refused because they might do harm.
 
 use super::{Place, acceptable, pusher_host};
 

@@ -1,18 +1,18 @@
-//! Kick as a script wants it to be: what is true, where an endpoint says something else, and which
-//! endpoint does not answer at all. Answers questions by that, at once.
+//! Kick as a script describes it: what is true, where an endpoint says something else, and which endpoint does not
+//! answer. It answers requests accordingly, at once.
 
 use super::words::failure;
 use crate::domain::Slug;
 use crate::domain::ask::{Endpoint, Failure, Liveness, Query, Seen, SeenChannel};
 use std::collections::BTreeMap;
 
-/// The truth, and the ways in which Kick hides it.
+/// The truth, and how the endpoints differ from it.
 #[derive(Default)]
 pub(super) struct Kick {
-    /// By endpoint (empty: all that say nothing else) and slug. None: not there.
+    /// By endpoint (empty: all that have no entry of their own) and slug. `None`: no entry.
     entries: BTreeMap<(String, Slug), Option<Seen>>,
     down: BTreeMap<String, String>,
-    /// User ids, or slugs, that an endpoint fails on, whoever else is asked about with them.
+    /// User ids or slugs for which an endpoint fails, whatever else the request contains.
     poisoned: BTreeMap<(String, String), String>,
 }
 
@@ -30,7 +30,7 @@ impl Kick {
         };
     }
 
-    /// From now on the endpoint fails in this way on whatever asks by this user id or slug, or works.
+    /// From now on the endpoint fails in this way for every request that contains this user id or slug, or works.
     pub(super) fn poison(&mut self, endpoint: &str, who: &str, how: Option<&str>) {
         let what = (endpoint.to_owned(), who.to_owned());
         match how {

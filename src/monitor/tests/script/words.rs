@@ -1,5 +1,4 @@
-//! The words of the transcripts: how a script writes times, ids, entries and failures, and how what
-//! came out is written down.
+//! The words of the transcripts: how a script writes times, ids, entries and failures, and how the outputs are written.
 
 use crate::domain::ask::{BrokerQuery, Failure, FailureKind, Learned, Liveness, Query, Seen, SeenChannel};
 use crate::domain::event::Event;
@@ -70,7 +69,7 @@ fn list(channels: &[ChannelId]) -> String {
     channels.iter().map(ChannelId::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// What came out, as a line of the transcript; None for what no story is about.
+/// An output as a line of the transcript; `None` for outputs that transcripts leave out.
 pub(super) fn said(output: &Output) -> Option<String> {
     Some(match output {
         Output::Ask(_, request) => format!("ask {}", query(&request.query)),
@@ -123,7 +122,7 @@ pub(super) fn offer(word: &str) -> Offer {
     }
 }
 
-/// `ID:NAME:STATUS[:CHANNEL[:USER]]`; a `.` is none.
+/// `ID:NAME:STATUS[:CHANNEL[:USER]]`; a `.` means no value.
 pub(super) fn row(word: &str) -> Row {
     let mut fields = word.split(':');
     let mut next = || fields.next().filter(|field| *field != ".");
@@ -176,7 +175,7 @@ pub(super) fn failure(words: &[&str]) -> Failure {
     Failure { kind, status: words[0].parse().ok(), text: words[0].to_owned() }
 }
 
-/// What became of a write, by the command that says so.
+/// The result of a write, by its command.
 pub(super) fn result(word: &str) -> WriteResult {
     match word {
         "written" => WriteResult::Written,
@@ -195,7 +194,7 @@ fn or_dash(id: Option<impl ToString>) -> String {
     id.map_or_else(|| "-".to_owned(), |id| id.to_string())
 }
 
-/// The whole, one line a part.
+/// The report, one part per line.
 pub(super) fn report(told: &Report) -> String {
     let mut said = format!("health {}\n", told.health.word());
     for problem in &told.problems {
@@ -213,13 +212,13 @@ pub(super) fn report(told: &Report) -> String {
     said
 }
 
-/// Both transports, and a Pusher server of our own choice.
+/// Both transports allowed, and a Pusher server of the script's own.
 pub(super) fn terms() -> Terms {
     let pusher = Place { tls: true, host: "ws-us2.pusher.com".to_owned(), port: 443, path_and_query: String::new() };
     Terms { only: None, pusher, app_key: "configured".to_owned(), broker_is_loopback: false }
 }
 
-/// `link N WORD …`: what a link says of itself or of a channel.
+/// `link N WORD …`: an event in the life of a link, or of a channel on it.
 pub(super) fn link_event(words: &[&str], channel: ChannelId) -> LinkEvent {
     let ended = |kind| LinkEvent::Ended { kind, why: words[2..].join(" ") };
     match words[1] {
@@ -238,13 +237,13 @@ pub(super) fn link_event(words: &[&str], channel: ChannelId) -> LinkEvent {
     }
 }
 
-/// `unrecognised NAME CHANNEL`
-/// `link=LINK`; the first one if there is none.
+/// `link=LINK`; link 0 if that is not given.
 pub(super) fn link_of(words: &[&str]) -> LinkId {
     let link = words.iter().find_map(|word| word.strip_prefix("link="));
     LinkId(link.map_or(0, |link| link.parse().expect("a link")))
 }
 
+/// `unrecognised NAME CHANNEL`
 pub(super) fn unrecognised(now: Now, words: &[&str]) -> LinkEvent {
     let [name, channel, ..] = words[..] else { panic!("unrecognised NAME CHANNEL") };
     let (channel, name, sample) = (ChannelId(number(channel)), name.to_owned(), "{}".to_owned());
