@@ -210,20 +210,23 @@ impl Push {
         }
     }
 
-    /// That time is over. Returns true if push did not report the change.
+    /// That time is over. Returns true if push did not report the change and the channel id may be to blame, that is,
+    /// unless its transport reports no such changes at all.
     pub(crate) fn has_missed(&mut self, now: Now, key: Key, streamers: &Streamers, book: &mut Book) -> bool {
         let missed = self.health.overdue(now.steady, key);
         let Some(streamer) = streamers.get(&key) else { return false };
+        let carrier = streamer.ids.channel.and_then(|channel| self.links.carrier(channel));
         for status in &missed {
             let (username, unrecognised) = (streamer.username.clone(), self.unrecognised_near(now, streamer));
             book.log(Event::PushMissed { username, status: *status, unrecognised });
             book.counters.push_missed += 1;
-            if let Some(transport) = streamer.ids.channel.and_then(|channel| self.links.carrier(channel)) {
+            if let Some(transport) = carrier {
                 self.missed_by(now, transport, *status, book);
             }
             self.weigh(now, book);
         }
-        !missed.is_empty()
+        let silence = carrier.and_then(|transport| self.health.silence(transport));
+        missed.iter().any(|status| !silence.is_some_and(|silence| silence.kind.is_of(*status)))
     }
 
     /// R24: the names of unrecognised events around the time of a change that the sweep has just found.

@@ -45,8 +45,8 @@ fn r11_a_transport_that_tells_of_stops_and_never_of_starts_is_left() {
             1090.0 health degraded
             1090.0 push_silent since 2026-01-01T00:18:10Z: push is connected and silent; the sweep finds the changes: 5 starts in a row, over pusher
             1090.0 {"realtime":{"connected":1,"connections":1,"last_event_at":"2026-01-01T00:14:50Z","transport":"pusher","unrecognised_events":[]},"streamers":{"covered":0,"offline":0,"online":1,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
-            1090.0 {"api":{"comparison_age_seconds":{"max":0.0,"p50":0.0,"p99":0.0},"last_sweep_at":"2026-01-01T00:18:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:18:00Z","ok":true,"pending_writes":0},"latency_ms":{"p50":0.0,"p99":0.0}}
-            1090.0 {"api_requests":{"channels":{"200":1},"livestreams":{"200":5},"realtime":{"200":1},"users_livestreams":{"200":25},"website":{"200":5}},"push_missed":5,"realtime_reconnects":1,"status_changes_push":4,"status_changes_sweep":5}
+            1090.0 {"api":{"comparison_age_seconds":{"max":10.0,"p50":10.0,"p99":10.0},"last_sweep_at":"2026-01-01T00:18:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:18:00Z","ok":true,"pending_writes":0},"latency_ms":{"p50":0.0,"p99":0.0}}
+            1090.0 {"api_requests":{"channels":{"200":1},"livestreams":{"200":4},"realtime":{"200":1},"users_livestreams":{"200":25},"website":{"200":4}},"push_missed":5,"realtime_reconnects":1,"status_changes_push":4,"status_changes_sweep":5}
             1090.0 {"at":"2026-01-01T00:18:00Z","id":"1","lag_ms":0.0,"source":"sweep","status":"Online","username":"xqc"}
             1090.0 {"at":"2026-01-01T00:14:50Z","id":"1","lag_ms":0.0,"source":"push","status":"Offline","username":"xqc"}
             1090.0 {"at":"2026-01-01T00:14:00Z","id":"1","lag_ms":0.0,"source":"sweep","status":"Online","username":"xqc"}
@@ -60,8 +60,8 @@ fn r11_a_transport_that_tells_of_stops_and_never_of_starts_is_left() {
             1110.0 health degraded
             1110.0 push_silent since 2026-01-01T00:18:10Z: push is connected and silent; the sweep finds the changes: 5 starts in a row, over pusher
             1110.0 {"realtime":{"connected":1,"connections":1,"last_event_at":"2026-01-01T00:18:20Z","transport":"pusher","unrecognised_events":[]},"streamers":{"covered":0,"offline":1,"online":0,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
-            1110.0 {"api":{"comparison_age_seconds":{"max":20.0,"p50":20.0,"p99":20.0},"last_sweep_at":"2026-01-01T00:18:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:18:20Z","ok":true,"pending_writes":0},"latency_ms":{"p50":0.0,"p99":0.0}}
-            1110.0 {"api_requests":{"channels":{"200":1},"livestreams":{"200":5},"realtime":{"200":1},"users_livestreams":{"200":25},"website":{"200":5}},"push_missed":5,"realtime_reconnects":1,"status_changes_push":5,"status_changes_sweep":5}
+            1110.0 {"api":{"comparison_age_seconds":{"max":30.0,"p50":30.0,"p99":30.0},"last_sweep_at":"2026-01-01T00:18:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:18:20Z","ok":true,"pending_writes":0},"latency_ms":{"p50":0.0,"p99":0.0}}
+            1110.0 {"api_requests":{"channels":{"200":1},"livestreams":{"200":4},"realtime":{"200":1},"users_livestreams":{"200":25},"website":{"200":4}},"push_missed":5,"realtime_reconnects":1,"status_changes_push":5,"status_changes_sweep":5}
             1110.0 {"at":"2026-01-01T00:18:20Z","id":"1","lag_ms":0.0,"source":"push","status":"Offline","username":"xqc"}
             1110.0 {"at":"2026-01-01T00:18:00Z","id":"1","lag_ms":0.0,"source":"sweep","status":"Online","username":"xqc"}
             1110.0 {"at":"2026-01-01T00:14:50Z","id":"1","lag_ms":0.0,"source":"push","status":"Offline","username":"xqc"}
@@ -73,6 +73,43 @@ fn r11_a_transport_that_tells_of_stops_and_never_of_starts_is_left() {
             1110.0 {"at":"2026-01-01T00:03:50Z","id":"1","lag_ms":0.0,"source":"push","status":"Offline","username":"xqc"}
             1110.0 {"at":"2026-01-01T00:03:00Z","id":"1","lag_ms":0.0,"source":"sweep","status":"Online","username":"xqc"}
         "#]],
+    );
+}
+
+#[test]
+fn r12_a_missed_change_makes_no_id_suspect_while_the_whole_transport_is_silent() {
+    let names = ["a/1/11", "b/2/12", "c/3/13", "d/4/14", "e/5/15", "f/6/16"];
+    let mut script = format!(
+        "
+        0 learned {names}
+        .. kick {offline}
+        .. set per-link=10
+        .. auto
+        .. quiet
+        .. roster 1:a:Offline 2:b:Offline 3:c:Offline 4:d:Offline 5:e:Offline 6:f:Offline
+        .. link 0 started
+        .. link 0 connected
+        .. link 0 subscribed 11 12 13 14 15 16
+        ",
+        names = names.join(" "),
+        offline = names.map(|name| format!("{name}=offline")).join(" ")
+    );
+    for (n, name) in names.iter().enumerate() {
+        script.push_str(&format!("{at} kick {name}=live@{at}\n", at = 170 + 60 * n));
+    }
+    let last = script.rfind("470 ").expect("the sixth change");
+    script.insert_str(last, "425 loud\n.. auto asks\n");
+    check(
+        &format!("{script} 535 quiet"),
+        &expect![[r#"
+
+        430.0  log push_missed username=e status=Online
+        430.0  log push_silent transport=pusher missed=5 kind=starts
+        430.0  ask realtime: pusher centrifugo
+        480.0  ask users_livestreams: 1 2 3 4 5 6
+        480.0  write 6 Online by sweep
+        490.0  log push_missed username=f status=Online
+    "#]],
     );
 }
 
