@@ -21,6 +21,7 @@ use crate::process::status::Scribe;
 use crate::process::supervisor::{Body, Fatal, Spec, Stage, Supervisor};
 use crate::wire::names::EventNames;
 use crate::wire::sessions;
+use crate::worker::Worker;
 use crate::worker::asker::{AskerWorker, BrokerAsker};
 use crate::worker::hub::{Hub, Outlets, ToMain};
 use crate::worker::keeper::{Keeper, recall, recall_recent};
@@ -130,56 +131,38 @@ impl Crew {
         let (channel_names, authorities) = (self.push.channel_names.clone(), self.authorities.clone());
         let events = EventNames::new(&self.push.live_events, &self.push.stop_events);
         let (inputs, clock, mut rng) = (self.inputs.clone(), self.clock, self.rng.fork());
-        let make = move || -> Body {
-            let link = Link {
-                id,
-                speak: sessions(&channel_names, &events),
-                authorities: authorities.clone(),
-                orders: orders.clone(),
-                inputs: inputs.clone(),
-                clock,
-                seed: rng.u64(..),
-            };
-            Box::new(move |pulse, stop| link.run(pulse, stop))
+        let make = move || Link {
+            id,
+            speak: sessions(&channel_names, &events),
+            authorities: authorities.clone(),
+            orders: orders.clone(),
+            inputs: inputs.clone(),
+            clock,
+            seed: rng.u64(..),
         };
         self.add(supervisor, &format!("link-{}", id.0), SERVANTS, make)
     }
 
     /// Starts the roster worker and the listener, or replaces them.
     pub(super) fn add_roster(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
-        let (clock, database) = (self.clock, Arc::clone(&self.database));
-        let (poll, inputs, nudge, mut rng) =
-            (config.roster.poll, self.inputs.clone(), self.nudge.1.clone(), self.rng.fork());
-        let make = move || -> Body {
-            let (inputs, nudge, database) = (inputs.clone(), nudge.clone(), Arc::clone(&database));
-            let mut roster = Roster { poll, nudge, inputs, database, clock, rng: rng.fork() };
-            Box::new(move |pulse, stop| roster.run(pulse, &stop))
-        };
-        self.add(supervisor, "roster", SOURCES, make)?;
+        let (clock, inputs, database) = (self.clock, self.inputs.clone(), Arc::clone(&self.database));
+        let (poll, nudge, rng) = (config.roster.poll, self.nudge.1.clone(), self.rng.fork());
+        let roster = Roster { poll, nudge, inputs: inputs.clone(), database: Arc::clone(&database), clock, rng };
+        self.add(supervisor, "roster", SOURCES, move || roster.clone())?;
         let Some(channel) = config.roster.notify_channel.clone() else {
             supervisor.remove("listener");
             self.tell(Input::Listening(None));
             return Ok(());
         };
-        let (database, nudge, mut rng) = (Arc::clone(&self.database), self.nudge.0.clone(), self.rng.fork());
-        let inputs = self.inputs.clone();
-        let make = move || -> Body {
-            let (channel, nudge, inputs, database) =
-                (channel.clone(), nudge.clone(), inputs.clone(), Arc::clone(&database));
-            let mut listener = Listener { channel, nudge, inputs, database, clock, rng: rng.fork() };
-            Box::new(move |pulse, stop| listener.run(pulse, &stop))
-        };
-        self.add(supervisor, "listener", SOURCES, make)
+        let (nudge, rng) = (self.nudge.0.clone(), self.rng.fork());
+        let listener = Listener { channel, nudge, inputs, database, clock, rng };
+        self.add(supervisor, "listener", SOURCES, move || listener.clone())
     }
 
     /// Starts the `status` thread, or replaces it.
     pub(super) fn add_status(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
         let (clock, files, bulletins) = (self.clock, config.files.clone(), self.bulletins.clone());
-        let make = move || -> Body {
-            let scribe = Scribe::new(&files, bulletins.clone(), clock);
-            Box::new(move |pulse, stop| scribe.run(pulse, &stop))
-        };
-        self.add(supervisor, "status", SERVANTS, make)
+        self.add(supervisor, "status", SERVANTS, move || Scribe::new(&files, bulletins.clone(), clock))
     }
 
     fn add_hub(
@@ -207,45 +190,29 @@ impl Crew {
     }
 
     fn add_writers(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {
-        let clock = self.clock;
-        let lanes = self.lanes.len();
+        let (clock, lanes) = (self.clock, self.lanes.len());
         for (lane, inbox) in self.lanes.clone().into_iter().enumerate() {
             let (inputs, database) = (self.inputs.clone(), Arc::clone(&self.database));
-            let make = move || -> Body {
-                let (inbox, inputs, database) = (inbox.clone(), inputs.clone(), Arc::clone(&database));
-                let mut writer = Writer { lane, lanes, inbox, inputs, database, clock };
-                Box::new(move |pulse, stop| writer.run(pulse, &stop))
-            };
-            self.add(supervisor, &writer_name(lane), SERVANTS, make)?;
+            let writer = Writer { lane, lanes, inbox, inputs, database, clock };
+            self.add(supervisor, &writer_name(lane), SERVANTS, move || writer.clone())?;
         }
         Ok(())
     }
 
     fn add_askers(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {
         let clock = self.clock;
-        let (kick, tokens, inputs, mut rng) =
-            (Arc::clone(&self.kick), Arc::clone(&self.tokens), self.inputs.clone(), self.rng.fork());
-        let make = move || -> Body {
-            let (kick, tokens, inputs, seed) = (Arc::clone(&kick), Arc::clone(&tokens), inputs.clone(), rng.u64(..));
-            Box::new(move |pulse, stop| {
-                TokenWorker { kick, tokens, inputs, clock, pulse: pulse.clone(), stop, seed }.run()
-            })
-        };
-        self.add(supervisor, "token", SOURCES, make)?;
+        let shared = || (Arc::clone(&self.kick), Arc::clone(&self.tokens), self.inputs.clone());
+        let ((kick, tokens, inputs), seed) = (shared(), self.rng.u64(..));
+        let token = TokenWorker { kick, tokens, inputs, clock, seed };
+        self.add(supervisor, "token", SOURCES, move || token.clone())?;
         for (which, requests) in self.questions.clone() {
-            let (kick, tokens, inputs) = (Arc::clone(&self.kick), Arc::clone(&self.tokens), self.inputs.clone());
-            let make = move || -> Body {
-                let (kick, tokens) = (Arc::clone(&kick), Arc::clone(&tokens));
-                let (inputs, requests) = (inputs.clone(), requests.clone());
-                Box::new(move |pulse, stop| {
-                    AskerWorker { which, kick, tokens, requests, inputs, clock, pulse: pulse.clone(), stop }.run()
-                })
-            };
+            let (kick, tokens, inputs) = shared();
+            let asker = AskerWorker { which, kick, tokens, requests, inputs, clock };
             let name = match which {
                 Asker::Api => "sweep",
                 Asker::Website => "website",
             };
-            self.add(supervisor, name, SOURCES, make)?;
+            self.add(supervisor, name, SOURCES, move || asker.clone())?;
         }
         Ok(())
     }
@@ -253,22 +220,18 @@ impl Crew {
     fn add_broker(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {
         let (realtime, requests) = (Arc::clone(&self.realtime), self.broker_questions.clone());
         let broker = BrokerAsker { realtime, requests, inputs: self.inputs.clone(), clock: self.clock };
-        let make = move || -> Body {
-            let broker = broker.clone();
-            Box::new(move |pulse, stop| broker.run(pulse, &stop))
-        };
-        self.add(supervisor, "broker", SOURCES, make)
+        self.add(supervisor, "broker", SOURCES, move || broker.clone())
     }
 
-    fn add(
+    /// Starts a worker, or replaces the one of this name. `make` makes it for each of its runs.
+    fn add<W: Worker>(
         &self,
         supervisor: &mut Supervisor,
         name: &str,
         stage: Stage,
-        make: impl FnMut() -> Body + 'static,
+        make: impl FnMut() -> W + 'static,
     ) -> Result<(), Fatal> {
-        let spec = Spec { name: name.to_owned(), stage, vital: false, make: Box::new(make) };
-        supervisor.add(self.clock.steady(), spec)
+        supervisor.add(self.clock.steady(), Spec::new(name, stage, make))
     }
 
     /// Tells the sources of inputs to stop, and aborts their requests to Kick. Drops the last sender to the hub.
@@ -287,13 +250,11 @@ pub(super) fn database(config: &Config, clock: Clock) -> Result<Database, DbErro
 fn keeper_spec(config: &Config, clock: Clock, known: Remembered, learned: Receiver<Keep>) -> Spec {
     let dir = config.files.state_dir.clone();
     let mut known = Some(known);
-    let make = move || -> Body {
-        let (dir, learned) = (dir.clone(), learned.clone());
+    Spec::new("keeper", SERVANTS, move || {
         // If the keeper is restarted, the file has newer content than `known`.
         let known = known.take().unwrap_or_else(|| recall(&dir));
-        Box::new(move |pulse, _| Keeper { dir, known, learned, clock, pulse: pulse.clone() }.run())
-    };
-    Spec { name: "keeper".to_owned(), stage: SERVANTS, vital: false, make: Box::new(make) }
+        Keeper { dir: dir.clone(), known, learned: learned.clone(), clock }
+    })
 }
 
 /// The core has one request in flight per asker, so a channel never holds more than a few.

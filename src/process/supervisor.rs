@@ -22,6 +22,7 @@ use crate::domain::event::Event;
 use crate::repeats::Repeats;
 use crate::stop::{Stop, StopSource, stop_pair};
 use crate::thread::{self, Exit, How};
+use crate::worker::Worker;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use restarts::{Restarts, Verdict};
 use std::collections::BTreeMap;
@@ -47,6 +48,17 @@ pub(super) struct Spec {
     pub make: Box<dyn FnMut() -> Body>,
 }
 
+impl Spec {
+    /// A worker that `make` makes for each of its runs.
+    pub(super) fn new<W: Worker>(name: &str, stage: Stage, mut make: impl FnMut() -> W + 'static) -> Spec {
+        let make = move || -> Body {
+            let worker = make();
+            Box::new(move |pulse, stop| worker.run(pulse, &stop))
+        };
+        Spec { name: name.to_owned(), stage, vital: false, make: Box::new(make) }
+    }
+}
+
 /// A stage in the order of stopping. Lower stages come first, and all workers of a stage have ended before those of
 /// the next are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,18 +69,18 @@ pub(super) struct Stage(pub u8);
 #[error("{0}")]
 pub(super) struct Fatal(pub String);
 
-/// All workers and their threads.
+/// All workers and their threads, by name.
 pub(super) struct Supervisor {
     clock: Clock,
     rng: fastrand::Rng,
-    workers: BTreeMap<String, Worker>,
+    workers: BTreeMap<String, State>,
     // Unbounded, because control messages never block. There is one message per thread.
     report: Sender<Exit>,
     exits: Receiver<Exit>,
     repeats: Repeats,
 }
 
-enum Worker {
+enum State {
     Running(Spec, Restarts, Run),
     Resting(Spec, Restarts, Steady),
     Leaving(Stage, Ending, Option<Spec>),
@@ -110,7 +122,7 @@ impl Supervisor {
     pub(super) fn add(&mut self, now: Steady, spec: Spec) -> Result<(), Fatal> {
         self.remove(&spec.name);
         match self.workers.get_mut(&spec.name) {
-            Some(Worker::Leaving(_, _, successor)) => *successor = Some(spec),
+            Some(State::Leaving(_, _, successor)) => *successor = Some(spec),
             _ => self.start(now, spec, Restarts::default())?,
         }
         Ok(())
@@ -120,13 +132,13 @@ impl Supervisor {
     /// or if it was told already.
     pub(super) fn remove(&mut self, name: &str) {
         match self.workers.remove(name) {
-            Some(Worker::Running(spec, _, run)) => {
-                self.workers.insert(spec.name, Worker::Leaving(spec.stage, run.ending, None));
+            Some(State::Running(spec, _, run)) => {
+                self.workers.insert(spec.name, State::Leaving(spec.stage, run.ending, None));
             }
-            Some(Worker::Leaving(stage, ending, _)) => {
-                self.workers.insert(name.to_owned(), Worker::Leaving(stage, ending, None));
+            Some(State::Leaving(stage, ending, _)) => {
+                self.workers.insert(name.to_owned(), State::Leaving(stage, ending, None));
             }
-            Some(Worker::Resting(..)) | None => {}
+            Some(State::Resting(..)) | None => {}
         }
     }
 
@@ -137,7 +149,7 @@ impl Supervisor {
 
     /// Tells every worker of a stage to stop.
     pub(super) fn remove_stage(&mut self, stage: Stage) {
-        let of_stage = |(name, worker): (&String, &Worker)| (worker.stage() == stage).then(|| name.clone());
+        let of_stage = |(name, worker): (&String, &State)| (worker.stage() == stage).then(|| name.clone());
         for name in self.workers.iter().filter_map(of_stage).collect::<Vec<_>>() {
             self.remove(&name);
         }
@@ -146,18 +158,18 @@ impl Supervisor {
     /// Decides what follows from the end of a thread.
     pub(super) fn ended(&mut self, now: Steady, exit: Exit) -> Result<(), Fatal> {
         match self.workers.remove(&exit.name) {
-            Some(Worker::Running(spec, restarts, run)) => {
+            Some(State::Running(spec, restarts, run)) => {
                 join(run.ending);
                 self.fell(now, spec, restarts, exit.how)
             }
-            Some(Worker::Leaving(_, ending, successor)) => {
+            Some(State::Leaving(_, ending, successor)) => {
                 join(ending);
                 match successor {
                     Some(spec) => self.start(now, spec, Restarts::default()),
                     None => Ok(()),
                 }
             }
-            Some(resting @ Worker::Resting(..)) => {
+            Some(resting @ State::Resting(..)) => {
                 self.workers.insert(exit.name, resting);
                 Ok(())
             }
@@ -170,16 +182,16 @@ impl Supervisor {
 
     /// Restarts the workers whose pause is over. Returns when to call this again, if any worker still pauses.
     pub(super) fn turn(&mut self, now: Steady) -> Result<Option<Steady>, Fatal> {
-        let rested = |worker: &Worker| matches!(worker, Worker::Resting(_, _, until) if *until <= now);
+        let rested = |worker: &State| matches!(worker, State::Resting(_, _, until) if *until <= now);
         let due: Vec<String> = self.workers.iter().filter(|(_, w)| rested(w)).map(|(name, _)| name.clone()).collect();
         for name in due {
-            if let Some(Worker::Resting(spec, restarts, _)) = self.workers.remove(&name) {
+            if let Some(State::Resting(spec, restarts, _)) = self.workers.remove(&name) {
                 self.start(now, spec, restarts)?;
             }
         }
-        let until = |worker: &Worker| match worker {
-            Worker::Resting(_, _, until) => Some(*until),
-            Worker::Running(..) | Worker::Leaving(..) => None,
+        let until = |worker: &State| match worker {
+            State::Resting(_, _, until) => Some(*until),
+            State::Running(..) | State::Leaving(..) => None,
         };
         Ok(self.workers.values().filter_map(until).min())
     }
@@ -187,10 +199,10 @@ impl Supervisor {
     /// The threads that did not keep their promise to return to their loop. The watchdog is fed only while there are
     /// none.
     pub(super) fn stale(&self) -> Vec<&str> {
-        let stale = |worker: &Worker| match worker {
-            Worker::Running(_, _, run) => !run.ending.pulse.fresh(),
-            Worker::Leaving(_, ending, _) => !ending.pulse.fresh(),
-            Worker::Resting(..) => false,
+        let stale = |worker: &State| match worker {
+            State::Running(_, _, run) => !run.ending.pulse.fresh(),
+            State::Leaving(_, ending, _) => !ending.pulse.fresh(),
+            State::Resting(..) => false,
         };
         self.workers.iter().filter(|(_, worker)| stale(worker)).map(|(name, _)| name.as_str()).collect()
     }
@@ -200,7 +212,7 @@ impl Supervisor {
     pub(super) fn stop(mut self, limit: Duration) -> Vec<String> {
         let deadline = self.clock.steady() + limit;
         let mut abandoned = Vec::new();
-        while let Some(stage) = self.workers.values().map(Worker::stage).min() {
+        while let Some(stage) = self.workers.values().map(State::stage).min() {
             self.remove_stage(stage);
             let last = self.workers.values().all(|worker| worker.stage() == stage);
             let left = self.clock.until(deadline);
@@ -222,8 +234,8 @@ impl Supervisor {
         while self.workers.values().any(|worker| worker.stage() == stage) {
             let Ok(exit) = self.exits.recv_timeout(self.clock.until(deadline)) else { return };
             match self.workers.remove(&exit.name) {
-                Some(Worker::Running(_, _, Run { ending, .. }) | Worker::Leaving(_, ending, _)) => join(ending),
-                Some(Worker::Resting(..)) | None => {}
+                Some(State::Running(_, _, Run { ending, .. }) | State::Leaving(_, ending, _)) => join(ending),
+                Some(State::Resting(..)) | None => {}
             }
         }
     }
@@ -235,7 +247,7 @@ impl Supervisor {
         match thread::spawn(&spec.name, &self.report, move || body(&own, stop)) {
             Ok(handle) => {
                 let run = Run { _stop: source, ending: Ending { pulse, handle } };
-                self.workers.insert(spec.name.clone(), Worker::Running(spec, restarts, run));
+                self.workers.insert(spec.name.clone(), State::Running(spec, restarts, run));
                 Ok(())
             }
             Err(error) if spec.vital => Err(Fatal(format!("{}: failed to start the thread: {error}", spec.name))),
@@ -250,7 +262,7 @@ impl Supervisor {
     fn wait_for_a_thread(&mut self, now: Steady, spec: Spec, mut restarts: Restarts, error: &io::Error) {
         let thread = spec.name.clone();
         let until = now + restarts.not_begun(&mut self.rng);
-        self.workers.insert(thread.clone(), Worker::Resting(spec, restarts, until));
+        self.workers.insert(thread.clone(), State::Resting(spec, restarts, until));
         // A thousand connections may be waiting for threads at the same time.
         if self.repeats.fails(now, "thread", &error.to_string()) {
             Event::ThreadRestarted { thread, reason: format!("failed to start the thread: {error}") }.say();
@@ -270,7 +282,7 @@ impl Supervisor {
         let reason = reason(how);
         match restarts.failed(now, &mut self.rng) {
             Verdict::RestartAfter(pause) => {
-                self.workers.insert(thread.clone(), Worker::Resting(spec, restarts, now + pause));
+                self.workers.insert(thread.clone(), State::Resting(spec, restarts, now + pause));
                 Event::ThreadRestarted { thread, reason }.say();
                 Ok(())
             }
@@ -279,11 +291,11 @@ impl Supervisor {
     }
 }
 
-impl Worker {
+impl State {
     fn stage(&self) -> Stage {
         match self {
-            Worker::Running(spec, ..) | Worker::Resting(spec, ..) => spec.stage,
-            Worker::Leaving(stage, ..) => *stage,
+            State::Running(spec, ..) | State::Resting(spec, ..) => spec.stage,
+            State::Leaving(stage, ..) => *stage,
         }
     }
 }

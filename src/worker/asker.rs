@@ -7,6 +7,7 @@ mod broker;
 
 pub(crate) use broker::BrokerAsker;
 
+use super::Worker;
 use super::token_cell::{Generation, TokenCell};
 use crate::clock::{Clock, Pulse};
 use crate::domain::Now;
@@ -41,22 +42,20 @@ pub(crate) struct AskerWorker {
     pub requests: Receiver<Request>,
     pub inputs: Sender<Input>,
     pub clock: Clock,
-    pub pulse: Pulse,
-    /// Also ends a wait for a token.
-    pub stop: Stop,
+}
+
+impl Worker for AskerWorker {
+    /// Serves requests until the core hangs up or the stop comes.
+    fn run(self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
+        let began = Input::AskerStarted(self.which);
+        serve(&self.requests, &self.inputs, pulse, stop, began, |request| Input::Answer(self.answer(request, stop)))
+    }
 }
 
 impl AskerWorker {
-    /// Serves requests until the core hangs up or the stop comes.
-    pub(crate) fn run(&self) -> anyhow::Result<()> {
-        let began = Input::AskerStarted(self.which);
-        serve(&self.requests, &self.inputs, &self.pulse, &self.stop, began, |request| {
-            Input::Answer(self.answer(request))
-        })
-    }
-
-    /// Sends the request, and once more with a new token if the first is not accepted.
-    fn answer(&self, request: &Request) -> Answer {
+    /// Sends the request, and once more with a new token if the first is not accepted. `stop` also ends a wait for a
+    /// token.
+    fn answer(&self, request: &Request, stop: &Stop) -> Answer {
         let answer = |(started, finished, asked): (Now, Now, Asked), spent| Answer {
             id: request.id,
             started,
@@ -68,7 +67,7 @@ impl AskerWorker {
         if request.query.endpoint() == Endpoint::Website {
             return answer(self.ask(None, &request.query), 1);
         }
-        let Some((generation, token)) = self.token(None) else {
+        let Some((generation, token)) = self.token(None, stop) else {
             let (now, text) = (self.clock.now(), "no token".to_owned());
             let result = Err(Failure { kind: FailureKind::NoToken, status: None, text });
             return answer((now, now, Asked { server_date: None, result }), 0);
@@ -78,14 +77,14 @@ impl AskerWorker {
             return answer(first, 1);
         }
         self.tokens.refuse(generation);
-        match self.token(Some(generation)) {
+        match self.token(Some(generation), stop) {
             Some((_, newer)) => answer(self.ask(Some(&newer), &request.query), 2),
             None => answer(first, 1),
         }
     }
 
-    fn token(&self, than: Option<Generation>) -> Option<(Generation, Secret)> {
-        self.tokens.wait_newer(than, TOKEN_WAIT, &self.stop)
+    fn token(&self, than: Option<Generation>, stop: &Stop) -> Option<(Generation, Secret)> {
+        self.tokens.wait_newer(than, TOKEN_WAIT, stop)
     }
 
     /// Sends one HTTP request. Returns when it began and ended, and the result.

@@ -19,6 +19,7 @@ use crate::domain::row::Write;
 use crate::gateway::state::Keep;
 use crate::monitor::{Asker, Input, Monitor, Output};
 use crate::stop::Stop;
+use crate::worker::Worker;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use lines::Lines;
 use openings::Openings;
@@ -87,10 +88,10 @@ struct Held {
     lines: Lines,
 }
 
-impl Hub {
+impl Worker for Hub {
     /// Runs until it is told to stop, and then until the last writes are done or their time is up, a few seconds at
     /// most.
-    pub(crate) fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
+    fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut held = Held::default();
         let mut relaned = self.relaned.clone();
         let mut stopped = stop.channel().clone();
@@ -138,7 +139,9 @@ impl Hub {
             }
         }
     }
+}
 
+impl Hub {
     /// Takes an input and those that are queued behind it.
     fn take_all(&mut self, first: Input, held: &mut Held) {
         self.take(self.clock.now(), first, held);

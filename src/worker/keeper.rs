@@ -15,6 +15,8 @@ use crate::domain::way::Offer;
 use crate::domain::{Slug, Steady};
 use crate::gateway::state::{self, Keep, Remembered, recent};
 use crate::repeats::Repeats;
+use crate::stop::Stop;
+use crate::worker::Worker;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use recents::Recents;
 use std::collections::BTreeMap;
@@ -47,7 +49,6 @@ pub(crate) struct Keeper {
     /// What is learned. Unbounded: every piece is sent once, and again only if it changes.
     pub learned: Receiver<Keep>,
     pub clock: Clock,
-    pub pulse: Pulse,
 }
 
 /// Reads what was learned before. If the file cannot be used, that is logged, and nothing is known.
@@ -68,9 +69,10 @@ pub(crate) fn recall_recent(dir: &Path, now: Timestamp) -> Recent {
     recent
 }
 
-impl Keeper {
-    /// Collects until the core hangs up, then writes what is not written yet.
-    pub(crate) fn run(mut self) -> anyhow::Result<()> {
+impl Worker for Keeper {
+    /// Collects until the core hangs up, then writes what is not written yet. It does not look at the stop: the hub may
+    /// still send what is to be kept.
+    fn run(mut self, pulse: &Pulse, _: &Stop) -> anyhow::Result<()> {
         let Remembered { realtime, streamers } = std::mem::take(&mut self.known);
         let mut memory = Memory::of(realtime, streamers);
         let mut recents = Recents::default();
@@ -80,7 +82,7 @@ impl Keeper {
         loop {
             let now = self.clock.steady();
             let wait = due.into_iter().chain(recents.due(now)).min().map_or(IDLE, |due| due.since(now));
-            self.pulse.promise(wait + IDLE);
+            pulse.promise(wait + IDLE);
             match self.learned.recv_timeout(wait) {
                 Ok(Keep::Recent(rows, until)) => recents.keep(rows, until),
                 Ok(learned) => {
@@ -90,7 +92,7 @@ impl Keeper {
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    self.pulse.promise(WRITING);
+                    pulse.promise(WRITING);
                     if recents.due(now).is_some() {
                         self.write_recent(&mut recents, true, &mut repeats);
                     }
@@ -101,7 +103,7 @@ impl Keeper {
                 }
             }
             let now = self.clock.steady();
-            self.pulse.promise(WRITING);
+            pulse.promise(WRITING);
             if recents.due(now).is_some_and(|due| now >= due) {
                 self.write_recent(&mut recents, false, &mut repeats);
             }
@@ -110,7 +112,9 @@ impl Keeper {
             }
         }
     }
+}
 
+impl Keeper {
     /// Writes the file of what was learned. Returns true on success.
     fn write(&self, memory: &Memory, repeats: &mut Repeats) -> bool {
         let done = state::save(&self.dir, memory.realtime.as_ref(), &memory.oldest_first());

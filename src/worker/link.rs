@@ -27,6 +27,7 @@ use crate::repeats::Repeats;
 use crate::stop::Stop;
 use crate::wire::reconnect::Reconnect;
 use crate::wire::{Act, End, Session, SessionInput, Speak};
+use crate::worker::Worker;
 use crossbeam_channel::{SendTimeoutError, Sender};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -70,10 +71,10 @@ pub struct Link {
     pub seed: u64,
 }
 
-impl Link {
+impl Worker for Link {
     /// Runs until the orders are hung up or the stop comes, and then closes the connection with code 1000. A stop
     /// token does not wake the link: use [`Orders::waker`] after it.
-    pub(crate) fn run(self, pulse: &Pulse, stop: Stop) -> anyhow::Result<()> {
+    fn run(self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut thread = Thread {
             reconnect: Reconnect::new(self.seed),
             link: self,
@@ -108,7 +109,7 @@ impl From<Leave> for Over {
 struct Thread<'a> {
     link: Link,
     pulse: &'a Pulse,
-    stop: Stop,
+    stop: &'a Stop,
     reconnect: Reconnect,
     repeats: Repeats,
     /// The streamers to follow. Kept from one connection to the next.

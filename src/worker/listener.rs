@@ -8,6 +8,7 @@ use crate::clock::{Clock, Pulse};
 use crate::gateway::database::{Database, DbError};
 use crate::monitor::io::Input;
 use crate::stop::Stop;
+use crate::worker::Worker;
 use crossbeam_channel::{Sender, TrySendError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 const LONG_TURN: Duration = Duration::from_secs(60);
 
 /// The state of the thread `listener`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Listener {
     /// `ROSTER_NOTIFY_CHANNEL`
     pub channel: String,
@@ -41,9 +42,9 @@ pub struct Listener {
     pub rng: fastrand::Rng,
 }
 
-impl Listener {
+impl Worker for Listener {
     /// Runs until the stop comes, or the core or the roster worker is gone.
-    pub fn run(&mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
+    fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MOST);
         loop {
             let ended = self.listen(pulse, stop, &mut backoff);
@@ -54,7 +55,9 @@ impl Listener {
             }
         }
     }
+}
 
+impl Listener {
     fn tell(&self, why_not: Option<String>) -> bool {
         self.inputs.send(Input::Listening(why_not)).is_ok()
     }

@@ -10,6 +10,7 @@ use crate::domain::row::{DatabaseEvent, RosterRead};
 use crate::gateway::database::Database;
 use crate::monitor::io::Input;
 use crate::stop::{Received, Stop};
+use crate::worker::Worker;
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ const NUDGED_SHARE: u32 = 10;
 const READ_TURN: Duration = Duration::from_secs(120);
 
 /// The state of the thread `roster`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Roster {
     /// `ROSTER_POLL_SECS`
     pub poll: Duration,
@@ -45,9 +46,9 @@ pub struct Roster {
     pub rng: fastrand::Rng,
 }
 
-impl Roster {
+impl Worker for Roster {
     /// Runs until the stop comes, the core is gone, or no sender of nudges is left.
-    pub fn run(&mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
+    fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MOST);
         let mut broken = self.database.broken();
         while !stop.is_stopped() {
@@ -79,7 +80,9 @@ impl Roster {
         }
         Ok(())
     }
+}
 
+impl Roster {
     fn tell(&self, input: Input) -> bool {
         self.inputs.send(input).is_ok()
     }

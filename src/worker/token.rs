@@ -5,6 +5,7 @@
 
 mod plan;
 
+use super::Worker;
 use super::token_cell::TokenCell;
 use crate::clock::{Clock, Pulse};
 use crate::gateway::kick::{Kick, TokenError};
@@ -25,15 +26,13 @@ pub(crate) struct TokenWorker {
     pub tokens: Arc<TokenCell>,
     pub inputs: Sender<Input>,
     pub clock: Clock,
-    pub pulse: Pulse,
-    pub stop: Stop,
     /// The seed for the jitter of pauses.
     pub seed: u64,
 }
 
-impl TokenWorker {
+impl Worker for TokenWorker {
     /// Keeps a token available until the stop.
-    pub(crate) fn run(&self) -> anyhow::Result<()> {
+    fn run(self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut plan = Plan::new(self.clock.steady(), self.seed);
         loop {
             let now = self.clock.steady();
@@ -42,28 +41,30 @@ impl TokenWorker {
             } else if plan.expired(now) {
                 self.tokens.forget();
             }
-            if now >= plan.due() && !self.renew(&mut plan) {
+            if now >= plan.due() && !self.renew(&mut plan, pulse, stop) {
                 return Ok(());
             }
             let wait = self.clock.until(plan.wake());
-            self.pulse.promise(wait + TURN_MAX);
-            match self.stop.recv(self.tokens.nudges(), wait) {
+            pulse.promise(wait + TURN_MAX);
+            match stop.recv(self.tokens.nudges(), wait) {
                 Received::Message(()) => plan.hurry(self.clock.steady()),
                 Received::Nothing => {}
                 Received::HungUp | Received::Stopped => return Ok(()),
             }
         }
     }
+}
 
+impl TokenWorker {
     /// Sends one token request. Returns false if the core is gone.
-    fn renew(&self, plan: &mut Plan) -> bool {
-        self.pulse.promise(TURN_MAX);
+    fn renew(&self, plan: &mut Plan, pulse: &Pulse, stop: &Stop) -> bool {
+        pulse.promise(TURN_MAX);
         if self.inputs.send(Input::Spent).is_err() {
             return false;
         }
         plan.asks(self.clock.steady());
         let result = self.kick.token();
-        if self.stop.is_stopped() {
+        if stop.is_stopped() {
             // A stop aborts the request; its failure says nothing about Kick.
             return true;
         }

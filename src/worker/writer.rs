@@ -12,6 +12,7 @@ use crate::domain::row::{DatabaseEvent, Write, Written};
 use crate::gateway::database::{Attempt, Database};
 use crate::monitor::io::Input;
 use crate::stop::Stop;
+use crate::worker::Worker;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lane::Lane;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ const TURN: Duration = Duration::from_secs(5);
 const STATEMENT_TURN: Duration = Duration::from_secs(60);
 
 /// The state of a thread `writer-<n>`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Writer {
     /// The number of this writer, from 0.
     pub lane: usize,
@@ -40,10 +41,10 @@ pub struct Writer {
     pub clock: Clock,
 }
 
-impl Writer {
+impl Worker for Writer {
     /// Runs until the inbox is hung up and empty, or the core is gone. A stop cancels the statement that runs, which
     /// would otherwise continue after the end of the process; the queued rows are still written.
-    pub fn run(&mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
+    fn run(self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         // The core sends everything again that it sent before it hears of this start.
         while self.inbox.try_recv().is_ok() {}
         let started = Input::WriterStarted { lane: self.lane, lanes: self.lanes };

@@ -8,7 +8,7 @@ use kick_monitor::domain::row::{DatabaseEvent, WriteId, WriteResult, Written};
 use kick_monitor::domain::secret::Secret;
 use kick_monitor::monitor::io::Input;
 use kick_monitor::stop::{Stop, stop_pair};
-use kick_monitor::worker::{listener::Listener, roster::Roster, writer::Writer};
+use kick_monitor::worker::{Worker, listener::Listener, roster::Roster, writer::Writer};
 use lab::{Cluster, Shutdown};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -27,7 +27,7 @@ fn a_writer_writes_all_that_is_queued_and_ends_when_it_is_hung_up() {
     let (inputs, seen) = unbounded();
     let before = wish(99, "1", Online);
     sender.send(before).expect("the inbox lives");
-    let mut writer = Writer { lane: 0, lanes: 1, inbox, inputs, database: Arc::new(open(&config)), clock };
+    let writer = Writer { lane: 0, lanes: 1, inbox, inputs, database: Arc::new(open(&config)), clock };
     std::thread::scope(|scope| {
         scope.spawn(|| writer.run(&Pulse::new(clock, PATIENCE), &Stop::never()).expect("it ends in order"));
         // What was queued before this is given out again by the core, so it is not done twice.
@@ -56,7 +56,7 @@ fn a_writer_that_nobody_hears_ends() {
     let clock = Clock::start();
     let (_sender, inbox) = unbounded();
     let (inputs, _) = bounded(1);
-    let mut writer = Writer { lane: 0, lanes: 1, inbox, inputs, database: Arc::new(open(&config)), clock };
+    let writer = Writer { lane: 0, lanes: 1, inbox, inputs, database: Arc::new(open(&config)), clock };
     writer.run(&Pulse::new(clock, PATIENCE), &Stop::never()).expect("it ends in order");
 }
 
@@ -80,7 +80,7 @@ fn a_notification_has_the_roster_read_at_once() {
     let (nudge, nudged) = bounded(1);
     let (inputs, seen) = unbounded();
     let rng = fastrand::Rng::with_seed(1);
-    let mut roster_worker = Roster {
+    let roster_worker = Roster {
         poll: Duration::from_secs(3600),
         nudge: nudged,
         inputs,
@@ -89,7 +89,7 @@ fn a_notification_has_the_roster_read_at_once() {
         rng: rng.clone(),
     };
     let inputs = roster_worker.inputs.clone();
-    let mut listener = Listener { channel: "Roster!".to_owned(), nudge: nudge.clone(), inputs, database, clock, rng };
+    let listener = Listener { channel: "Roster!".to_owned(), nudge: nudge.clone(), inputs, database, clock, rng };
     let pulse = Pulse::new(clock, PATIENCE);
     std::thread::scope(|scope| {
         let _source = source;
@@ -118,7 +118,7 @@ fn a_flood_of_notifications_does_not_become_a_flood_of_reads() {
     let (source, stop) = stop_pair();
     let (nudge, nudged) = bounded(1);
     let (inputs, seen) = unbounded();
-    let mut worker = Roster {
+    let worker = Roster {
         poll: Duration::from_secs(3600),
         nudge: nudged,
         inputs,
@@ -224,7 +224,7 @@ fn a_listener_whose_connection_died_in_silence_listens_again() {
     let (nudge, nudged) = bounded(1);
     let (inputs, seen) = unbounded();
     let (database, rng) = (Arc::new(open(&config)), fastrand::Rng::with_seed(1));
-    let mut listener = Listener { channel: "roster".to_owned(), nudge, inputs, database, clock, rng };
+    let listener = Listener { channel: "roster".to_owned(), nudge, inputs, database, clock, rng };
     let pulse = Pulse::new(clock, PATIENCE);
     std::thread::scope(|scope| {
         let _over = Over(&swamp.over);
@@ -256,7 +256,7 @@ fn an_outage_is_told_and_its_end_is_told() {
     let (source, stop) = stop_pair();
     let (_nudge, nudged) = bounded(1);
     let (inputs, seen) = unbounded();
-    let mut worker = Roster {
+    let worker = Roster {
         poll: Duration::from_millis(100),
         nudge: nudged,
         inputs,

@@ -12,6 +12,7 @@ use crate::domain::time::{Timestamp, to_milliseconds};
 use crate::process::notify::Notify;
 use crate::repeats::Repeats;
 use crate::stop::{Received, Stop};
+use crate::worker::Worker;
 use crossbeam_channel::{Receiver, TryRecvError};
 use std::fs;
 use std::io;
@@ -57,9 +58,11 @@ impl Scribe {
             repeats: Repeats::default(),
         }
     }
+}
 
+impl Worker for Scribe {
     /// Writes until the hub hangs up, and then removes the files, because the daemon does not run any more.
-    pub fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
+    fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         loop {
             pulse.promise(2 * TURN);
             match stop.recv(&self.bulletins, TURN) {
@@ -84,7 +87,9 @@ impl Scribe {
         }
         Ok(())
     }
+}
 
+impl Scribe {
     fn write(&mut self, bulletin: Bulletin) {
         let now = self.clock.now();
         let line = line(&bulletin.report);

@@ -7,6 +7,7 @@ use crate::domain::ask::{Answer, BrokerQuery, Offered, Request};
 use crate::gateway::kick::Realtime;
 use crate::monitor::io::Input;
 use crate::stop::Stop;
+use crate::worker::Worker;
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 
@@ -19,14 +20,16 @@ pub(crate) struct BrokerAsker {
     pub clock: Clock,
 }
 
-impl BrokerAsker {
+impl Worker for BrokerAsker {
     /// Serves requests until the core hangs up or the stop comes.
-    pub(crate) fn run(&self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
+    fn run(self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         serve(&self.requests, &self.inputs, pulse, stop, Input::BrokerStarted, |request| {
             Input::BrokerAnswer(self.answer(request))
         })
     }
+}
 
+impl BrokerAsker {
     fn answer(&self, Request { id, query }: &Request<BrokerQuery>) -> Answer<Offered> {
         let started = self.clock.now();
         let result = match query {

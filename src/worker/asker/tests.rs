@@ -11,6 +11,7 @@ use crate::gateway::kick::tests::{broker, config};
 use crate::gateway::kick::{Kick, REQUEST_LIMIT};
 use crate::monitor::io::{Asker, Input};
 use crate::stop::{StopSource, stop_pair};
+use crate::worker::Worker;
 use crate::worker::token::tests::Tokens;
 use crate::worker::token_cell::TokenCell;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -41,10 +42,9 @@ fn start(which: Asker, server: &Server, tokens: &Arc<TokenCell>) -> Asking {
         requests: inbox,
         inputs: sender,
         clock,
-        pulse: Pulse::new(clock, Duration::from_secs(60)),
-        stop,
     };
-    let thread = spawn(move || worker.run());
+    let pulse = Pulse::new(clock, Duration::from_secs(60));
+    let thread = spawn(move || worker.run(&pulse, &stop));
     assert_eq!(inputs.recv_timeout(PATIENCE), Ok(Input::AskerStarted(which)));
     Asking { requests, inputs, stop: source, thread }
 }

@@ -10,6 +10,7 @@ use crate::gateway::kick::tests::server::{PATIENCE, spawn};
 use crate::gateway::state::tests::{Scratch, learned};
 use crate::gateway::state::{self, Keep, recent};
 use crate::stop::Stop;
+use crate::worker::Worker;
 use crossbeam_channel::{Sender, unbounded};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,8 +20,12 @@ use std::time::Duration;
 fn keeper(dir: &Path) -> (Keeper, Sender<Keep>) {
     let (sender, inbox) = unbounded();
     let clock = Clock::start();
-    let pulse = Pulse::new(clock, Duration::from_secs(60));
-    (Keeper { dir: dir.to_owned(), known: recall(dir), learned: inbox, clock, pulse }, sender)
+    (Keeper { dir: dir.to_owned(), known: recall(dir), learned: inbox, clock }, sender)
+}
+
+fn run(keeper: Keeper) -> anyhow::Result<()> {
+    let pulse = Pulse::new(keeper.clock, Duration::from_secs(60));
+    keeper.run(&pulse, &Stop::never())
 }
 
 #[test]
@@ -30,7 +35,7 @@ fn what_was_learned_is_on_the_disk_at_the_end() {
         let (keeper, sender) = keeper(&scratch.0);
         sender.send(Keep::Streamer(learned(name, user))).expect("the keeper listens");
         drop(sender);
-        keeper.run().expect("it never fails");
+        run(keeper).expect("it never fails");
     }
     assert_eq!(recall(&scratch.0).streamers, [learned("b", 2), learned("a", 3)]);
 }
@@ -40,7 +45,7 @@ fn what_was_learned_is_on_the_disk_before_the_end_and_not_at_once() {
     let scratch = Scratch::new();
     let (keeper, sender) = keeper(&scratch.0);
     let clock = keeper.clock;
-    let running = spawn(move || keeper.run());
+    let running = spawn(move || run(keeper));
     for user in 1..=3 {
         sender.send(Keep::Streamer(learned("a", user))).expect("the keeper listens");
     }
@@ -62,7 +67,7 @@ fn nothing_new_is_not_written() {
     std::fs::remove_file(scratch.0.join(state::FILE)).expect("removed");
     sender.send(Keep::Streamer(learned("a", 1))).expect("the keeper listens");
     drop(sender);
-    keeper.run().expect("it never fails");
+    run(keeper).expect("it never fails");
     assert_eq!(scratch.names(), Vec::<String>::new());
 }
 
@@ -74,7 +79,7 @@ fn a_broken_file_is_nothing_known_and_is_replaced() {
     assert_eq!(keeper.known.streamers, []);
     sender.send(Keep::Streamer(learned("a", 1))).expect("the keeper listens");
     drop(sender);
-    keeper.run().expect("it never fails");
+    run(keeper).expect("it never fails");
     assert_eq!(scratch.names(), ["learned.json", "learned.json.broken"]);
 }
 
@@ -85,7 +90,7 @@ fn a_disk_that_cannot_be_written_ends_nothing() {
     let (keeper, sender) = keeper(&scratch.0.join("file"));
     sender.send(Keep::Streamer(learned("a", 1))).expect("the keeper listens");
     drop(sender);
-    keeper.run().expect("it never fails");
+    run(keeper).expect("it never fails");
 }
 
 #[test]
@@ -133,7 +138,7 @@ fn the_rows_that_changed_lately_are_on_the_disk_at_the_end() {
     }
     sender.send(Keep::Recent(vec![RowId::new("4")], wall(&keeper.clock, 0))).expect("the keeper listens");
     drop(sender);
-    keeper.run().expect("it never fails");
+    run(keeper).expect("it never fails");
     assert_eq!(recalled(&scratch.0), these(&["1", "2", "3"]), "what is over is not kept");
 }
 
@@ -142,7 +147,7 @@ fn what_an_earlier_process_left_stays_until_the_roster_is_read() {
     let scratch = Scratch::new();
     let (keeper, sender) = keeper(&scratch.0);
     drop(sender);
-    keeper.run().expect("it never fails");
+    run(keeper).expect("it never fails");
     assert_eq!(recalled(&scratch.0), Recent::Any);
 }
 
@@ -152,7 +157,7 @@ fn a_change_is_written_at_once_and_for_a_second_any_row_may_have_changed() {
     let scratch = Scratch::new();
     let (keeper, sender) = keeper(&scratch.0);
     let (clock, until) = (keeper.clock, wall(&keeper.clock, 90));
-    let running = spawn(move || keeper.run());
+    let running = spawn(move || run(keeper));
     sender.send(Keep::Recent(vec![RowId::new("1")], until)).expect("the keeper listens");
     while scratch.names() != [recent::FILE] {
         assert!(clock.steady() < Steady(PATIENCE), "nothing is written");
@@ -178,7 +183,7 @@ fn a_list_that_cannot_be_written_is_worth_nothing_any_more() {
     let (keeper, sender) = keeper(&scratch.0);
     sender.send(Keep::Recent(vec![RowId::new("1")], wall(&keeper.clock, 90))).expect("the keeper listens");
     drop(sender);
-    keeper.run().expect("it never fails");
+    run(keeper).expect("it never fails");
     assert_eq!(recalled(&scratch.0), Recent::Any);
 }
 
@@ -189,6 +194,6 @@ fn more_rows_than_are_kept_may_be_any() {
     let rows = (0..recent::ROWS_MAX + 5_000).map(|n| RowId::new(&n.to_string())).collect();
     sender.send(Keep::Recent(rows, wall(&keeper.clock, 90))).expect("the keeper listens");
     drop(sender);
-    keeper.run().expect("it never fails");
+    run(keeper).expect("it never fails");
     assert_eq!(recalled(&scratch.0), Recent::Any);
 }

@@ -16,6 +16,7 @@ use crate::monitor::io::Input;
 use crate::stop::{Stop, StopSource, stop_pair};
 use crate::wire::names::EventNames;
 use crate::wire::{Act, End, Session, SessionInput, sessions};
+use crate::worker::Worker;
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use rustix::process::Pid;
 use rustix::thread::gettid;
@@ -68,7 +69,7 @@ fn start(address: &Address, adjust: impl FnOnce(&mut Link)) -> Running {
     let (say_tid, tid) = bounded(1);
     let thread = std::thread::Builder::new().spawn(move || {
         say_tid.send(gettid()).expect("the test listens");
-        link.run(&pulse, stop)
+        link.run(&pulse, &stop)
     });
     let (thread, tid) = (thread.expect("a thread"), tid.recv_timeout(PATIENCE).expect("it runs"));
     let ahead = RefCell::default();

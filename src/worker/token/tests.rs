@@ -8,6 +8,7 @@ use crate::gateway::kick::tests::server::{PATIENCE, Script, Server, json, respon
 use crate::gateway::kick::{Kick, REQUEST_LIMIT};
 use crate::monitor::io::Input;
 use crate::stop::{Stop, StopSource, stop_pair};
+use crate::worker::Worker;
 use crate::worker::token_cell::TokenCell;
 use crossbeam_channel::{Receiver, unbounded};
 use std::sync::Arc;
@@ -33,16 +34,10 @@ impl Tokens {
         let cell = Arc::new(TokenCell::default());
         let clock = Clock::start();
         let kick = Arc::new(Kick::new(&config(&server.base), REQUEST_LIMIT));
-        let worker = TokenWorker {
-            kick: Arc::clone(&kick),
-            tokens: Arc::clone(&cell),
-            inputs: sender,
-            clock,
-            pulse: Pulse::new(clock, Duration::from_secs(60)),
-            stop,
-            seed: 1,
-        };
-        Tokens { cell, inputs, kick, clock, stop: Some(source), thread: Some(spawn(move || worker.run())) }
+        let worker = TokenWorker { kick: Arc::clone(&kick), tokens: Arc::clone(&cell), inputs: sender, clock, seed: 1 };
+        let pulse = Pulse::new(clock, Duration::from_secs(60));
+        let thread = spawn(move || worker.run(&pulse, &stop));
+        Tokens { cell, inputs, kick, clock, stop: Some(source), thread: Some(thread) }
     }
 
     /// When the next token expires. Asserts that exactly one request was made for it.
