@@ -19,7 +19,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use parse::parse;
+pub use parse::{parse, run_dir};
 pub use problem::Problem;
 pub use values::{FileKind, Sources};
 

@@ -10,7 +10,7 @@ use super::{
 use crate::domain::push::Transport;
 use crate::domain::secret::Secret;
 use database_url::DatabaseUrl;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Reads a configuration, or returns everything that is wrong with it.
@@ -31,6 +31,12 @@ pub fn parse(sources: Sources<'_>) -> Result<Config, Vec<Problem>> {
     };
     let problems = values.into_problems();
     if problems.is_empty() { Ok(config) } else { Err(problems) }
+}
+
+/// `RUN_DIR` alone, or its default, whatever is wrong with the configuration: for a command that only looks at a daemon
+/// that runs with what it read before.
+pub fn run_dir(sources: Sources<'_>) -> PathBuf {
+    Values::new(sources).preset_path("RUN_DIR")
 }
 
 fn kick(values: &mut Values<'_>, tls_ca: Option<String>) -> KickConfig {

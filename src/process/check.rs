@@ -6,6 +6,7 @@
 mod database;
 mod kick;
 mod machine;
+mod names;
 mod push;
 
 pub(in crate::process) use kick::{no_token, remedy_for};
@@ -48,11 +49,11 @@ pub enum Verdict {
     Fail,
 }
 
-/// Tries everything, or with `offline` only the configuration file, and prints the findings.
+/// Tries everything, and the names that are given; or with `offline` only the configuration file. Prints the findings.
 ///
 /// # Errors
 /// When standard output cannot be written to.
-pub fn run(config: &Path, offline: bool, json: bool) -> anyhow::Result<Code> {
+pub fn run(config: &Path, offline: bool, json: bool, names: &[String]) -> anyhow::Result<Code> {
     let mut report = Report::to_stdout(json);
     let code = match configuration::load(config).and_then(|loaded| vet_database(config, loaded)) {
         Err(problems) => {
@@ -65,7 +66,7 @@ pub fn run(config: &Path, offline: bool, json: bool) -> anyhow::Result<Code> {
                 let clock = Clock::start();
                 machine::check(&loaded, &mut report);
                 let known = database::check(&loaded, clock, &mut report);
-                kick::check(&loaded, &known, clock, &mut report);
+                kick::check(&loaded, &known, names, clock, &mut report);
                 push::check(&loaded, &known, clock, &mut report);
             }
             if report.failed { Code::Unavailable } else { Code::Fine }
@@ -81,8 +82,8 @@ const CONFIGURATION: &str = "configuration";
 /// What was found in the table; used for the requests to Kick.
 #[derive(Debug, Default)]
 struct Known {
-    /// A name that Kick may know.
-    name: Option<crate::domain::Slug>,
+    /// The names that Kick may know.
+    names: Vec<crate::domain::Slug>,
     /// A name whose channel id is not in the table.
     channelless: Option<crate::domain::Slug>,
     /// A channel id.

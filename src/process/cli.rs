@@ -4,6 +4,9 @@
 mod help;
 #[cfg(test)]
 mod tests;
+mod view;
+
+pub use view::{View, Which};
 
 use lexopt::{Arg, Parser, ValueExt};
 use std::ffi::OsString;
@@ -32,15 +35,15 @@ pub enum Command {
         offline: bool,
         /// One JSON object instead of lines.
         json: bool,
+        /// Names to try besides, before they are in the table.
+        names: Vec<String>,
     },
     /// Show what the running daemon knows.
     Status {
         /// The configuration file.
         config: PathBuf,
-        /// How to say it.
-        format: Format,
-        /// Of this streamer alone.
-        streamer: Option<String>,
+        /// What to show, and how.
+        view: View,
     },
     /// Look up Kick's ids of streamers.
     Ids {
@@ -57,17 +60,6 @@ pub enum Command {
     Version,
     /// Print this text.
     Help(&'static str),
-}
-
-/// How `status` says what it knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// One JSON object.
-    Json,
-    /// Prometheus text exposition format.
-    Prometheus,
 }
 
 /// The command line is wrong: what about it, and what may have been meant.
@@ -92,8 +84,13 @@ struct Grammar {
 
 const GRAMMARS: [Grammar; 5] = [
     Grammar { name: "run", options: &["foreground", "config=", "pid-file="], operands: 0, help: help::RUN },
-    Grammar { name: "check", options: &["config=", "offline", "json"], operands: 0, help: help::CHECK },
-    Grammar { name: "status", options: &["config=", "json", "prometheus"], operands: 1, help: help::STATUS },
+    Grammar { name: "check", options: &["config=", "offline", "json"], operands: usize::MAX, help: help::CHECK },
+    Grammar {
+        name: "status",
+        options: &["config=", "json", "prometheus", "all", "online", "offline", "unknown", "check", "watch"],
+        operands: 1,
+        help: help::STATUS,
+    },
     Grammar { name: "ids", options: &["sql", "config="], operands: usize::MAX, help: help::IDS },
     Grammar { name: "schema", options: &[], operands: 0, help: help::SCHEMA },
 ];
@@ -167,26 +164,19 @@ fn path(parser: &mut Parser) -> Result<PathBuf, Usage> {
     if value.is_empty() { Err(Usage("a file name is empty".to_owned())) } else { Ok(value.into()) }
 }
 
-fn meaning(grammar: &Grammar, given: Given) -> Result<Command, Usage> {
-    let (foreground, offline, sql) = (given.has("foreground"), given.has("offline"), given.has("sql"));
-    let (json, prometheus) = (given.has("json"), given.has("prometheus"));
-    let config = given.config.unwrap_or_else(|| DEFAULT_CONFIG.into());
+fn meaning(grammar: &Grammar, mut given: Given) -> Result<Command, Usage> {
+    let config = given.config.take().unwrap_or_else(|| DEFAULT_CONFIG.into());
     Ok(match grammar.name {
-        "run" => Command::Run { foreground, config, pid_file: given.pid_file },
-        "check" => Command::Check { config, offline, json },
-        "status" => {
-            let format = match (json, prometheus) {
-                (false, false) => Format::Text,
-                (true, false) => Format::Json,
-                (false, true) => Format::Prometheus,
-                (true, true) => return Err(Usage("--json and --prometheus cannot be used together".to_owned())),
-            };
-            if format == Format::Prometheus && !given.operands.is_empty() {
-                return Err(Usage("--prometheus shows all streamers and cannot be used with a name".to_owned()));
+        "run" => Command::Run { foreground: given.has("foreground"), config, pid_file: given.pid_file },
+        "check" => {
+            let (offline, json) = (given.has("offline"), given.has("json"));
+            if offline && !given.operands.is_empty() {
+                return Err(Usage("--offline asks Kick nothing and cannot be used with a name".to_owned()));
             }
-            Command::Status { config, format, streamer: given.operands.into_iter().next() }
+            Command::Check { config, offline, json, names: given.operands }
         }
-        "ids" => Command::Ids { config, sql, names: given.operands },
+        "status" => Command::Status { config, view: view::view(given)? },
+        "ids" => Command::Ids { config, sql: given.has("sql"), names: given.operands },
         _ => Command::Schema,
     })
 }

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 /// The largest file that is read, in bytes. A configuration has a few KiB, a bundle of all public
 /// CA certificates a quarter of a MiB.
@@ -24,6 +24,21 @@ pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
     load_with(path, &std::env::vars_os().collect())
 }
 
+/// `RUN_DIR` alone, from the file and the process environment; the default if neither has a usable one. Whatever else is
+/// wrong with the file does not matter.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn run_dir(path: &Path) -> Result<PathBuf, Problem> {
+    let file = path.display().to_string();
+    // No secret is taken from it, so it does not matter who else can read it.
+    let text = read(path, Guard::Public).map_err(|why| unreadable(&file, &why))?;
+    let mut nothing = |_: FileKind, _: &Path| Err(String::new());
+    let environment = std::env::vars_os().collect();
+    let sources = Sources { file: &file, text: &text, environment: &environment, read: &mut nothing, partial: true };
+    Ok(config::run_dir(sources))
+}
+
 /// The settings from the environment only, without a file. Credentials and database may be missing, and are then
 /// empty.
 ///
@@ -35,14 +50,12 @@ pub fn without_file() -> Result<Config, Vec<Problem>> {
 
 fn load_with(path: &Path, environment: &BTreeMap<OsString, OsString>) -> Result<Config, Vec<Problem>> {
     let file = path.display().to_string();
-    let text = match read(path, Guard::Private) {
-        Ok(text) => text,
-        Err(why) => {
-            let text = format!("the file {why}");
-            return Err(vec![Problem { file, line: None, key: String::new(), text }]);
-        }
-    };
+    let text = read(path, Guard::Private).map_err(|why| vec![unreadable(&file, &why)])?;
     parse(&file, &text, environment, false)
+}
+
+fn unreadable(file: &str, why: &str) -> Problem {
+    Problem { file: file.to_owned(), line: None, key: String::new(), text: format!("the file {why}") }
 }
 
 fn parse(

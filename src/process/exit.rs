@@ -18,6 +18,13 @@ pub enum Code {
     Config = 78,
 }
 
+impl Code {
+    /// `status --check`: degraded. The codes of that command are those of monitoring plugins.
+    pub const DEGRADED: Code = Code::Failed;
+    /// `status --check`: failing.
+    pub const FAILING: Code = Code::Usage;
+}
+
 impl From<Code> for ExitCode {
     fn from(code: Code) -> ExitCode {
         ExitCode::from(code as u8)

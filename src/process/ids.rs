@@ -8,6 +8,9 @@ mod patience;
 mod progress;
 mod search;
 
+pub(super) use patience::Pace;
+pub(super) use search::{Found, Lack, Needs, by_api, by_website};
+
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
 use crate::domain::text::{escaped, shown};
@@ -20,7 +23,6 @@ use crate::stop::Stop;
 use anyhow::Context;
 use caller::Caller;
 use progress::Progress;
-use search::{Found, Needs, by_api, by_website};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};

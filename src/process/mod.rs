@@ -24,7 +24,7 @@ use anyhow::Context;
 use cli::Command;
 use exit::Code;
 use std::ffi::OsString;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::panic;
 use std::process::ExitCode;
 
@@ -61,8 +61,8 @@ fn execute(command: Command) -> anyhow::Result<Code> {
         Command::Help(text) => print(text),
         Command::Version => print(concat!("kick-monitor ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::Run { foreground, config, pid_file } => run::run(&config, foreground, pid_file.as_deref()),
-        Command::Check { config, offline, json } => check::run(&config, offline, json),
-        Command::Status { config, format, streamer } => status::command::run(&config, format, streamer.as_deref()),
+        Command::Check { config, offline, json, names } => check::run(&config, offline, json, &names),
+        Command::Status { config, view } => status::command::run(&config, &view),
         Command::Ids { config, sql, names } => ids::run(&config, sql, &names),
         Command::Schema => print(include_str!("schema.sql")),
     }
@@ -70,10 +70,26 @@ fn execute(command: Command) -> anyhow::Result<Code> {
 
 /// Writes to standard output. A reader that has closed the pipe is not a failure.
 pub fn print(text: &str) -> anyhow::Result<Code> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("failed to write to standard output"),
-        Ok(()) | Err(_) => Ok(Code::Fine),
+    print_each([Ok(text)])
+}
+
+/// As [`print`], text by text as they come; ends early when the reader has closed the pipe.
+fn print_each(texts: impl IntoIterator<Item = anyhow::Result<impl AsRef<str>>>) -> anyhow::Result<Code> {
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    for text in texts {
+        if !goes_on(stdout.write_all(text?.as_ref().as_bytes()))? {
+            return Ok(Code::Fine);
+        }
+    }
+    goes_on(stdout.flush())?;
+    Ok(Code::Fine)
+}
+
+/// Whether the reader still reads.
+fn goes_on(written: io::Result<()>) -> anyhow::Result<bool> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true).context("failed to write to standard output"),
     }
 }
 

@@ -67,6 +67,7 @@ fn a_good_set_up_is_all_ok() {
         "token",
         "API",
         "clock",
+        "names",
         "website",
         "push broker",
         "push name",
@@ -151,6 +152,39 @@ fn a_kick_that_cannot_be_used_is_named() {
     set_up.fails(&[("KICK_API_URL", nobody)], &["API", nobody, "firewall"]);
     set_up.fails(&[("PUSHER_URL", "ws://127.0.0.1:1")], &["push TCP", "port 1", "firewall"]);
     set_up.fails(&[("PUSHER_URL", "wss://no-such-host.invalid")], &["push name", "no-such-host.invalid"]);
+}
+
+#[test]
+fn names_can_be_tried_before_they_are_in_the_table() {
+    let set_up = SetUp::new();
+    let kick = &set_up.stage.kick;
+    kick.add("cleo");
+    kick.go_live("cleo");
+    let ended = set_up.check(&[("API_REQUESTS_PER_MINUTE", "6000")], &["cleo", "https://kick.com/ANA", "zoe", "a+b"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(69), ""), "{}", ended.stdout);
+    let ids = |name: &str| format!("user id {}, channel id {}", kick.ids(name).user, kick.ids(name).channel);
+    for line in [
+        format!("ok   name: cleo: {}, live now\n", ids("cleo")),
+        format!("ok   name: ana: {}, not live now\n", ids("ana")),
+        "FAIL name: zoe: Kick does not know this name; look whether https://kick.com/zoe exists".to_owned(),
+        "FAIL name: a+b: ".to_owned(),
+    ] {
+        assert!(ended.stdout.contains(&line), "{line} is not in\n{}", ended.stdout);
+    }
+    let ended = set_up.check(&[], &["cleo", "--json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+}
+
+#[test]
+fn names_of_the_table_that_kick_does_not_know_are_all_named() {
+    let set_up = SetUp::new();
+    let strangers: Vec<String> = (0..60).map(|n| format!("stranger{n}")).collect();
+    strangers.iter().for_each(|name| set_up.stage.insert(name, None));
+    let ended = set_up.check(&[("API_REQUESTS_PER_MINUTE", "6000")], &[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    let line = format!("warn names: Kick does not know 60 names: {}; correct these", strangers.join(", "));
+    assert!(ended.stdout.contains(&line), "{}", ended.stdout);
+    assert!(ended.stdout.contains("ok   API: ") && !ended.stdout.contains("does not know ana"), "{}", ended.stdout);
 }
 
 #[test]

@@ -27,13 +27,16 @@ fn help_and_version_need_no_configuration() {
 
 #[test]
 fn a_wrong_command_line_ends_with_2_and_says_why() {
-    let wrong: [(&[&str], &str); 7] = [
+    let wrong: [(&[&str], &str); 10] = [
         (&[], "no command"),
         (&["rum"], "run"),
         (&["run", "--foregruond"], "--foreground"),
         (&["run", "--config"], "--config"),
         (&["run", "now"], "now"),
         (&["status", "--json", "--prometheus"], "--prometheus"),
+        (&["status", "--online"], "--all"),
+        (&["status", "--check", "ana"], "--check"),
+        (&["check", "--offline", "ana"], "--offline"),
         (&["--verbose"], "--verbose"),
     ];
     for (arguments, why) in wrong {

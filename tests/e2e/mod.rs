@@ -61,5 +61,7 @@ mod configuration;
 mod schema;
 // What the operator sees of the running daemon.
 mod status;
+// Its further forms: a list, a line for a monitoring system, a screen that is drawn anew.
+mod views;
 // The command line and the exit codes.
 mod cli;

@@ -248,7 +248,7 @@ fn roster(config: &Config, database: &Database, found: &Inspection, report: &mut
                     known.channelless.get_or_insert_with(|| name.clone());
                     channelless.push(&*row.username);
                 }
-                known.name.get_or_insert(name);
+                known.names.push(name);
             }
         }
     }

@@ -1,11 +1,13 @@
 //! What the daemon needs of Kick over HTTP: a token, the API, and the website for ids.
 
+use super::names::Asker;
 use super::{Known, Report};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::Slug;
-use crate::domain::ask::{FailureKind, Query};
+use crate::domain::ask::{Failure, FailureKind, Query};
 use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
+use crate::domain::{Now, Slug};
 use crate::gateway::kick::{Asked, Kick, REQUEST_LIMIT, TokenError};
 use crate::process::status::span;
 
@@ -14,7 +16,7 @@ const SOMEBODY: &str = "xqc";
 /// A clock that is wrong by more than this makes times in the log and the table misleading, in seconds.
 const SKEW_MAX: i64 = 5;
 
-pub(super) fn check(config: &Config, known: &Known, clock: Clock, report: &mut Report) {
+pub(super) fn check(config: &Config, known: &Known, names: &[String], clock: Clock, report: &mut Report) {
     let kick = Kick::new(&config.kick, REQUEST_LIMIT);
     report.trying("asking for a token");
     let oauth = &config.kick.oauth_url.text;
@@ -29,8 +31,11 @@ pub(super) fn check(config: &Config, known: &Known, clock: Clock, report: &mut R
             None
         }
     };
-    api(config, &kick, token.as_ref(), known, clock, report);
+    if api(config, &kick, token.as_ref(), known, clock, report) {
+        Asker::new(config, &kick, token.as_ref(), clock).roster(&known.names, report);
+    }
     website(config, &kick, known, report);
+    Asker::new(config, &kick, token.as_ref(), clock).given(names, report);
 }
 
 /// Why there is no token, and the remedy.
@@ -45,17 +50,22 @@ pub(in crate::process) fn no_token(config: &Config, error: &TokenError) -> (Stri
     }
 }
 
-fn api(config: &Config, kick: &Kick, token: Option<&Secret>, known: &Known, clock: Clock, report: &mut Report) {
+/// Whether the API answers.
+fn api(config: &Config, kick: &Kick, token: Option<&Secret>, known: &Known, clock: Clock, report: &mut Report) -> bool {
     report.trying("asking the API");
-    let Some(name) = known.name.clone().or_else(|| Slug::from_username(SOMEBODY).ok()) else { return };
+    let Some(name) = known.names.first().cloned().or_else(|| Slug::from_username(SOMEBODY).ok()) else { return false };
     let before = clock.now();
-    let Asked { server_date, result } = kick.ask(token, &Query::ChannelsBySlug(vec![name.clone()]));
+    let Asked { server_date, result } = kick.ask(token, &Query::ChannelsBySlug(vec![name]));
     let url = &config.kick.api_url.text;
-    match result {
-        Ok(seen) if seen.is_empty() => report.ok("API", format!("{url} answers, and does not know {name}")),
-        Ok(_) => report.ok("API", format!("{url} answers, and knows {name}")),
+    let answers = match result {
+        // It does not like the name; that is said below.
+        Ok(_) | Err(Failure { kind: FailureKind::BadRequest, .. }) => {
+            report.ok("API", format!("{url} answers"));
+            true
+        }
         Err(failure) if failure.kind == FailureKind::Unauthorized && token.is_none() => {
             report.ok("API", format!("{url} answers, and asks for a token"));
+            false
         }
         Err(failure) => {
             let status = failure.status.map(|status| format!("status {status}, ")).unwrap_or_default();
@@ -64,9 +74,17 @@ fn api(config: &Config, kick: &Kick, token: Option<&Secret>, known: &Known, cloc
                 format!("{url}: {status}{}", failure.text),
                 Some(remedy_for(&failure.text, "KICK_API_URL")),
             );
+            false
         }
+    };
+    if let Some(theirs) = server_date {
+        clocks(before, theirs, clock, report);
     }
-    let Some(theirs) = server_date else { return };
+    answers
+}
+
+/// Compares the clocks, by an answer to a question that was asked at `before`.
+fn clocks(before: Now, theirs: Timestamp, clock: Clock, report: &mut Report) {
     let took = clock.steady().since(before.steady) / 2;
     // The header is cut to whole seconds.
     let ours = before.wall.as_millisecond() + i64::try_from(took.as_millis()).unwrap_or_default() - 500;

@@ -6,8 +6,10 @@ PostgreSQL table.
 
 Usage:
   kick-monitor run [--foreground] [--config FILE] [--pid-file FILE]
-  kick-monitor check [--config FILE] [--offline] [--json]
-  kick-monitor status [--config FILE] [--json|--prometheus] [STREAMER]
+  kick-monitor check [--config FILE] [--offline] [--json] [NAME...]
+  kick-monitor status [--config FILE] [--json|--prometheus|--check|--watch]
+  kick-monitor status [--config FILE] --all [--online|--offline|--unknown]
+  kick-monitor status [--config FILE] [--json] STREAMER
   kick-monitor ids [--sql] [--config FILE] [NAME...]
   kick-monitor schema
   kick-monitor help [COMMAND]
@@ -29,6 +31,7 @@ Exit codes:
   1    failed at run time; ids: a name was not found
   2    wrong command line
   3    status: the daemon is not running
+       status --check has codes of its own, see: kick-monitor help status
   69   check: Kick, the database or this machine is unavailable, refuses, or
        lacks something
   78   the configuration cannot be used
@@ -69,7 +72,10 @@ pub(super) const CHECK: &str = "\
 Try everything that the daemon needs, and print one line per item, with the
 remedy for what fails. Nothing is changed.
 
-Usage: kick-monitor check [--config FILE] [--offline] [--json]
+Usage: kick-monitor check [--config FILE] [--offline] [--json] [NAME...]
+
+With NAME...: besides, whether Kick knows the name, its ids, and whether it is
+live now. So names can be tried before they are in the table.
 
 Options:
   --config FILE    the configuration (default:
@@ -90,7 +96,9 @@ Exit codes:
 pub(super) const STATUS: &str = "\
 Show what the running daemon knows.
 
-Usage: kick-monitor status [--config FILE] [--json|--prometheus] [STREAMER]
+Usage: kick-monitor status [--config FILE] [--json|--prometheus|--check|--watch]
+       kick-monitor status [--config FILE] --all [--online|--offline|--unknown]
+       kick-monitor status [--config FILE] [--json] STREAMER
 
 With STREAMER: only that one, and why it is Online or Offline.
 
@@ -99,14 +107,29 @@ Options:
                    /etc/kick-monitor/kick-monitor.env)
   --json           print one JSON object
   --prometheus     print metrics in the Prometheus text format
+  --all            print one line for each streamer: name, status, since when,
+                   source, and whether push covers it
+  --online         with --all: only those who are Online
+  --offline        with --all: only those who are Offline
+  --unknown        with --all: only those whose status is not known yet
+  --check          print one line for Nagios, Icinga or cron, with exit codes of
+                   its own
+  --watch          show the status on the terminal, drawn anew every 2 seconds,
+                   until a key or Ctrl-C is pressed
   -h, --help       print this help
 
 Exit codes:
   0    success
   1    failed at run time
-  2    wrong command line
+  2    wrong command line; --watch: no terminal
   3    the daemon is not running
-  78   the configuration cannot be used
+  78   the configuration cannot be read
+
+Exit codes of --check:
+  0    ok
+  1    degraded
+  2    failing
+  3    the daemon is not running, or its status cannot be read
 ";
 
 pub(super) const IDS: &str = "\

@@ -1,6 +1,6 @@
 //! Command lines, and what they mean.
 
-use super::{Command, DEFAULT_CONFIG, Format, GRAMMARS, help, parse};
+use super::{Command, DEFAULT_CONFIG, GRAMMARS, View, Which, help, parse};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
@@ -28,17 +28,31 @@ fn run_takes_its_options_in_any_order_and_form() {
 #[test]
 fn the_other_commands_take_what_they_say() {
     let config = || DEFAULT_CONFIG.into();
-    assert_eq!(command("check"), Command::Check { config: config(), offline: false, json: false });
-    assert_eq!(command("check --offline --json"), Command::Check { config: config(), offline: true, json: true });
-    for (line, format, streamer) in [
-        ("status", Format::Text, None),
-        ("status --json xqc", Format::Json, Some("xqc")),
-        ("status xqc --json", Format::Json, Some("xqc")),
-        ("status --prometheus", Format::Prometheus, None),
-        ("status -- --odd--", Format::Text, Some("--odd--")),
+    for (line, offline, json, names) in [
+        ("check", false, false, vec![]),
+        ("check --offline --json", true, true, vec![]),
+        ("check ana --json -- --odd--", false, true, vec!["ana", "--odd--"]),
     ] {
-        let streamer = streamer.map(str::to_owned);
-        assert_eq!(command(line), Command::Status { config: config(), format, streamer }, "{line}");
+        let names = names.into_iter().map(str::to_owned).collect();
+        assert_eq!(command(line), Command::Check { config: config(), offline, json, names }, "{line}");
+    }
+    let streamer = |name: &str, json| View::Streamer { name: name.to_owned(), json };
+    for (line, view) in [
+        ("status", View::Screen),
+        ("status --json", View::Json),
+        ("status xqc", streamer("xqc", false)),
+        ("status --json xqc", streamer("xqc", true)),
+        ("status xqc --json", streamer("xqc", true)),
+        ("status -- --odd--", streamer("--odd--", false)),
+        ("status --prometheus", View::Prometheus),
+        ("status --all", View::All(None)),
+        ("status --online --all", View::All(Some(Which::Online))),
+        ("status --all --offline", View::All(Some(Which::Offline))),
+        ("status --all --unknown", View::All(Some(Which::Unknown))),
+        ("status --check", View::Check),
+        ("status --watch", View::Watch),
+    ] {
+        assert_eq!(command(line), Command::Status { config: config(), view }, "{line}");
     }
     assert_eq!(command("schema"), Command::Schema);
     for (line, sql, names) in [
@@ -85,8 +99,16 @@ fn a_wrong_line_is_refused_with_what_may_have_been_meant() {
         ("run --config", "missing argument for option '--config'"),
         ("run --config=", "a file name is empty"),
         ("run --foreground=yes", "unexpected argument for option '--foreground': \"yes\""),
-        ("status --json --prometheus", "--json and --prometheus cannot be used together"),
-        ("status --prometheus xqc", "--prometheus shows all streamers and cannot be used with a name"),
+        ("status --json --prometheus", "--prometheus and --json cannot be used together"),
+        ("status --watch --check", "--check and --watch cannot be used together"),
+        ("status --all --json", "--all and --json cannot be used together"),
+        ("status --all --online --offline", "--online and --offline cannot be used together"),
+        ("status --unknown", "--unknown selects streamers and is used with --all"),
+        ("status --online --check", "--online selects streamers and is used with --all"),
+        ("status --prometheus xqc", "--prometheus is about all streamers and cannot be used with a name"),
+        ("status --all xqc", "--all is about all streamers and cannot be used with a name"),
+        ("status --check xqc", "--check is about all streamers and cannot be used with a name"),
+        ("check --offline xqc", "--offline asks Kick nothing and cannot be used with a name"),
     ] {
         assert_eq!(refusal(line), message, "{line:?}");
     }

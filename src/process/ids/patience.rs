@@ -17,18 +17,18 @@ const EVERY_MAX: Duration = Duration::from_secs(10);
 
 /// Keeps requests apart.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(in crate::process) struct Pace {
     every: Duration,
     next: Steady,
 }
 
 impl Pace {
-    pub(super) fn new(requests_per_minute: u32) -> Pace {
+    pub(in crate::process) fn new(requests_per_minute: u32) -> Pace {
         Pace { every: Duration::from_secs(60) / requests_per_minute.max(1), next: Steady::default() }
     }
 
     /// How long the next request has to wait; from then on, another has to.
-    pub(super) fn wait(&mut self, now: Steady) -> Duration {
+    pub(in crate::process) fn wait(&mut self, now: Steady) -> Duration {
         let wait = self.next.since(now);
         self.next = now + wait + self.every;
         wait

@@ -3,12 +3,12 @@
 //!
 //! An entry counts only if it is about the very name (R12): Kick may spell it with other `_` and `-`, and no otherwise.
 
-use crate::domain::ask::{Query, Seen, SeenChannel};
+use crate::domain::ask::{Liveness, Query, Seen, SeenChannel};
 use crate::domain::{ChannelId, Slug, UserId};
 
 /// Why a question has no entries for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lack {
+pub(in crate::process) enum Lack {
     /// Kick does not like a name, or one of several.
     Refused,
     /// Kick does not know the name.
@@ -18,19 +18,19 @@ pub(super) enum Lack {
 }
 
 /// Asks Kick.
-pub(super) type Ask<'a> = dyn FnMut(&Query) -> Result<Vec<Seen>, Lack> + 'a;
+pub(in crate::process) type Ask<'a> = dyn FnMut(&Query) -> Result<Vec<Seen>, Lack> + 'a;
 
 /// Which ids are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Needs {
-    pub(super) user: bool,
-    pub(super) channel: bool,
+pub(in crate::process) struct Needs {
+    pub(in crate::process) user: bool,
+    pub(in crate::process) channel: bool,
 }
 
 /// What is known of a name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) user: Option<UserId>,
+pub(in crate::process) struct Found {
+    pub(in crate::process) user: Option<UserId>,
     /// Kick states it.
     channel: Option<ChannelId>,
     /// The address of the banner tells it.
@@ -38,22 +38,24 @@ pub(super) struct Found {
     /// Kick's spelling of the name.
     slug: Option<Slug>,
     /// Kick answered, and does not know the name.
-    pub(super) denied: bool,
+    pub(in crate::process) denied: bool,
+    /// Whether the streamer is live; `None` if Kick did not say.
+    pub(in crate::process) live: Option<bool>,
 }
 
 impl Found {
     /// What Kick states, or else what the banner tells.
-    pub(super) fn channel(&self) -> Option<ChannelId> {
+    pub(in crate::process) fn channel(&self) -> Option<ChannelId> {
         self.channel.or(self.banner)
     }
 
     /// Whether everything that is looked for is known.
-    pub(super) fn is_whole(&self, needs: Needs) -> bool {
+    pub(in crate::process) fn is_whole(&self, needs: Needs) -> bool {
         (self.user.is_some() || !needs.user) && (self.channel().is_some() || !needs.channel)
     }
 
     /// Whether Kick itself states all of it.
-    pub(super) fn is_stated(&self, needs: Needs) -> bool {
+    pub(in crate::process) fn is_stated(&self, needs: Needs) -> bool {
         self.is_whole(needs) && (self.channel.is_some() || !needs.channel)
     }
 
@@ -63,6 +65,11 @@ impl Found {
             return;
         }
         self.user = self.user.or(seen.user);
+        self.live = match seen.liveness {
+            Liveness::Live(_) => Some(true),
+            Liveness::Offline => Some(false),
+            Liveness::Unsaid | Liveness::Nothing => self.live,
+        };
         self.slug = self.slug.take().or_else(|| seen.slug.clone());
         match seen.channel {
             Some(SeenChannel::Stated(channel)) => self.channel = Some(channel),
@@ -73,7 +80,7 @@ impl Found {
 }
 
 /// Asks the API about names, as many in one request as there are.
-pub(super) fn by_api(names: &[Slug], needs: Needs, ask: &mut Ask<'_>) -> Vec<Found> {
+pub(in crate::process) fn by_api(names: &[Slug], needs: Needs, ask: &mut Ask<'_>) -> Vec<Found> {
     let mut found = vec![Found::default(); names.len()];
     by_name(names.iter().cloned().enumerate().collect(), &mut found, ask);
     let dashed = |(at, name): (usize, &Slug)| Some((at, name.dashed()?)).filter(|_| found[at].denied);
@@ -120,7 +127,7 @@ fn by_name(names: Vec<(usize, Slug)>, found: &mut [Found], ask: &mut Ask<'_>) {
 }
 
 /// Asks the website about one name.
-pub(super) fn by_website(name: &Slug, found: &mut Found, ask: &mut Ask<'_>) {
+pub(in crate::process) fn by_website(name: &Slug, found: &mut Found, ask: &mut Ask<'_>) {
     let first = found.slug.clone().unwrap_or_else(|| name.clone());
     let second = name.dashed().filter(|dashed| *dashed != first);
     for slug in [Some(first), second].into_iter().flatten() {

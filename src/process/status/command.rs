@@ -1,89 +1,93 @@
 //! `kick-monitor status`: reads the files that the daemon writes, makes sure that it still writes them, and shows
 //! them.
 //!
-//! It need not be able to read the configuration if `RUN_DIR` is the default, and sends nothing to the daemon.
+//! It needs nothing of the configuration but `RUN_DIR`, and sends nothing to the daemon.
 
+use super::place::{self, Place};
 use super::screen::{self, span};
-use super::{STREAMERS, Snapshot, WHOLE, prometheus};
+use super::streamers::Streamers;
+use super::{Snapshot, WHOLE, plugin, prometheus, watch};
 use crate::clock::Clock;
-use crate::config::keys;
 use crate::domain::Slug;
-use crate::domain::report::Streamer;
 use crate::domain::text::shown;
 use crate::domain::time::Timestamp;
-use crate::process::cli::{DEFAULT_CONFIG, Format};
+use crate::process::cli::{View, Which};
 use crate::process::exit::Code;
 use crate::process::paint::Paint;
-use crate::process::{complain, configuration, print};
+use crate::process::{complain, print, print_each};
 use anyhow::Context;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::time::Duration;
 
 /// An older file means that the daemon does not write it any more: five times the interval between two writes.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// Shows the status, or that of one streamer.
+/// Shows what was asked for.
 ///
 /// # Errors
 /// When a file exists and cannot be read, or standard output cannot be written to.
-pub fn run(config: &Path, format: Format, streamer: Option<&str>) -> anyhow::Result<Code> {
-    let run_dir = match run_dir(config) {
-        Ok(run_dir) => run_dir,
-        Err(problems) => {
+pub fn run(config: &Path, view: &View) -> anyhow::Result<Code> {
+    let place = place::find(config);
+    if *view == View::Check {
+        let (line, code) = plugin::judge(place.map_err(anyhow::Error::msg).and_then(|place| look(&place)));
+        print(&line)?;
+        return Ok(code);
+    }
+    let place = match place {
+        Ok(place) => place,
+        Err(problem) => {
             // The line begins with the file, as kick-monitor.env(5) has it.
-            problems.iter().for_each(|problem| drop(writeln!(io::stderr(), "{problem}")));
+            let _ = writeln!(io::stderr(), "{problem}");
             return Ok(Code::Config);
         }
     };
-    let now = Clock::start().now().wall;
-    let (snapshot, text) = match find(&run_dir.path, now)? {
+    if *view == View::Watch {
+        return watch::run(|paint| screen_now(&place, paint));
+    }
+    let (snapshot, text) = match look(&place)? {
         Ok(found) => found,
         Err(why_not) => {
-            complain(&format!("not running: {why_not}{}", run_dir.guessed));
-            if format == Format::Prometheus {
+            complain(&why_not);
+            if *view == View::Prometheus {
                 print(prometheus::DOWN)?;
             }
             return Ok(Code::NotRunning);
         }
     };
-    let paint = Paint::for_stdout();
-    if let Some(wanted) = streamer {
-        return one(&run_dir.path, wanted, format, now, paint);
-    }
-    match format {
-        Format::Text => print(&screen::whole(&snapshot, now, paint)),
-        Format::Json => print(&format!("{}\n", text.trim_end())),
-        Format::Prometheus => print(&prometheus::render(&snapshot)),
+    match view {
+        View::Json => print(&format!("{}\n", text.trim_end())),
+        View::Prometheus => print(&prometheus::render(&snapshot)),
+        View::All(which) => all(&place.run_dir, *which),
+        View::Streamer { name, json } => one(&place.run_dir, name, *json),
+        View::Screen | View::Watch | View::Check => print(&screen::whole(&snapshot, now(), Paint::for_stdout())),
     }
 }
 
-/// Where to look, and what to add when nothing is there.
-struct RunDir {
-    path: PathBuf,
-    guessed: String,
+/// The snapshot and its text if the daemon that wrote it still runs, or the sentence that says why there is none.
+fn look(place: &Place) -> anyhow::Result<Result<(Snapshot, String), String>> {
+    let found = find(&place.run_dir, now())?;
+    Ok(found.map_err(|why_not| {
+        format!("not running: {why_not}{}; if it does not start, run: kick-monitor check", place.note)
+    }))
 }
 
-/// `RUN_DIR`; the default if this user may not read the configuration.
-fn run_dir(config: &Path) -> Result<RunDir, Vec<String>> {
-    let default = || PathBuf::from(keys::find("RUN_DIR").and_then(|key| key.default).unwrap_or_default());
-    if let Err(error) = File::open(config) {
-        let missing = error.kind() == ErrorKind::NotFound && config == Path::new(DEFAULT_CONFIG);
-        if missing || error.kind() == ErrorKind::PermissionDenied {
-            let guessed = format!("; {} cannot be read ({error}), so the default RUN_DIR is used", config.display());
-            return Ok(RunDir { path: default(), guessed });
-        }
-    }
-    match configuration::load(config) {
-        Ok(config) => Ok(RunDir { path: config.files.run_dir, guessed: String::new() }),
-        Err(problems) => Err(problems.iter().map(ToString::to_string).collect()),
+/// What `status` would show now, whatever happens.
+fn screen_now(place: &Place, paint: Paint) -> String {
+    match look(place) {
+        Ok(Ok((snapshot, _))) => screen::whole(&snapshot, now(), paint),
+        Ok(Err(why_not)) => format!("kick-monitor: {why_not}\n"),
+        Err(error) => format!("kick-monitor: {error:#}\n"),
     }
 }
 
-/// The snapshot and its text if the daemon that wrote it still runs, or why there is none.
+fn now() -> Timestamp {
+    Clock::start().now().wall
+}
+
 fn find(run_dir: &Path, now: Timestamp) -> anyhow::Result<Result<(Snapshot, String), String>> {
     let path = run_dir.join(WHOLE);
     let text = match fs::read_to_string(&path) {
@@ -108,24 +112,26 @@ fn find(run_dir: &Path, now: Timestamp) -> anyhow::Result<Result<(Snapshot, Stri
     })
 }
 
-/// Shows every row of one streamer.
-fn one(run_dir: &Path, wanted: &str, format: Format, now: Timestamp, paint: Paint) -> anyhow::Result<Code> {
-    let path = run_dir.join(STREAMERS);
-    let file =
-        File::open(&path).with_context(|| format!("failed to read {}; try again in a few seconds", path.display()))?;
+/// Prints a line for each streamer, as they are read: a large table is never held as a whole.
+fn all(run_dir: &Path, which: Option<Which>) -> anyhow::Result<Code> {
+    let lines = Streamers::open(run_dir)?.filter_map(|entry| match entry {
+        Ok((_, told)) => screen::is_selected(&told, which).then(|| Ok(screen::listed(&told))),
+        Err(error) => Some(Err(error)),
+    });
+    print_each(lines)
+}
+
+/// Prints every row of one streamer.
+fn one(run_dir: &Path, wanted: &str, json: bool) -> anyhow::Result<Code> {
+    let (now, paint) = (now(), Paint::for_stdout());
     let slug = Slug::from_username(wanted).map(|slug| slug.to_string());
     let mut page = String::new();
-    for line in BufReader::new(file).lines() {
-        let line = line.with_context(|| format!("failed to read {}", path.display()))?;
-        let told: Streamer = serde_json::from_str(&line)
-            .with_context(|| format!("{} was written by another version of kick-monitor", path.display()))?;
+    for entry in Streamers::open(run_dir)? {
+        let (line, told) = entry?;
         if told.username != shown(wanted) && slug.as_ref() != Ok(&told.name) {
             continue;
         }
-        match format {
-            Format::Json => page.push_str(&format!("{line}\n")),
-            Format::Text | Format::Prometheus => page.push_str(&screen::streamer(&told, now, paint)),
-        }
+        page.push_str(&if json { format!("{line}\n") } else { screen::streamer(&told, now, paint) });
     }
     if page.is_empty() {
         let why = slug.err().map(|why| format!(": the name {why}")).unwrap_or_default();

@@ -8,9 +8,13 @@
 
 pub mod command;
 mod files;
+mod place;
+mod plugin;
 mod prometheus;
 mod screen;
 mod scribe;
+mod streamers;
+mod watch;
 
 pub(super) use screen::span;
 pub use scribe::Scribe;

@@ -5,6 +5,7 @@ use crate::domain::problem::Health;
 use crate::domain::report::{Api, Change, Problem, Report, Streamer, Streamers, Told};
 use crate::domain::text::{counted, escaped};
 use crate::domain::time::Timestamp;
+use crate::process::cli::Which;
 use crate::process::paint::Paint;
 use std::fmt::Write;
 use std::time::Duration;
@@ -42,6 +43,23 @@ pub(super) fn whole(snapshot: &Snapshot, now: Timestamp, paint: Paint) -> String
         line(&mut page, format_args!("  {}  {status}  {username}, by {source}, {}", clock(change.at), lag(change)));
     }
     page
+}
+
+/// Whether the streamer has this status.
+pub(super) fn is_selected(told: &Streamer, which: Option<Which>) -> bool {
+    match (which, told.status.as_deref()) {
+        (None, _) | (Some(Which::Online), Some("Online")) | (Some(Which::Unknown), None) => true,
+        (Some(Which::Offline), Some(status)) => status != "Online",
+        (Some(_), _) => false,
+    }
+}
+
+/// One streamer as one line of five words, for people and for `awk`.
+pub(super) fn listed(told: &Streamer) -> String {
+    let status = told.status.as_deref().unwrap_or("Unknown");
+    let covered = if told.covered { "covered" } else { "uncovered" };
+    let since = told.since.strftime("%Y-%m-%dT%H:%M:%SZ");
+    format!("{:<25} {status:<7} {since} {:<5} {covered}\n", escaped(&told.name), told.source)
 }
 
 /// One streamer, and why.
