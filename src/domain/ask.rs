@@ -246,8 +246,22 @@ pub enum FailureKind {
     Server(Option<Duration>),
     /// 200 with a body that does not have the form described in docs/kick.md.
     Garbage,
-    /// No response: name look-up, connection or TLS failed, or a time-out passed.
-    Network,
+    /// No complete response.
+    Network(Phase),
+}
+
+/// The phase in which a request failed that has no complete response. The rules treat all of them alike; the remedies
+/// differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The host name could not be looked up.
+    Name,
+    /// The connection could not be established, or broke.
+    Connection,
+    /// TLS failed, for instance because the certificate is not trusted.
+    Tls,
+    /// The request was not answered, or not in HTTP.
+    Answer,
 }
 
 /// The ids of a streamer that Kick confirmed, as kept over restarts in `STATE_DIR`.

@@ -16,7 +16,7 @@ mod words;
 mod work;
 mod write;
 
-pub use error::DbError;
+pub use error::{DbError, Misfit};
 pub(crate) use listen::Listening;
 pub(crate) use sql::identifier;
 pub use sql::{Target, set_ids};
@@ -231,13 +231,14 @@ impl Database {
 
     /// Adds a remedy or the likely cause to the server's message.
     fn explain(&self, error: DbError, reading: bool) -> DbError {
-        let DbError::Setup(text) = &error else { return error };
-        match &self.config.filter {
-            _ if text.starts_with("42501") => DbError::Setup(format!("{text}; {}", self.remedy())),
-            Some(filter) if reading && (text.starts_with("42") || text.starts_with("22")) => {
-                DbError::Setup(format!("DB_FILTER ({filter}): {text}"))
+        match (error, &self.config.filter) {
+            (DbError::Setup(misfit @ Misfit::Privilege, text), _) => {
+                DbError::Setup(misfit, format!("{text}; {}", self.remedy()))
             }
-            _ => error,
+            (DbError::Setup(misfit @ Misfit::Statement, text), Some(filter)) if reading => {
+                DbError::Setup(misfit, format!("DB_FILTER ({filter}): {text}"))
+            }
+            (error, _) => error,
         }
     }
 

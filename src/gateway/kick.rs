@@ -75,6 +75,7 @@ pub(crate) enum TokenError {
     /// credentials.
     #[error("{reason}")]
     Unavailable {
+        kind: FailureKind,
         /// A short description for the log.
         reason: String,
         /// The `Retry-After` header, if there was one.
@@ -116,8 +117,14 @@ impl Kick {
             ("client_id", &self.config.client_id),
             ("client_secret", self.config.client_secret.reveal()),
         ];
-        let reply = http::read(self.client.agent().post(&self.config.oauth_url.text).send_form(form))
-            .map_err(|reason| TokenError::Unavailable { reason, retry_after: None, status: None })?;
+        let reply = http::read(self.client.agent().post(&self.config.oauth_url.text).send_form(form)).map_err(
+            |http::Unanswered { phase, text }| TokenError::Unavailable {
+                kind: FailureKind::Network(phase),
+                reason: text,
+                retry_after: None,
+                status: None,
+            },
+        )?;
         judge_token(reply)
     }
 
@@ -130,7 +137,7 @@ impl Kick {
                 // Only a 200 is an observation (R6).
                 result: judge(200..201, reply, |body| entries::seen(query.endpoint(), body)),
             },
-            Err(text) => Asked { server_date: None, result: Err(unanswered(text)) },
+            Err(why) => Asked { server_date: None, result: Err(unanswered(why)) },
         }
     }
 
@@ -157,8 +164,8 @@ impl Kick {
 }
 
 /// A failure without a response.
-fn unanswered(text: String) -> Failure {
-    Failure { kind: FailureKind::Network, status: None, text }
+fn unanswered(http::Unanswered { phase, text }: http::Unanswered) -> Failure {
+    Failure { kind: FailureKind::Network(phase), status: None, text }
 }
 
 /// Classifies a response. `read` parses the body if the status is in `fine`.
@@ -172,9 +179,7 @@ fn judge<T>(fine: Range<u16>, reply: Reply, read: impl FnOnce(&[u8]) -> Option<T
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => (FailureKind::Garbage, "the answer is not the JSON that Kick documents"),
             Err(Unread::TooLong) => (FailureKind::Garbage, "the answer is too long"),
-            Err(Unread::Broken(text)) => {
-                return Err(Failure { kind: FailureKind::Network, status: Some(reply.status), text });
-            }
+            Err(Unread::Broken(why)) => return Err(Failure { status: Some(reply.status), ..unanswered(why) }),
         },
         400 => (FailureKind::BadRequest, "Kick rejects a value in the request"),
         401 => (FailureKind::Unauthorized, "the token is not accepted"),
@@ -189,25 +194,26 @@ fn judge<T>(fine: Range<u16>, reply: Reply, read: impl FnOnce(&[u8]) -> Option<T
 fn judge_token(reply: Reply) -> Result<Token, TokenError> {
     let text = reply.body.as_ref().map(|body| mended(body)).unwrap_or_default();
     let body = Json::read(&text);
-    let why = match reply.status {
-        403 | 423 => FIREWALL,
-        300..400 => REDIRECT,
-        _ if reply.html => PAGE,
+    let retry_after = reply.retry_after;
+    let (kind, why) = match reply.status {
+        403 | 423 => (FailureKind::Blocked, FIREWALL),
+        300..400 => (FailureKind::Server(None), REDIRECT),
+        _ if reply.html => (FailureKind::Blocked, PAGE),
         200 => match (body.and_then(token_in), &reply.body) {
             (Some(token), _) => return Ok(token),
-            (None, Err(Unread::Broken(text))) => text,
-            (None, _) => "the answer contains no token",
+            (None, Err(Unread::Broken(why))) => (FailureKind::Network(why.phase), why.text.as_str()),
+            (None, _) => (FailureKind::Garbage, "the answer contains no token"),
         },
         400 | 401 => match body.and_then(refusal_in) {
             Some(word) => return Err(TokenError::Refused { status: reply.status, word: word.to_owned() }),
-            None => "the answer does not say what is refused",
+            None => (FailureKind::Unauthorized, "the answer does not say what is refused"),
         },
-        429 => "too many requests",
-        500.. => "the server failed",
-        _ => "an unexpected status",
+        429 => (FailureKind::RateLimited(retry_after), "too many requests"),
+        500.. => (FailureKind::Server(retry_after), "the server failed"),
+        _ => (FailureKind::Server(retry_after), "an unexpected status"),
     };
     let reason = format!("status {}: {why}", reply.status);
-    Err(TokenError::Unavailable { reason, retry_after: reply.retry_after, status: Some(reply.status) })
+    Err(TokenError::Unavailable { kind, reason, retry_after, status: Some(reply.status) })
 }
 
 /// The text of a token, if it can be sent in a header.

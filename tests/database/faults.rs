@@ -5,7 +5,7 @@ use super::{PATIENCE, config, fixture, open, refusal, shown, write};
 use kick_monitor::domain::Status::Online;
 use kick_monitor::domain::row::WriteResult::{AlreadySo, Unavailable, Written};
 use kick_monitor::domain::secret::Secret;
-use kick_monitor::gateway::database::DbError;
+use kick_monitor::gateway::database::{DbError, Misfit};
 use kick_monitor::stop::Stop;
 use lab::{Cluster, Shutdown};
 
@@ -30,7 +30,7 @@ fn a_missing_table_or_column_is_named_with_its_key() {
     config.table = "\"streamer\"".to_owned();
     assert!(refusal(&config).starts_with("there is no table \"streamer\" (DB_TABLE"), "{}", refusal(&config));
     let error = open(&config).read_roster(&Stop::never()).expect_err("there is no such table");
-    assert!(matches!(error, DbError::Setup(_)));
+    assert!(matches!(error, DbError::Setup(Misfit::Table, _)));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::agenda::{Agenda, Happening};
 use super::conditions::Conditions;
 use super::kick::{Kick, Moment};
 use kick_monitor::domain::ask::{
-    Answer, Endpoint, Failure, FailureKind, Liveness, Query, Request, RequestId, Seen, SeenChannel,
+    Answer, Endpoint, Failure, FailureKind, Liveness, Phase, Query, Request, RequestId, Seen, SeenChannel,
 };
 use kick_monitor::domain::time::Timestamp;
 use kick_monitor::domain::{Now, Slug, UserId};
@@ -82,7 +82,7 @@ impl Api {
             FailureKind::Server(None),
             FailureKind::Server(Some(RETRY_AFTER)),
             FailureKind::Garbage,
-            FailureKind::Network,
+            FailureKind::Network(Phase::Answer),
         ];
         let until = agenda.now + if agenda.odds(0.7) { agenda.secs(1, 300) } else { agenda.secs(300, 7_200) };
         self.trouble = agenda.pick(&kinds).map(|kind| (kind, until));

@@ -1,7 +1,7 @@
 //! How a connection is made: libpq's `sslmode`, mapped to the three modes of the driver, and time limits for
 //! everything that can hang. Never sends the start-up parameter `options`, which PgBouncer refuses.
 
-use super::error::{DbError, connecting};
+use super::error::{DbError, Misfit, connecting};
 use super::sql::identifier;
 use crate::config::{DatabaseConfig, SslMode};
 use native_tls::{Certificate, Protocol, TlsConnector};
@@ -40,8 +40,11 @@ impl Connector {
     /// Reads `sslrootcert`. Does not connect.
     pub(super) fn new(config: &DatabaseConfig) -> Result<Connector, DbError> {
         // The parser's own error message repeats nothing from the URL except names of parameters.
-        let mut base: Config =
-            config.url.reveal().parse().map_err(|error| DbError::Setup(format!("DATABASE_URL: {error}")))?;
+        let mut base: Config = config
+            .url
+            .reveal()
+            .parse()
+            .map_err(|error| DbError::Setup(Misfit::Table, format!("DATABASE_URL: {error}")))?;
         set_limits(&mut base);
         let tls = MakeTlsConnector::new(connector(config.sslmode, config.sslrootcert.as_deref())?);
         let ways = driver_modes(config.sslmode, &base)
@@ -162,7 +165,9 @@ fn connector(mode: SslMode, root: Option<&Path>) -> Result<TlsConnector, DbError
     builder.danger_accept_invalid_hostnames(mode != SslMode::VerifyFull);
     if let (true, Some(path)) = (check_authority, root) {
         builder.disable_built_in_roots(true);
-        let refuse = |error: String| DbError::Setup(format!("failed to read sslrootcert {}: {error}", path.display()));
+        let refuse = |error: String| {
+            DbError::Setup(Misfit::Table, format!("failed to read sslrootcert {}: {error}", path.display()))
+        };
         let pem = fs::read(path).map_err(|error| refuse(error.to_string()))?;
         let certificates = Certificate::stack_from_pem(&pem).map_err(|error| refuse(error.to_string()))?;
         if certificates.is_empty() {
@@ -172,7 +177,8 @@ fn connector(mode: SslMode, root: Option<&Path>) -> Result<TlsConnector, DbError
             builder.add_root_certificate(certificate);
         }
     }
-    builder.build().map_err(|error| DbError::Setup(format!("failed to set up TLS for the database: {error}")))
+    let failed = |error| DbError::Setup(Misfit::Table, format!("failed to set up TLS for the database: {error}"));
+    builder.build().map_err(failed)
 }
 
 fn place(config: &Config) -> String {

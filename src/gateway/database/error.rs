@@ -17,8 +17,29 @@ pub enum DbError {
     Server(String),
     /// The table, a column, a privilege, a value or the filter does not fit the configuration. The operator has to
     /// act.
-    #[error("{0}")]
-    Setup(String),
+    #[error("{1}")]
+    Setup(Misfit, String),
+}
+
+/// What does not fit the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misfit {
+    /// The table cannot be found, or the connection cannot be configured as the URL says.
+    Table,
+    /// The role may not use the table's schema.
+    Schema,
+    /// A column does not exist.
+    Column,
+    /// A column is of a type that cannot be used.
+    Type,
+    /// A value does not fit the status column, or cannot be told from the other one there.
+    Value,
+    /// The role lacks a privilege.
+    Privilege,
+    /// PostgreSQL refuses the statement, or a value that it computes: of what we send, only the filter can do that.
+    Statement,
+    /// A row was refused for another reason.
+    Row,
 }
 
 /// A failed statement, with a judgement of its cause.
@@ -47,7 +68,7 @@ pub(super) enum Blame {
     /// The statement: no row can be processed.
     Statement(DbError),
     /// A row was refused; the others may be valid.
-    Row(String),
+    Row(Misfit, String),
     /// Another client held or changed a row; a retry may succeed.
     Conflict,
 }
@@ -72,7 +93,7 @@ impl Fault {
     pub(super) fn into_error(self) -> DbError {
         match self.blame {
             Blame::Statement(error) => error,
-            Blame::Row(reason) => DbError::Setup(reason),
+            Blame::Row(misfit, reason) => DbError::Setup(misfit, reason),
             Blame::Conflict => DbError::Server(format!("another client was in the way: {}", self.said)),
         }
     }
@@ -100,14 +121,19 @@ impl Fault {
         let lost = fatal || misplaced && context.is_none();
         let conflict = is_conflict(code);
         let rows = is_rows(server, context.is_some());
+        let misfit = match class {
+            _ if *code == SqlState::INSUFFICIENT_PRIVILEGE => Misfit::Privilege,
+            "42" | "22" => Misfit::Statement,
+            _ => Misfit::Row,
+        };
         let blame = if lost {
             Blame::Statement(DbError::Connection(format!("{place}: {text}")))
         } else if conflict {
             Blame::Conflict
         } else if rows {
-            Blame::Row(said.clone())
+            Blame::Row(misfit, said.clone())
         } else if class == "42" || *code == SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE {
-            Blame::Statement(DbError::Setup(text))
+            Blame::Statement(DbError::Setup(misfit, text))
         } else {
             Blame::Statement(DbError::Server(format!("{place}: {text}")))
         };

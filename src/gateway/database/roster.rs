@@ -46,11 +46,11 @@ fn convert(work: &mut Work<'_>, encoding: &str, texts: &[&[u8]]) -> Result<Vec<O
                     *text = String::from_utf8(bytes).ok();
                 }
             }
-            Err(Fault { blame: Blame::Row(_), .. }) if to - from > 1 => {
+            Err(Fault { blame: Blame::Row(..), .. }) if to - from > 1 => {
                 let middle = from + (to - from) / 2;
                 todo.extend([(middle, to), (from, middle)]);
             }
-            Err(Fault { blame: Blame::Row(_), .. }) => {}
+            Err(Fault { blame: Blame::Row(..), .. }) => {}
             Err(fault) => return Err(fault),
         }
     }

@@ -3,7 +3,7 @@
 //! It is read anew on each connection, because the next one may reach another server. It is dropped when an error
 //! suggests that the table has changed, so that a table that was renamed and is back works again.
 
-use super::error::{Blame, DbError, Fault};
+use super::error::{Blame, DbError, Fault, Misfit};
 use super::sql::{self, Kind, Shape};
 use crate::config::DatabaseConfig;
 use postgres::Client;
@@ -73,7 +73,8 @@ fn describe(client: &mut Client, config: &DatabaseConfig, place: &str) -> Result
     let rows = client.query_typed(sql::DESCRIBE, &[(&config.table, Type::TEXT), (&wanted, Type::TEXT_ARRAY)]).map_err(
         |error| {
             let mut fault = judge(error);
-            if let Blame::Statement(DbError::Setup(text)) = &mut fault.blame {
+            if let Blame::Statement(DbError::Setup(misfit, text)) = &mut fault.blame {
+                *misfit = if *misfit == Misfit::Privilege { Misfit::Schema } else { Misfit::Table };
                 *text = format!("failed to look up table {} (DB_TABLE): {text}", config.table);
             }
             fault
@@ -154,11 +155,12 @@ fn check_values(client: &mut Client, config: &DatabaseConfig, status: &Column, p
     for (key, value) in [("DB_ONLINE_VALUE", online), ("DB_OFFLINE_VALUE", offline)] {
         client.query_typed(&sql::fits(exact), &[(value, Type::TEXT)]).map_err(|error| {
             let mut fault = Fault::judge(&error, place);
-            if let Blame::Row(text) = &fault.blame {
-                fault.blame = Blame::Statement(DbError::Setup(format!(
+            if let Blame::Row(_, text) = &fault.blame {
+                let text = format!(
                     "the value {value:?} ({key}) does not fit column {column} of table {table}, which is of type \
                      {exact}: {text}"
-                )));
+                );
+                fault.blame = Blame::Statement(DbError::Setup(Misfit::Value, text));
             }
             fault
         })?;
@@ -170,11 +172,11 @@ fn check_values(client: &mut Client, config: &DatabaseConfig, status: &Column, p
     let same: Option<bool> =
         rows.first().map_or(Ok(None), |row| row.try_get(0)).map_err(|e| Fault::judge(&e, place))?;
     if same == Some(true) {
-        return Err(DbError::Setup(format!(
+        let text = format!(
             "DB_ONLINE_VALUE {online:?} and DB_OFFLINE_VALUE {offline:?} are the same in column {column} of table \
              {table}, which is of type {exact} and compares them as equal: choose values that differ there"
-        ))
-        .into());
+        );
+        return Err(DbError::Setup(Misfit::Value, text).into());
     }
     Ok(())
 }
@@ -187,25 +189,28 @@ fn is_zoneless(config: &DatabaseConfig, changed_at: &Column) -> Result<bool, Fau
         "pg_catalog.timestamptz" => Ok(false),
         // The quotes are PostgreSQL's own, because the name is a keyword.
         "pg_catalog.\"timestamp\"" => Ok(true),
-        _ => Err(stale(format!(
-            "column {} (DB_CHANGED_AT_COLUMN) of table {} is of type {}, which holds no time of a change: make it a \
+        _ => Err(stale(
+            Misfit::Type,
+            format!(
+                "column {} (DB_CHANGED_AT_COLUMN) of table {} is of type {}, which holds no time of a change: make it a \
              timestamptz, or leave DB_CHANGED_AT_COLUMN out",
-            sql::identifier(config.changed_at_column.as_deref().unwrap_or_default()),
-            config.table,
-            changed_at.exact
-        ))),
+                sql::identifier(config.changed_at_column.as_deref().unwrap_or_default()),
+                config.table,
+                changed_at.exact
+            ),
+        )),
     }
 }
 
 fn missing_table(config: &DatabaseConfig) -> Fault {
     let text = format!("there is no table {} (DB_TABLE; is its schema named, or in the search_path?)", config.table);
-    stale(text)
+    stale(Misfit::Table, text)
 }
 
 fn missing_column(config: &DatabaseConfig, key: &str, column: &str) -> Fault {
-    stale(format!("table {} has no column {} ({key})", config.table, sql::identifier(column)))
+    stale(Misfit::Column, format!("table {} has no column {} ({key})", config.table, sql::identifier(column)))
 }
 
-fn stale(text: String) -> Fault {
-    Fault { stale: true, ..DbError::Setup(text).into() }
+fn stale(misfit: Misfit, text: String) -> Fault {
+    Fault { stale: true, ..DbError::Setup(misfit, text).into() }
 }

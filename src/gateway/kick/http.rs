@@ -7,6 +7,7 @@ mod kept;
 
 use super::roots;
 use crate::clock::Clock;
+use crate::domain::ask::Phase;
 use crate::domain::time::Timestamp;
 use crate::gateway::trust::Trusting;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -44,8 +45,16 @@ pub(super) struct Reply {
 pub(super) enum Unread {
     /// Longer than any answer of Kick's ([`BODY_MAX`]).
     TooLong,
-    /// The connection broke or the time-out passed; the text describes it.
-    Broken(String),
+    /// The connection broke or the time-out passed.
+    Broken(Unanswered),
+}
+
+/// Why there is no complete response.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    pub(super) phase: Phase,
+    /// A short description for the log.
+    pub(super) text: String,
 }
 
 /// An HTTP client that keeps its connections.
@@ -71,7 +80,7 @@ impl Client {
 
     /// Sends a GET. If it was lost because the server had closed the kept connection, it is sent once more on a new
     /// connection, within the remaining time.
-    pub(super) fn get(&self, address: &str, bearer: Option<&str>) -> Result<Reply, String> {
+    pub(super) fn get(&self, address: &str, bearer: Option<&str>) -> Result<Reply, Unanswered> {
         let agent = self.agent();
         let request = || {
             let request = agent.get(address);
@@ -127,15 +136,15 @@ fn agent(own_roots: Option<&str>, limit: Duration) -> Agent {
     Agent::with_parts(config.build(), connector, DefaultResolver::default())
 }
 
-/// Reads a response to its end; the error describes which phase failed.
-pub(super) fn read(result: Result<Response<Body>, Error>) -> Result<Reply, String> {
-    let mut response = result.map_err(|error| in_words(&error))?;
+/// Reads a response to its end.
+pub(super) fn read(result: Result<Response<Body>, Error>) -> Result<Reply, Unanswered> {
+    let mut response = result.map_err(|error| unanswered(&error))?;
     let date = text(response.headers(), header::DATE).and_then(http_date);
     let retry_after = text(response.headers(), header::RETRY_AFTER).and_then(|text| retry_after(text, date));
     let page = text(response.headers(), header::CONTENT_TYPE).is_some_and(is_page);
     let body = response.body_mut().with_config().limit(BODY_MAX).read_to_vec().map_err(|error| match error {
         Error::BodyExceedsLimit(_) => Unread::TooLong,
-        error => Unread::Broken(in_words(&error)),
+        error => Unread::Broken(unanswered(&error)),
     });
     let html = page || body.as_ref().is_ok_and(|body| body.trim_ascii_start().starts_with(b"<"));
     Ok(Reply { status: response.status().as_u16(), date, retry_after, html, body })
@@ -168,21 +177,26 @@ fn retry_after(text: &str, date: Option<Timestamp>) -> Option<Duration> {
     Some(wait.min(RETRY_AFTER_MAX))
 }
 
-/// Describes the phase that failed.
-fn in_words(error: &Error) -> String {
-    let phase = match error {
-        Error::Timeout(Timeout::Resolve) => "looking up the name",
-        Error::Timeout(Timeout::Connect) => "connecting",
-        Error::Timeout(Timeout::SendRequest | Timeout::SendBody) => "sending the request",
-        Error::Timeout(Timeout::RecvResponse) => "waiting for the answer",
-        Error::Timeout(Timeout::RecvBody) => "reading the answer",
-        Error::Timeout(_) => "asking",
-        Error::HostNotFound => return "the host name is not known".to_owned(),
-        Error::NativeTls(error) => return format!("TLS failed: {error}"),
-        Error::Io(error) => return format!("the connection failed: {error}"),
-        error => return format!("the request failed: {error}"),
+/// The phase that failed, and its description.
+fn unanswered(error: &Error) -> Unanswered {
+    let (phase, text) = match error {
+        Error::Timeout(timeout) => {
+            let (phase, doing) = match timeout {
+                Timeout::Resolve => (Phase::Name, "looking up the name"),
+                Timeout::Connect => (Phase::Connection, "connecting"),
+                Timeout::SendRequest | Timeout::SendBody => (Phase::Answer, "sending the request"),
+                Timeout::RecvResponse => (Phase::Answer, "waiting for the answer"),
+                Timeout::RecvBody => (Phase::Answer, "reading the answer"),
+                _ => (Phase::Answer, "asking"),
+            };
+            (phase, format!("timed out while {doing}"))
+        }
+        Error::HostNotFound => (Phase::Name, "the host name is not known".to_owned()),
+        Error::NativeTls(error) => (Phase::Tls, format!("TLS failed: {error}")),
+        Error::Io(error) => (Phase::Connection, format!("the connection failed: {error}")),
+        error => (Phase::Answer, format!("the request failed: {error}")),
     };
-    format!("timed out while {phase}")
+    Unanswered { phase, text }
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ impl Asking {
                 say_failure(now, flight.endpoint, failure, Duration::ZERO, book);
                 return Vec::new();
             }
-            (Asker::Api, FailureKind::Server(_) | FailureKind::Garbage | FailureKind::Network) => {
+            (Asker::Api, FailureKind::Server(_) | FailureKind::Garbage | FailureKind::Network(_)) => {
                 self.narrow_down(now, flight, streamers, book);
             }
             _ => self.put_back(flight),

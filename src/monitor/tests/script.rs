@@ -357,7 +357,7 @@ impl Story {
     }
 
     fn land(&mut self, request: Request, started: Now, result: Result<Vec<Seen>, Failure>) {
-        let answered = !matches!(&result, Err(Failure { kind: FailureKind::Network | FailureKind::NoToken, .. }));
+        let answered = !matches!(&result, Err(Failure { kind: FailureKind::Network(_) | FailureKind::NoToken, .. }));
         let date = self.date.filter(|_| answered).map(|ahead| self.now.wall + ahead);
         let answer = Answer { id: request.id, started, finished: self.now, server_date: date, spent: 1, result };
         self.input(Input::Answer(answer));

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::config::{Config, SslMode};
 use crate::domain::row::Row;
 use crate::domain::text::{brief, counted};
-use crate::gateway::database::{Database, DbError, Inspection, identifier};
+use crate::gateway::database::{Database, DbError, Inspection, Misfit, identifier};
 use crate::stop::Stop;
 use std::time::Duration;
 
@@ -28,25 +28,30 @@ pub(super) fn check(config: &Config, clock: Clock, report: &mut Report) -> Known
 fn inspect(config: &Config, database: &Database, clock: Clock, report: &mut Report) -> Known {
     let place = database.place();
     report.trying(&format!("{place}: logging in"));
-    let inspection = database.inspect();
-    match &inspection {
+    let inspection = match database.inspect() {
         Err(DbError::Connection(text)) => {
             let remedy = "correct DATABASE_URL, or allow this machine in PostgreSQL's pg_hba.conf";
-            report.fail("database login", text.clone(), Some(remedy));
+            report.fail("database login", text, Some(remedy));
             return Known::default();
         }
         Err(DbError::Server(text)) => {
-            report.fail("database", text.clone(), Some("check PostgreSQL's log, and try again"));
+            report.fail("database", text, Some("check PostgreSQL's log, and try again"));
             return Known::default();
         }
-        Err(DbError::Setup(_)) => report.ok("database login", place),
-        Ok(found) => report.ok("database login", format!("{place}, as {}, PostgreSQL {}", found.role, found.version)),
-    }
+        Err(DbError::Setup(misfit, text)) => {
+            report.ok("database login", place);
+            Err((misfit, text))
+        }
+        Ok(found) => {
+            report.ok("database login", format!("{place}, as {}, PostgreSQL {}", found.role, found.version));
+            Ok(found)
+        }
+    };
     encryption(config, database, report);
     match inspection {
-        Err(error) => {
-            let (check, remedy) = blame(&error.to_string(), config, database);
-            report.fail(check, error.to_string(), Some(&remedy));
+        Err((misfit, text)) => {
+            let (check, remedy) = blame(misfit, config, database);
+            report.fail(check, text, Some(&remedy));
             Known::default()
         }
         Ok(found) => {
@@ -69,18 +74,18 @@ fn encryption(config: &Config, database: &Database, report: &mut Report) {
     }
 }
 
-/// The item at fault and its remedy, found by the words of the gateway.
-fn blame(text: &str, config: &Config, database: &Database) -> (&'static str, String) {
-    let (check, remedy) = match () {
-        () if text.contains("has no column") => {
-            ("columns", "correct the key that is named, or add the column to the table")
+/// The item at fault, and its remedy.
+fn blame(misfit: Misfit, config: &Config, database: &Database) -> (&'static str, String) {
+    let (check, remedy) = match misfit {
+        Misfit::Column => ("columns", "correct the key that is named, or add the column to the table"),
+        Misfit::Type => ("columns", "correct the key that is named, or the column's type"),
+        Misfit::Value => ("values", "correct DB_ONLINE_VALUE and DB_OFFLINE_VALUE"),
+        Misfit::Schema | Misfit::Privilege => {
+            return ("privileges", schema_grant(&config.database.table, database.role()));
         }
-        () if text.contains("DB_CHANGED_AT_COLUMN") => {
-            ("columns", "correct the key that is named, or the column's type")
+        Misfit::Table | Misfit::Statement | Misfit::Row => {
+            ("table", "correct DB_TABLE, or create the table; an example is printed by: kick-monitor schema")
         }
-        () if text.contains("_VALUE") => ("values", "correct DB_ONLINE_VALUE and DB_OFFLINE_VALUE"),
-        () if text.contains("42501") => return ("privileges", schema_grant(&config.database.table, database.role())),
-        () => ("table", "correct DB_TABLE, or create the table; an example is printed by: kick-monitor schema"),
     };
     (check, remedy.to_owned())
 }

@@ -4,7 +4,7 @@ use super::names::Asker;
 use super::{Known, Report};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::ask::{Failure, FailureKind, Query};
+use crate::domain::ask::{Failure, FailureKind, Phase, Query};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::domain::{Now, Slug};
@@ -46,7 +46,9 @@ pub(in crate::process) fn no_token(config: &Config, error: &TokenError) -> (Stri
             format!("{oauth} refuses the credentials: {word}"),
             "correct KICK_CLIENT_ID and KICK_CLIENT_SECRET: the developer tab of your Kick account has them",
         ),
-        TokenError::Unavailable { reason, .. } => (format!("{oauth}: {reason}"), remedy_for(reason, "KICK_OAUTH_URL")),
+        TokenError::Unavailable { kind, reason, .. } => {
+            (format!("{oauth}: {reason}"), remedy_for(*kind, "KICK_OAUTH_URL"))
+        }
     }
 }
 
@@ -72,7 +74,7 @@ fn api(config: &Config, kick: &Kick, token: Option<&Secret>, known: &Known, cloc
             report.fail(
                 "API",
                 format!("{url}: {status}{}", failure.text),
-                Some(remedy_for(&failure.text, "KICK_API_URL")),
+                Some(remedy_for(failure.kind, "KICK_API_URL")),
             );
             false
         }
@@ -121,22 +123,18 @@ fn website(config: &Config, kick: &Kick, known: &Known, report: &mut Report) {
     }
 }
 
-/// The remedy, found by the words of the gateway.
-pub(in crate::process) fn remedy_for(reason: &str, key: &str) -> &'static str {
-    match () {
-        () if reason.contains("name is not known") || reason.contains("looking up the name") => {
-            "check /etc/resolv.conf and the host in the URL"
-        }
-        () if reason.contains("TLS") => {
+/// The remedy for a failure at the URL of this key.
+pub(in crate::process) fn remedy_for(kind: FailureKind, key: &str) -> &'static str {
+    match (kind, key) {
+        (FailureKind::Network(Phase::Name), _) => "check /etc/resolv.conf and the host in the URL",
+        (FailureKind::Network(Phase::Tls), _) => {
             "set TLS_CA_FILE to a file with the CA certificate to trust, or look for a proxy that intercepts TLS"
         }
-        () if reason.contains("firewall") || reason.contains("HTML") => {
-            "a firewall blocks this machine's address: use another one"
-        }
-        () if reason.contains("connect") => "allow connections to this host and port in the firewall",
-        () if key == "KICK_OAUTH_URL" => "correct KICK_OAUTH_URL, or try again later",
-        () if key == "KICK_REALTIME_URL" => "correct KICK_REALTIME_URL, or try again later",
-        () if key == "KICK_WEB_URL" => "correct KICK_WEB_URL, or try again later",
-        () => "correct KICK_API_URL, or try again later",
+        (FailureKind::Network(Phase::Connection), _) => "allow connections to this host and port in the firewall",
+        (FailureKind::Blocked, _) => "a firewall blocks this machine's address: use another one",
+        (_, "KICK_OAUTH_URL") => "correct KICK_OAUTH_URL, or try again later",
+        (_, "KICK_REALTIME_URL") => "correct KICK_REALTIME_URL, or try again later",
+        (_, "KICK_WEB_URL") => "correct KICK_WEB_URL, or try again later",
+        _ => "correct KICK_API_URL, or try again later",
     }
 }

@@ -45,7 +45,7 @@ impl<'a> Asker<'a> {
             let found = by_api(batch, Needs { user: true, channel: false }, &mut |query| self.ask(query));
             if let Some(failure) = self.failure {
                 let text = format!("not all names of the table could be tried: {}", failure.text);
-                return report.warn("names", text, remedy_for(&failure.text, "KICK_API_URL"));
+                return report.warn("names", text, remedy_for(failure.kind, "KICK_API_URL"));
             }
             unknown.extend(batch.iter().zip(found).filter(|(_, found)| found.denied).map(|(name, _)| name.as_str()));
         }
@@ -103,7 +103,7 @@ impl<'a> Asker<'a> {
             ),
             (None, failure) => {
                 let (text, remedy) = match failure {
-                    Some(failure) => (failure.text.as_str(), remedy_for(&failure.text, "KICK_API_URL")),
+                    Some(failure) => (failure.text.as_str(), remedy_for(failure.kind, "KICK_API_URL")),
                     None => ("Kick gave no answer", "try again later"),
                 };
                 report.fail("name", format!("{name}: {text}"), Some(remedy));

@@ -76,7 +76,7 @@ impl Attempt<'_> {
                 format!("{url} offers no transport that kick-monitor knows and REALTIME allows"),
                 "install a newer version of kick-monitor, if there is one",
             ),
-            Err(failure) => (format!("{url}: {}", failure.text), remedy_for(&failure.text, "KICK_REALTIME_URL")),
+            Err(failure) => (format!("{url}: {}", failure.text), remedy_for(failure.kind, "KICK_REALTIME_URL")),
         };
         match self.config.push.only {
             Some(_) => report.fail("push broker", text, Some(remedy)),
@@ -169,7 +169,7 @@ impl Attempt<'_> {
                             session.handle(clock.steady(), SessionInput::Token(&token), &mut acts);
                         }
                         Err(failure) => {
-                            let remedy = remedy_for(&failure.text, "KICK_REALTIME_URL");
+                            let remedy = remedy_for(failure.kind, "KICK_REALTIME_URL");
                             report.fail("push token", failure.text, Some(remedy));
                             return socket.close();
                         }

@@ -121,7 +121,7 @@ impl<'a> Caller<'a> {
         let remedy = match failure.kind {
             FailureKind::Blocked => ELSEWHERE,
             FailureKind::RateLimited(_) => "try again later, with a lower API_REQUESTS_PER_MINUTE",
-            _ => remedy_for(&failure.text, key),
+            _ => remedy_for(failure.kind, key),
         };
         let status = failure.status.map(|status| format!("status {status}, ")).unwrap_or_default();
         self.say(&format!("{url}: {status}{}", failure.text), remedy);

@@ -79,7 +79,7 @@ impl Patience {
             FailureKind::Blocked => (BLOCKED * 2_u32.pow(before.min(8)), 2),
             FailureKind::NoToken | FailureKind::Unauthorized => return Then::GiveUp,
             FailureKind::Server(wanted) => (wanted.unwrap_or(FAILED * 4_u32.pow(before.min(8))), 2),
-            FailureKind::BadRequest | FailureKind::NotFound | FailureKind::Garbage | FailureKind::Network => {
+            FailureKind::BadRequest | FailureKind::NotFound | FailureKind::Garbage | FailureKind::Network(_) => {
                 (FAILED * 4_u32.pow(before.min(8)), 2)
             }
         };
@@ -98,12 +98,14 @@ impl Patience {
 mod tests {
     use super::{Pace, Patience, Then};
     use crate::domain::Steady;
-    use crate::domain::ask::FailureKind;
+    use crate::domain::ask::{FailureKind, Phase};
     use std::time::Duration;
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
+
+    const SILENT: FailureKind = FailureKind::Network(Phase::Answer);
 
     /// What follows each of these failures of one endpoint.
     fn course(patience: &mut Patience, kinds: impl IntoIterator<Item = FailureKind>) -> Vec<Then> {
@@ -159,11 +161,11 @@ mod tests {
     fn one_question_that_fails_is_passed_over_and_three_in_a_row_are_the_end() {
         let (again, mut patience) = ([1, 4].map(|pause| Then::Again(seconds(pause))), working());
         for end in [Then::Pass, Then::Pass, Then::GiveUp] {
-            let kinds = [FailureKind::Network, FailureKind::Garbage, FailureKind::Server(None)];
+            let kinds = [SILENT, FailureKind::Garbage, FailureKind::Server(None)];
             assert_eq!(course(&mut patience, kinds), [again[0], again[1], end]);
         }
         let mut patience = Patience::default();
-        let course = course(&mut patience, [FailureKind::Network; 3]);
+        let course = course(&mut patience, [SILENT; 3]);
         assert_eq!(course, [again[0], again[1], Then::GiveUp], "nobody is there");
         patience.answered();
         assert_eq!(patience.failed(FailureKind::Server(Some(seconds(3)))), Then::Again(seconds(3)));

@@ -121,6 +121,7 @@ impl Plan {
 mod tests {
     use super::Plan;
     use crate::domain::Steady;
+    use crate::domain::ask::FailureKind;
     use crate::domain::event::Event;
     use crate::gateway::kick::TokenError;
     use std::time::Duration;
@@ -133,7 +134,12 @@ mod tests {
 
     fn unavailable(retry_after: Option<u64>) -> TokenError {
         let retry_after = retry_after.map(Duration::from_secs);
-        TokenError::Unavailable { reason: "storm".to_owned(), retry_after, status: None }
+        TokenError::Unavailable {
+            kind: FailureKind::Server(None),
+            reason: "storm".to_owned(),
+            retry_after,
+            status: None,
+        }
     }
 
     /// A plan whose first request began at zero.

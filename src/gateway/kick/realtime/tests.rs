@@ -2,7 +2,7 @@
 //! every failure.
 
 use super::uuid;
-use crate::domain::ask::FailureKind;
+use crate::domain::ask::{FailureKind, Phase};
 use crate::domain::push::Transport;
 use crate::domain::way::Offer;
 use crate::gateway::kick::tests::broker;
@@ -71,7 +71,7 @@ fn what_is_no_answer_of_kicks_is_a_failure_that_names_its_kind() {
         let status = script.status();
         assert_eq!(offers(script), Err((kind, Some(status))), "{status}");
     }
-    assert_eq!(offers(Script::Raw(String::new())), Err((FailureKind::Network, None)));
+    assert_eq!(offers(Script::Raw(String::new())), Err((FailureKind::Network(Phase::Connection), None)));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_broker_that_is_silent_costs_seconds_and_not_more() {
     let clock = crate::clock::Clock::start();
     let server = Server::start(|_| Script::Silence);
     let failure = broker(&server.base).offers(CLIENT, &BOTH).expect_err("no answer");
-    assert_eq!(failure.kind, FailureKind::Network);
+    assert_eq!(failure.kind, FailureKind::Network(Phase::Answer));
     // A third more than the limit, for a busy machine.
     assert!(clock.steady().0 < super::LIMIT * 4 / 3 + Duration::from_secs(2), "{:?}", clock.steady());
 }

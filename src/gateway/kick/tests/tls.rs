@@ -3,7 +3,7 @@
 
 use super::server::{Server, json};
 use super::{Kick, REQUEST_LIMIT, config, users};
-use crate::domain::ask::FailureKind;
+use crate::domain::ask::{FailureKind, Phase};
 use native_tls::{Identity, TlsAcceptor};
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
@@ -78,7 +78,7 @@ fn trusted(base: &str, own: Option<String>) -> bool {
     match Kick::new(&config, REQUEST_LIMIT).ask(None, &users()).result {
         Ok(_) => true,
         Err(failure) => {
-            assert_eq!(failure.kind, FailureKind::Network);
+            assert_eq!(failure.kind, FailureKind::Network(Phase::Tls));
             assert!(failure.text.starts_with("TLS failed: ") && failure.text.contains("certificate"), "{failure:?}");
             false
         }

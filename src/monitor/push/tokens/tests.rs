@@ -2,7 +2,7 @@
 
 use super::Tokens;
 use crate::domain::Steady;
-use crate::domain::ask::{Failure, FailureKind};
+use crate::domain::ask::{Failure, FailureKind, Phase};
 use crate::domain::push::LinkId;
 use crate::domain::secret::Secret;
 use std::time::Duration;
@@ -64,7 +64,9 @@ fn a_failure_is_made_up_for_after_a_pause_that_grows_and_that_kick_may_stretch()
     let limited = failure(FailureKind::RateLimited(Some(Duration::from_secs(90))));
     assert_eq!(tokens.failed(at(900_000), &limited, &mut rng), Duration::from_secs(90));
     assert_eq!(want(&mut tokens, at(990_000), &[1], "t1"), all(&[0, 1], "t1"));
-    assert!(tokens.failed(at(999_000), &failure(FailureKind::Network), &mut rng) <= Duration::from_secs(1));
+    assert!(
+        tokens.failed(at(999_000), &failure(FailureKind::Network(Phase::Answer)), &mut rng) <= Duration::from_secs(1)
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The words of the transcripts: how a script writes times, ids, entries and failures, and how the outputs are written.
 
-use crate::domain::ask::{BrokerQuery, Failure, FailureKind, Learned, Liveness, Query, Seen, SeenChannel};
+use crate::domain::ask::{BrokerQuery, Failure, FailureKind, Learned, Liveness, Phase, Query, Seen, SeenChannel};
 use crate::domain::event::Event;
 use crate::domain::push::{EndKind, LinkEvent, LinkId, Push, PushKind, Transport, UnrecognisedEvent};
 use crate::domain::report::Report;
@@ -168,7 +168,7 @@ pub(super) fn failure(words: &[&str]) -> Failure {
         "404" | "410" => FailureKind::NotFound,
         "429" => FailureKind::RateLimited(after),
         "garbage" => FailureKind::Garbage,
-        "network" => FailureKind::Network,
+        "network" => FailureKind::Network(Phase::Answer),
         "no-token" => FailureKind::NoToken,
         _ => FailureKind::Server(after),
     };
