@@ -105,7 +105,7 @@ pub enum Event {
     DbRecovered { pending: usize },
     /// PostgreSQL refused to write this row.
     WriteRefused { username: Arc<str>, id: RowId, reason: String },
-    /// The file of learned ids cannot be read or written.
+    /// A file of `STATE_DIR` could not be read or written, or is written again after that.
     StateFile { file: String, reason: String },
     /// A status file cannot be written.
     StatusFile { file: String, reason: String },

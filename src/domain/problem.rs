@@ -175,7 +175,8 @@ impl Code {
                 "api_blocked",
                 Degraded,
                 "a firewall answers in Kick's place",
-                "if it lasts, use another address of this machine",
+                "if it lasts, use another address of this machine; if only the website is blocked, look the ids up elsewhere with: \
+                 kick-monitor ids",
             ),
             Code::ApiRateLimited => (
                 "api_rate_limited",

@@ -5,6 +5,7 @@
 
 use super::{Event, Severity};
 use crate::domain::Source;
+use crate::domain::ask::Endpoint;
 
 impl Event {
     /// The whole line, without a line break. The value of a key that is not known is `-`.
@@ -164,6 +165,10 @@ impl Event {
             }
             Event::TokenUnavailable { .. } => "no token can be had at the moment; it is tried again",
             Event::ApiError { .. } => "a request to Kick failed; it is tried again",
+            Event::ApiBlocked { endpoint, .. } if *endpoint == Endpoint::Website.word() => {
+                "the website's firewall refuses this machine; if it lasts, look the channel ids up on another one with \
+                 'kick-monitor ids'"
+            }
             Event::ApiBlocked { .. } => {
                 "a firewall answers in Kick's place; if it lasts, use another address of this machine"
             }
@@ -181,8 +186,13 @@ impl Event {
             Event::WriteRefused { .. } => {
                 "PostgreSQL refuses to write a row, which is tried again later; see the reason"
             }
-            Event::StateFile { .. } => "a state file cannot be used; check STATE_DIR and its owner",
-            Event::StatusFile { .. } => "a status file cannot be written; check RUN_DIR, METRICS_FILE and their owner",
+            Event::StateFile { .. } => {
+                "a file that is kept across restarts could not be read or written; see the reason, and check STATE_DIR and \
+                 its owner"
+            }
+            Event::StatusFile { .. } => {
+                "a status file could not be written; see the reason, and check RUN_DIR, METRICS_FILE and their owner"
+            }
             Event::LogDropped { .. } => "log lines are missing before this one: they could not be written in time",
             Event::ThreadRestarted { .. } => {
                 "a thread of kick-monitor failed and was restarted; it is a bug, please report it"

@@ -64,8 +64,8 @@ fn the_life_of_the_process() {
             Error: the new configuration cannot be used, and the old one is in force; correct it and reload event=reload_refused file=/etc/kick-monitor/kick-monitor.env key=SWEEP_SECS reason="not a number, 1-86400 expected"
             Error: a thread of kick-monitor failed and was restarted; it is a bug, please report it event=thread_restarted thread=link-0 reason="panicked: no way"
             Error: kick-monitor cannot go on and exits event=fatal reason="hub died"
-            Warn: a status file cannot be written; check RUN_DIR, METRICS_FILE and their owner event=status_file file=/run/x/status.json reason="disk full"
-            Warn: a state file cannot be used; check STATE_DIR and its owner event=state_file file=/var/lib/x/learned.json reason="disk full"
+            Warn: a status file could not be written; see the reason, and check RUN_DIR, METRICS_FILE and their owner event=status_file file=/run/x/status.json reason="disk full"
+            Warn: a file that is kept across restarts could not be read or written; see the reason, and check STATE_DIR and its owner event=state_file file=/var/lib/x/learned.json reason="disk full"
             Warn: log lines are missing before this one: they could not be written in time event=log_dropped lines=12
             Info: kick-monitor is running event=heartbeat streamers=9 online=2 subscribed=8 connections=1 pending=0 token_expires_in=3599 last_event_ago=- latency_p50_ms=1.234 latency_p99_ms=- covered=6 oldest_comparison=12
             Debug: detail event=detail what=pusher_frame text="a b"
@@ -171,7 +171,7 @@ fn the_life_outside() {
             Error: Kick refuses the credentials; correct KICK_CLIENT_ID and KICK_CLIENT_SECRET, then reload event=token_refused reason=invalid_client retry_in=1.2
             Warn: no token can be had at the moment; it is tried again event=token_unavailable reason="timed out" retry_in=1.2
             Warn: a request to Kick failed; it is tried again event=api_error status=- endpoint=channels retry_in=1.2 reason="timed out"
-            Warn: a firewall answers in Kick's place; if it lasts, use another address of this machine event=api_blocked status=403 endpoint=website retry_in=1.2 reason="timed out"
+            Warn: the website's firewall refuses this machine; if it lasts, look the channel ids up on another one with 'kick-monitor ids' event=api_blocked status=403 endpoint=website retry_in=1.2 reason="timed out"
             Warn: Kick asks for fewer requests; fewer are sent for a while event=api_rate_limited status=429 endpoint=channels retry_in=1.2
             Info: Kick answers again event=api_recovered endpoint=channels
             Debug: every streamer was compared with the API event=sweep_done streamers=9 seconds=1.0 corrected=0
