@@ -8,6 +8,7 @@ use crate::domain::push::Transport;
 use crate::domain::secret::Secret;
 use crate::domain::way::Offer;
 use crate::domain::{ChannelId, Now, Slug, UserId, time::Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The number of a request, in the order of creation. Never used again, so an answer that comes late cannot be
@@ -146,6 +147,26 @@ pub struct Seen {
     pub liveness: Liveness,
 }
 
+/// The entries of an answer by their slugs.
+pub(crate) fn by_slug(seen: &[Seen]) -> BTreeMap<&Slug, &Seen> {
+    seen.iter().filter_map(|seen| Some((seen.slug.as_ref()?, seen))).collect()
+}
+
+/// R12: the entry about `name` in an answer to a request about the names `asked`. Another spelling is accepted only if
+/// it is the only one, and was not asked about itself; any other name is another streamer's.
+pub(crate) fn entry_named<'a>(
+    name: &Slug,
+    by_slug: &BTreeMap<&'a Slug, &'a Seen>,
+    asked: &BTreeSet<Slug>,
+) -> Option<&'a Seen> {
+    let spelt_otherwise = || {
+        let is_spelling = |slug: &Slug| slug.is_spelling_of(name) && !asked.contains(slug);
+        let mut others = by_slug.iter().filter(|(slug, _)| is_spelling(slug));
+        others.next().filter(|_| others.next().is_none()).map(|(_, seen)| *seen)
+    };
+    by_slug.get(name).copied().or_else(spelt_otherwise)
+}
+
 /// A channel id in an answer, by how reliable it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeenChannel {
@@ -226,6 +247,9 @@ impl Failure {
         }
     }
 }
+
+/// A longer `Retry-After` is shortened to this: one response must not stop the requests for an hour.
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
 /// The kinds of failure that the rules treat differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

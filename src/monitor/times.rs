@@ -74,7 +74,7 @@ pub(crate) const DATABASE_RETRY: (Duration, Duration) = (Duration::from_millis(1
 /// The API is asked again after an error after this, doubling.
 pub(crate) const API_RETRY: (Duration, Duration) = (secs(1), secs(30));
 /// How long the API is not asked when there is no token, unless one comes.
-pub(crate) const TOKEN_WAIT: Duration = secs(1);
+pub(crate) const NO_TOKEN_PAUSE: Duration = secs(1);
 /// An endpoint that Kick no longer has is not asked. It is tried again after this, because a daemon runs for months,
 /// and the 404 may have been a mistake.
 pub(crate) const GONE_PAUSE: Duration = secs(24 * 3600);
@@ -90,8 +90,6 @@ pub(crate) const NAMES_PAUSE: Duration = secs(3600);
 pub(crate) const STRANGERS_MAX: usize = 10_000;
 /// `/users/livestreams` accepts this many ids (docs/kick.md §5.3).
 pub(crate) const USERS_BATCH: usize = 100;
-/// The longest `Retry-After` that is followed.
-pub(crate) const RETRY_AFTER_MAX: Duration = secs(600);
 
 /// R17: a channel is asked about at most once in this time, however often its subscription is confirmed.
 pub(crate) const SUBSCRIPTIONS_APART: Duration = secs(10);

@@ -7,7 +7,7 @@ mod kept;
 
 use super::roots;
 use crate::clock::Clock;
-use crate::domain::ask::Phase;
+use crate::domain::ask::{Phase, RETRY_AFTER_MAX};
 use crate::domain::time::Timestamp;
 use crate::gateway::trust::Trusting;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -22,9 +22,6 @@ use ureq::{Agent, Body, Error, Timeout};
 
 /// The longest body that is read, in bytes; a hundred livestreams take some hundred KiB.
 const BODY_MAX: u64 = 4 << 20;
-
-/// A longer `Retry-After` is shortened to this: one response must not stop the requests for an hour.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
 /// A response that was read to its end.
 #[derive(Debug)]

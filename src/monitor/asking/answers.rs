@@ -3,7 +3,7 @@
 
 use super::questions::asked_by;
 use super::{Asking, Flight, Kind, Queue};
-use crate::domain::ask::{Answer, Endpoint, Liveness, Seen};
+use crate::domain::ask::{Answer, Endpoint, Liveness, Seen, by_slug, entry_named};
 use crate::domain::event::Event;
 use crate::domain::{Now, Slug, Status, Steady, UserId};
 use crate::monitor::book::Book;
@@ -28,7 +28,7 @@ impl<'a> Entries<'a> {
         Entries {
             kind: flight.kind,
             by_user: seen.iter().filter_map(|seen| Some((seen.user?, seen))).collect(),
-            by_slug: seen.iter().filter_map(|seen| Some((seen.slug.as_ref()?, seen))).collect(),
+            by_slug: by_slug(seen),
             asked: flight.keys().filter_map(|key| asked_by(flight.kind, key, streamers).1).collect(),
         }
     }
@@ -36,20 +36,9 @@ impl<'a> Entries<'a> {
     /// The entry about this streamer.
     pub(crate) fn about(&self, streamer: &Streamer) -> Option<&'a Seen> {
         if self.kind.is_by_name() {
-            return self.named(&streamer.asked_slug());
+            return entry_named(&streamer.asked_slug(), &self.by_slug, &self.asked);
         }
         self.by_user.get(&streamer.ids.user.or(streamer.ids.configured_user)?).copied()
-    }
-
-    /// R12: an entry with another spelling of the name is accepted only if it is the only one, and was not asked about
-    /// itself. An entry with any other name is about another streamer.
-    fn named(&self, name: &Slug) -> Option<&'a Seen> {
-        let spelt_otherwise = || {
-            let is_spelling = |slug: &Slug| slug.is_spelling_of(name) && !self.asked.contains(slug);
-            let mut others = self.by_slug.iter().filter(|(slug, _)| is_spelling(slug));
-            others.next().filter(|_| others.next().is_none()).map(|(_, seen)| *seen)
-        };
-        self.by_slug.get(name).copied().or_else(spelt_otherwise)
     }
 }
 

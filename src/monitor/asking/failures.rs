@@ -7,7 +7,7 @@ use crate::domain::ask::{Endpoint, Failure, FailureKind};
 use crate::monitor::Asker;
 use crate::monitor::book::{Book, Timer};
 use crate::monitor::streamers::{Key, Streamers};
-use crate::monitor::times::{TOKEN_WAIT, UNKNOWN_NAME_RETRY, WEBSITE_PAUSE};
+use crate::monitor::times::{NO_TOKEN_PAUSE, UNKNOWN_NAME_RETRY, WEBSITE_PAUSE};
 use std::time::Duration;
 
 impl Asking {
@@ -24,7 +24,7 @@ impl Asking {
         match (asker, failure.kind) {
             (_, FailureKind::NoToken) => {
                 self.put_back(flight);
-                self.weather.wait_for_token(now.steady + TOKEN_WAIT);
+                self.weather.wait_for_token(now.steady + NO_TOKEN_PAUSE);
                 return Vec::new();
             }
             (Asker::Api, FailureKind::BadRequest) => return self.refused_batch(now, flight, failure, streamers, book),

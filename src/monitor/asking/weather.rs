@@ -6,9 +6,9 @@
 
 use crate::backoff::Backoff;
 use crate::domain::Steady;
-use crate::domain::ask::{Endpoint, FailureKind};
+use crate::domain::ask::{Endpoint, FailureKind, RETRY_AFTER_MAX};
 use crate::monitor::Asker;
-use crate::monitor::times::{API_RETRY, GONE_PAUSE, RETRY_AFTER_MAX, WEBSITE_PAUSE};
+use crate::monitor::times::{API_RETRY, GONE_PAUSE, WEBSITE_PAUSE};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

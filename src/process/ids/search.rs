@@ -3,8 +3,9 @@
 //!
 //! An entry counts only if it is about the very name (R12): Kick may spell it with other `_` and `-`, and no otherwise.
 
-use crate::domain::ask::{Liveness, Query, Seen, SeenChannel};
+use crate::domain::ask::{Liveness, Query, Seen, SeenChannel, by_slug, entry_named};
 use crate::domain::{ChannelId, Slug, UserId};
+use std::collections::BTreeSet;
 
 /// Why a question has no entries for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +107,9 @@ fn by_name(names: Vec<(usize, Slug)>, found: &mut [Found], ask: &mut Ask<'_>) {
         let slugs = part.iter().map(|(_, name)| name.clone()).collect();
         match ask(&Query::ChannelsBySlug(slugs)) {
             Ok(seen) => {
+                let (by_slug, asked) = (by_slug(&seen), part.iter().map(|(_, name)| name.clone()).collect());
                 for (at, name) in part {
-                    match about(&name, &seen) {
+                    match entry_named(&name, &by_slug, &asked) {
                         Some(seen) => {
                             found[at].denied = false;
                             found[at].take(seen);
@@ -131,7 +133,8 @@ pub(in crate::process) fn by_website(name: &Slug, found: &mut Found, ask: &mut A
     let first = found.slug.clone().unwrap_or_else(|| name.clone());
     let second = name.dashed().filter(|dashed| *dashed != first);
     for slug in [Some(first), second].into_iter().flatten() {
-        match ask(&Query::Website(slug)).map(|seen| about(name, &seen).cloned()) {
+        let about = |seen: Vec<Seen>| entry_named(name, &by_slug(&seen), &BTreeSet::new()).cloned();
+        match ask(&Query::Website(slug)).map(about) {
             Ok(Some(seen)) => {
                 found.denied = false;
                 return found.take(&seen);
@@ -140,12 +143,6 @@ pub(in crate::process) fn by_website(name: &Slug, found: &mut Found, ask: &mut A
             Err(Lack::Silence) => return,
         }
     }
-}
-
-/// The entry about a name: under this very spelling if there is one.
-fn about<'a>(name: &Slug, seen: &'a [Seen]) -> Option<&'a Seen> {
-    let spelt = |seen: &&Seen| seen.slug.as_ref().is_some_and(|slug| slug.is_spelling_of(name));
-    seen.iter().find(|seen| seen.slug.as_ref() == Some(name)).or_else(|| seen.iter().find(spelt))
 }
 
 #[cfg(test)]

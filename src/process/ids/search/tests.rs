@@ -102,6 +102,17 @@ fn the_other_spelling_is_asked_about_and_no_other_name_counts() {
 }
 
 #[test]
+fn the_entry_of_a_name_that_was_asked_about_is_nobody_elses() {
+    let answer = |question: &str| match question {
+        "channels a-b a_b" => Ok(vec![seen("a_b", 1, None)]),
+        other => panic!("{other}"),
+    };
+    let user_id = Needs { user: true, channel: false };
+    let (found, _) = asked(answer, |ask| by_api(&["a-b", "a_b"].map(slug), user_id, ask));
+    assert_eq!(ids(&found), [(None, None, true), (Some(1), None, false)]);
+}
+
+#[test]
 fn the_website_alone_is_enough() {
     let answer = |question: &str| match question {
         "website a_b" => Err(Lack::Unknown),
