@@ -3,6 +3,11 @@
 
 use std::time::Duration;
 
+/// The pause before a try after this many that failed: `first`, doubling up to `most`.
+pub(crate) fn doubled((first, most): (Duration, Duration), failed: u32) -> Duration {
+    first.saturating_mul(1_u32.checked_shl(failed).unwrap_or(u32::MAX)).min(most)
+}
+
 /// Pauses that double from `first` to `most`. Each is shortened by a random part of up to a fifth, so that clients
 /// which failed together do not retry together.
 #[derive(Clone, Debug)]
@@ -18,7 +23,7 @@ impl Backoff {
     }
 
     pub(crate) fn next(&mut self, rng: &mut fastrand::Rng) -> Duration {
-        let pause = self.first.saturating_mul(1_u32.checked_shl(self.tries).unwrap_or(u32::MAX)).min(self.most);
+        let pause = doubled((self.first, self.most), self.tries);
         self.tries = (self.tries + 1).min(31);
         pause.mul_f64(1.0 - rng.f64() / 5.0)
     }

@@ -1,5 +1,7 @@
 //! A table's name as SQL has it: unquoted parts fold to lower case, quoted parts stay as they are.
 
+use crate::domain::text::sql_identifier;
+
 /// Reads `TABLE` or `SCHEMA.TABLE` and gives it back with every part quoted, fit for a statement.
 /// The error completes the sentence "`DB_TABLE`'s value …".
 pub(super) fn quoted(text: &str) -> Result<String, String> {
@@ -7,7 +9,7 @@ pub(super) fn quoted(text: &str) -> Result<String, String> {
     let mut rest = text.trim();
     loop {
         let (part, after) = part(rest)?;
-        parts.push(format!("\"{}\"", part.replace('"', "\"\"")));
+        parts.push(sql_identifier(&part));
         let after = after.trim_start();
         match after.strip_prefix('.') {
             Some(next) => rest = next.trim_start(),

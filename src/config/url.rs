@@ -2,7 +2,8 @@
 //! user, query or fragment.
 
 use super::WebUrl;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use crate::domain::way::is_loopback;
+use std::net::Ipv6Addr;
 
 impl WebUrl {
     /// Reads a URL that has the scheme `tls`, or on a loopback host the scheme `plain`. The error
@@ -65,10 +66,4 @@ fn split_authority(authority: &str) -> Result<(String, Option<u16>), String> {
         return Err("has a bad host; expected a name or an address, [in brackets] for IPv6".to_owned());
     }
     Ok((inner.unwrap_or(host).to_ascii_lowercase(), port))
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
-        || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
 }

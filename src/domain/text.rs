@@ -26,6 +26,11 @@ pub(crate) fn escaped(text: &str) -> String {
     escape(text, usize::MAX, false)
 }
 
+/// A name as an SQL identifier, in double quotes.
+pub(crate) fn sql_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// A number with its noun: `1 row`, `2 rows`.
 pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
     let plural = if count == N::from(1) { "" } else { "s" };

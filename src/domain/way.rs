@@ -2,6 +2,7 @@
 
 use super::push::Transport;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// A transport that Kick offers, and its address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,4 +82,9 @@ impl Way {
 /// could lead to a host of another domain.
 pub(crate) fn is_cluster(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// Returns true if the host, without brackets, is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -7,6 +7,7 @@ use super::broadcasts::Broadcasts;
 use super::streamer::{Ids, Kind};
 use super::streamers::{Key, Streamers};
 use super::times::{OLD_NAME_PAUSE, STRANGERS_MAX, UNKNOWN_NAME_RETRY};
+use crate::backoff::doubled;
 use crate::domain::ask::{ChannelSource, Learned, Seen, SeenChannel};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
@@ -180,7 +181,7 @@ impl Names {
             book.at(now.steady, Timer::Ask(key));
             return false;
         }
-        let pause = UNKNOWN_NAME_RETRY.0.saturating_mul(1 << ids.misses.min(10)).min(UNKNOWN_NAME_RETRY.1);
+        let pause = doubled(UNKNOWN_NAME_RETRY, ids.misses);
         ids.misses = ids.misses.saturating_add(1);
         let (username, id) = (streamer.username.clone(), streamer.row.clone());
         ask_name_after(now, key, pause, streamers, book);

@@ -4,6 +4,7 @@
 use super::error::{DbError, Misfit, connecting};
 use super::sql::identifier;
 use crate::config::{DatabaseConfig, SslMode};
+use crate::domain::way::is_loopback;
 use native_tls::{Certificate, Protocol, TlsConnector};
 use postgres::config::{Host, SslMode as Driver};
 use postgres::error::SqlState;
@@ -12,7 +13,6 @@ use postgres_native_tls::MakeTlsConnector;
 use r2d2::ManageConnection;
 use r2d2_postgres::PostgresConnectionManager;
 use std::fs;
-use std::net::IpAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::Duration;
@@ -111,8 +111,7 @@ impl Connector {
 }
 
 fn is_remote(config: &Config) -> bool {
-    let local = |name: &str| name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    let by_name = config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if !local(name)));
+    let by_name = config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if !is_loopback(name)));
     by_name || config.get_hostaddrs().iter().any(|ip| !ip.is_loopback())
 }
 

@@ -16,6 +16,8 @@ mod ids;
 
 pub use ids::{Target, set_ids};
 
+pub(crate) use crate::domain::text::sql_identifier as identifier;
+
 use crate::config::DatabaseConfig;
 
 /// The most bytes of a text that the roster statement returns uncut.
@@ -321,9 +323,4 @@ fn wanted(count: usize, names: &[&str]) -> String {
 /// A text as an SQL literal.
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
-}
-
-/// A name as an SQL identifier.
-pub(crate) fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

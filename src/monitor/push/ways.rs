@@ -1,9 +1,8 @@
 //! Where an offer of Kick's leads, and which offers may be used (docs/operating.md, "Push").
 
 use crate::domain::push::Transport;
-use crate::domain::way::{Offer, Place, Way, is_cluster};
+use crate::domain::way::{Offer, Place, Way, is_cluster, is_loopback};
 use http::Uri;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Which transports the configuration allows, and at which addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,12 +86,6 @@ fn is_kicks(host: &str) -> bool {
         && ["kick.com", "pusher.com"].iter().any(|&domain| {
             host.strip_suffix(domain).is_some_and(|below| below.is_empty() || below.ends_with('.') && below.len() > 1)
         })
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
-        || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

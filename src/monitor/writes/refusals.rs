@@ -2,6 +2,7 @@
 //! and delays no other.
 
 use super::Writes;
+use crate::backoff::doubled;
 use crate::domain::Now;
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
@@ -21,7 +22,7 @@ impl Writes {
         if tries >= LOCKED_MAX {
             say_refused(now, key, "another client has held the row's lock for minutes", streamers, book);
         }
-        self.try_later(now, key, row_pause(before), streamers, book);
+        self.try_later(now, key, doubled(ROW_RETRY, before), streamers, book);
     }
 
     /// R21: the write was suppressed without an error.
@@ -42,7 +43,7 @@ impl Writes {
         let Some(streamer) = streamers.get_mut(&key) else { return };
         let before = streamer.table.set_aside;
         streamer.table.set_aside = before.saturating_add(1);
-        self.try_later(now, key, row_pause(before), streamers, book);
+        self.try_later(now, key, doubled(ROW_RETRY, before), streamers, book);
     }
 
     /// R21: a row that the others had to wait for is tried rarely. The first time, the server or this machine may have
@@ -78,9 +79,4 @@ pub(super) fn say_refused(now: Now, key: Key, reason: &str, streamers: &Streamer
     if book.troubles.raise(now, Code::WriteRefused, id.as_str(), words, reason) {
         book.log(Event::WriteRefused { username, id, reason: reason.to_owned() });
     }
-}
-
-/// The pause before the next try of a row, after this many tries.
-fn row_pause(before: u32) -> Duration {
-    ROW_RETRY.0.saturating_mul(1 << before.min(10)).min(ROW_RETRY.1)
 }
