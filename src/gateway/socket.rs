@@ -6,16 +6,14 @@
 mod authorities;
 mod connect;
 mod frames;
-#[cfg(test)]
-pub(crate) mod scripted;
 mod stream;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wake;
 
 pub(crate) use authorities::Authorities;
 pub(crate) use connect::{Address, ConnectError, Effort};
-pub(crate) use wake::{Trace, Wake, Waker, WakesWhenDropped, wake_pair};
+pub(crate) use wake::{Trace, Wake, WakesWhenDropped, wake_pair};
 
 use crate::clock::Clock;
 use rustix::event::{PollFd, PollFlags};

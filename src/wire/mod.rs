@@ -13,9 +13,9 @@ mod pusher;
 pub(crate) mod reconnect;
 mod silence;
 mod subscriptions;
-mod toll;
 #[cfg(test)]
-mod transcript;
+mod tests;
+mod toll;
 
 use crate::domain::push::{EndKind, LinkEvent, Push, Transport};
 use crate::domain::secret::Secret;

@@ -73,7 +73,7 @@ pub struct Link {
 
 impl Worker for Link {
     /// Runs until the orders are hung up or the stop comes, and then closes the connection with code 1000. A stop
-    /// token does not wake the link: use [`Orders::waker`] after it.
+    /// token does not wake the link; the daemon hangs up its orders, too.
     fn run(self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut thread = Thread {
             reconnect: Reconnect::new(self.seed),

@@ -1,11 +1,13 @@
 //! The socket against a scripted server on 127.0.0.1, with and without TLS.
 
-use super::scripted::{
+pub(crate) mod scripted;
+
+use super::{Address, Authorities, ConnectError, Effort, Ended, Frame, Socket, Wake, wake_pair};
+use crate::clock::Clock;
+use scripted::{
     Authority, PATIENCE, Server, accept, accept_tls, accept_websocket, close, close_code, next_frame, reset, send,
     serve, text,
 };
-use super::{Address, Authorities, ConnectError, Effort, Ended, Frame, Socket, Wake, wake_pair};
-use crate::clock::Clock;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc::{TryRecvError, channel};

@@ -14,7 +14,7 @@ pub(crate) struct Wake(Arc<OwnedFd>);
 
 /// The waking end, for any number of threads.
 #[derive(Clone, Debug)]
-pub struct Waker(Arc<OwnedFd>);
+pub(crate) struct Waker(Arc<OwnedFd>);
 
 /// Wakes when it is dropped. As the last field of a struct, it wakes the waiting thread after the other fields have
 /// been dropped.
@@ -46,7 +46,7 @@ pub(crate) fn wake_pair() -> io::Result<(Waker, Wake)> {
 
 impl Waker {
     /// Ends the present wait, or the next one if no thread waits now. Never blocks.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         // The write fails only if the counter is at its maximum, and then a wake is pending already.
         let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
     }

@@ -10,7 +10,7 @@ use super::{Centrifugo, kind};
 use crate::domain::Steady;
 use crate::domain::push::EndKind;
 use crate::wire::names::EventNames;
-use crate::wire::transcript::{Stage, acts, mutated, shown};
+use crate::wire::tests::{Stage, acts, mutated, shown};
 use expect_test::Expect;
 
 /// Runs a script on a session for `channel.{id}`. The verbs of the server are `greet [result]`, `ack ID [result]`,

@@ -8,7 +8,7 @@ mod subscribing;
 use super::{Pusher, path};
 use crate::domain::Steady;
 use crate::wire::names::EventNames;
-use crate::wire::transcript::{Stage, acts, mutated, shown};
+use crate::wire::tests::{Stage, acts, mutated, shown};
 use expect_test::Expect;
 
 /// Runs a script on a session for `channel.{id}`. The verbs of the server are `greet [data]` and `ack NAME`.

@@ -3,7 +3,7 @@
 use crate::domain::ChannelId;
 use crate::domain::secret::Secret;
 use crate::domain::way::Way;
-use crate::gateway::socket::{Trace, Wake, Waker, WakesWhenDropped, wake_pair};
+use crate::gateway::socket::{Trace, Wake, WakesWhenDropped, wake_pair};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use std::io;
 
@@ -32,7 +32,6 @@ pub struct OrderSender {
 #[derive(Clone, Debug)]
 pub struct Orders {
     orders: Receiver<Order>,
-    waker: Waker,
     pub(super) wake: Wake,
 }
 
@@ -42,8 +41,8 @@ pub fn orders() -> io::Result<(OrderSender, Orders)> {
     // Unbounded, because the core must never block. In fact the number is bounded: every streamer of the roster is
     // followed and unfollowed once, and each question of the link has one answer.
     let (sender, receiver) = unbounded();
-    let giving = OrderSender { orders: sender, waker: WakesWhenDropped(waker.clone()) };
-    Ok((giving, Orders { orders: receiver, waker, wake }))
+    let giving = OrderSender { orders: sender, waker: WakesWhenDropped(waker) };
+    Ok((giving, Orders { orders: receiver, wake }))
 }
 
 impl OrderSender {
@@ -59,11 +58,6 @@ impl Orders {
     /// Shows when the link, and everything that could wake it, is gone.
     pub(crate) fn trace(&self) -> Trace {
         self.wake.trace()
-    }
-
-    /// Ends the link's present wait. Needed after a stop token, which does not wake the link by itself.
-    pub fn waker(&self) -> Waker {
-        self.waker.clone()
     }
 
     /// The next order that has arrived; an error if no more orders can come.

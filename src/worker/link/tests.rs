@@ -8,10 +8,10 @@ use crate::clock::{Clock, Pulse};
 use crate::domain::push::{EndKind, LinkEvent, LinkId, Push, PushKind, Transport};
 use crate::domain::way::{Place, Way};
 use crate::domain::{ChannelId, LivestreamId, Steady};
-use crate::gateway::socket::scripted::{
+use crate::gateway::socket::tests::scripted::{
     PATIENCE, accept, accept_websocket, close, close_code, reset, send, serve, text,
 };
-use crate::gateway::socket::{Address, Authorities, Waker};
+use crate::gateway::socket::{Address, Authorities};
 use crate::monitor::io::Input;
 use crate::stop::{Stop, StopSource, stop_pair};
 use crate::wire::names::EventNames;
@@ -40,7 +40,6 @@ struct Running {
     /// Inputs that arrived together with one that was taken.
     ahead: RefCell<VecDeque<Input>>,
     stop: Option<StopSource>,
-    waker: Waker,
     clock: Clock,
     tid: Pid,
     thread: JoinHandle<anyhow::Result<()>>,
@@ -54,7 +53,6 @@ fn start(address: &Address, adjust: impl FnOnce(&mut Link)) -> Running {
     let orders = Arc::new(Mutex::new(Some(giving)));
     let inputs = guide(address, said, orders.clone());
     let (source, stop) = stop_pair();
-    let waker = taking.waker();
     let mut link = Link {
         id: LINK,
         speak: sessions(&["channel.{id}".to_owned()], &EventNames::default()),
@@ -73,7 +71,7 @@ fn start(address: &Address, adjust: impl FnOnce(&mut Link)) -> Running {
     });
     let (thread, tid) = (thread.expect("a thread"), tid.recv_timeout(PATIENCE).expect("it runs"));
     let ahead = RefCell::default();
-    Running { orders, inputs, ahead, stop: Some(source), waker, clock, tid, thread }
+    Running { orders, inputs, ahead, stop: Some(source), clock, tid, thread }
 }
 
 /// Starts a link with the defaults.
@@ -319,7 +317,8 @@ fn a_stop_and_a_wake_end_a_link() {
     let mut link = start_pusher(&server.address);
     link.lives(&[LinkEvent::Started, LinkEvent::Connected(Transport::Pusher)]);
     drop(link.stop.take());
-    link.waker.wake();
+    // The stop alone does not wake it; any order does.
+    link.order(Order::Unfollow(Vec::new()));
     link.ends();
     assert_eq!(server.join(), Some(1000));
 }

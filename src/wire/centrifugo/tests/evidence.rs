@@ -5,7 +5,7 @@ use crate::domain::Steady;
 use crate::domain::push::Push;
 use crate::wire::names::EventNames;
 use crate::wire::pusher::Pusher;
-use crate::wire::transcript::RECORDED;
+use crate::wire::tests::RECORDED;
 use crate::wire::{Act, Session, SessionInput};
 use expect_test::expect;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use super::{acts, check, following, shown};
 use crate::domain::Steady;
 use crate::wire::SessionInput;
-use crate::wire::transcript::RECORDED;
+use crate::wire::tests::RECORDED;
 use expect_test::expect;
 use std::time::Duration;
 

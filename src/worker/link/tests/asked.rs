@@ -4,7 +4,7 @@ use super::{LINK, ended, start};
 use crate::domain::Steady;
 use crate::domain::push::{EndKind, LinkEvent};
 use crate::domain::secret::Secret;
-use crate::gateway::socket::scripted::{PATIENCE, accept_websocket, close_code, reset, serve, text};
+use crate::gateway::socket::tests::scripted::{PATIENCE, accept_websocket, close_code, reset, serve, text};
 use crate::monitor::io::Input;
 use crate::wire::{Act, End, Session, SessionInput};
 use crate::worker::link::Order;

@@ -1,8 +1,8 @@
 //! For tests: a websocket server on 127.0.0.1 that runs a closure, and certificates made for the test. Nothing here
 //! waits longer than `PATIENCE`.
 
-use super::wake::poll_all;
 use super::{Address, Ended, Frame, Socket, Wake};
+use crate::gateway::socket::wake::poll_all;
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
