@@ -24,7 +24,7 @@ use crate::stop::{Stop, StopSource, stop_pair};
 use crate::thread::{self, Exit, How};
 use crate::worker::Worker;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use restarts::{Restarts, Verdict};
+use restarts::{AfterFailure, Restarts};
 use std::collections::BTreeMap;
 use std::io;
 use std::thread::JoinHandle;
@@ -281,12 +281,12 @@ impl Supervisor {
         }
         let reason = reason(how);
         match restarts.failed(now, &mut self.rng) {
-            Verdict::RestartAfter(pause) => {
+            AfterFailure::RestartAfter(pause) => {
                 self.workers.insert(thread.clone(), State::Resting(spec, restarts, now + pause));
                 Event::ThreadRestarted { thread, reason }.say();
                 Ok(())
             }
-            Verdict::GiveUp => Err(Fatal(format!("{thread} failed too often; at last it {reason}"))),
+            AfterFailure::GiveUp => Err(Fatal(format!("{thread} failed too often; at last it {reason}"))),
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::domain::push::{EndKind, LinkEvent, Push, Transport};
 use crate::domain::secret::Secret;
 use crate::wire::event;
 use crate::wire::names::{EventNames, Meaning, Unrecognised};
-use crate::wire::silence::{Silence, Verdict};
+use crate::wire::silence::{Silence, Silent};
 use crate::wire::subscriptions::{Step, Subscriptions};
 use crate::wire::toll::{self, Toll};
 use crate::wire::{Act, End, Session, SessionInput};
@@ -312,9 +312,9 @@ impl Centrifugo {
             Phase::Open if now >= self.lease.end() => self.give_up("the guest token expired", acts),
             Phase::Waiting { .. } | Phase::Greeting { .. } | Phase::Over => {}
             Phase::Open => match self.silence.turn(now) {
-                Verdict::Dead => self.give_up("no answer to ping", acts),
+                Silent::Dead => self.give_up("no answer to ping", acts),
                 verdict => {
-                    if verdict == Verdict::Ask {
+                    if verdict == Silent::Ask {
                         acts.push(Act::Send(frame::ping(self.commands.number())));
                     }
                     self.renew(now, acts);

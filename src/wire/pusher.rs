@@ -16,7 +16,7 @@ use crate::domain::json::{Json, mended};
 use crate::domain::push::{EndKind, LinkEvent, Push, Transport};
 use crate::wire::event::{self, Evidence};
 use crate::wire::names::{EventNames, Meaning, Unrecognised};
-use crate::wire::silence::{Silence, Verdict};
+use crate::wire::silence::{Silence, Silent};
 use crate::wire::subscriptions::{Step, Subscriptions};
 use crate::wire::toll::{self, Toll};
 use crate::wire::{Act, End, Session, SessionInput, close};
@@ -220,9 +220,9 @@ impl Pusher {
             Phase::Greeting { until } if now >= until => self.give_up("no greeting", acts),
             Phase::Greeting { .. } | Phase::Over => {}
             Phase::Open => match self.silence.turn(now) {
-                Verdict::Dead => self.give_up("no answer to ping", acts),
+                Silent::Dead => self.give_up("no answer to ping", acts),
                 verdict => {
-                    if verdict == Verdict::Ask {
+                    if verdict == Silent::Ask {
                         acts.push(Act::Send(frame::PING.to_owned()));
                     }
                     self.subscriptions.turn(now, |step| {

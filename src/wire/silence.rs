@@ -19,7 +19,7 @@ pub(super) struct Silence {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Silent {
     /// Nothing has to be done yet.
     Fine,
     /// The server must be asked now. Returned once per silence.
@@ -46,13 +46,13 @@ impl Silence {
     }
 
     /// What has to be done now.
-    pub(super) fn turn(&mut self, now: Steady) -> Verdict {
+    pub(super) fn turn(&mut self, now: Steady) -> Silent {
         if now < self.next_wake() {
-            return Verdict::Fine;
+            return Silent::Fine;
         }
         match self.asked.replace(now) {
-            Some(_) => Verdict::Dead,
-            None => Verdict::Ask,
+            Some(_) => Silent::Dead,
+            None => Silent::Ask,
         }
     }
 

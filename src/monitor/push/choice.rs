@@ -36,7 +36,7 @@ const REMEMBERED: usize = 64;
 #[derive(Debug)]
 pub struct Choice {
     terms: Terms,
-    answer: Option<Answer>,
+    answer: Option<LastAnswer>,
     /// Since when the answer is in doubt.
     doubted: Option<Steady>,
     /// The last of Kick's offers that led to a connection.
@@ -63,7 +63,7 @@ struct Sent {
 
 /// The last answer of Kick's broker.
 #[derive(Debug)]
-struct Answer {
+struct LastAnswer {
     at: Steady,
     /// Empty if there was no usable answer.
     offers: Vec<Offer>,
@@ -143,7 +143,7 @@ impl Choice {
     /// Takes Kick's answer to a request sent at `asked`; `None` if the broker is blocked or down, or its answer is
     /// unusable. A doubt that arose since `asked` stays.
     pub fn take_answer(&mut self, asked: Steady, now: Steady, offers: Option<Vec<Offer>>) {
-        self.answer = Some(Answer { at: now, offers: offers.unwrap_or_default() });
+        self.answer = Some(LastAnswer { at: now, offers: offers.unwrap_or_default() });
         self.doubted.take_if(|since| *since <= asked);
     }
 

@@ -20,7 +20,7 @@ pub(super) struct Restarts {
 
 /// What to do about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum AfterFailure {
     /// Restart the worker after this pause.
     RestartAfter(Duration),
     /// The worker fails too often.
@@ -41,22 +41,22 @@ impl Restarts {
     }
 
     /// Notes that the worker failed.
-    pub(super) fn failed(&mut self, now: Steady, rng: &mut fastrand::Rng) -> Verdict {
+    pub(super) fn failed(&mut self, now: Steady, rng: &mut fastrand::Rng) -> AfterFailure {
         self.recent.retain(|failure| now.since(*failure) < WINDOW);
         if self.recent.len() >= RESTARTS_MAX {
-            return Verdict::GiveUp;
+            return AfterFailure::GiveUp;
         }
         if self.recent.is_empty() {
             self.backoff.reset();
         }
         self.recent.push_back(now);
-        Verdict::RestartAfter(self.backoff.next(rng))
+        AfterFailure::RestartAfter(self.backoff.next(rng))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Restarts, Verdict};
+    use super::{AfterFailure, Restarts};
     use crate::domain::Steady;
     use std::time::Duration;
 
@@ -64,10 +64,10 @@ mod tests {
     fn pauses(failures: impl IntoIterator<Item = u64>) -> Vec<Option<u64>> {
         let (mut restarts, mut rng) = (Restarts::default(), fastrand::Rng::with_seed(1));
         let pause = |at| match restarts.failed(Steady(Duration::from_secs(at)), &mut rng) {
-            Verdict::RestartAfter(pause) => {
+            AfterFailure::RestartAfter(pause) => {
                 [1_u32, 2, 4, 8, 16, 30].into_iter().find(|most| pause.as_secs_f64() <= f64::from(*most)).map(u64::from)
             }
-            Verdict::GiveUp => None,
+            AfterFailure::GiveUp => None,
         };
         failures.into_iter().map(pause).collect()
     }
@@ -84,7 +84,7 @@ mod tests {
         let pauses: Vec<Duration> = (0..100).map(|_| restarts.not_begun(&mut rng)).collect();
         assert!(pauses[0] <= Duration::from_secs(1) && pauses[99] <= Duration::from_secs(30));
         let failed = restarts.failed(Steady(Duration::from_secs(2000)), &mut rng);
-        assert!(matches!(failed, Verdict::RestartAfter(_)), "it has not failed yet");
+        assert!(matches!(failed, AfterFailure::RestartAfter(_)), "it has not failed yet");
     }
 
     #[test]

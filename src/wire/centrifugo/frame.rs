@@ -58,12 +58,12 @@ pub(super) struct Pushed<'a> {
 #[derive(Deserialize)]
 pub(super) struct Publication<'a> {
     #[serde(borrow)]
-    pub(super) data: Option<Kick<'a>>,
+    pub(super) data: Option<KickEvent<'a>>,
 }
 
 /// Kick's message in a publication. In Pusher's protocol it is the whole frame, with the channel.
 #[derive(Deserialize)]
-pub(super) struct Kick<'a> {
+pub(super) struct KickEvent<'a> {
     pub(super) event: String,
     #[serde(borrow)]
     pub(super) data: Option<&'a RawValue>,
