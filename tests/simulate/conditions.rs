@@ -164,6 +164,14 @@ impl Conditions {
         if self.deaf { sweep } else { sweep + self.settings.hold }
     }
 
+    /// The same for a row that push does not cover, where those have quick turns: two of them and the looks between,
+    /// and the time for which one endpoint may trail another (R7, R23).
+    pub(super) fn quick_bound(&self, rows: usize) -> Option<Duration> {
+        let quick = self.settings.sweep_uncovered < self.settings.sweep && self.honest() && !self.unsaid;
+        let turns = 2 * (self.settings.sweep_uncovered + self.asking(rows));
+        quick.then(|| turns + self.lag + Duration::from_secs(105))
+    }
+
     /// How long the requests of a sweep take at most.
     fn asking(&self, rows: usize) -> Duration {
         let request = Duration::from_secs(60) / self.settings.requests_per_minute;

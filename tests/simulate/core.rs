@@ -39,6 +39,8 @@ pub(super) struct Core {
     pub wall: jiff::SignedDuration,
     /// When the world was last to blame for any wrong row of its.
     pub excused: Duration,
+    /// Since when it says that push does not cover a row, at the inspections (R23).
+    uncovered: BTreeMap<RowId, Duration>,
     /// What it tells of itself when the calm begins; the transport in use then, and how often it had changed.
     pub report: Report,
     pub transport: (Option<Transport>, u32),
@@ -71,6 +73,7 @@ impl Core {
             wall: jiff::SignedDuration::ZERO,
             disk: Disk::default(),
             excused: Duration::ZERO,
+            uncovered: BTreeMap::new(),
             said_roster: Vec::new(),
             woken: (0, 0),
             report: Report::default(),
@@ -88,6 +91,7 @@ impl Core {
         self.excused = if torn { seen + API_LAG } else { now };
         self.realtime.kill_process();
         self.api.kill_process();
+        self.uncovered.clear();
         let writers = self.client.kill_process();
         self.judge.forget_process(now, torn, seen + API_LAG, self.conditions.settings.hold);
         let seed = world.agenda.chance.u64(..);
@@ -169,13 +173,30 @@ impl Core {
         if let Some(limited) = self.api.limited {
             self.excused = self.excused.max(limited + self.conditions.recovery(database.rows.len()));
         }
+        self.note_uncovered(world.agenda.now);
+    }
+
+    fn note_uncovered(&mut self, now: Duration) {
+        let told = self.monitor.page(self.now(now), None, usize::MAX);
+        let uncovered = told.into_iter().filter(|it| !it.covered && !it.unknown_to_kick && it.user_id.is_some());
+        let rows = uncovered.map(|it| RowId::new(&it.id));
+        self.uncovered = rows
+            .map(|row| (self.uncovered.get(&row).copied().unwrap_or(now), row))
+            .map(|(at, row)| (row, at))
+            .collect();
     }
 
     /// Whether this core should have put a wrong row right by now, after the last fault that it cannot see through.
     pub(super) fn is_late(&self, record: &Record, n: usize, world: &World) -> bool {
         let bound = self.conditions.bound(world.database.rows.len());
         let excused = self.excused.max(self.api.kept_back.get(&n).copied().unwrap_or_default());
-        self.judge.is_late(world.agenda.now, record, (n, &world.kick.streamers[n]), bound, excused)
+        let late = |bound, excused| {
+            self.judge.is_late(world.agenda.now, record, (n, &world.kick.streamers[n]), bound, excused)
+        };
+        // R23: one whom push does not cover waits for no sweep, nor for a hold that is over.
+        let quick = self.conditions.quick_bound(world.database.rows.len()).zip(self.uncovered.get(&record.row.id));
+        let held = self.judge.told_at(n) + self.conditions.settings.hold;
+        late(bound, excused) || quick.is_some_and(|(bound, since)| late(bound, excused.max(*since).max(held)))
     }
 
     /// Whether it should have by the end of the day, when nothing excuses anything.

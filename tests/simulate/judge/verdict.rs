@@ -242,6 +242,11 @@ impl Judge {
         conditions.honest() && !self.wrong_hints
     }
 
+    /// When push last told of a streamer.
+    pub(in crate::simulate) fn told_at(&self, n: usize) -> Duration {
+        self.told.get(&n).map_or(Duration::ZERO, |told| told.at)
+    }
+
     /// Whether this core should have put a wrong row right by now. `bound`: how long that may take after the last
     /// thing that excuses it; `excused`: when other things than push were last to blame.
     pub(in crate::simulate) fn is_late(
