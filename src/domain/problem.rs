@@ -150,7 +150,7 @@ impl Code {
             Code::PushSilent => (
                 "push_silent",
                 Degraded,
-                "push is connected and silent; the sweep finds the changes",
+                "push is connected but reports nothing; the sweep finds the changes",
                 "check CHANNEL_NAMES, REALTIME, PUSHER_URL and PUSHER_APP_KEY",
             ),
             Code::PushPartial => (
@@ -168,7 +168,7 @@ impl Code {
             Code::TokenUnavailable => (
                 "token_unavailable",
                 Degraded,
-                "no new token can be had",
+                "no new token can be obtained",
                 "it is tried again; if it lasts, check KICK_OAUTH_URL with: kick-monitor check",
             ),
             Code::ApiBlocked => (

@@ -157,13 +157,13 @@ impl Event {
             }
             Event::PushMissed { .. } => "the sweep found a change that push should have reported",
             Event::PushPartial { .. } => "push missed a quarter or more of the last changes; the sweep finds them",
-            Event::PushSilent { .. } => "push is connected and silent; another transport is taken if Kick offers one",
+            Event::PushSilent { .. } => "push is connected but reports nothing; another transport is used if Kick offers one",
             Event::SubscriptionFailed { .. } => "a push channel cannot be followed; it is tried again",
             Event::TokenRefreshed { .. } => "there is a new token",
             Event::TokenRefused { .. } => {
                 "Kick refuses the credentials; correct KICK_CLIENT_ID and KICK_CLIENT_SECRET, then reload"
             }
-            Event::TokenUnavailable { .. } => "no token can be had at the moment; it is tried again",
+            Event::TokenUnavailable { .. } => "no token can be obtained at the moment; the daemon tries again",
             Event::ApiError { .. } => "a request to Kick failed; it is tried again",
             Event::ApiBlocked { endpoint, .. } if *endpoint == Endpoint::Website.word() => {
                 "the website's firewall refuses this machine; if it lasts, look the channel ids up on another one with \

@@ -165,11 +165,11 @@ fn the_life_outside() {
             Warn: a push connection is lost; it is re-established event=realtime_disconnected transport=pusher connection=0 code=4200 reason="please reconnect" retry_in=1.2
             Warn: a push connection is lost; it is re-established event=realtime_disconnected transport=centrifugo connection=1 code=- reason="" retry_in=1.2
             Error: the push server refuses the connection; if it lasts, check REALTIME, PUSHER_URL and PUSHER_APP_KEY event=realtime_refused transport=pusher code=4001 reason="no such app"
-            Error: push is connected and silent; another transport is taken if Kick offers one event=push_silent transport=pusher missed=5 kind=starts
+            Error: push is connected but reports nothing; another transport is used if Kick offers one event=push_silent transport=pusher missed=5 kind=starts
             Warn: push missed a quarter or more of the last changes; the sweep finds them event=push_partial missed=4 of=14
             Info: there is a new token event=token_refreshed expires_in=5000
             Error: Kick refuses the credentials; correct KICK_CLIENT_ID and KICK_CLIENT_SECRET, then reload event=token_refused reason=invalid_client retry_in=1.2
-            Warn: no token can be had at the moment; it is tried again event=token_unavailable reason="timed out" retry_in=1.2
+            Warn: no token can be obtained at the moment; the daemon tries again event=token_unavailable reason="timed out" retry_in=1.2
             Warn: a request to Kick failed; it is tried again event=api_error status=- endpoint=channels retry_in=1.2 reason="timed out"
             Warn: the website's firewall refuses this machine; if it lasts, look the channel ids up on another one with 'kick-monitor ids' event=api_blocked status=403 endpoint=website retry_in=1.2 reason="timed out"
             Warn: Kick asks for fewer requests; fewer are sent for a while event=api_rate_limited status=429 endpoint=channels retry_in=1.2

@@ -43,7 +43,7 @@ fn r11_a_transport_that_tells_of_stops_and_never_of_starts_is_left() {
             1090.0 log push_silent transport=pusher missed=5 kind=starts
             1090.0 ask realtime: pusher centrifugo
             1090.0 health degraded
-            1090.0 push_silent since 2026-01-01T00:18:10Z: push is connected and silent; the sweep finds the changes: 5 starts in a row, over pusher
+            1090.0 push_silent since 2026-01-01T00:18:10Z: push is connected but reports nothing; the sweep finds the changes: 5 starts in a row, over pusher
             1090.0 {"realtime":{"connected":1,"connections":1,"last_event_at":"2026-01-01T00:14:50Z","transport":"pusher","unrecognised_events":[]},"streamers":{"covered":0,"offline":0,"online":1,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
             1090.0 {"api":{"comparison_age_seconds":{"max":10.0,"p50":10.0,"p99":10.0},"last_sweep_at":"2026-01-01T00:18:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:18:00Z","ok":true,"pending_writes":0},"latency_ms":{"p50":0.0,"p99":0.0}}
             1090.0 {"api_requests":{"channels":{"200":1},"livestreams":{"200":4},"realtime":{"200":1},"users_livestreams":{"200":25},"website":{"200":4}},"push_missed":5,"realtime_reconnects":1,"status_changes_push":4,"status_changes_sweep":5}
@@ -58,7 +58,7 @@ fn r11_a_transport_that_tells_of_stops_and_never_of_starts_is_left() {
             1090.0 {"at":"2026-01-01T00:03:00Z","id":"1","lag_ms":0.0,"source":"sweep","status":"Online","username":"xqc"}
             1100.0 write 1 Offline by push
             1110.0 health degraded
-            1110.0 push_silent since 2026-01-01T00:18:10Z: push is connected and silent; the sweep finds the changes: 5 starts in a row, over pusher
+            1110.0 push_silent since 2026-01-01T00:18:10Z: push is connected but reports nothing; the sweep finds the changes: 5 starts in a row, over pusher
             1110.0 {"realtime":{"connected":1,"connections":1,"last_event_at":"2026-01-01T00:18:20Z","transport":"pusher","unrecognised_events":[]},"streamers":{"covered":0,"offline":1,"online":0,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
             1110.0 {"api":{"comparison_age_seconds":{"max":30.0,"p50":30.0,"p99":30.0},"last_sweep_at":"2026-01-01T00:18:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:18:20Z","ok":true,"pending_writes":0},"latency_ms":{"p50":0.0,"p99":0.0}}
             1110.0 {"api_requests":{"channels":{"200":1},"livestreams":{"200":4},"realtime":{"200":1},"users_livestreams":{"200":25},"website":{"200":4}},"push_missed":5,"realtime_reconnects":1,"status_changes_push":5,"status_changes_sweep":5}

@@ -140,7 +140,7 @@ fn a_database_that_is_away_and_a_refused_token_are_failing() {
             3.0    {"api_requests":{"users_livestreams":{"200":2}},"status_changes_push":1}
             3.0    {"at":"2026-01-01T00:00:02Z","id":"1","lag_ms":0.0,"source":"push","status":"Online","username":"xqc"}
             5.0    health degraded
-            5.0    token_unavailable since 2026-01-01T00:00:04Z: no new token can be had: status 503: the server failed
+            5.0    token_unavailable since 2026-01-01T00:00:04Z: no new token can be obtained: status 503: the server failed
             5.0    {"realtime":{"connected":1,"connections":1,"last_event_at":"2026-01-01T00:00:02Z","transport":"pusher","unrecognised_events":[]},"streamers":{"covered":1,"offline":0,"online":1,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
             5.0    {"api":{"comparison_age_seconds":{"max":5.0,"p50":5.0,"p99":5.0},"last_sweep_at":"2026-01-01T00:00:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:00:02Z","ok":true,"pending_writes":0},"latency_ms":{"p50":0.0,"p99":0.0}}
             5.0    {"api_requests":{"token":{"503":1},"users_livestreams":{"200":2}},"status_changes_push":1}

@@ -156,7 +156,7 @@ fn r11_a_trial_ends_where_the_transport_refuses_or_all_connections_are_made_anew
             1031.0 subscribe 2 668
             1031.0 close 2
             1031.0 health degraded
-            1031.0 push_silent since 2026-01-01T00:07:10Z: push is connected and silent; the sweep finds the changes: 5 changes in a row, over pusher
+            1031.0 push_silent since 2026-01-01T00:07:10Z: push is connected but reports nothing; the sweep finds the changes: 5 changes in a row, over pusher
             1031.0 {"realtime":{"connected":1,"connections":1,"last_event_at":null,"transport":"centrifugo","unrecognised_events":[]},"streamers":{"covered":1,"offline":0,"online":1,"subscribed":1,"total":1,"unknown":0,"unusable":0}}
             1031.0 {"api":{"comparison_age_seconds":{"max":11.0,"p50":11.0,"p99":11.0},"last_sweep_at":"2026-01-01T00:17:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:07:00Z","ok":true,"pending_writes":0},"latency_ms":{"p50":null,"p99":null}}
             1031.0 {"api_requests":{"channels":{"200":3},"livestreams":{"200":4},"realtime":{"200":3},"users_livestreams":{"200":27},"website":{"200":4}},"push_missed":5,"realtime_reconnects":1,"status_changes_sweep":5}
