@@ -176,8 +176,10 @@ pub enum SeenChannel {
     Banner(ChannelId),
 }
 
-/// The source of the channel id by which a streamer's push channel is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The source of the channel id by which a streamer's push channel is followed. In `status --json` it has its name in
+/// lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ChannelSource {
     /// `DB_CHANNEL_ID_COLUMN`: a hint.
     Table,
@@ -197,18 +199,6 @@ impl ChannelSource {
     /// Returns true if Kick stated the id, false for a hint.
     pub(crate) fn is_certain(self) -> bool {
         !matches!(self, ChannelSource::Table | ChannelSource::Banner)
-    }
-
-    /// The name in `status --json`.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            ChannelSource::Table => "table",
-            ChannelSource::Banner => "banner",
-            ChannelSource::Kept => "kept",
-            ChannelSource::Website => "website",
-            ChannelSource::Channels => "channels",
-            ChannelSource::Livestreams => "livestreams",
-        }
     }
 }
 

@@ -20,8 +20,10 @@ pub use id::{ChannelId, LivestreamId, RowId, UserId};
 pub use slug::{Slug, UnusableName};
 pub use time::{Now, Steady};
 
+use serde::{Deserialize, Serialize};
+
 /// A streamer's status, in the table or at Kick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Status {
     /// A broadcast is running.
     Online,
@@ -41,7 +43,8 @@ impl Status {
 }
 
 /// Which kind of evidence led to a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Source {
     /// A push event (docs/kick.md §3).
     Push,

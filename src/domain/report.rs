@@ -1,9 +1,11 @@
 //! The core's report on itself: the summary for `status`, and one entry per streamer for `status NAME`
 //! (kick-monitor(8)). Plain values whose JSON form is a public interface: fields are added, never changed or removed.
 
+use crate::domain::ask::ChannelSource;
 use crate::domain::problem::Health;
 use crate::domain::text;
 use crate::domain::time::Timestamp;
+use crate::domain::{Source, Status};
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 
@@ -175,8 +177,8 @@ pub struct Change {
     pub id: String,
     #[serde(serialize_with = "shown")]
     pub username: String,
-    pub status: String,
-    pub source: String,
+    pub status: Status,
+    pub source: Source,
     pub lag_ms: f64,
 }
 
@@ -195,13 +197,13 @@ pub struct Streamer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
     /// The believed status; none while it is not known.
-    pub status: Option<String>,
-    /// `push`, `sweep`, or `table` for a status that Kick has not confirmed yet.
-    pub source: String,
+    pub status: Option<Status>,
+    /// What the belief comes from.
+    pub source: Basis,
     /// Since when that status is believed.
     pub since: Timestamp,
     /// The status in the table; none for NULL or any other value.
-    pub shown: Option<String>,
+    pub shown: Option<Status>,
     /// Why a pending change is not written yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<String>,
@@ -229,13 +231,12 @@ pub struct Streamer {
     /// The channel id by which the push channel is followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_id: Option<i64>,
-    /// `confirmed` by Kick, `configured` or only guessed, or `suspect`.
+    /// How certain the channel id is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel_trust: Option<String>,
-    /// The source of the channel id: `table`, `kept` by an earlier process, `banner` (a banner's address), or the
-    /// endpoint that stated it: `website`, `channels` or `livestreams`.
+    pub channel_trust: Option<Trust>,
+    /// The source of the channel id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel_source: Option<String>,
+    pub channel_source: Option<ChannelSource>,
     /// The number of the push connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<u32>,
@@ -258,11 +259,35 @@ fn shown<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&text::shown(text))
 }
 
+/// What a believed status comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// A push event.
+    Push,
+    /// An answer of the API.
+    Sweep,
+    /// Only the table: Kick has not confirmed it yet.
+    Table,
+}
+
+/// How certain a channel id is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trust {
+    /// Kick stated it.
+    Confirmed,
+    /// The table or a banner gives it.
+    Configured,
+    /// Something speaks against it.
+    Suspect,
+}
+
 /// A status, and when it was reported or written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
-    /// `Online` or `Offline`.
-    pub status: String,
+    /// The status that was reported or written.
+    pub status: Status,
     /// When it was reported or written.
     pub at: Timestamp,
     /// The endpoint that reported it, if it was the API.

@@ -63,8 +63,8 @@ impl Committed {
             at: now.wall_at(self.at),
             id: self.id.to_string(),
             username: self.username.to_string(),
-            status: self.status.word().to_owned(),
-            source: self.source.word().to_owned(),
+            status: self.status,
+            source: self.source,
             lag_ms: self.lag.as_secs_f64() * 1000.0,
         }
     }

@@ -6,10 +6,10 @@ use super::streamer::Streamer;
 use crate::domain::ask::Endpoint;
 use crate::domain::problem::Code;
 use crate::domain::push::LinkId;
-use crate::domain::report::{self, Realtime, Told};
+use crate::domain::report::{self, Basis, Realtime, Told, Trust};
 use crate::domain::row::Shown;
 use crate::domain::time::to_milliseconds;
-use crate::domain::{Now, Status, Steady};
+use crate::domain::{Now, Source, Status, Steady};
 use std::time::Duration;
 
 /// Updates the problems that no single event shows, because they last or concern several parts. `patience`: how long
@@ -37,7 +37,7 @@ pub(super) fn tell_of(
 ) -> report::Streamer {
     let Streamer { ids, belief, table, broadcast, .. } = streamer;
     let told = |status: Status, at: Steady, by: Option<Endpoint>| Told {
-        status: status.word().to_owned(),
+        status,
         at: now.wall_at(at),
         by: by.map(|endpoint| endpoint.word().to_owned()),
     };
@@ -45,21 +45,25 @@ pub(super) fn tell_of(
         Shown::Known(status) => Some(status),
         Shown::Unknown => None,
     };
-    let source = if belief.verified || belief.status != shown { belief.source.word() } else { "table" };
+    let source = match belief.source {
+        _ if !belief.verified && belief.status == shown => Basis::Table,
+        Source::Push => Basis::Push,
+        Source::Sweep => Basis::Sweep,
+    };
     let trust = match (ids.suspect, ids.are_confirmed()) {
-        (true, _) => "suspect",
-        (false, true) => "confirmed",
-        (false, false) => "configured",
+        (true, _) => Trust::Suspect,
+        (false, true) => Trust::Confirmed,
+        (false, false) => Trust::Configured,
     };
     report::Streamer {
         id: streamer.row.to_string(),
         username: streamer.username.to_string(),
         name: streamer.name.to_string(),
         slug: ids.slug.as_ref().filter(|slug| **slug != streamer.name).map(ToString::to_string),
-        status: belief.status.map(|status| status.word().to_owned()),
-        source: source.to_owned(),
+        status: belief.status,
+        source,
         since: to_milliseconds(belief.since.wall),
-        shown: shown.map(|status| status.word().to_owned()),
+        shown,
         pending: why_pending(now, streamer, database).map(str::to_owned),
         last_write: table.confirmed.map(|(status, at)| told(status, at, None)),
         last_push: streamer.heard.map(|heard| told(heard.status, heard.at, None)),
@@ -72,8 +76,8 @@ pub(super) fn tell_of(
         started_at: broadcast.start,
         user_id: ids.user.map(|id| id.0),
         channel_id: ids.channel.map(|id| id.0),
-        channel_trust: ids.channel.map(|_| trust.to_owned()),
-        channel_source: ids.channel_source.map(|source| source.word().to_owned()),
+        channel_trust: ids.channel.map(|_| trust),
+        channel_source: ids.channel_source,
         connection: home.map(|(link, _)| link.0),
         subscribed_at: home.and_then(|(_, since)| since).map(|at| now.wall_at(at)),
         covered: streamer.covered,

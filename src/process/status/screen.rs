@@ -1,10 +1,12 @@
 //! A snapshot, or one streamer of it, as text for people. Pure; text from outside is escaped.
 
 use super::Snapshot;
+use crate::domain::ask::ChannelSource;
 use crate::domain::problem::Health;
-use crate::domain::report::{Api, Change, Problem, Report, Streamer, Streamers, Told};
+use crate::domain::report::{Api, Basis, Change, Problem, Report, Streamer, Streamers, Told, Trust};
 use crate::domain::text::{counted, escaped};
 use crate::domain::time::Timestamp;
+use crate::domain::{Source, Status};
 use crate::process::cli::Which;
 use crate::process::paint::Paint;
 use std::fmt::Write;
@@ -38,8 +40,8 @@ pub(super) fn whole(snapshot: &Snapshot, now: Timestamp, paint: Paint) -> String
         line(&mut page, format_args!("\n{}", paint.strong("Last changes")));
     }
     for change in &report.recent {
-        let (username, source) = (escaped(&change.username), &change.source);
-        let status = format!("{:<7}", change.status);
+        let (username, source) = (escaped(&change.username), change.source.word());
+        let status = format!("{:<7}", change.status.word());
         line(&mut page, format_args!("  {}  {status}  {username}, by {source}, {}", clock(change.at), lag(change)));
     }
     page
@@ -47,32 +49,38 @@ pub(super) fn whole(snapshot: &Snapshot, now: Timestamp, paint: Paint) -> String
 
 /// Whether the streamer has this status.
 pub(super) fn is_selected(told: &Streamer, which: Option<Which>) -> bool {
-    match (which, told.status.as_deref()) {
-        (None, _) | (Some(Which::Online), Some("Online")) | (Some(Which::Unknown), None) => true,
-        (Some(Which::Offline), Some(status)) => status != "Online",
-        (Some(_), _) => false,
+    match which {
+        None => true,
+        Some(Which::Online) => told.status == Some(Status::Online),
+        Some(Which::Offline) => told.status == Some(Status::Offline),
+        Some(Which::Unknown) => told.status.is_none(),
     }
 }
 
 /// One streamer as one line of five words, for people and for `awk`.
 pub(super) fn listed(told: &Streamer) -> String {
-    let status = told.status.as_deref().unwrap_or("Unknown");
+    let status = told.status.map_or("Unknown", Status::word);
+    let source = match told.source {
+        Basis::Push => "push",
+        Basis::Sweep => "sweep",
+        Basis::Table => "table",
+    };
     let covered = if told.covered { "covered" } else { "uncovered" };
     let since = told.since.strftime("%Y-%m-%dT%H:%M:%SZ");
-    format!("{:<25} {status:<7} {since} {:<5} {covered}\n", escaped(&told.name), told.source)
+    format!("{:<25} {status:<7} {since} {source:<5} {covered}\n", escaped(&told.name))
 }
 
 /// One streamer, and why.
 pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String {
-    let status = match told.status.as_deref() {
-        Some("Online") => paint.good("Online"),
-        Some(status) => paint.strong(status),
+    let status = match told.status {
+        Some(Status::Online) => paint.good("Online"),
+        Some(Status::Offline) => paint.strong("Offline"),
         None => paint.poor("not known"),
     };
-    let why = match told.source.as_str() {
-        "push" => "told by push",
-        "sweep" => "told by the API",
-        _ => "the table shows it, and Kick has not confirmed it yet",
+    let why = match told.source {
+        Basis::Push => "told by push",
+        Basis::Sweep => "told by the API",
+        Basis::Table => "the table shows it, and Kick has not confirmed it yet",
     };
     let who = format!("{} (row {})", paint.strong(&escaped(&told.username)), escaped(&told.id));
     let mut page = match &told.status {
@@ -111,7 +119,7 @@ pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String 
     api.extend(told.last_found.as_ref().map(|found| format!("first reported {}", what(found, now))));
     api.extend(told.doubt.as_ref().map(|doubt| format!("to be confirmed: {}", what(doubt, now))));
     part("API", api);
-    let mut table = vec![format!("shows {}", told.shown.as_deref().unwrap_or("neither status"))];
+    let mut table = vec![format!("shows {}", told.shown.map_or("neither status", Status::word))];
     table.extend(told.last_write.as_ref().map(|write| format!("last written {}", what(write, now))));
     table.extend(told.pending.as_ref().map(|why| format!("to be written: {why}")));
     part("Table", table);
@@ -120,15 +128,20 @@ pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String 
 
 /// How certain the channel id is, and its source.
 fn channel_trust(told: &Streamer) -> String {
-    let trust = told.channel_trust.as_deref().map(|word| if word == "configured" { "not confirmed yet" } else { word });
-    let source = told.channel_source.as_deref().map(|word| match word {
-        "table" => "from the table".to_owned(),
-        "kept" => "kept from before the start".to_owned(),
-        "banner" => "from the address of the banner".to_owned(),
-        "website" => "told by the website".to_owned(),
-        endpoint => format!("told by the API's /{endpoint}"),
+    let trust = told.channel_trust.map(|trust| match trust {
+        Trust::Confirmed => "confirmed",
+        Trust::Configured => "not confirmed yet",
+        Trust::Suspect => "suspect",
     });
-    let words: Vec<&str> = trust.into_iter().chain(source.as_deref()).collect();
+    let source = told.channel_source.map(|source| match source {
+        ChannelSource::Table => "from the table",
+        ChannelSource::Kept => "kept from before the start",
+        ChannelSource::Banner => "from the address of the banner",
+        ChannelSource::Website => "told by the website",
+        ChannelSource::Channels => "told by the API's /channels",
+        ChannelSource::Livestreams => "told by the API's /livestreams",
+    });
+    let words: Vec<&str> = trust.into_iter().chain(source).collect();
     if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
 }
 
@@ -231,7 +244,7 @@ fn compared(streamers: &Streamers, api: &Api) -> String {
 
 /// How long after the evidence a change was committed; short times to a tenth of a millisecond.
 fn lag(change: &Change) -> String {
-    let since = if change.source == "push" { "the event" } else { "the answer" };
+    let since = if change.source == Source::Push { "the event" } else { "the answer" };
     let lag = if change.lag_ms < 10.0 {
         format!("{:.1} ms", change.lag_ms.max(0.0))
     } else {
@@ -242,7 +255,7 @@ fn lag(change: &Change) -> String {
 
 fn what(told: &Told, now: Timestamp) -> String {
     let by = told.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
-    format!("{}{by} at {}", told.status, when(told.at, now))
+    format!("{}{by} at {}", told.status.word(), when(told.at, now))
 }
 
 fn when(at: Timestamp, now: Timestamp) -> String {
