@@ -91,6 +91,7 @@ pub const KEYS: &[Key] = &[
     ),
     key("METRICS_FILE", None, Form::Path("the file to write")),
     key("HEARTBEAT_SECS", Some("300"), Form::Number(0, 86_400)),
+    key("HEARTBEAT_URL", None, Form::Secret("https://HOST/PATH (http only for hosts on this machine)")),
     key("STATE_DIR", Some("/var/lib/kick-monitor"), Form::Path("a directory")),
     key("RUN_DIR", Some("/run/kick-monitor"), Form::Path("a directory")),
 ];

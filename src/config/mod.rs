@@ -41,6 +41,8 @@ pub struct Config {
     pub push: PushConfig,
     /// The numbers that the rules use.
     pub rules: RulesConfig,
+    /// The dead man's switch.
+    pub heartbeat: HeartbeatConfig,
     /// What is logged, and how much.
     pub log: LogConfig,
     /// Where the process keeps its files.
@@ -181,6 +183,17 @@ pub struct RulesConfig {
     pub requests_per_minute: u32,
     /// `HEARTBEAT_SECS`; `None` for 0
     pub heartbeat: Option<Duration>,
+}
+
+/// The dead man's switch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeartbeatConfig {
+    /// `HEARTBEAT_URL`, checked; it may hold a secret
+    pub url: Option<Secret>,
+    /// `HEARTBEAT_SECS`; `None` for 0
+    pub every: Option<Duration>,
+    /// `TLS_CA_FILE`, as in [`KickConfig`]
+    pub tls_ca: Option<String>,
 }
 
 /// `LOG_TARGET`

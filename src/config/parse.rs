@@ -4,8 +4,8 @@
 use super::problem::shown;
 use super::values::{FileKind, Sources, Values};
 use super::{
-    Config, DatabaseConfig, FilesConfig, KickConfig, LogConfig, LogTarget, Problem, PushConfig, RosterConfig,
-    RulesConfig, SslMode, channel_names, database_url, event_names, table_name,
+    Config, DatabaseConfig, FilesConfig, HeartbeatConfig, KickConfig, LogConfig, LogTarget, Problem, PushConfig,
+    RosterConfig, RulesConfig, SslMode, channel_names, database_url, event_names, table_name, url,
 };
 use crate::domain::push::Transport;
 use crate::domain::secret::Secret;
@@ -20,12 +20,14 @@ use std::time::Duration;
 pub fn parse(sources: Sources<'_>) -> Result<Config, Vec<Problem>> {
     let mut values = Values::new(sources);
     let tls_ca = tls_ca(&mut values);
+    let rules = rules(&mut values);
     let config = Config {
         kick: kick(&mut values, tls_ca.clone()),
         database: database(&mut values),
         roster: roster(&mut values),
-        push: push(&mut values, tls_ca),
-        rules: rules(&mut values),
+        push: push(&mut values, tls_ca.clone()),
+        heartbeat: heartbeat(&mut values, rules.heartbeat, tls_ca),
+        rules,
         log: log(&mut values),
         files: files(&mut values),
     };
@@ -150,6 +152,10 @@ fn rules(values: &mut Values<'_>) -> RulesConfig {
         requests_per_minute: number(values, "API_REQUESTS_PER_MINUTE"),
         heartbeat: Some(seconds(values, "HEARTBEAT_SECS")).filter(|pause| !pause.is_zero()),
     }
+}
+
+fn heartbeat(values: &mut Values<'_>, every: Option<Duration>, tls_ca: Option<String>) -> HeartbeatConfig {
+    HeartbeatConfig { url: values.optional("HEARTBEAT_URL", url::any_https).map(Secret::new), every, tls_ca }
 }
 
 fn log(values: &mut Values<'_>) -> LogConfig {

@@ -1,5 +1,5 @@
-//! URLs of Kick's interfaces, checked here once for the whole program: TLS unless the host is this machine, and no
-//! user, query or fragment.
+//! URLs, checked here once for the whole program: TLS unless the host is this machine, and no user or fragment. Those of
+//! Kick's interfaces have no query either.
 
 use super::WebUrl;
 use crate::domain::way::is_loopback;
@@ -43,6 +43,17 @@ impl WebUrl {
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
+}
+
+/// A URL of `https`, or of `http` on a loopback host, that may have a query, as it was given: what is behind the host is
+/// for its server to know.
+pub(super) fn any_https(text: &str) -> Result<String, String> {
+    let (address, query) = text.split_once('?').unwrap_or((text, ""));
+    WebUrl::parse(address, "https", "http")?;
+    if !query.bytes().all(|b| b.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&b)) {
+        return Err("has a character in its query that URLs cannot have; expected it percent-encoded".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// Host, in lower case and without brackets, and port.

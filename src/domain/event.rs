@@ -131,6 +131,10 @@ pub enum Event {
         latency_p50_ms: Option<f64>,
         latency_p99_ms: Option<f64>,
     },
+    /// `HEARTBEAT_URL` could not be asked; the reason does not contain the address.
+    HeartbeatFailed { reason: String },
+    /// It answers again, after this number of requests that failed.
+    HeartbeatRecovered { failures: u64 },
     /// A detail for developers: a stable word, and free text.
     Detail { what: &'static str, text: String },
 }

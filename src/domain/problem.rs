@@ -55,10 +55,11 @@ pub enum Code {
     StreamerUnknown,
     StreamerRenamed,
     ChannelIdMismatch,
+    HeartbeatUrl,
 }
 
 /// Every code, the worst first.
-pub const CODES: [Code; 22] = [
+pub const CODES: [Code; 23] = [
     Code::DatabaseUnavailable,
     Code::TokenRefused,
     Code::KickUnreachable,
@@ -81,6 +82,7 @@ pub const CODES: [Code; 22] = [
     Code::StreamerUnknown,
     Code::StreamerRenamed,
     Code::ChannelIdMismatch,
+    Code::HeartbeatUrl,
 ];
 
 /// The entry of the table for one code.
@@ -231,6 +233,12 @@ impl Code {
                 Ok,
                 "channel ids in the table are wrong; Kick's are used",
                 "correct the column that DB_CHANNEL_ID_COLUMN names",
+            ),
+            Code::HeartbeatUrl => (
+                "heartbeat_url",
+                Ok,
+                "HEARTBEAT_URL cannot be asked, so its service may raise an alarm",
+                "it is tried again; if it lasts, correct HEARTBEAT_URL, then reload",
             ),
         };
         Facts { code, health, text, remedy }

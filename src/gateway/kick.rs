@@ -6,9 +6,7 @@
 //! client secret, a token or a part of a body.
 
 pub mod entries;
-mod http;
 mod realtime;
-mod roots;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -19,7 +17,7 @@ use crate::domain::ask::{Endpoint, Failure, FailureKind, Query, Seen};
 use crate::domain::json::{Json, mended};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
-use http::{Reply, Unread};
+use crate::gateway::http::{self, Reply, Unread};
 use std::fmt::Display;
 use std::ops::Range;
 use std::time::Duration;

@@ -2,6 +2,8 @@
 //! other.
 
 pub mod database;
+pub(crate) mod heartbeat;
+mod http;
 pub mod kick;
 pub(crate) mod socket;
 pub mod state;

@@ -63,6 +63,8 @@ pub enum Input {
     },
     /// `None`: `ROSTER_NOTIFY_CHANNEL` is listened to, or is not set. Otherwise, why it is not listened to.
     Listening(Option<String>),
+    /// `HEARTBEAT_URL` was asked, or is not asked any more; or why it could not be.
+    Heartbeat(Option<String>),
     /// A token was requested. Counts against the budget, and never waits for it.
     Spent,
     /// The operator wants a sweep at once (USR1).

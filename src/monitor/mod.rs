@@ -34,7 +34,7 @@ pub use io::{Asker, Input, Output, Settings};
 pub use push::{Choice, Terms};
 
 use crate::domain::event::Event;
-use crate::domain::problem::Code;
+use crate::domain::problem::{Code, Health};
 use crate::domain::report::{Api, ComparisonAge, Database, Report, Streamer as Told, Streamers as Count};
 use crate::domain::{Now, RowId, Steady};
 use asking::Asking;
@@ -122,6 +122,7 @@ impl Monitor {
             Input::Token(expires) => self.asking.take_token(now, expires, book),
             Input::TokenFailed { status, reason, refused } => book.token_failed(now, status, &reason, refused),
             Input::Listening(why_not) => book.troubles.set(now, Code::RosterListener, why_not),
+            Input::Heartbeat(why_not) => book.troubles.set(now, Code::HeartbeatUrl, why_not),
             Input::Spent => self.asking.spend(now, 1),
             Input::SweepNow => {
                 book.out.push(Output::ReadRoster);
@@ -192,6 +193,11 @@ impl Monitor {
     /// Returns true if a problem began or ended since the last report.
     pub fn has_news(&self) -> bool {
         self.book.troubles.changed
+    }
+
+    /// That of the worst problem at present.
+    pub fn health(&self) -> Health {
+        self.book.troubles.health()
     }
 
     /// Grows whenever the report on some streamer may have changed.

@@ -8,10 +8,12 @@ mod reload;
 use crate::clock::Clock;
 use crate::config::{Config, PushConfig};
 use crate::domain::ask;
+use crate::domain::problem::Health;
 use crate::domain::push::LinkId;
 use crate::domain::report::Bulletin;
 use crate::domain::row::Write;
 use crate::gateway::database::{Database, DbError};
+use crate::gateway::heartbeat::Switch;
 use crate::gateway::kick::{Kick, REQUEST_LIMIT, Realtime};
 use crate::gateway::socket::Authorities;
 use crate::gateway::state::{Keep, Remembered};
@@ -23,6 +25,7 @@ use crate::wire::names::EventNames;
 use crate::wire::sessions;
 use crate::worker::Worker;
 use crate::worker::asker::{AskerWorker, BrokerAsker};
+use crate::worker::heartbeat::Heartbeat;
 use crate::worker::hub::{Hub, Outlets, ToMain};
 use crate::worker::keeper::{Keeper, recall, recall_recent};
 use crate::worker::link::{Link, Orders};
@@ -40,6 +43,9 @@ use std::sync::Arc;
 const SOURCES: Stage = Stage(0);
 const HUB: Stage = Stage(1);
 const SERVANTS: Stage = Stage(2);
+
+/// The name of the thread that asks `HEARTBEAT_URL`.
+const HEARTBEAT: &str = "heartbeat";
 
 /// The most inputs that may wait for the hub; further senders wait. A push event takes about 200 bytes, and a roster
 /// of any size is one input.
@@ -65,6 +71,8 @@ pub(super) struct Crew {
     relane: Sender<Vec<Sender<Write>>>,
     bulletins: Receiver<Bulletin>,
     nudge: (Sender<()>, Receiver<()>),
+    health: Receiver<Health>,
+    switch: Option<Arc<Switch>>,
 }
 
 impl Crew {
@@ -85,6 +93,7 @@ impl Crew {
         let (lanes, lanes_out) = lane_channels(config);
         // Only the latest bulletin matters.
         let (bulletins, bulletins_out) = bounded(1);
+        let (health, health_out) = bounded(1);
         let known = recall(&config.files.state_dir);
         let recent = recall_recent(&config.files.state_dir, clock.now().wall);
         let memory = [Input::Learned(known.streamers.clone()), Input::Recent(recent)].into_iter();
@@ -108,15 +117,18 @@ impl Crew {
             bulletins: bulletins_out,
             // A second nudge would add nothing to one that is still waiting.
             nudge: bounded(1),
+            health: health_out,
+            switch: None,
         };
         let roster = crew.nudge.0.clone();
-        let outlets = Outlets { askers, lanes, roster, broker, keeper, bulletins, main };
+        let outlets = Outlets { askers, lanes, roster, broker, keeper, bulletins, health, main };
         crew.add_hub(config, supervisor, outlets, inputs_out, relaned, memory)?;
         supervisor.add(clock.steady(), keeper_spec(config, clock, known, learned))?;
         crew.add_writers(supervisor)?;
         crew.add_askers(supervisor)?;
         crew.add_broker(supervisor)?;
         crew.add_roster(config, supervisor)?;
+        crew.add_heartbeat(config, supervisor)?;
         Ok(crew)
     }
 
@@ -163,6 +175,21 @@ impl Crew {
     pub(super) fn add_status(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
         let (clock, files, bulletins) = (self.clock, config.files.clone(), self.bulletins.clone());
         self.add(supervisor, "status", SERVANTS, move || Scribe::new(&files, bulletins.clone(), clock))
+    }
+
+    /// Starts the thread `heartbeat` if it is configured, or replaces or removes it.
+    pub(super) fn add_heartbeat(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
+        let new = Switch::new(&config.heartbeat).map(Arc::new);
+        let old = std::mem::replace(&mut self.switch, new);
+        supervisor.remove(HEARTBEAT);
+        if let Some(old) = old {
+            old.hang_up();
+        }
+        let Some(switch) = self.switch.clone() else { return Ok(()) };
+        let (health, inputs, clock) = (self.health.clone(), self.inputs.clone(), self.clock);
+        let every = config.heartbeat.every;
+        let heartbeat = Heartbeat { switch, every, health, inputs, clock };
+        self.add(supervisor, HEARTBEAT, SOURCES, move || heartbeat.clone())
     }
 
     fn add_hub(
@@ -239,6 +266,9 @@ impl Crew {
         supervisor.remove_stage(SOURCES);
         self.kick.hang_up();
         self.realtime.hang_up();
+        if let Some(switch) = self.switch {
+            switch.hang_up();
+        }
     }
 }
 

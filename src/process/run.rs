@@ -228,6 +228,9 @@ impl Daemon {
         if old.files != new.files {
             self.crew.add_status(new, &mut self.supervisor)?;
         }
+        if old.heartbeat != new.heartbeat {
+            self.crew.add_heartbeat(new, &mut self.supervisor)?;
+        }
         match old.kick != new.kick {
             true => self.crew.replace_kick(new, &mut self.supervisor)?,
             false => self.crew.hurry(),

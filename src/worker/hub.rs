@@ -13,6 +13,7 @@ use super::link::{Order, OrderSender, Orders, orders};
 use crate::clock::{Clock, Pulse};
 use crate::domain::Now;
 use crate::domain::ask;
+use crate::domain::problem::Health;
 use crate::domain::push::LinkId;
 use crate::domain::report::Bulletin;
 use crate::domain::row::Write;
@@ -62,6 +63,8 @@ pub(crate) struct Outlets {
     /// The thread `status`. Capacity 1: a bulletin that finds the channel full is skipped, because the next one has
     /// newer content.
     pub bulletins: Sender<Bulletin>,
+    /// The thread `heartbeat`. Capacity 1: the next message is newer.
+    pub health: Sender<Health>,
     pub main: Sender<ToMain>,
 }
 
@@ -129,7 +132,9 @@ impl Worker for Hub {
                 self.open_links(&mut held);
             }
             held.lines.say_overdue();
-            reports.tell(self.clock.now(), &mut self.monitor, &self.outlets.bulletins);
+            if reports.tell(self.clock.now(), &mut self.monitor, &self.outlets.bulletins) {
+                let _ = self.outlets.health.try_send(self.monitor.health());
+            }
             let Some(deadline) = deadline else { continue };
             let unwritten = self.monitor.pending_writes();
             if unwritten == 0 || deadline <= self.clock.steady() {

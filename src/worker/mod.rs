@@ -2,6 +2,7 @@
 //! channels and do not know each other.
 
 pub(crate) mod asker;
+pub(crate) mod heartbeat;
 pub(crate) mod hub;
 pub(crate) mod keeper;
 pub mod link;

@@ -63,5 +63,7 @@ mod schema;
 mod status;
 // Its further forms: a list, a line for a monitoring system, a screen that is drawn anew.
 mod views;
+// A dead man's switch elsewhere.
+mod heartbeat;
 // The command line and the exit codes.
 mod cli;

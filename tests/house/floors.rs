@@ -23,8 +23,10 @@ const FLOORS: [(&str, u8); 12] = [
 const ROOMS: [&str; 2] = ["gateway", "worker"];
 
 /// What may be known all the same, and why.
-const EXCEPTIONS: [(&str, &str, &str); 5] = [
-    ("gateway/kick", "gateway/trust", "whom the platform trusts is what the two share; it is no party outside"),
+const EXCEPTIONS: [(&str, &str, &str); 7] = [
+    ("gateway/kick", "gateway/http", "how HTTP is spoken is what the two share; it is no party outside"),
+    ("gateway/heartbeat", "gateway/http", "how HTTP is spoken is what the two share; it is no party outside"),
+    ("gateway/http", "gateway/trust", "whom the platform trusts is what the two share; it is no party outside"),
     ("gateway/socket", "gateway/trust", "whom the platform trusts is what the two share; it is no party outside"),
     ("worker/hub", "worker/link", "the hub's outlets are the links' inboxes"),
     ("worker/asker", "worker/token_cell", "the cell is what the two workers share; it is no worker"),

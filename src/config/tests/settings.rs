@@ -2,6 +2,7 @@
 
 use super::super::{Config, Sources, WebUrl, parse};
 use super::{REQUIRED, from, lines, named_file, with_required};
+use crate::domain::secret::Secret;
 use expect_test::expect;
 use std::time::Duration;
 
@@ -104,6 +105,13 @@ fn defaults() {
                     300s,
                 ),
             },
+            heartbeat: HeartbeatConfig {
+                url: None,
+                every: Some(
+                    300s,
+                ),
+                tls_ca: None,
+            },
             log: LogConfig {
                 level: Info,
                 target: Syslog,
@@ -123,6 +131,19 @@ fn defaults() {
 fn zero_heartbeat_is_none_and_zero_hold_is_zero() {
     let rules = good("HEARTBEAT_SECS=0\nPUSH_HOLD_SECS=0\n").rules;
     assert_eq!((rules.heartbeat, rules.hold), (None, Duration::ZERO));
+}
+
+#[test]
+fn a_heartbeat_url_may_have_a_query_and_is_a_secret() {
+    for url in [
+        "https://hc-ping.com/5f3c-secret",
+        "https://kuma.example.org/api/push/tok?status=up&msg=OK&ping=",
+        "http://[::1]:8/x/",
+    ] {
+        let heartbeat = good(&format!("HEARTBEAT_URL='{url}'\n")).heartbeat;
+        assert_eq!(heartbeat.url.as_ref().map(Secret::reveal), Some(url));
+        assert!(!format!("{heartbeat:?}").contains(url), "{heartbeat:?}");
+    }
 }
 
 #[test]

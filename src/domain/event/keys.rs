@@ -103,6 +103,8 @@ impl Event {
                       known token_expires_in, known last_event_ago, known latency_p50_ms, known latency_p99_ms,
                       plain covered, known oldest_comparison)
             }
+            E::HeartbeatFailed { reason } => keys!(outside reason),
+            E::HeartbeatRecovered { failures } => keys!(plain failures),
             E::Detail { what, text } => keys!(own what, outside text),
         }
     }

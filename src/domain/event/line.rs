@@ -71,6 +71,8 @@ impl Event {
             Event::ThreadRestarted { .. } => "thread_restarted",
             Event::Fatal { .. } => "fatal",
             Event::Heartbeat { .. } => "heartbeat",
+            Event::HeartbeatFailed { .. } => "heartbeat_failed",
+            Event::HeartbeatRecovered { .. } => "heartbeat_recovered",
             Event::Detail { .. } => "detail",
         }
     }
@@ -103,6 +105,7 @@ impl Event {
             | Event::SweepImplausible { .. }
             | Event::StateFile { .. }
             | Event::StatusFile { .. }
+            | Event::HeartbeatFailed { .. }
             | Event::LogDropped { .. } => Severity::Warn,
             Event::StatusChanged { .. } => Severity::Notice,
             Event::Started { .. }
@@ -115,6 +118,7 @@ impl Event {
             | Event::TokenRefreshed { .. }
             | Event::ApiRecovered { .. }
             | Event::DbRecovered { .. }
+            | Event::HeartbeatRecovered { .. }
             | Event::Heartbeat { .. } => Severity::Info,
             Event::SweepDone { .. } | Event::Detail { .. } => Severity::Debug,
         }
@@ -199,6 +203,10 @@ impl Event {
             }
             Event::Fatal { .. } => "kick-monitor cannot go on and exits",
             Event::Heartbeat { .. } => "kick-monitor is running",
+            Event::HeartbeatFailed { .. } => {
+                "HEARTBEAT_URL cannot be asked, so its service may raise an alarm; see the reason"
+            }
+            Event::HeartbeatRecovered { .. } => "HEARTBEAT_URL answers again",
             Event::Detail { .. } => "detail",
         }
         .to_owned()

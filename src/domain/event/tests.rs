@@ -50,6 +50,8 @@ fn the_life_of_the_process() {
                 latency_p50_ms: Some(1.234),
                 latency_p99_ms: None,
             },
+            Event::HeartbeatFailed { reason: "status 503".to_owned() },
+            Event::HeartbeatRecovered { failures: 3 },
             Event::Detail { what: "pusher_frame", text: "a b".to_owned() },
         ],
         expect![[r#"

@@ -2,13 +2,14 @@
 //!
 //! Each call makes one request and blocks no longer than its limit. Nothing here chooses, retries or waits.
 
-use super::{http, judge, secret_in, unanswered};
+use super::{judge, secret_in, unanswered};
 use crate::config::PushConfig;
 use crate::domain::ask::Failure;
 use crate::domain::json::{Json, mended};
 use crate::domain::push::Transport;
 use crate::domain::secret::Secret;
 use crate::domain::way::Offer;
+use crate::gateway::http;
 use crate::wire::offer;
 use serde_json::{Value, json};
 use std::time::Duration;

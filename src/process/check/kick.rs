@@ -35,6 +35,9 @@ pub(super) fn check(config: &Config, known: &Known, names: &[String], clock: Clo
         Asker::new(config, &kick, token.as_ref(), clock).roster(&known.names, report);
     }
     website(config, &kick, known, report);
+    if config.heartbeat.url.is_some() {
+        report.ok("heartbeat", "HEARTBEAT_URL is set, and is not asked here: that would say that the daemon runs");
+    }
     Asker::new(config, &kick, token.as_ref(), clock).given(names, report);
 }
 

@@ -32,14 +32,14 @@ impl Reports {
         self.last.map_or(Steady::default(), |last| last + pause)
     }
 
-    /// Sends a bulletin if one is due.
-    pub(super) fn tell(&mut self, now: Now, monitor: &mut Monitor, bulletins: &Sender<Bulletin>) {
+    /// Sends a bulletin if one is due; whether one was.
+    pub(super) fn tell(&mut self, now: Now, monitor: &mut Monitor, bulletins: &Sender<Bulletin>) -> bool {
         if self.due(monitor) > now.steady {
-            return;
+            return false;
         }
         self.last = Some(now.steady);
         if bulletins.is_full() {
-            return;
+            return true;
         }
         if self.round.is_none() && self.told != Some(monitor.revision()) {
             self.round = Some(None);
@@ -55,6 +55,7 @@ impl Reports {
             Ok(()) => self.round = next,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
+        true
     }
 }
 

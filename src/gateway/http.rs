@@ -1,11 +1,11 @@
-//! HTTP requests and responses, as used for both the API and the website: a request is sent and its response is read
+//! HTTP requests and responses, as used for Kick and for `HEARTBEAT_URL`: a request is sent and its response is read
 //! to the end.
 //!
 //! The meaning of a body is not known here.
 
 mod kept;
+mod roots;
 
-use super::roots;
 use crate::clock::Clock;
 use crate::domain::ask::{Phase, RETRY_AFTER_MAX};
 use crate::domain::time::Timestamp;
