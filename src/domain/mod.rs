@@ -11,6 +11,7 @@ pub mod push;
 pub mod report;
 pub mod row;
 pub mod secret;
+pub mod shards;
 pub mod slug;
 pub(crate) mod text;
 pub mod time;

@@ -1,5 +1,6 @@
 //! Rows of the user's table: what the roster worker reads, and what the writers write.
 
+use crate::domain::shards::{Hold, Scope, Shard};
 use crate::domain::{ChannelId, Now, RowId, Slug, Source, Status, Steady, UnusableName, UserId, time::Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct Row {
     pub username: Arc<str>,
     /// The status that the row shows.
     pub shown: Shown,
+    /// The part of the roster that the row belongs to; 0 if instances do not share the table.
+    pub shard: Shard,
     /// `DB_CHANNEL_ID_COLUMN`, if it is configured and holds a number.
     pub channel: Option<ChannelId>,
     /// `DB_USER_ID_COLUMN`, if it is configured and holds a number.
@@ -68,7 +71,9 @@ pub enum Unusable {
 pub struct RosterRead {
     /// When the statement was sent. It may miss rows written later.
     pub started: Steady,
-    /// All rows that the filter lets through, in no particular order.
+    /// Which rows it covers.
+    pub scope: Scope,
+    /// All rows of the scope, in no particular order.
     pub rows: Vec<Row>,
 }
 
@@ -113,6 +118,8 @@ pub struct Write {
     pub source: Source,
     /// Whether the row was refused at the last try. It is then written in a statement of its own (R20).
     pub apart: bool,
+    /// The hold during which the row is this instance's (R25); `None` if instances do not share the table.
+    pub hold: Option<Hold>,
 }
 
 /// The outcome of the write of one row (R21).
@@ -137,6 +144,8 @@ pub enum WriteResult {
     /// The database as a whole could not write: unreachable, read-only, or the table is missing. Whether the row was
     /// written is not known.
     Unavailable(String),
+    /// The hold of the write was over (R25). Nothing was written.
+    Lapsed,
 }
 
 /// A writer's answer for the rows of one statement.

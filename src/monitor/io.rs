@@ -6,9 +6,11 @@ use crate::domain::event::Event;
 use crate::domain::push::{LinkEvent, LinkId, Push};
 use crate::domain::row::{DatabaseEvent, Recent, RosterRead, Write, Written};
 use crate::domain::secret::Secret;
+use crate::domain::shards::{Coordination, Hold, Shard};
 use crate::domain::time::Timestamp;
 use crate::domain::way::{Offer, Way};
 use crate::domain::{ChannelId, RowId, Steady};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What happened outside.
@@ -27,6 +29,8 @@ pub enum Input {
     Recent(Recent),
     /// The roster was read.
     Roster(RosterRead),
+    /// How this instance shares the table with others. Nothing is followed before it comes for the first time.
+    Coordination(Coordination),
     /// A push event that is evidence.
     Push(LinkId, Push),
     /// An event in the life of a connection.
@@ -98,6 +102,13 @@ pub enum Output {
     AskBroker(Request<BrokerQuery>),
     /// Write a row. At most one write is out for each row (R19).
     Write(Write),
+    /// These shards are handed over: none of their rows will be written during this hold any more.
+    Released {
+        /// The hold that they belonged to.
+        hold: Hold,
+        /// The shards.
+        shards: BTreeSet<Shard>,
+    },
     /// Start a connection.
     OpenLink(LinkId),
     /// End a connection.

@@ -111,6 +111,7 @@ impl Monitor {
             Input::Learned(learned) => self.names.remember(learned),
             Input::Recent(recent) => self.roster.recall(recent),
             Input::Roster(read) => self.take_roster(now, read),
+            Input::Coordination(_) => {}
             Input::Push(link, push) => self.take_push(now, link, &push),
             Input::Link(link, event) => self.push.take_link(now, link, event, streamers, book),
             Input::Several(inputs) => inputs.into_iter().for_each(|input| self.take(now, input)),

@@ -119,6 +119,7 @@ impl Writes {
             changed_at: belief.since.wall,
             source: belief.source,
             apart: streamer.table.set_aside > 0,
+            hold: None,
         }));
         self.in_flight.insert(id, flight);
     }
@@ -184,6 +185,10 @@ impl Writes {
                 book.counters.db_write_errors += 1;
                 say_refused(now, key, &reason, streamers, book);
                 self.timed_out(now, key, streamers, book);
+            }
+            WriteResult::Lapsed => {
+                self.waiting.extend(holder(flight, streamers));
+                return;
             }
             WriteResult::Unavailable(_) => {
                 self.waiting.extend(Self::lost_write(&flight.row, streamers));

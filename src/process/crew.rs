@@ -12,6 +12,7 @@ use crate::domain::problem::Health;
 use crate::domain::push::LinkId;
 use crate::domain::report::Bulletin;
 use crate::domain::row::Write;
+use crate::domain::shards::Coordination;
 use crate::gateway::database::{Database, DbError};
 use crate::gateway::heartbeat::Switch;
 use crate::gateway::kick::{Kick, REQUEST_LIMIT, Realtime};
@@ -96,7 +97,8 @@ impl Crew {
         let (health, health_out) = bounded(1);
         let known = recall(&config.files.state_dir);
         let recent = recall_recent(&config.files.state_dir, clock.now().wall);
-        let memory = [Input::Learned(known.streamers.clone()), Input::Recent(recent)].into_iter();
+        let alone = Input::Coordination(Coordination::Off(None));
+        let memory = [alone, Input::Learned(known.streamers.clone()), Input::Recent(recent)].into_iter();
         let memory = memory.chain(known.realtime.clone().map(Input::Remembered)).collect();
         let realtime = Arc::new(Realtime::new(&config.push));
         let mut crew = Crew {

@@ -192,6 +192,7 @@ impl Hub {
                     let _ = writes.send(write);
                 }
             }
+            Output::Released { .. } => {}
             Output::OpenLink(id) => held.openings.want(id),
             Output::CloseLink(id) => {
                 held.openings.forget(id);

@@ -7,6 +7,7 @@ use crate::backoff::Backoff;
 use crate::clock::{Clock, Pulse};
 use crate::domain::Steady;
 use crate::domain::row::{DatabaseEvent, RosterRead};
+use crate::domain::shards::Scope;
 use crate::gateway::database::Database;
 use crate::monitor::io::Input;
 use crate::stop::{Received, Stop};
@@ -63,7 +64,7 @@ impl Worker for Roster {
                     // crash.
                     (broken == broken_before || self.tell(Input::Database(DatabaseEvent::Reconnected)))
                         && self.tell(Input::Database(DatabaseEvent::Up))
-                        && self.tell(Input::Roster(RosterRead { started, rows }))
+                        && self.tell(Input::Roster(RosterRead { started, scope: Scope::All, rows }))
                         && self.wait(started, pulse, stop)
                 }
                 Err(error) => {

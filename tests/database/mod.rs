@@ -66,6 +66,7 @@ fn wish(number: u64, id: &str, status: Status) -> Write {
         changed_at: "2026-11-23T12:34:56.123456789Z".parse().expect("a time"),
         source: Source::Push,
         apart: false,
+        hold: None,
     }
 }
 

@@ -6,6 +6,7 @@ use super::agenda::{Agenda, Happening};
 use super::conditions::Conditions;
 use super::database::Database;
 use kick_monitor::domain::row::{DatabaseEvent, RosterRead, Write};
+use kick_monitor::domain::shards::Scope;
 use kick_monitor::domain::{Now, Steady};
 use kick_monitor::gateway::database::Attempt;
 use kick_monitor::monitor::Input;
@@ -125,7 +126,7 @@ impl Client {
         self.reading = Some(self.reader_life);
         let rows = if std::mem::take(&mut self.blank_read) { Vec::new() } else { database.roster() };
         let takes = if agenda.odds(0.05) { agenda.millis(50, 5_000) } else { agenda.millis(1, 50) };
-        let read = RosterRead { started: Steady(agenda.now), rows };
+        let read = RosterRead { started: Steady(agenda.now), scope: Scope::All, rows };
         self.after(takes, Step::HaveRead(self.reader_life, read), agenda);
         std::mem::take(&mut self.reader_broken).then_some(Input::Database(DatabaseEvent::Reconnected))
     }

@@ -153,7 +153,7 @@ impl Core {
             Output::Token(link, _) => self.realtime.give_token(link, agenda),
             Output::Remember(offer) => self.disk.worked = Some(offer),
             Output::Recent(rows, until) => self.disk.recent.extend(rows.into_iter().map(|row| (row, until))),
-            Output::Log(_) => {}
+            Output::Released { .. } | Output::Log(_) => {}
         }
     }
 

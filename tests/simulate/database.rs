@@ -10,6 +10,7 @@ use table::Ill;
 
 use super::agenda::Agenda;
 use kick_monitor::domain::row::{Row, Shown};
+use kick_monitor::domain::shards::Shard;
 use kick_monitor::domain::{RowId, Status};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,7 +34,15 @@ impl Database {
     pub(super) fn add(&mut self, username: String, shown: Shown, now: Duration) -> &mut Row {
         self.next_row += 1;
         let id = RowId::new(&self.next_row.to_string());
-        let row = Row { id: id.clone(), username: username.into(), shown, channel: None, user: None, flaw: None };
+        let row = Row {
+            id: id.clone(),
+            username: username.into(),
+            shown,
+            shard: Shard::default(),
+            channel: None,
+            user: None,
+            flaw: None,
+        };
         &mut self.rows.entry(id).or_insert(Record::new(row, now)).row
     }
 

@@ -5,7 +5,7 @@ use kick_monitor::monitor::{Input, Output};
 
 pub(super) fn input(input: &Input) -> String {
     match input {
-        Input::Roster(RosterRead { started, rows }) => {
+        Input::Roster(RosterRead { started, rows, .. }) => {
             let rows = rows.iter().map(|row| format!("{}:{}:{:?}", row.id, row.username.trim(), row.shown));
             format!("Roster of {:.3}: {}", started.0.as_secs_f64(), rows.collect::<Vec<_>>().join(" "))
         }

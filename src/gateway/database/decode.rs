@@ -5,6 +5,7 @@
 //! contain; the server converts the rest ([`Rows::foreign`]).
 
 use crate::domain::row::{Row, Shown, Unusable};
+use crate::domain::shards::Shard;
 use crate::domain::text::cut;
 use crate::domain::{ChannelId, RowId, Status, UserId};
 use std::borrow::Cow;
@@ -86,6 +87,7 @@ impl Rows {
             id: RowId::new(&id),
             username: Arc::from(&*username),
             shown,
+            shard: Shard::default(),
             channel: number(raw.channel).map(ChannelId),
             user: number(raw.user).map(UserId),
             flaw: too_long.or(flaw).or(flawed),

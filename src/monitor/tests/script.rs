@@ -8,6 +8,7 @@ use crate::domain::event::Event;
 use crate::domain::push::{LinkId, Transport};
 use crate::domain::row::{DatabaseEvent, Recent, RosterRead, Write, Written};
 use crate::domain::secret::Secret;
+use crate::domain::shards::Scope;
 use crate::domain::{ChannelId, Now, RowId};
 use crate::monitor::{Asker, Input, Monitor, Output, Settings};
 use kick::Kick;
@@ -309,7 +310,7 @@ impl Story {
         let started = started.map_or(self.now, |time| at(time.parse().expect("seconds"))).steady;
         let mut reads = words.split(|word| *word == "|").map(|words| {
             let rows = words.iter().filter(|word| !word.starts_with("read@")).map(|word| row(word)).collect();
-            Input::Roster(RosterRead { started, rows })
+            Input::Roster(RosterRead { started, scope: Scope::All, rows })
         });
         let first = reads.next().expect("a read");
         let more: Vec<Input> = reads.collect();

@@ -64,6 +64,7 @@ mod tests {
     use super::{PAGE, Reports};
     use crate::clock::Clock;
     use crate::domain::row::{RosterRead, Row, Shown};
+    use crate::domain::shards::{Scope, Shard};
     use crate::domain::way::Place;
     use crate::domain::{Now, RowId};
     use crate::monitor::{Input, Monitor, Settings, Terms};
@@ -93,11 +94,13 @@ mod tests {
             id: RowId::new(&n.to_string()),
             username: format!("name{n}").into(),
             shown: Shown::Unknown,
+            shard: Shard::default(),
             channel: None,
             user: None,
             flaw: None,
         };
-        monitor.handle(now, Input::Roster(RosterRead { started: now.steady, rows: (0..streamers).map(row).collect() }));
+        let rows = (0..streamers).map(row).collect();
+        monitor.handle(now, Input::Roster(RosterRead { started: now.steady, scope: Scope::All, rows }));
         monitor
     }
 

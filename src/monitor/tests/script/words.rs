@@ -5,10 +5,12 @@ use crate::domain::event::Event;
 use crate::domain::push::{EndKind, LinkEvent, LinkId, Push, PushKind, Transport, UnrecognisedEvent};
 use crate::domain::report::Report;
 use crate::domain::row::{Row, Shown, WriteResult};
+use crate::domain::shards::Shard;
 use crate::domain::time::Timestamp;
 use crate::domain::way::{Offer, Place, Way};
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Status, Steady, UserId};
 use crate::monitor::{Output, Terms};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The time of a script.
@@ -65,6 +67,11 @@ fn query(query: &Query) -> String {
     format!("{}: {words}", query.endpoint().word())
 }
 
+/// Numbers of shards.
+fn numbers(shards: &BTreeSet<Shard>) -> String {
+    shards.iter().map(|shard| shard.0.to_string()).collect::<Vec<_>>().join(" ")
+}
+
 fn list(channels: &[ChannelId]) -> String {
     channels.iter().map(ChannelId::to_string).collect::<Vec<_>>().join(" ")
 }
@@ -104,6 +111,7 @@ pub(super) fn said(output: &Output) -> Option<String> {
             format!("keep until {until}: {}", rows.join(" "))
         }
         Output::ReadRoster => "read the roster".to_owned(),
+        Output::Released { hold, shards } => format!("released {} {}", hold.0, numbers(shards)),
     })
 }
 
@@ -135,6 +143,7 @@ pub(super) fn row(word: &str) -> Row {
             Some("Offline") => Shown::Known(Status::Offline),
             _ => Shown::Unknown,
         },
+        shard: Shard::default(),
         channel: next().map(|id| ChannelId(number(id))),
         user: next().map(|id| UserId(number(id))),
         flaw: None,
@@ -185,6 +194,7 @@ pub(super) fn result(word: &str) -> WriteResult {
         "aside" => WriteResult::SetAside,
         "refused" => WriteResult::Refused("23514 too early".to_owned()),
         "timed-out" => WriteResult::TimedOut("57014 canceled; it took 10 s".to_owned()),
+        "lapsed" => WriteResult::Lapsed,
         "unavailable" => WriteResult::Unavailable("connection refused".to_owned()),
         _ => panic!("no command {word}"),
     }

@@ -46,7 +46,16 @@ impl Table {
         let row = RowId::new(&n.to_string());
         let changed_at = Timestamp::UNIX_EPOCH;
         let (status, source) = (Status::Online, Source::Push);
-        self.lane.add(Write { id: WriteId(n), row, username: "".into(), status, changed_at, source, apart });
+        self.lane.add(Write {
+            id: WriteId(n),
+            row,
+            username: "".into(),
+            status,
+            changed_at,
+            source,
+            apart,
+            hold: None,
+        });
     }
 
     fn add_all(mut self) -> Table {
@@ -216,7 +225,16 @@ fn r19_the_later_write_of_a_row_counts() {
     table.add(1, false);
     let row = RowId::new("0");
     let (status, source, changed_at) = (Status::Offline, Source::Push, Timestamp::UNIX_EPOCH);
-    table.lane.add(Write { id: WriteId(7), row, username: "".into(), status, changed_at, source, apart: false });
+    table.lane.add(Write {
+        id: WriteId(7),
+        row,
+        username: "".into(),
+        status,
+        changed_at,
+        source,
+        apart: false,
+        hold: None,
+    });
     let ids: Vec<u64> = table.lane.choose().expect("a statement").rows.iter().map(|write| write.id.0).collect();
     assert_eq!(ids, [1, 7]);
 }
