@@ -103,6 +103,10 @@ pub enum Event {
     DbUnavailable { reason: String, pending: usize },
     /// The database can be used again.
     DbRecovered { pending: usize },
+    /// This instance holds other shards of the roster than before, or the number of instances has changed.
+    ShardsChanged { held: usize, of: u16, instances: u32 },
+    /// The instances on the table cannot share it, or this one cannot take part at present.
+    CoordinationOff { reason: String },
     /// PostgreSQL refused to write this row.
     WriteRefused { username: Arc<str>, id: RowId, reason: String },
     /// A file of `STATE_DIR` could not be read or written, or is written again after that.

@@ -34,6 +34,8 @@ impl Health {
 #[expect(missing_docs, reason = "the table below says what each is")]
 pub enum Code {
     DatabaseUnavailable,
+    CoordinationLost,
+    CoordinationMisfit,
     TokenRefused,
     KickUnreachable,
     Starting,
@@ -49,6 +51,7 @@ pub enum Code {
     ApiRateLimited,
     ApiError,
     SweepBehind,
+    CoordinationOff,
     WriteRefused,
     RosterListener,
     StreamerUnusable,
@@ -59,8 +62,10 @@ pub enum Code {
 }
 
 /// Every code, the worst first.
-pub const CODES: [Code; 23] = [
+pub const CODES: [Code; 26] = [
     Code::DatabaseUnavailable,
+    Code::CoordinationLost,
+    Code::CoordinationMisfit,
     Code::TokenRefused,
     Code::KickUnreachable,
     Code::Starting,
@@ -76,6 +81,7 @@ pub const CODES: [Code; 23] = [
     Code::ApiRateLimited,
     Code::ApiError,
     Code::SweepBehind,
+    Code::CoordinationOff,
     Code::WriteRefused,
     Code::RosterListener,
     Code::StreamerUnusable,
@@ -106,6 +112,18 @@ impl Code {
             Code::DatabaseUnavailable => {
                 ("db_unavailable", Failing, "the database cannot be used, so changes wait", "run: kick-monitor check")
             }
+            Code::CoordinationLost => (
+                "coordination_lost",
+                Failing,
+                "this instance holds no shards since it lost its database session, and writes nothing until it holds some",
+                "it is tried again; if it lasts, run: kick-monitor check",
+            ),
+            Code::CoordinationMisfit => (
+                "coordination_misfit",
+                Failing,
+                "instances on this table have different settings, so this one stands by",
+                "set DB_SHARDS to the same number in each of them, then reload",
+            ),
             Code::TokenRefused => (
                 "token_refused",
                 Failing,
@@ -197,6 +215,12 @@ impl Code {
                 Degraded,
                 "the budget of requests is too small to compare all streamers every SWEEP_SECS",
                 "raise SWEEP_SECS or API_REQUESTS_PER_MINUTE",
+            ),
+            Code::CoordinationOff => (
+                "coordination_off",
+                Degraded,
+                "instances cannot share this table, so each of them follows all streamers",
+                "connect to PostgreSQL directly, not through a pooler; if only one instance runs: DB_COORDINATION=off",
             ),
             Code::WriteRefused => (
                 "write_refused",

@@ -23,6 +23,33 @@ pub struct Report {
     pub counters: Counters,
     /// The last changes written, the latest first.
     pub recent: Vec<Change>,
+    /// How the table is shared with other instances.
+    #[serde(default)]
+    pub coordination: Coordination,
+}
+
+/// How the instances on the table share its rows (R25).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coordination {
+    /// `shared`; `off`: each instance follows all rows; `lost`: the hold is over, and nothing is written; `misfit`: the
+    /// others have another number of shards; `starting`: not known yet.
+    pub mode: String,
+    /// The number of shards that this instance holds. If it is 0, the instance stands by.
+    pub held: usize,
+    /// The number of shards of the roster; 0 while it is not known.
+    pub of: u16,
+    /// The number of instances on the table, as far as they share it.
+    pub instances: u32,
+    /// Why they do not share it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Coordination {
+    /// Whether other instances have all rows, so that this one waits for its turn.
+    pub(crate) fn stands_by(&self) -> bool {
+        self.held == 0 && matches!(self.mode.as_str(), "shared" | "misfit")
+    }
 }
 
 /// A problem that exists at present.

@@ -38,6 +38,18 @@ pub enum Coordination {
     Misfit(String),
 }
 
+/// Under which hold rows may be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Permit {
+    /// Not at all at present.
+    #[default]
+    Nothing,
+    /// Under this one.
+    Under(Hold),
+    /// Under none, because instances do not share the table.
+    Free,
+}
+
 /// The rows that a read of the roster covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -45,4 +57,14 @@ pub enum Scope {
     All,
     /// The rows of these shards.
     Shards(BTreeSet<Shard>),
+}
+
+impl Scope {
+    /// Whether it covers the rows of this shard.
+    pub(crate) fn covers(&self, shard: Shard) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::Shards(shards) => shards.contains(&shard),
+        }
+    }
 }

@@ -20,7 +20,7 @@ use super::streamers::{Key, Streamers};
 use super::times::{NAMES_PAUSE, SMALL_BATCH, UNSETTLED_LOOK};
 use crate::domain::ask::{Answer, Endpoint, RequestId};
 use crate::domain::problem::Code;
-use crate::domain::{Now, Steady};
+use crate::domain::{Now, Slug, Steady};
 use crate::repeats::Repeats;
 use ages::Ages;
 pub(super) use answers::Entries;
@@ -59,6 +59,8 @@ pub(super) struct Asking {
     /// The streamer last asked about at the website. The next one in order follows, so that a name for which the
     /// website fails does not delay the others.
     website_last: Option<Key>,
+    /// A name that another instance follows and that is to be looked up at the website (R25).
+    stranger: Option<Slug>,
     /// The earliest time at which a waiting question may be asked.
     wake: Option<Steady>,
 }
@@ -96,6 +98,8 @@ pub(super) struct Flight {
     pub(super) namesakes: Vec<(Key, u32)>,
     /// The number of names or ids in the request.
     batch: usize,
+    /// The name in the request if it is not about a streamer who is followed here (R25).
+    pub(super) stranger: Option<Slug>,
 }
 
 impl Flight {
@@ -141,6 +145,7 @@ impl Asking {
             poison: Poison::default(),
             brakes: Repeats::default(),
             website_last: None,
+            stranger: None,
             wake: None,
         }
     }
@@ -172,6 +177,11 @@ impl Asking {
         if streamers.get(&key).is_some_and(|it| it.ids.channel.is_none() || it.ids.suspect) {
             self.put(Queue::Website, key);
         }
+    }
+
+    /// Asks the website for the channel id of a streamer that another instance follows (R25).
+    pub(super) fn look_up_stranger(&mut self, name: Slug) {
+        self.stranger = Some(name);
     }
 
     /// R12: asks, for every streamer who is followed by user id, who has the name now.

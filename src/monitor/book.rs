@@ -40,6 +40,10 @@ pub(super) enum Timer {
     Probe(usize),
     /// A subscription that had failed has been confirmed for a while.
     Stands(ChannelId),
+    /// Look up the channel id of a streamer that another instance follows.
+    LookAhead,
+    /// Check whether a shard can be released.
+    Release,
     /// Start the sweep.
     Sweep,
     /// Log the heartbeat.
@@ -255,11 +259,12 @@ impl Timer {
             Timer::SecondLook(_) => "second look",
             Timer::Names => "names",
             Timer::UnknownName(_) => "unknown name",
-            Timer::LookUp(_) | Timer::FindChannel(_) => "look-up",
+            Timer::LookUp(_) | Timer::FindChannel(_) | Timer::LookAhead => "look-up",
             Timer::PushGrace(_) => "push grace",
             Timer::Rewrite(_) => "rewrite",
             Timer::Probe(_) => "probe",
             Timer::Stands(_) => "subscription stands",
+            Timer::Release => "release",
             Timer::Sweep => "sweep",
             Timer::Heartbeat => "heartbeat",
         }

@@ -4,9 +4,9 @@
 //! bring it inputs and carry out its outputs; the transcripts in its tests are its specification.
 //!
 //! Its parts own their state and name no other part: `roster` (R13, R14), `names` (R12), `asking` (R5, R6, R10, R22),
-//! `push` (R11, R17, R18, R24) and `writes` (R19 to R21). `Monitor` gives them the streamers and the book, and carries
-//! news between them; the rules that need several parts are in `routes`. One piece of evidence about one streamer is
-//! judged in `hearing` (R1 to R4), `weighing` (R6 to R9) and `table` (R15).
+//! `push` (R11, R17, R18, R24), `writes` (R19 to R21) and `shards` (R25). `Monitor` gives them the streamers and the
+//! book, and carries news between them; the rules that need several parts are in `routes`. One piece of evidence about
+//! one streamer is judged in `hearing` (R1 to R4), `weighing` (R6 to R9) and `table` (R15).
 
 mod asking;
 mod book;
@@ -20,6 +20,7 @@ mod push;
 mod report;
 mod roster;
 mod routes;
+mod shards;
 mod streamer;
 mod streamers;
 mod table;
@@ -43,6 +44,7 @@ use kick_clock::KickClock;
 use names::Names;
 use push::Push;
 use roster::Roster;
+use shards::Shards;
 use streamers::{Streamers, Tally};
 use writes::Writes;
 
@@ -65,6 +67,7 @@ pub struct Monitor {
     asking: Asking,
     push: Push,
     writes: Writes,
+    shards: Shards,
     kick: KickClock,
     book: Book,
 }
@@ -81,6 +84,7 @@ impl Monitor {
             asking: Asking::new(now, &settings),
             push: Push::new(&settings, seed),
             writes: Writes::default(),
+            shards: Shards::default(),
             kick: KickClock::default(),
             settings,
             book,
@@ -97,6 +101,7 @@ impl Monitor {
             self.asking.spend(now, 1);
         }
         self.judge_push(now);
+        self.hand_over(now);
         self.asking.ask(now, &self.streamers, &mut self.book);
         self.push.flush(now, &self.streamers, &mut self.book);
         std::mem::take(&mut self.book.out)
@@ -111,7 +116,7 @@ impl Monitor {
             Input::Learned(learned) => self.names.remember(learned),
             Input::Recent(recent) => self.roster.recall(recent),
             Input::Roster(read) => self.take_roster(now, read),
-            Input::Coordination(_) => {}
+            Input::Coordination(told) => self.take_coordination(now, told),
             Input::Push(link, push) => self.take_push(now, link, &push),
             Input::Link(link, event) => self.push.take_link(now, link, event, streamers, book),
             Input::Several(inputs) => inputs.into_iter().for_each(|input| self.take(now, input)),
@@ -164,6 +169,9 @@ impl Monitor {
                 Timer::Rewrite(key) => self.writes.write(now, key, streamers, book),
                 Timer::Probe(lane) => self.writes.probe(lane, streamers, book),
                 Timer::Stands(channel) => self.push.stands(now, channel, book),
+                Timer::LookAhead => self.look_ahead(now),
+                // Every turn checks that, so it is enough that there is one.
+                Timer::Release => {}
                 Timer::Sweep => self.asking.begin_sweep(now, streamers, book),
                 Timer::Heartbeat => self.heartbeat(now),
             }
@@ -246,6 +254,7 @@ impl Monitor {
             latency_ms: book.latency.percentiles(),
             counters,
             recent: book.recent(now),
+            coordination: self.shards.report(),
         }
     }
 

@@ -34,15 +34,36 @@ impl Names {
         self.learned = known.map(|known| (known.name.clone(), known)).collect();
     }
 
-    /// Forgets names that are in no row once there are many of them: rows come and go for years.
-    pub(super) fn forget_strangers(&mut self, streamers: &Streamers) {
-        if self.learned.len().max(self.stated.len()) <= streamers.len() + STRANGERS_MAX {
+    /// Forgets names that are in no row once there are many of them: rows come and go for years. `share`: the table has
+    /// about this many times the rows that are followed here.
+    pub(super) fn forget_strangers(&mut self, streamers: &Streamers, share: usize) {
+        if self.learned.len().max(self.stated.len()) <= streamers.len() * share + STRANGERS_MAX {
             return;
         }
         let names: BTreeSet<&Slug> = streamers.values().map(|streamer| &streamer.name).collect();
         self.learned.retain(|name, _| names.contains(name));
         let users: BTreeSet<_> = streamers.values().filter_map(|streamer| streamer.ids.user).collect();
         self.stated.retain(|user, _| users.contains(user));
+    }
+
+    /// Returns true if the channel id of this name is known.
+    pub(super) fn knows(&self, name: &Slug) -> bool {
+        self.learned.get(name).is_some_and(|known| known.channel.is_some())
+    }
+
+    /// Takes the website's answer about a name that another instance follows, and that this one may have to follow
+    /// later (R25).
+    pub(super) fn take_stranger(&mut self, name: &Slug, seen: &[Seen], book: &mut Book) {
+        for seen in seen {
+            let own = seen.slug.as_ref().filter(|slug| slug.is_spelling_of(name));
+            if let (Some(slug), Some(user), Some(SeenChannel::Stated(channel))) = (own, seen.user, seen.channel) {
+                self.stated.insert(user, (channel, ChannelSource::Website));
+                let (slug, user, channel) = (slug.clone(), Some(user), Some(channel));
+                let learned = Learned { name: name.clone(), slug, user, channel };
+                self.learned.insert(name.clone(), learned.clone());
+                book.out.push(Output::Learn(learned));
+            }
+        }
     }
 
     /// Takes the ids that the table and an earlier process give for a streamer. What Kick stated to the earlier process

@@ -7,6 +7,7 @@ use super::times::{API_LAG, OLD_NAME_PAUSE};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::row::{Recent, RosterRead, Row, Shown, Unusable};
+use crate::domain::shards::{Scope, Shard};
 use crate::domain::text::brief;
 use crate::domain::{Now, RowId, Slug, Steady};
 use std::collections::{BTreeMap, HashSet};
@@ -33,6 +34,7 @@ struct Unfit {
     username: Arc<str>,
     /// The number of rows.
     rows: usize,
+    shard: Shard,
 }
 
 /// One read of the table, compared with the known streamers.
@@ -47,6 +49,8 @@ pub(super) struct Comparison {
     /// The rows whose status changed shortly before an earlier process ended.
     recent: Option<Recent>,
     read_at: Steady,
+    /// The new rows whose status may be fresher than what the API reports.
+    fresh: Vec<RowId>,
     added: usize,
     removed: usize,
 }
@@ -72,14 +76,31 @@ impl Roster {
         self.loaded
     }
 
+    /// Notes a read of a table of which no row is followed. Returns true if it is the first read.
+    pub(super) fn was_read(&mut self) -> bool {
+        !std::mem::replace(&mut self.loaded, true)
+    }
+
+    /// Forgets what was reported about this part of the table, because another instance follows it from now on.
+    pub(super) fn let_go(&mut self, part: &Scope, book: &mut Book) {
+        self.unusable.retain(|_, unfit| !part.covers(unfit.shard));
+        book.troubles.keep(Code::StreamerUnusable, |row| self.unusable.contains_key(&RowId::new(row)));
+    }
+
     /// The number of rows that cannot be used.
     pub(super) fn unusable(&self) -> usize {
         self.unusable.values().map(|unfit| unfit.rows).sum()
     }
 
-    /// Begins to compare a read. `None` if it found no rows and the next one must confirm that: somebody may be about
-    /// to fill the table again.
-    pub(super) fn begin(&mut self, read: &RosterRead, streamers: &Streamers, book: &mut Book) -> Option<Comparison> {
+    /// Begins to compare a read of a part of the table. `None` if it found no rows and the next one must confirm that:
+    /// somebody may be about to fill the table again.
+    pub(super) fn begin(
+        &mut self,
+        read: &RosterRead,
+        part: &Scope,
+        streamers: &Streamers,
+        book: &mut Book,
+    ) -> Option<Comparison> {
         let rows = &read.rows;
         self.emptied = rows.is_empty() && !streamers.is_empty() && !self.emptied;
         if self.emptied {
@@ -87,13 +108,13 @@ impl Roster {
         }
         if !self.unusable.is_empty() {
             let present: HashSet<&RowId> = rows.iter().map(|row| &row.id).collect();
-            self.unusable.retain(|row, _| present.contains(row));
+            self.unusable.retain(|row, unfit| present.contains(row) || !part.covers(unfit.shard));
         }
         book.troubles.keep(Code::StreamerUnusable, |row| self.unusable.contains_key(&RowId::new(row)));
-        let (gone, shared) = compare_ids(rows, streamers);
+        let (gone, shared) = compare_ids(rows, part, streamers);
         let (first, recent) = (!std::mem::replace(&mut self.loaded, true), self.recent.take());
         let removed = gone.len();
-        Some(Comparison { gone, shared, first, recent, read_at: read.started, added: 0, removed })
+        Some(Comparison { gone, shared, first, recent, read_at: read.started, fresh: Vec::new(), added: 0, removed })
     }
 
     /// Compares one row.
@@ -118,7 +139,12 @@ impl Roster {
             Ok(name) => name,
             Err(reason) => {
                 comparison.removed += usize::from(known.is_some());
-                self.report_unusable(now, row, Unfit { reason, username: row.username.clone(), rows }, book);
+                self.report_unusable(
+                    now,
+                    row,
+                    Unfit { reason, username: row.username.clone(), rows, shard: row.shard },
+                    book,
+                );
                 return RowNews::Unfit(known);
             }
         };
@@ -152,36 +178,48 @@ impl Roster {
 }
 
 impl Comparison {
-    /// R13: a new row starts with what the table shows, as a belief that is not verified.
-    pub(super) fn welcome(&self, now: Now, row: Row, name: Slug, streamers: &mut Streamers, book: &mut Book) -> Key {
+    /// R13: a new row starts with what the table shows, as a belief that is not verified. `fresh`: whether another
+    /// instance may have written the row just before, if that is known (R25).
+    pub(super) fn welcome(
+        &mut self,
+        now: Now,
+        row: Row,
+        name: Slug,
+        fresh: Option<bool>,
+        streamers: &mut Streamers,
+        book: &mut Book,
+    ) -> Key {
         let mut streamer = Streamer::new(now, row, name, self.read_at);
-        let recent = self.recent.as_ref().is_some_and(|recent| recent.holds(&streamer.row));
-        if recent && streamer.table.shown != Shown::Unknown {
+        let recent = || self.recent.as_ref().is_some_and(|recent| recent.holds(&streamer.row));
+        if fresh.unwrap_or_else(recent) && streamer.table.shown != Shown::Unknown {
             streamer.table_is_fresh(now);
+            self.fresh.push(streamer.row.clone());
         }
         book.revision += 1;
         streamers.insert(streamer)
     }
 
     /// Ends the comparison, and reports what changed. Returns true if there are other rows than before.
-    pub(super) fn end(&self, now: Now, streamers: &Streamers, book: &mut Book) -> bool {
-        let Comparison { first, added, removed, .. } = *self;
+    pub(super) fn end(self, now: Now, streamers: &Streamers, book: &mut Book) -> bool {
+        let Comparison { first, fresh, added, removed, .. } = self;
         let news = first || added > 0 || removed > 0;
         if news {
             book.log(Event::RosterLoaded { streamers: streamers.len(), added, removed });
         }
+        if first || !fresh.is_empty() {
+            book.changed_lately(now, fresh, API_LAG);
+        }
         if first {
-            let fresh = streamers.values().filter(|streamer| streamer.belief.fresher.is_some());
-            book.changed_lately(now, fresh.map(|streamer| streamer.row.clone()).collect(), API_LAG);
             book.at(now.steady + OLD_NAME_PAUSE, Timer::Names);
         }
         news
     }
 }
 
-/// The streamers whose rows are gone, and the ids that several rows share, with the number of rows. Usually there are
-/// neither, and a large roster is read every few seconds: so keys are compared, and ids only where they are new.
-fn compare_ids(rows: &[Row], streamers: &Streamers) -> (Vec<Key>, BTreeMap<RowId, usize>) {
+/// The streamers of a part of the table whose rows are gone, and the ids that several rows share, with the number of
+/// rows. Usually there are neither, and a large roster is read every few seconds: so keys are compared, and ids only
+/// where they are new.
+fn compare_ids(rows: &[Row], part: &Scope, streamers: &Streamers) -> (Vec<Key>, BTreeMap<RowId, usize>) {
     let mut seen: Vec<Key> = Vec::with_capacity(rows.len());
     let mut strangers: Vec<&RowId> = Vec::new();
     for row in rows {
@@ -202,6 +240,7 @@ fn compare_ids(rows: &[Row], streamers: &Streamers) -> (Vec<Key>, BTreeMap<RowId
     if seen.len() == streamers.len() {
         return (Vec::new(), shared);
     }
-    let gone = streamers.behind(None).filter(|key| seen.binary_search(key).is_err()).collect();
+    let covers = |key: &Key| streamers.get(key).is_some_and(|streamer| part.covers(streamer.shard));
+    let gone = streamers.behind(None).filter(|key| seen.binary_search(key).is_err() && covers(key)).collect();
     (gone, shared)
 }

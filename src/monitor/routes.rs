@@ -1,5 +1,7 @@
-//! The rules that need several parts, and what one part learns that others must know. Only this file and `mod.rs` name
-//! more than one part.
+//! The rules that need several parts, and what one part learns that others must know. Only this file, the files in
+//! `routes/`, and `mod.rs` name more than one part.
+
+mod sharing;
 
 use super::Monitor;
 use super::asking::{Entries, Flight};
@@ -9,7 +11,7 @@ use super::names;
 use super::roster::RowNews;
 use super::streamer::Kind;
 use super::streamers::Key;
-use super::table::Edit;
+use super::table::{Edit, RowRead};
 use super::times::{API_LAG, ASKED_AGAIN, SECOND_LOOK, WEBSITE_PAUSE};
 use super::weighing::{Doubt, Observation, Weight};
 use crate::domain::ask::{Answer, Endpoint, Liveness, Seen};
@@ -41,8 +43,10 @@ impl Monitor {
 
 /// The roster: R13 to R15.
 impl Monitor {
-    pub(super) fn take_roster(&mut self, now: Now, read: RosterRead) {
-        let begun = self.roster.begin(&read, &self.streamers, &mut self.book);
+    pub(super) fn take_roster(&mut self, now: Now, mut read: RosterRead) {
+        let Some(part) = self.shards.part_of(&read) else { return self.look_on(now, read) };
+        read.rows.retain(|row| part.covers(row.shard));
+        let begun = self.roster.begin(&read, &part, &self.streamers, &mut self.book);
         let Some(mut comparison) = begun else { return };
         self.asking.reconsider();
         for key in std::mem::take(&mut comparison.gone) {
@@ -54,7 +58,8 @@ impl Monitor {
                 RowNews::Unfit(before) => before.into_iter().for_each(|key| self.forget(key)),
                 RowNews::New(name, before) => {
                     before.into_iter().for_each(|key| self.forget(key));
-                    let key = comparison.welcome(now, row, name, &mut self.streamers, &mut self.book);
+                    let fresh = self.shards.may_be_fresh(&row, read.started);
+                    let key = comparison.welcome(now, row, name, fresh, &mut self.streamers, &mut self.book);
                     self.asking.greet(key);
                     self.asking.ask_about(key, &self.streamers);
                     self.names.take_hints(now, key, &mut self.streamers, &mut self.book);
@@ -62,12 +67,14 @@ impl Monitor {
                 }
             }
         }
-        if comparison.end(now, &self.streamers, &mut self.book) {
-            self.names.forget_strangers(&self.streamers);
-        }
         if comparison.first {
             self.asking.schedule_sweep(now, &mut self.book);
         }
+        if comparison.end(now, &self.streamers, &mut self.book) {
+            self.names.forget_strangers(&self.streamers, self.shards.share());
+        }
+        self.shards.compared(&part, read.started);
+        self.writes.allow(now, self.shards.permit(), &self.streamers, &mut self.book);
         self.check_compared(now);
     }
 
@@ -85,13 +92,18 @@ impl Monitor {
     }
 
     /// R15: compares the status in the table with what is known.
-    fn compare_shown(&mut self, now: Now, key: Key, shown: Shown, read_at: Steady) {
+    fn compare_shown(&mut self, now: Now, key: Key, shown: Shown, at: Steady) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        if self.writes.is_busy(&streamer.row) {
+        if self.writes.is_held_back() {
+            // R25: a change that waits since the hold was lost is compared with the table, whatever became of the
+            // last write.
+            streamer.table.unsure = false;
+        } else if self.writes.is_busy(&streamer.row) {
             return;
         }
         let (hold, broke, api) = (self.settings.hold, self.writes.broke(), !self.book.api_is_away());
-        let edit = streamer.compare(now.steady, shown, read_at, hold, broke, api);
+        let alone = self.shards.is_alone(streamer.shard, at);
+        let edit = streamer.compare(now.steady, RowRead { shown, at, alone }, hold, broke, api);
         self.book.revision += u64::from(edit != Edit::Nothing);
         match edit {
             Edit::Nothing => return,
@@ -100,7 +112,8 @@ impl Monitor {
             Edit::Open => self.book.at(now.steady, Timer::Ask(key)),
             Edit::Theirs => {
                 self.streamers.believe_table(now, key, shown, &mut self.book);
-                if let (Some(streamer), Shown::Known(_)) = (self.streamers.get_mut(&key), shown) {
+                let others = self.streamers.get_mut(&key).filter(|_| !alone);
+                if let (Some(streamer), Shown::Known(_)) = (others, shown) {
                     streamer.table_is_fresh(now);
                     self.book.changed_lately(now, vec![streamer.row.clone()], API_LAG);
                 }
@@ -126,7 +139,7 @@ impl Monitor {
     /// Reports a sweep that is complete and, once, that every streamer of the roster has been compared.
     fn check_compared(&mut self, now: Now) {
         self.asking.check_swept(now, &self.streamers, &mut self.book);
-        if self.roster.is_loaded() {
+        if self.shards.is_read() {
             self.asking.check_ready(now, &self.streamers, &mut self.book);
         }
     }
@@ -143,6 +156,9 @@ impl Monitor {
         match &answer.result {
             Ok(seen) => {
                 self.asking.answered(&flight, &mut self.book);
+                if let Some(name) = &flight.stranger {
+                    self.names.take_stranger(name, seen, &mut self.book);
+                }
                 self.take_seen(now, answer, &flight, seen);
             }
             Err(failure) => {

@@ -5,6 +5,7 @@
 use crate::domain::ask::{ChannelSource, Endpoint};
 use crate::domain::push::Push;
 use crate::domain::row::{Row, Shown};
+use crate::domain::shards::Shard;
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Source, Status, Steady, UserId, time::Timestamp};
 use crate::monitor::broadcasts::Broadcasts;
 use crate::monitor::table::Table;
@@ -17,6 +18,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Streamer {
     pub row: RowId,
+    /// The shard of the row (R25).
+    pub shard: Shard,
     /// As it stands in the table.
     pub username: Arc<str>,
     /// The username, normalised.
@@ -192,6 +195,7 @@ impl Streamer {
         let (source, received) = (Source::Sweep, now.steady);
         let mut streamer = Streamer {
             row: row.id,
+            shard: row.shard,
             username: row.username,
             name,
             epoch: 0,

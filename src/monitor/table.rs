@@ -1,6 +1,6 @@
 //! What one row is known to show, how the writes of it go, and what it means when it shows something else (R15).
 
-use super::streamer::Streamer;
+use super::streamer::{Heard, Streamer};
 use super::times::{OVERRULED_MAX, UNDOABLE};
 use crate::domain::row::Shown;
 use crate::domain::{Status, Steady};
@@ -78,6 +78,16 @@ impl Broke {
     }
 }
 
+/// What a read shows of one row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowRead {
+    pub shown: Shown,
+    /// When the read was sent.
+    pub at: Steady,
+    /// Whether no other instance can have written the row (R25).
+    pub alone: bool,
+}
+
 /// What it means that a row shows a different status than was known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edit {
@@ -94,16 +104,9 @@ pub(crate) enum Edit {
 }
 
 impl Streamer {
-    /// R15: compares what a read showed that was sent at `read_at`. `api`: the API answers.
-    pub(crate) fn compare(
-        &mut self,
-        now: Steady,
-        shown: Shown,
-        read_at: Steady,
-        hold: Duration,
-        broke: Broke,
-        api: bool,
-    ) -> Edit {
+    /// R15: compares what a read showed. `api`: the API answers.
+    pub(crate) fn compare(&mut self, now: Steady, read: RowRead, hold: Duration, broke: Broke, api: bool) -> Edit {
+        let RowRead { shown, at: read_at, alone } = read;
         let table = &mut self.table;
         let outdated = read_at <= table.known_at || (table.unsure && self.belief.verified);
         if outdated || table.settled == Some((table.shown, shown)) {
@@ -136,8 +139,9 @@ impl Streamer {
         }
         // Once for each event: another instance that writes over it again may have received a later event, and be
         // right.
-        let of_belief = self.heard.as_mut().filter(|heard| heard.status == believed && heard.held && !heard.insisted);
-        let heard = of_belief.filter(|heard| now.since(heard.at) < hold);
+        let of_belief = self.heard.as_mut().filter(|heard| heard.status == believed && heard.held);
+        let may_insist = |heard: &&mut Heard| (alone || !heard.insisted) && now.since(heard.at) < hold;
+        let heard = of_belief.filter(may_insist);
         let heard = heard.map(|heard| heard.insisted = true).is_some();
         // A value that is neither status says nothing that Kick does not know better. If the belief came only from the
         // table, it is gone with the value.

@@ -22,6 +22,7 @@ mod restarts;
 mod roster;
 mod routine;
 mod script;
+mod shards;
 mod sweep;
 mod transports;
 mod trials;

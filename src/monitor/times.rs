@@ -53,6 +53,10 @@ pub(crate) const PUSH_GRACE: Duration = secs(10);
 pub(crate) const TAKES_NOBODY: Duration = secs(60);
 /// R11: a transport on trial that misses this many events that another connection brings is still silent.
 pub(crate) const TRIAL_DEAF: u32 = 3;
+/// R25: for how long after it was sent a write may still be carried out.
+pub(crate) const LEASE: Duration = secs(8);
+/// R25: an instance that stands by looks up channel ids at least this far apart.
+pub(crate) const LOOK_UPS_APART: Duration = secs(3);
 /// R15: a crash of the database may undo what was committed this long before.
 pub(crate) const UNDOABLE: Duration = secs(30);
 /// R1, R17: when the second question follows the first, about what push may have missed.

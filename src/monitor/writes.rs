@@ -5,14 +5,15 @@ mod away;
 mod refusals;
 
 use super::Output;
-use super::book::{Book, Committed};
+use super::book::{Book, Committed, Timer};
 use super::streamer::Streamer;
 use super::streamers::{Key, Streamers};
 use super::table::Broke;
-use super::times::ROW_RETRY;
+use super::times::{LEASE, ROW_RETRY};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::row::{Shown, Write, WriteId, WriteResult, Written};
+use crate::domain::shards::{Hold, Permit, Shard};
 use crate::domain::{Now, RowId, Source, Status, Steady};
 use away::Away;
 use refusals::say_refused;
@@ -36,12 +37,18 @@ pub(super) struct Writes {
     /// The roster cannot be read at present.
     unreadable: bool,
     broke: Broke,
+    /// The hold under which rows are written (R25).
+    permit: Permit,
+    /// Shards with a write of which it is not known whether it was carried out, and until when it still may be.
+    adrift: BTreeMap<Shard, Steady>,
 }
 
 #[derive(Debug)]
 struct Flight {
     key: Key,
     row: RowId,
+    shard: Shard,
+    hold: Option<Hold>,
     username: Arc<str>,
     status: Status,
     source: Source,
@@ -86,8 +93,10 @@ impl Writes {
         if streamer.wanted().is_none() {
             return self.settle(key);
         }
-        let blocked =
-            self.is_away(&streamer.row) || self.is_busy(&streamer.row) || streamer.table.not_before > now.steady;
+        let blocked = self.is_held_back()
+            || self.is_away(&streamer.row)
+            || self.is_busy(&streamer.row)
+            || streamer.table.not_before > now.steady;
         if blocked {
             self.waiting.insert(key);
         } else {
@@ -98,6 +107,11 @@ impl Writes {
     /// Gives a row to its writer, whether or not that writer can write at present.
     fn send(&mut self, key: Key, streamer: &Streamer, book: &mut Book) {
         let Some(status) = streamer.wanted() else { return };
+        let hold = match self.permit {
+            Permit::Nothing => return,
+            Permit::Under(hold) => Some(hold),
+            Permit::Free => None,
+        };
         let id = WriteId(self.next);
         self.next += 1;
         self.waiting.remove(&key);
@@ -106,6 +120,8 @@ impl Writes {
         let flight = Flight {
             key,
             row: streamer.row.clone(),
+            shard: streamer.shard,
+            hold,
             username: streamer.username.clone(),
             status,
             source: belief.source,
@@ -119,7 +135,7 @@ impl Writes {
             changed_at: belief.since.wall,
             source: belief.source,
             apart: streamer.table.set_aside > 0,
-            hold: None,
+            hold,
         }));
         self.in_flight.insert(id, flight);
     }
@@ -130,7 +146,10 @@ impl Writes {
         for (id, result) in written.results {
             let Some(flight) = self.in_flight.remove(&id) else { continue };
             self.busy.remove(&flight.row);
-            lane = Some(flight.row.lane(self.lanes));
+            if result != WriteResult::Lapsed {
+                // An answer without a statement says nothing about the database.
+                lane = Some(flight.row.lane(self.lanes));
+            }
             if let WriteResult::Unavailable(reason) = &result {
                 away = Some((flight.key, reason.clone()));
             }
@@ -186,11 +205,9 @@ impl Writes {
                 say_refused(now, key, &reason, streamers, book);
                 self.timed_out(now, key, streamers, book);
             }
-            WriteResult::Lapsed => {
-                self.waiting.extend(holder(flight, streamers));
-                return;
-            }
+            WriteResult::Lapsed => return self.lapsed(now, flight, streamers, book),
             WriteResult::Unavailable(_) => {
+                self.drifts(now, flight, book);
                 self.waiting.extend(Self::lost_write(&flight.row, streamers));
                 return;
             }
@@ -219,12 +236,63 @@ impl Writes {
         let lost: BTreeMap<WriteId, Flight> = lost;
         for flight in lost.into_values() {
             self.busy.remove(&flight.row);
+            self.drifts(now, &flight, book);
             if let Some(holder) = Self::lost_write(&flight.row, streamers) {
                 self.write(now, holder, streamers, book);
             }
         }
         // If a row was out to find out whether the database is back, it is lost too.
         self.probe(lane, streamers, book);
+    }
+}
+
+/// Several instances on one table (R25).
+impl Writes {
+    /// Returns true if nothing may be written at present, because another instance may have taken over.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.permit == Permit::Nothing
+    }
+
+    /// Sets the hold under which rows are written from now on, and writes what waited for it.
+    pub(super) fn allow(&mut self, now: Now, permit: Permit, streamers: &Streamers, book: &mut Book) {
+        let before = std::mem::replace(&mut self.permit, permit);
+        if before == permit || permit == Permit::Nothing {
+            return;
+        }
+        for lane in self.away.keys().copied().collect::<Vec<usize>>() {
+            self.probe(lane, streamers, book);
+        }
+        for key in std::mem::take(&mut self.waiting) {
+            self.write(now, key, streamers, book);
+        }
+    }
+
+    /// The hold of a write was over. Its row waits for the next hold, unless that one began before the answer came.
+    fn lapsed(&mut self, now: Now, flight: &Flight, streamers: &Streamers, book: &mut Book) {
+        let Some(key) = holder(flight, streamers) else { return };
+        let permit = flight.hold.map_or(Permit::Free, Permit::Under);
+        if permit != self.permit {
+            return self.write(now, key, streamers, book);
+        }
+        self.waiting.insert(key);
+        book.at(now.steady + ROW_RETRY.1, Timer::Rewrite(key));
+    }
+
+    /// Notes a write of which it is not known whether it was carried out, or will be.
+    fn drifts(&mut self, now: Now, flight: &Flight, book: &mut Book) {
+        if flight.hold.is_some() {
+            let until = now.steady + LEASE;
+            self.adrift.retain(|_, until| *until > now.steady);
+            self.adrift.insert(flight.shard, until);
+            book.at(until, Timer::Release);
+        }
+    }
+
+    /// Those of these shards for which no write can be carried out any more.
+    pub(super) fn are_quiet(&self, now: Now, shards: &BTreeSet<Shard>) -> BTreeSet<Shard> {
+        let busy: BTreeSet<Shard> = self.in_flight.values().map(|flight| flight.shard).collect();
+        let drifts = |shard: &&Shard| self.adrift.get(shard).is_some_and(|until| *until > now.steady);
+        shards.iter().filter(|shard| !busy.contains(shard) && !drifts(shard)).copied().collect()
     }
 }
 

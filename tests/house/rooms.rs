@@ -6,11 +6,17 @@ use super::source::{self, Source, has_word};
 use super::{holding, none};
 
 /// The parts: their modules, and the types that own their state.
-const PARTS: [(&str, &str); 5] =
-    [("asking", "Asking"), ("names", "Names"), ("push", "Push"), ("roster", "Roster"), ("writes", "Writes")];
+const PARTS: [(&str, &str); 6] = [
+    ("asking", "Asking"),
+    ("names", "Names"),
+    ("push", "Push"),
+    ("roster", "Roster"),
+    ("shards", "Shards"),
+    ("writes", "Writes"),
+];
 
 /// Who may name several of them.
-const ROUTES: [&str; 2] = ["src/monitor/mod.rs", "src/monitor/routes.rs"];
+const ROUTES: [&str; 3] = ["src/monitor/mod.rs", "src/monitor/routes.rs", "src/monitor/routes/sharing.rs"];
 
 /// What else may name one, and why.
 const EXCEPTIONS: [(&str, &str, &str); 1] = [("io", "push", "which ways to push there are is a setting")];

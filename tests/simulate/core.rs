@@ -17,6 +17,7 @@ use kick_monitor::domain::ask::Learned;
 use kick_monitor::domain::push::Transport;
 use kick_monitor::domain::report::Report;
 use kick_monitor::domain::row::{DatabaseEvent, Recent, Row};
+use kick_monitor::domain::shards::Coordination;
 use kick_monitor::domain::time::Timestamp;
 use kick_monitor::domain::way::Offer;
 use kick_monitor::domain::{Now, RowId, Slug, Steady};
@@ -100,8 +101,9 @@ impl Core {
         let worked = self.disk.worked.clone().map(Input::Remembered);
         let wall = self.now(now).wall;
         let lately = self.disk.recent.iter().filter(|(_, until)| wall < **until).map(|(row, _)| row.clone());
+        let alone = Input::Coordination(Coordination::Off(None));
         let recent = Input::Recent(if torn { Recent::Any } else { Recent::Rows(lately.collect()) });
-        writers.into_iter().chain([learned, recent]).chain(worked).collect()
+        writers.into_iter().chain([alone, learned, recent]).chain(worked).collect()
     }
 
     pub(super) fn now(&self, now: Duration) -> Now {

@@ -80,6 +80,8 @@ impl Event {
             E::SweepImplausible { endpoint, covered, changes } => keys!(own endpoint, plain covered, plain changes),
             E::DbUnavailable { reason, pending } => keys!(outside reason, plain pending),
             E::DbRecovered { pending } => keys!(plain pending),
+            E::ShardsChanged { held, of, instances } => keys!(plain held, plain of, plain instances),
+            E::CoordinationOff { reason } => keys!(outside reason),
             E::StateFile { file, reason } | E::StatusFile { file, reason } => keys!(own file, outside reason),
             E::LogDropped { lines } => keys!(plain lines),
             E::ThreadRestarted { thread, reason } => keys!(own thread, outside reason),

@@ -64,6 +64,8 @@ impl Event {
             Event::SweepImplausible { .. } => "sweep_implausible",
             Event::DbUnavailable { .. } => "db_unavailable",
             Event::DbRecovered { .. } => "db_recovered",
+            Event::ShardsChanged { .. } => "shards_changed",
+            Event::CoordinationOff { .. } => "coordination_off",
             Event::WriteRefused { .. } => "write_refused",
             Event::StateFile { .. } => "state_file",
             Event::StatusFile { .. } => "status_file",
@@ -103,6 +105,7 @@ impl Event {
             | Event::ApiRateLimited { .. }
             | Event::SweepBehind { .. }
             | Event::SweepImplausible { .. }
+            | Event::CoordinationOff { .. }
             | Event::StateFile { .. }
             | Event::StatusFile { .. }
             | Event::HeartbeatFailed { .. }
@@ -119,6 +122,7 @@ impl Event {
             | Event::ApiRecovered { .. }
             | Event::DbRecovered { .. }
             | Event::HeartbeatRecovered { .. }
+            | Event::ShardsChanged { .. }
             | Event::Heartbeat { .. } => Severity::Info,
             Event::SweepDone { .. } | Event::Detail { .. } => Severity::Debug,
         }
@@ -187,6 +191,11 @@ impl Event {
             }
             Event::DbUnavailable { .. } => "the database cannot be used, so changes wait; run 'kick-monitor check'",
             Event::DbRecovered { .. } => "the database can be used again",
+            Event::ShardsChanged { held: 0, .. } => "this instance stands by, because others hold all shards",
+            Event::ShardsChanged { .. } => "this instance follows the streamers of the shards that it holds",
+            Event::CoordinationOff { .. } => {
+                "this instance does not share the table with others as configured; see the reason"
+            }
             Event::WriteRefused { .. } => {
                 "PostgreSQL refuses to write a row, which is tried again later; see the reason"
             }

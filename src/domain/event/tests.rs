@@ -161,6 +161,9 @@ fn the_life_outside() {
             Event::SweepImplausible { endpoint: "channels", covered: 25, changes: 20 },
             Event::DbUnavailable { reason: "connection refused".to_owned(), pending: 4 },
             Event::DbRecovered { pending: 4 },
+            Event::ShardsChanged { held: 8, of: 16, instances: 2 },
+            Event::ShardsChanged { held: 0, of: 1, instances: 2 },
+            Event::CoordinationOff { reason: "no lock is kept".to_owned() },
         ],
         expect![[r#"
             Info: a push connection is established event=realtime_connected transport=pusher connection=0
@@ -181,6 +184,9 @@ fn the_life_outside() {
             Warn: one answer of the API would change implausibly many statuses; it is asked again event=sweep_implausible endpoint=channels covered=25 changes=20
             Error: the database cannot be used, so changes wait; run 'kick-monitor check' event=db_unavailable reason="connection refused" pending=4
             Info: the database can be used again event=db_recovered pending=4
+            Info: this instance follows the streamers of the shards that it holds event=shards_changed held=8 of=16 instances=2
+            Info: this instance stands by, because others hold all shards event=shards_changed held=0 of=1 instances=2
+            Warn: this instance does not share the table with others as configured; see the reason event=coordination_off reason="no lock is kept"
         "#]],
     );
 }

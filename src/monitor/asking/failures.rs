@@ -21,6 +21,13 @@ impl Asking {
         book: &mut Book,
     ) -> Vec<Key> {
         let asker = if flight.endpoint == Endpoint::Website { Asker::Website } else { Asker::Api };
+        if flight.stranger.is_some() {
+            // No streamer who is followed here is concerned, so it is no problem.
+            if failure.kind != FailureKind::NotFound {
+                self.weather.fails(now.steady, flight.endpoint, failure.kind, &mut book.rng);
+            }
+            return Vec::new();
+        }
         match (asker, failure.kind) {
             (_, FailureKind::NoToken) => {
                 self.put_back(flight);

@@ -4,7 +4,7 @@
 use super::budget::Class;
 use super::questions::asked_by;
 use super::{Asking, Flight, Kind, Queue};
-use crate::domain::ask::{Endpoint, Request, RequestId};
+use crate::domain::ask::{Endpoint, Query, Request, RequestId};
 use crate::domain::{Now, Steady};
 use crate::monitor::book::Book;
 use crate::monitor::streamers::{Key, Streamers};
@@ -107,6 +107,16 @@ impl Asking {
                 return;
             }
         }
+        self.ask_about_stranger(now, book);
+    }
+
+    fn ask_about_stranger(&mut self, now: Now, book: &mut Book) {
+        let Some(name) = self.stranger.clone() else { return };
+        if !self.is_clear(now.steady, Endpoint::Website) || !self.can_afford(now.steady, Class::LookUp) {
+            return;
+        }
+        let (kind, queue, keys) = (Kind::Website, Queue::Website, [Vec::new(), Vec::new()]);
+        self.launch(now, kind, queue, keys, (Query::Website(name), 1), book);
     }
 
     /// The streamers of a queue that the next request asks about, and how.
@@ -209,21 +219,36 @@ impl Asking {
         }
         // If there is no answer, the sweep asks again.
         let queue = if queue == Queue::Uncovered { Queue::Routine } else { queue };
-        let id = self.next;
-        self.next = RequestId(id.0 + 1);
-        self.budget.spend(now.steady, 1);
         let namesakes = namesakes(kind, &keys, streamers);
         if asker == Asker::Api {
             keys.iter().chain(&namesakes).for_each(|key| self.uncovered.had_turn(*key, now.steady));
         }
-        let [keys, namesakes] = [keys, namesakes].map(|keys| {
+        let keys = [keys, namesakes].map(|keys| {
             let known = keys.iter().filter_map(|key| Some((*key, streamers.get(key)?.epoch)));
             known.collect::<Vec<(Key, u32)>>()
         });
-        let flight = Flight { id, endpoint: query.endpoint(), kind, queue, keys, namesakes, batch };
+        self.launch(now, kind, queue, keys, (query, batch), book);
+        true
+    }
+
+    fn launch(
+        &mut self,
+        now: Now,
+        kind: Kind,
+        queue: Queue,
+        keys: [Vec<(Key, u32)>; 2],
+        (query, batch): (Query, usize),
+        book: &mut Book,
+    ) {
+        let id = self.next;
+        self.next = RequestId(id.0 + 1);
+        self.budget.spend(now.steady, 1);
+        let [keys, namesakes] = keys;
+        let stranger = self.stranger.take_if(|_| keys.is_empty());
+        let asker = if kind == Kind::Website { Asker::Website } else { Asker::Api };
+        let flight = Flight { id, endpoint: query.endpoint(), kind, queue, keys, namesakes, batch, stranger };
         self.flights.insert(asker, flight);
         book.out.push(Output::Ask(asker, Request { id, query }));
-        true
     }
 }
 

@@ -8,7 +8,7 @@ use crate::domain::event::Event;
 use crate::domain::push::{LinkId, Transport};
 use crate::domain::row::{DatabaseEvent, Recent, RosterRead, Write, Written};
 use crate::domain::secret::Secret;
-use crate::domain::shards::Scope;
+use crate::domain::shards::{Coordination, Scope};
 use crate::domain::{ChannelId, Now, RowId};
 use crate::monitor::{Asker, Input, Monitor, Output, Settings};
 use kick::Kick;
@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 use words::{
-    at, entry, failure, learned, link_event, link_of, number, offer, push, report, result, row, said, terms,
-    unrecognised,
+    at, coordination, entry, failure, learned, link_event, link_of, number, offer, push, report, result, row, said,
+    shard, terms, unrecognised,
 };
 
 /// The core, the world around it as far as a script describes it, and the transcript.
@@ -60,8 +60,10 @@ impl Story {
             open_files: 1024,
             kept_files: 100,
         };
+        let mut monitor = Monitor::new(now, settings.clone(), 1);
+        monitor.handle(now, Input::Coordination(Coordination::Off(None)));
         Story {
-            monitor: Monitor::new(now, settings.clone(), 1),
+            monitor,
             settings,
             now,
             asked: BTreeMap::new(),
@@ -147,6 +149,7 @@ impl Story {
                 _ => Recent::Rows(words.iter().map(|row| RowId::new(row)).collect()),
             })),
             "kept" => self.kept = true,
+            "shards" => self.input(Input::Coordination(coordination(rest))),
             "learned" => self.input(Input::Learned(words.iter().map(|word| learned(word)).collect())),
             "roster" => self.roster(&words),
             "link" => self.link(&words),
@@ -304,13 +307,16 @@ impl Story {
         self.input(Input::Settings(self.settings.clone()));
     }
 
-    /// `roster ROW … [read@SECONDS] [| ROW …]`: one read, or several before the machine has its turn.
+    /// `roster ROW … [read@SECONDS] [scope@SHARD,…] [| ROW …]`: one read, or several before the machine has its turn.
     fn roster(&mut self, words: &[&str]) {
         let started = words.iter().find_map(|word| word.strip_prefix("read@"));
         let started = started.map_or(self.now, |time| at(time.parse().expect("seconds"))).steady;
         let mut reads = words.split(|word| *word == "|").map(|words| {
-            let rows = words.iter().filter(|word| !word.starts_with("read@")).map(|word| row(word)).collect();
-            Input::Roster(RosterRead { started, scope: Scope::All, rows })
+            let rows = words.iter().filter(|word| !word.starts_with("read@") && !word.starts_with("scope@"));
+            let rows = rows.map(|word| row(word)).collect();
+            let scope = words.iter().find_map(|word| word.strip_prefix("scope@"));
+            let scope = scope.map_or(Scope::All, |list| Scope::Shards(list.split(',').map(shard).collect()));
+            Input::Roster(RosterRead { started, scope, rows })
         });
         let first = reads.next().expect("a read");
         let more: Vec<Input> = reads.collect();

@@ -98,7 +98,7 @@ impl Writes {
 
     /// Sends one row of this writer, to find out whether the others would be written.
     pub(in crate::monitor) fn probe(&mut self, lane: usize, streamers: &Streamers, book: &mut Book) {
-        let Some(away) = self.away.get(&lane) else { return };
+        let Some(away) = self.away.get(&lane).filter(|_| !self.is_held_back()) else { return };
         let lanes = self.lanes;
         if self.in_flight.values().any(|flight| flight.row.lane(lanes) == lane) {
             return;

@@ -9,7 +9,8 @@ use super::streamers::Streamers;
 use super::{Snapshot, WHOLE, plugin, prometheus, watch};
 use crate::clock::Clock;
 use crate::domain::Slug;
-use crate::domain::text::shown;
+use crate::domain::report::Coordination;
+use crate::domain::text::{counted, shown};
 use crate::domain::time::Timestamp;
 use crate::process::cli::{View, Which};
 use crate::process::exit::Code;
@@ -62,7 +63,7 @@ pub fn run(config: &Path, view: &View) -> anyhow::Result<Code> {
         View::Json => print(&format!("{}\n", text.trim_end())),
         View::Prometheus => print(&prometheus::render(&snapshot)),
         View::All(which) => all(&place.run_dir, *which),
-        View::Streamer { name, json } => one(&place.run_dir, name, *json),
+        View::Streamer { name, json } => one(&place.run_dir, name, *json, &snapshot.report.coordination),
         View::Screen | View::Watch | View::Check => print(&screen::whole(&snapshot, now(), Paint::for_stdout())),
     }
 }
@@ -122,7 +123,7 @@ fn all(run_dir: &Path, which: Option<Which>) -> anyhow::Result<Code> {
 }
 
 /// Prints every row of one streamer.
-fn one(run_dir: &Path, wanted: &str, json: bool) -> anyhow::Result<Code> {
+fn one(run_dir: &Path, wanted: &str, json: bool, shared: &Coordination) -> anyhow::Result<Code> {
     let (now, paint) = (now(), Paint::for_stdout());
     let slug = Slug::from_username(wanted).map(|slug| slug.to_string());
     let mut page = String::new();
@@ -135,8 +136,33 @@ fn one(run_dir: &Path, wanted: &str, json: bool) -> anyhow::Result<Code> {
     }
     if page.is_empty() {
         let why = slug.err().map(|why| format!(": the name {why}")).unwrap_or_default();
-        complain(&format!("no streamer called {} is followed{why}", shown(wanted)));
+        complain(&format!("no streamer called {} is followed{}{why}", shown(wanted), elsewhere(shared)));
         return Ok(Code::Failed);
     }
     print(&page)
+}
+
+/// What to add if the streamer may be followed by another instance.
+fn elsewhere(shared: &Coordination) -> String {
+    let Coordination { held, of, instances, .. } = shared;
+    if shared.mode != "shared" || *held == usize::from(*of) {
+        return String::new();
+    }
+    let others = counted(instances.saturating_sub(1), "other instance");
+    format!(" here; this instance holds {held} of {}, so ask the {others}", counted(*of, "shard"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::elsewhere;
+    use crate::domain::report::Coordination;
+
+    #[test]
+    fn it_is_told_where_else_a_streamer_may_be_followed() {
+        let told = |mode: &str, held| {
+            elsewhere(&Coordination { mode: mode.to_owned(), held, of: 4, instances: 2, reason: None })
+        };
+        assert_eq!(told("shared", 1), " here; this instance holds 1 of 4 shards, so ask the 1 other instance");
+        assert_eq!((told("shared", 4), told("off", 1)), (String::new(), String::new()));
+    }
 }

@@ -31,7 +31,10 @@ fn summary(snapshot: &Snapshot) -> String {
     let report = &snapshot.report;
     let streamers = &report.streamers;
     let total = counted(streamers.total, "streamer");
-    let numbers = format!("{total}, {} online, {} covered by push", streamers.online, streamers.covered);
+    let numbers = match report.coordination.stands_by() {
+        true => "stands by for other instances".to_owned(),
+        false => format!("{total}, {} online, {} covered by push", streamers.online, streamers.covered),
+    };
     let Some(worst) = report.problems.first() else { return numbers };
     let codes: Vec<&str> = report.problems.iter().map(|problem| problem.code.as_str()).collect();
     format!("{}: {} ({}); {numbers}", report.health.word(), codes.join(", "), worst.text)

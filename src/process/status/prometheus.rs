@@ -80,6 +80,10 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
     for (quantile, age) in [("0.5", age.p50), ("0.99", age.p99), ("1", age.max)] {
         page.series("comparison_age_seconds", &[("quantile", quantile)], age.unwrap_or(f64::NAN));
     }
+    let shared = &report.coordination;
+    page.gauge("shards_held", "Shards of the roster that this instance holds.", shared.held);
+    page.gauge("shards", "Shards of the roster.", shared.of);
+    page.gauge("instances", "Instances that share the table.", shared.instances);
     page.time("token_expiry_timestamp_seconds", "When the token in use ends.", report.api.token_expires_at);
     page.histogram("change_latency_seconds", "Time from the push frame to the commit.", &counters.change_latency);
     page.0

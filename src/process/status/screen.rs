@@ -3,7 +3,9 @@
 use super::Snapshot;
 use crate::domain::ask::ChannelSource;
 use crate::domain::problem::Health;
-use crate::domain::report::{Api, Basis, Change, Problem, Report, Streamer, Streamers, Told, Trust};
+use crate::domain::report::{
+    Api, Basis, Change, Coordination, Problem, Report, Streamer, Streamers, Told, Trust,
+};
 use crate::domain::text::{counted, escaped};
 use crate::domain::time::Timestamp;
 use crate::domain::{Source, Status};
@@ -181,7 +183,8 @@ fn parts(report: &Report, now: Timestamp) -> Vec<(&'static str, String)> {
     };
     let unrecognised = realtime.unrecognised_events.iter();
     let unrecognised: Vec<String> = unrecognised.map(|it| format!("{} ({})", escaped(&it.name), it.count)).collect();
-    let mut parts = vec![
+    let mut parts = shards(&report.coordination);
+    parts.extend([
         (
             "Streamers",
             format!(
@@ -218,12 +221,27 @@ fn parts(report: &Report, now: Timestamp) -> Vec<(&'static str, String)> {
                 counted(counters.db_write_errors, "write error")
             ),
         ),
-    ];
+    ]);
     if !unrecognised.is_empty() {
         let names = unrecognised.join(", ");
         parts.push(("Unknown", format!("push events {names}; see PUSH_LIVE_EVENTS in kick-monitor.env(5)")));
     }
     parts
+}
+
+/// The part of the roster that this instance follows; nothing if instances do not share the table.
+fn shards(told: &Coordination) -> Vec<(&'static str, String)> {
+    let Coordination { held, of, instances, .. } = told;
+    let instances = counted(*instances, "instance");
+    let text = match told.mode.as_str() {
+        "shared" if *held == 0 => format!("this instance stands by; others hold all; {instances}"),
+        "shared" => format!("holds {held} of {}; {instances}", counted(*of, "shard")),
+        "lost" => "this instance holds none, and writes nothing until it holds some again".to_owned(),
+        "misfit" => "this instance stands by, because others have another DB_SHARDS".to_owned(),
+        "off" if told.reason.is_some() => "not shared; this instance follows all streamers".to_owned(),
+        _ => return Vec::new(),
+    };
+    vec![("Shards", text)]
 }
 
 /// How often streamers are compared with the API, and how long ago the oldest comparison was.
@@ -288,4 +306,26 @@ pub(in crate::process) fn span(span: Duration) -> String {
 fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = writeln!(page, "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shards;
+    use crate::domain::report::Coordination;
+
+    #[test]
+    fn the_share_of_this_instance_is_told_where_there_may_be_others() {
+        let told = |mode: &str, held, of, instances, reason: Option<&str>| {
+            let (mode, reason) = (mode.to_owned(), reason.map(str::to_owned));
+            let lines = shards(&Coordination { mode, held, of, instances, reason });
+            lines.into_iter().map(|(name, text)| format!("{name}: {text}")).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(told("off", 1, 1, 1, None), "");
+        assert_eq!(told("starting", 0, 0, 0, None), "");
+        assert_eq!(told("off", 1, 1, 1, Some("why")), "Shards: not shared; this instance follows all streamers");
+        assert_eq!(told("shared", 8, 16, 2, None), "Shards: holds 8 of 16 shards; 2 instances");
+        assert_eq!(told("shared", 0, 1, 3, None), "Shards: this instance stands by; others hold all; 3 instances");
+        assert!(told("lost", 0, 1, 1, Some("why")).contains("writes nothing"));
+        assert!(told("misfit", 0, 1, 1, Some("why")).contains("DB_SHARDS"));
+    }
 }

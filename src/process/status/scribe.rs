@@ -159,6 +159,9 @@ impl Scribe {
 fn line(report: &Report) -> String {
     let problems: Vec<&str> = report.problems.iter().map(|problem| problem.code.as_str()).collect();
     let problems = if problems.is_empty() { String::new() } else { format!(" ({})", problems.join(", ")) };
+    if report.coordination.stands_by() {
+        return format!("{}{problems}: stands by", report.health.word());
+    }
     let streamers = &report.streamers;
     format!(
         "{}{problems}: {} of {} streamers online, {} subscribed",

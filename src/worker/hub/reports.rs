@@ -64,7 +64,7 @@ mod tests {
     use super::{PAGE, Reports};
     use crate::clock::Clock;
     use crate::domain::row::{RosterRead, Row, Shown};
-    use crate::domain::shards::{Scope, Shard};
+    use crate::domain::shards::{Coordination, Scope, Shard};
     use crate::domain::way::Place;
     use crate::domain::{Now, RowId};
     use crate::monitor::{Input, Monitor, Settings, Terms};
@@ -99,6 +99,7 @@ mod tests {
             user: None,
             flaw: None,
         };
+        monitor.handle(now, Input::Coordination(Coordination::Off(None)));
         let rows = (0..streamers).map(row).collect();
         monitor.handle(now, Input::Roster(RosterRead { started: now.steady, scope: Scope::All, rows }));
         monitor

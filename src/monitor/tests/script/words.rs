@@ -5,7 +5,7 @@ use crate::domain::event::Event;
 use crate::domain::push::{EndKind, LinkEvent, LinkId, Push, PushKind, Transport, UnrecognisedEvent};
 use crate::domain::report::Report;
 use crate::domain::row::{Row, Shown, WriteResult};
-use crate::domain::shards::Shard;
+use crate::domain::shards::{Coordination, Hold, Shard};
 use crate::domain::time::Timestamp;
 use crate::domain::way::{Offer, Place, Way};
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Status, Steady, UserId};
@@ -130,20 +130,42 @@ pub(super) fn offer(word: &str) -> Offer {
     }
 }
 
-/// `ID:NAME:STATUS[:CHANNEL[:USER]]`; a `.` means no value.
+pub(super) fn shard(word: &str) -> Shard {
+    Shard(word.parse().expect("a shard"))
+}
+
+/// `held HOLD of SHARDS by INSTANCES [SHARD …]`, `off [REASON]`, `lost REASON`, `misfit REASON`
+pub(super) fn coordination(words: &str) -> Coordination {
+    let (word, rest) = words.split_once(' ').unwrap_or((words, ""));
+    match word {
+        "off" => Coordination::Off(Some(rest.to_owned()).filter(|reason| !reason.is_empty())),
+        "lost" => Coordination::Lost(rest.to_owned()),
+        "misfit" => Coordination::Misfit(rest.to_owned()),
+        _ => {
+            let words: Vec<&str> = rest.split_whitespace().collect();
+            let [hold, "of", of, "by", instances, shards @ ..] = &words[..] else { panic!("HOLD of N by N") };
+            let (hold, of) = (Hold(hold.parse().expect("a hold")), shard(of).0);
+            let instances = instances.parse().expect("instances");
+            Coordination::Held { hold, shards: shards.iter().map(|word| shard(word)).collect(), of, instances }
+        }
+    }
+}
+
+/// `ID[/SHARD]:NAME:STATUS[:CHANNEL[:USER]]`; a `.` means no value.
 pub(super) fn row(word: &str) -> Row {
     let mut fields = word.split(':');
     let mut next = || fields.next().filter(|field| *field != ".");
-    let (id, name, shown) = (next(), next(), next());
+    let (id, name, shown) = (next().expect("an id"), next(), next());
+    let (id, part) = id.split_once('/').unwrap_or((id, "0"));
     Row {
-        id: RowId::new(id.expect("an id")),
+        id: RowId::new(id),
         username: name.unwrap_or("").into(),
         shown: match shown {
             Some("Online") => Shown::Known(Status::Online),
             Some("Offline") => Shown::Known(Status::Offline),
             _ => Shown::Unknown,
         },
-        shard: Shard::default(),
+        shard: shard(part),
         channel: next().map(|id| ChannelId(number(id))),
         user: next().map(|id| UserId(number(id))),
         flaw: None,

@@ -1,0 +1,89 @@
+//! What an instance that stands by sees of the table (R25): for how long each row has shown its status, so that it is
+//! known after a takeover which statuses the API must know by now; and which channel ids are to be looked up until then.
+
+use crate::domain::row::{RosterRead, Row, Shown};
+use crate::domain::{RowId, Slug, Steady};
+use crate::monitor::times::{API_LAG, LOOK_UPS_APART, WEBSITE_PAUSE};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// The rows and names, as of the last read.
+#[derive(Debug, Default)]
+pub(super) struct Bystander {
+    rows: HashMap<RowId, Seen>,
+    /// When the last read was sent.
+    read_at: Steady,
+    /// Names whose channel id is not known, and when each is looked up.
+    names: BTreeSet<(Steady, Slug, RowId)>,
+    /// The time for which the next look-up is scheduled.
+    next: Option<Steady>,
+}
+
+/// One row.
+#[derive(Debug)]
+struct Seen {
+    username: Arc<str>,
+    shown: Shown,
+    /// When the first read was sent that showed the status.
+    since: Steady,
+}
+
+impl Bystander {
+    /// Takes a read of all rows. Returns the time for which a look-up is to be scheduled, if any.
+    pub(super) fn watch(&mut self, now: Steady, read: RosterRead, is_known: impl Fn(&Slug) -> bool) -> Option<Steady> {
+        let mut before = std::mem::take(&mut self.rows);
+        // A row that was not read for long may have changed twice.
+        let goes_on = self.is_recent(read.started);
+        self.read_at = read.started;
+        for row in read.rows {
+            let seen = before.remove(&row.id);
+            if seen.as_ref().is_none_or(|seen| seen.username != row.username) && row.channel.is_none() {
+                let name = row.name().ok().filter(|name| !is_known(name));
+                self.names.extend(name.map(|name| (now, name, row.id.clone())));
+            }
+            let unchanged = seen.filter(|seen| goes_on && seen.shown == row.shown);
+            let since = unchanged.map_or(read.started, |seen| seen.since);
+            self.rows.insert(row.id, Seen { username: row.username, shown: row.shown, since });
+        }
+        let first = self.names.first().map(|(due, ..)| now.max(*due));
+        if self.next.is_none() || first < self.next { self.plan(now) } else { None }
+    }
+
+    /// A look-up is due. Returns the name, if there is one, and the time of the next look-up.
+    pub(super) fn look_up(&mut self, now: Steady, is_known: impl Fn(&Slug) -> bool) -> (Option<Slug>, Option<Steady>) {
+        if self.next.is_none_or(|next| next > now) {
+            // It was scheduled for another time meanwhile.
+            return (None, None);
+        }
+        while self.names.first().is_some_and(|(due, ..)| *due <= now) {
+            let Some((_, name, row)) = self.names.pop_first() else { break };
+            let names_it = |seen: &Seen| Slug::from_username(&seen.username).as_ref() == Ok(&name);
+            if self.rows.get(&row).is_some_and(names_it) && !is_known(&name) {
+                self.names.insert((now + WEBSITE_PAUSE, name.clone(), row));
+                return (Some(name), self.plan(now + LOOK_UPS_APART));
+            }
+        }
+        (None, self.plan(now + LOOK_UPS_APART))
+    }
+
+    fn plan(&mut self, earliest: Steady) -> Option<Steady> {
+        self.next = self.names.first().map(|(due, ..)| earliest.max(*due));
+        self.next
+    }
+
+    /// R13: returns true if a row has shown its status for so long that the API must know it.
+    pub(super) fn knows_old(&self, row: &Row, read_at: Steady) -> bool {
+        let seen = self.rows.get(&row.id).filter(|seen| seen.shown == row.shown && self.is_recent(read_at));
+        seen.is_some_and(|seen| read_at.since(seen.since) >= API_LAG)
+    }
+
+    fn is_recent(&self, now: Steady) -> bool {
+        now.since(self.read_at) <= API_LAG
+    }
+
+    /// Forgets everything, because this instance does not stand by any more.
+    pub(super) fn end(&mut self) {
+        self.rows = HashMap::new();
+        self.names.clear();
+    }
+}
