@@ -59,6 +59,8 @@ pub const KEYS: &[Key] = &[
     key("DB_CHANNEL_ID_COLUMN", None, COLUMN),
     key("DB_USER_ID_COLUMN", None, COLUMN),
     key("DB_CHANGED_AT_COLUMN", None, COLUMN),
+    key("DB_SHARDS", Some("1"), Form::Number(1, 1024)),
+    key("DB_COORDINATION", Some("auto"), Form::Word(&["auto", "off"])),
     key("DB_FILTER", None, Form::Text("an SQL condition")),
     key("DB_POOL_SIZE", Some("2"), Form::Number(1, 32)),
     key("DB_SYNCHRONOUS_COMMIT", Some("off"), Form::Word(&["on", "off", "local", "remote_write", "remote_apply"])),

@@ -98,6 +98,15 @@ pub enum SslMode {
     VerifyFull,
 }
 
+/// `DB_COORDINATION`: how instances on one table work together (R25).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coordination {
+    /// They share the roster by PostgreSQL's advisory locks.
+    Auto,
+    /// Each follows every row.
+    Off,
+}
+
 /// The database and the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseConfig {
@@ -126,6 +135,10 @@ pub struct DatabaseConfig {
     pub user_id_column: Option<String>,
     /// `DB_CHANGED_AT_COLUMN`, bare
     pub changed_at_column: Option<String>,
+    /// `DB_SHARDS`: the parts of the roster that instances share
+    pub shards: u16,
+    /// `DB_COORDINATION`
+    pub coordination: Coordination,
     /// `DB_FILTER`: SQL, as the administrator wrote it
     pub filter: Option<String>,
     /// `DB_POOL_SIZE`

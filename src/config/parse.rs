@@ -4,8 +4,8 @@
 use super::problem::shown;
 use super::values::{FileKind, Sources, Values};
 use super::{
-    Config, DatabaseConfig, FilesConfig, HeartbeatConfig, KickConfig, LogConfig, LogTarget, Problem, PushConfig,
-    RosterConfig, RulesConfig, SslMode, channel_names, database_url, event_names, table_name, url,
+    Config, Coordination, DatabaseConfig, FilesConfig, HeartbeatConfig, KickConfig, LogConfig, LogTarget, Problem,
+    PushConfig, RosterConfig, RulesConfig, SslMode, channel_names, database_url, event_names, table_name, url,
 };
 use crate::domain::push::Transport;
 use crate::domain::secret::Secret;
@@ -69,6 +69,11 @@ fn database(values: &mut Values<'_>) -> DatabaseConfig {
         channel_id_column: values.optional("DB_CHANNEL_ID_COLUMN", text),
         user_id_column: values.optional("DB_USER_ID_COLUMN", text),
         changed_at_column: values.optional("DB_CHANGED_AT_COLUMN", text),
+        shards: number(values, "DB_SHARDS"),
+        coordination: match values.word("DB_COORDINATION") {
+            "off" => Coordination::Off,
+            _ => Coordination::Auto,
+        },
         filter: values.optional("DB_FILTER", text),
         pool_size: number(values, "DB_POOL_SIZE"),
         synchronous_commit: values.word("DB_SYNCHRONOUS_COMMIT").to_owned(),

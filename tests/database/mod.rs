@@ -10,7 +10,7 @@ mod workers;
 mod writes;
 
 use kick_monitor::clock::Clock;
-use kick_monitor::config::{DatabaseConfig, SslMode};
+use kick_monitor::config::{Coordination, DatabaseConfig, SslMode};
 use kick_monitor::domain::row::{Shown, Write, WriteId, WriteResult};
 use kick_monitor::domain::secret::Secret;
 use kick_monitor::domain::{RowId, Source, Status};
@@ -45,6 +45,8 @@ fn config(url: &str) -> DatabaseConfig {
         channel_id_column: None,
         user_id_column: None,
         changed_at_column: None,
+        shards: 1,
+        coordination: Coordination::Off,
         filter: None,
         pool_size: 2,
         synchronous_commit: "off".to_owned(),

@@ -168,6 +168,7 @@ fn all_mistakes_are_told_in_one_go() {
 fn every_number_has_its_range() {
     let ranges = [
         ("DB_POOL_SIZE", 1, 32),
+        ("DB_SHARDS", 1, 1024),
         ("ROSTER_POLL_SECS", 1, 3600),
         ("SWEEP_SECS", 1, 86_400),
         ("PUSH_HOLD_SECS", 0, 3600),

@@ -53,7 +53,7 @@ fn numbers() {
     check(
         concat!(
             "DB_POOL_SIZE=33\nROSTER_POLL_SECS=0\nSWEEP_SECS=86401\nPUSH_HOLD_SECS=3601\nAPI_BATCH_SIZE=51\n",
-            "API_REQUESTS_PER_MINUTE=0\nPUSHER_CHANNELS_PER_CONNECTION=0\nHEARTBEAT_SECS=-1\n",
+            "API_REQUESTS_PER_MINUTE=0\nPUSHER_CHANNELS_PER_CONNECTION=0\nHEARTBEAT_SECS=-1\nDB_SHARDS=1025\n",
         ),
         expect![[r#"
             k.env:4: DB_POOL_SIZE: "33" is not allowed; expected a whole number from 1 to 32
@@ -64,6 +64,7 @@ fn numbers() {
             k.env:9: API_REQUESTS_PER_MINUTE: "0" is not allowed; expected a whole number from 1 to 1000000
             k.env:10: PUSHER_CHANNELS_PER_CONNECTION: "0" is not allowed; expected a whole number from 1 to 10000
             k.env:11: HEARTBEAT_SECS: "-1" is not allowed; expected a whole number from 0 to 86400
+            k.env:12: DB_SHARDS: "1025" is not allowed; expected a whole number from 1 to 1024
         "#]],
     );
     for text in ["1.5", "+5", "5s", "99999999999999999999", "''", "'5 '", "0x5"] {
@@ -74,13 +75,17 @@ fn numbers() {
 #[test]
 fn words() {
     check(
-        "REALTIME=both\nLOG_LEVEL=INFO\nLOG_TARGET=file\nSYSLOG_FACILITY=local8\nDB_SYNCHRONOUS_COMMIT=true\n",
+        concat!(
+            "REALTIME=both\nLOG_LEVEL=INFO\nLOG_TARGET=file\nSYSLOG_FACILITY=local8\nDB_SYNCHRONOUS_COMMIT=true\n",
+            "DB_COORDINATION=on\n",
+        ),
         expect![[r#"
             k.env:4: REALTIME: "both" is not allowed; expected one of auto, pusher, centrifugo
             k.env:5: LOG_LEVEL: "INFO" is not allowed; expected one of error, warn, info, debug, trace
             k.env:6: LOG_TARGET: "file" is not allowed; expected one of syslog, stderr
             k.env:7: SYSLOG_FACILITY: "local8" is not allowed; expected one of daemon, user, local0, local1, local2, local3, local4, local5, local6, local7
             k.env:8: DB_SYNCHRONOUS_COMMIT: "true" is not allowed; expected one of on, off, local, remote_write, remote_apply
+            k.env:9: DB_COORDINATION: "on" is not allowed; expected one of auto, off
         "#]],
     );
 }

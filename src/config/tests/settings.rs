@@ -55,6 +55,8 @@ fn defaults() {
                 channel_id_column: None,
                 user_id_column: None,
                 changed_at_column: None,
+                shards: 1,
+                coordination: Auto,
                 filter: None,
                 pool_size: 2,
                 synchronous_commit: "off",
