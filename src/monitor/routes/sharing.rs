@@ -10,13 +10,14 @@ use crate::monitor::{Monitor, Output};
 impl Monitor {
     pub(in crate::monitor) fn take_coordination(&mut self, now: Now, told: Coordination) {
         let change = self.shards.take(now, told, &mut self.book);
-        self.writes.allow(now, self.shards.permit(), &self.streamers, &mut self.book);
         if change.lost != Scope::Shards([].into()) {
             let lost = self.streamers.iter().filter(|(_, streamer)| change.lost.covers(streamer.shard));
             let lost: Vec<Key> = lost.map(|(key, _)| key).collect();
             lost.into_iter().for_each(|key| self.forget(key));
             self.roster.let_go(&change.lost, &mut self.book);
         }
+        // After the forgetting: what waits of rows that are no longer this instance's must not be written.
+        self.writes.allow(now, self.shards.permit(), &self.streamers, &mut self.book);
         if change.gained {
             self.book.out.push(Output::ReadRoster);
         }

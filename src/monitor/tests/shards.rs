@@ -229,6 +229,38 @@ fn r25_a_write_of_unknown_fate_keeps_its_shard_for_as_long_as_its_lease() {
 }
 
 #[test]
+fn r25_what_waits_is_not_written_when_another_instance_has_everything() {
+    check_sharing(
+        "
+        0 shards held 1 of 1 by 1 0
+        .. roster 1/0:xqc:Offline scope@0
+        .. link 0 started
+        .. link 0 connected
+        .. link 0 subscribed 668
+        .. answer users_livestreams
+        .. answer users_livestreams
+        10 shards lost the share was not confirmed
+        .. live 668 10 created@10
+        12 shards held 2 of 1 by 2
+        ",
+        &expect![[r#"
+
+            0.0    log shards_changed held=1 of=1 instances=1
+            0.0    read the roster
+            0.0    log roster_loaded streamers=1 added=1 removed=0
+            0.0    ask users_livestreams: 676
+            0.0    open 0
+            0.0    subscribe 0 668
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    ask users_livestreams: 676
+            10.0   log coordination_off reason="the share was not confirmed"
+            12.0   log shards_changed held=0 of=1 instances=2
+            12.0   close 0
+        "#]],
+    );
+}
+
+#[test]
 fn r25_what_push_told_while_the_hold_was_lost_is_written_when_it_is_back() {
     check_sharing(
         "
