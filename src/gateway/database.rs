@@ -1,8 +1,9 @@
 //! PostgreSQL: reads the roster and writes statuses, in the user's own table. Never inserts or deletes rows and never
-//! alters the table. Keeps no session state and needs no prepared statements, so it works through PgBouncer in
-//! transaction mode.
+//! alters the table. Keeps no session state (except the locks of `coordination.rs`) and needs no prepared statements, so it
+//! works through PgBouncer in transaction mode.
 
 mod connect;
+mod coordination;
 pub mod decode;
 mod error;
 mod listen;
@@ -16,6 +17,7 @@ mod words;
 mod work;
 mod write;
 
+pub use coordination::{Instance, Joining, Lease, Seat, Sight, Unfit};
 pub use error::{DbError, Misfit};
 pub(crate) use listen::Listening;
 pub(crate) use sql::identifier;
@@ -23,8 +25,9 @@ pub use sql::{Target, set_ids};
 pub use write::{Attempt, Spoilt};
 
 use crate::clock::Clock;
-use crate::config::DatabaseConfig;
+use crate::config::{Coordination, DatabaseConfig};
 use crate::domain::row::Row;
+use crate::domain::shards::Scope;
 use crate::domain::{RowId, Status};
 use crate::stop::Stop;
 use connect::Connector;
@@ -93,16 +96,17 @@ impl Database {
         let connector = Arc::new(Connector::new(&config)?);
         // One connection per writer, and one for the roster.
         let size = config.pool_size + 1;
-        // And one for the listener.
-        let crowd = Crowd::new(size + 1);
+        // And one for the listener, and one for the coordinator.
+        let crowd = Crowd::new(size + 2);
         let pool = Pool::new(Arc::clone(&connector), crowd.clone(), size);
         let (config, abandoned) = (Arc::new(config), AtomicBool::new(false));
         Ok(Database { config, connector, crowd, pool, clock, abandoned, keeps_plans: AtomicBool::new(true) })
     }
 
-    /// Reads the complete roster, with the filter applied. A stop cancels the read.
-    pub fn read_roster(&self, stop: &Stop) -> Result<Vec<Row>, DbError> {
-        self.run(&self.patience(READ_LIMIT, stop), roster::read).map_err(|fault| self.explain(fault.into_error(), true))
+    /// Reads the rows of the roster that are in the scope, with the filter applied. A stop cancels the read.
+    pub fn read_roster(&self, scope: &Scope, stop: &Stop) -> Result<Vec<Row>, DbError> {
+        self.run(&self.patience(READ_LIMIT, stop), |work| roster::read(work, scope))
+            .map_err(|fault| self.explain(fault.into_error(), true))
     }
 
     /// The number of connections found broken so far. It includes those whose statement then succeeded on another
@@ -144,12 +148,14 @@ impl Database {
         let ids = || Value::list(row.map(RowId::as_str));
         let none = |count| (0..count).map(|_| Value::Null);
         let online = || Value::text(&self.config.online_value);
+        let leased = self.config.coordination == Coordination::Auto;
+        let lease = if leased { 2 } else { 0 };
         self.run(&self.patience(WRITE_LIMIT, &Stop::never()), |work| {
-            let table = work.table()?.clone();
-            let one = [id(), online()].into_iter().chain(none(5)).collect();
-            let many = (0..5).map(|_| ids()).chain(none(2)).collect();
-            let statements =
-                [(table.write_one.to_string(), one), (table.write, many), (table.unwritten, vec![ids(), ids()])];
+            let writing = work.table()?.writing(leased).clone();
+            let one = [id(), online()].into_iter().chain(none(5 + lease)).collect();
+            let many = (0..5).map(|_| ids()).chain(none(2 + lease)).collect();
+            let why = [ids(), ids()].into_iter().chain(none(lease)).collect();
+            let statements = [(writing.one.to_string(), one), (writing.many, many), (writing.why_not, why)];
             let mut plans = Vec::new();
             for (statement, values) in statements {
                 let rows = work.query(&format!("EXPLAIN (COSTS OFF) {statement}"), values)?;
@@ -262,6 +268,11 @@ impl fmt::Debug for Database {
 }
 
 impl DatabaseConfig {
+    /// Returns true if the rows are divided among instances.
+    fn is_divided(&self) -> bool {
+        self.coordination == Coordination::Auto && self.shards > 1
+    }
+
     /// The configured value for a status.
     fn status_value(&self, status: Status) -> &str {
         match status {

@@ -3,6 +3,7 @@
 //!
 //! It changes nothing in the table, at Kick, or on the disk.
 
+mod coordination;
 mod database;
 mod kick;
 mod machine;

@@ -13,6 +13,7 @@ pub(super) use search::{Found, Lack, Needs, by_api, by_website};
 
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
+use crate::domain::shards::Scope;
 use crate::domain::text::{escaped, shown};
 use crate::domain::{RowId, Slug};
 use crate::gateway::database::{Database, Target, set_ids};
@@ -109,7 +110,7 @@ impl Wanted {
 
     fn of_roster(config: &Config) -> anyhow::Result<Wanted> {
         let rows = Database::new(config.database.clone(), Clock::start())
-            .and_then(|database| database.read_roster(&Stop::never()))
+            .and_then(|database| database.read_roster(&Scope::All, &Stop::never()))
             .context("failed to read the table")?;
         let mut wanted = Wanted::default();
         wanted.add_all(rows.iter().map(|row| (&*row.username, Some(row.id.clone()), row.name())));

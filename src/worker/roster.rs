@@ -55,7 +55,7 @@ impl Worker for Roster {
         while !stop.is_stopped() {
             pulse.promise(READ_TURN);
             let started = self.clock.steady();
-            let read = self.database.read_roster(stop);
+            let read = self.database.read_roster(&Scope::All, stop);
             let broken_before = std::mem::replace(&mut broken, self.database.broken());
             let goes_on = match read {
                 Ok(rows) => {

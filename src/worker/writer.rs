@@ -65,7 +65,7 @@ impl Worker for Writer {
             pulse.promise(STATEMENT_TURN);
             let begun = self.clock.steady();
             let attempt =
-                self.database.write(&statement.rows, statement.limit, stop, &|| pulse.promise(STATEMENT_TURN));
+                self.database.write(&statement.rows, None, statement.limit, stop, &|| pulse.promise(STATEMENT_TURN));
             let (at, reached) = (self.clock.now(), !matches!(attempt, Attempt::Away(_)));
             let broken_before = std::mem::replace(&mut broken, self.database.broken());
             let results = lane.take(statement, attempt, at.steady.since(begun));

@@ -5,6 +5,7 @@ use kick_monitor::config::{DatabaseConfig, SslMode};
 use kick_monitor::domain::Status::{Offline, Online};
 use kick_monitor::domain::row::WriteResult::Written;
 use kick_monitor::domain::secret::Secret;
+use kick_monitor::domain::shards::Scope;
 use kick_monitor::stop::Stop;
 use lab::{Authority, Cluster};
 use std::path::PathBuf;
@@ -61,7 +62,7 @@ fn modes(url: &str, root: Option<PathBuf>) -> [bool; 6] {
     use SslMode::{Allow, Disable, Prefer, Require, VerifyCa, VerifyFull};
     [Disable, Allow, Prefer, Require, VerifyCa, VerifyFull].map(|sslmode| {
         let config = DatabaseConfig { sslmode, sslrootcert: root.clone(), ..config(url) };
-        open(&config).read_roster(&Stop::never()).is_ok()
+        open(&config).read_roster(&Scope::All, &Stop::never()).is_ok()
     })
 }
 

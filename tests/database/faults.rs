@@ -5,6 +5,7 @@ use super::{PATIENCE, config, fixture, open, refusal, shown, write};
 use kick_monitor::domain::Status::Online;
 use kick_monitor::domain::row::WriteResult::{AlreadySo, Unavailable, Written};
 use kick_monitor::domain::secret::Secret;
+use kick_monitor::domain::shards::Scope;
 use kick_monitor::gateway::database::{DbError, Misfit};
 use kick_monitor::stop::Stop;
 use lab::{Cluster, Shutdown};
@@ -29,7 +30,7 @@ fn a_missing_table_or_column_is_named_with_its_key() {
     assert_eq!(refusal(&config), "table \"streamers\" has no column \"State\" (DB_STATUS_COLUMN)");
     config.table = "\"streamer\"".to_owned();
     assert!(refusal(&config).starts_with("there is no table \"streamer\" (DB_TABLE"), "{}", refusal(&config));
-    let error = open(&config).read_roster(&Stop::never()).expect_err("there is no such table");
+    let error = open(&config).read_roster(&Scope::All, &Stop::never()).expect_err("there is no such table");
     assert!(matches!(error, DbError::Setup(Misfit::Table, _)));
 }
 
@@ -59,7 +60,7 @@ fn a_table_that_is_renamed_and_comes_back_heals() {
     let database = open(&config);
     assert_eq!(shown(&database).len(), 2);
     lab.execute("ALTER TABLE streamers RENAME TO gone");
-    assert!(database.read_roster(&Stop::never()).is_err());
+    assert!(database.read_roster(&Scope::All, &Stop::never()).is_err());
     assert!(unavailable(&write(&database, &["1"], Online)).starts_with("there is no table"));
     lab.execute("ALTER TABLE gone RENAME TO streamers");
     assert_eq!(write(&database, &["1"], Online), [Written]);
@@ -122,9 +123,11 @@ fn a_refused_connection_is_told_at_once_and_healed_when_the_server_is_back() {
             assert!(text.starts_with("failed to connect to database"), "{how:?}: {text}");
             text.contains("Connection refused").then_some(())
         });
-        assert!(matches!(database.read_roster(&Stop::never()), Err(DbError::Connection(_))));
+        assert!(matches!(database.read_roster(&Scope::All, &Stop::never()), Err(DbError::Connection(_))));
         cluster.start_again();
-        lab::wait_for("the roster to be read again", PATIENCE, || database.read_roster(&Stop::never()).ok());
+        lab::wait_for("the roster to be read again", PATIENCE, || {
+            database.read_roster(&Scope::All, &Stop::never()).ok()
+        });
     }
 }
 

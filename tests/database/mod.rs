@@ -1,6 +1,7 @@
 //! The gateway to PostgreSQL and its workers, against a server of their own.
 
 mod connection;
+mod coordination;
 mod faults;
 mod ids;
 mod operators;
@@ -13,6 +14,7 @@ use kick_monitor::clock::Clock;
 use kick_monitor::config::{Coordination, DatabaseConfig, SslMode};
 use kick_monitor::domain::row::{Shown, Write, WriteId, WriteResult};
 use kick_monitor::domain::secret::Secret;
+use kick_monitor::domain::shards::Scope;
 use kick_monitor::domain::{RowId, Source, Status};
 use kick_monitor::gateway::database::Database;
 use kick_monitor::stop::Stop;
@@ -79,7 +81,7 @@ fn write_all(database: &Database, writes: Vec<Write>) -> Vec<(WriteId, WriteResu
     let mut results = Vec::new();
     while let Some(statement) = lane.choose() {
         let begun = clock.steady();
-        let attempt = database.write(&statement.rows, statement.limit, &Stop::never(), &|| ());
+        let attempt = database.write(&statement.rows, None, statement.limit, &Stop::never(), &|| ());
         results.extend(lane.take(statement, attempt, clock.steady().since(begun)));
     }
     results
@@ -96,7 +98,9 @@ fn write(database: &Database, ids: &[&str], status: Status) -> Vec<WriteResult> 
 
 /// What the roster shows: `id=Online`, sorted.
 fn shown(database: &Database) -> Vec<String> {
-    let rows = database.read_roster(&Stop::never()).unwrap_or_else(|error| panic!("the roster is not read: {error}"));
+    let rows = database
+        .read_roster(&Scope::All, &Stop::never())
+        .unwrap_or_else(|error| panic!("the roster is not read: {error}"));
     let mut shown: Vec<String> = rows
         .into_iter()
         .map(|row| match row.shown {
@@ -110,7 +114,7 @@ fn shown(database: &Database) -> Vec<String> {
 
 /// The message of a read that has to fail.
 fn refusal(config: &DatabaseConfig) -> String {
-    match open(config).read_roster(&Stop::never()) {
+    match open(config).read_roster(&Scope::All, &Stop::never()) {
         Ok(rows) => panic!("the roster is read: {rows:?}"),
         Err(error) => error.to_string(),
     }

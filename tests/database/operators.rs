@@ -6,6 +6,7 @@ use kick_monitor::config::DatabaseConfig;
 use kick_monitor::domain::Status::{Offline, Online};
 use kick_monitor::domain::row::WriteResult::{AlreadySo, Gone, Written};
 use kick_monitor::domain::secret::Secret;
+use kick_monitor::domain::shards::Scope;
 use kick_monitor::stop::Stop;
 
 /// Everything that our statements might run by name, in a schema that stands before PostgreSQL's own: each leaves a
@@ -76,7 +77,7 @@ fn what_another_role_defines_is_never_run() {
         let what = lab.value("SELECT string_agg(DISTINCT what || ' as ' || by, ', ') FROM sprung");
         assert_eq!(what, None, "{when}");
     };
-    let read = database.read_roster(&Stop::never());
+    let read = database.read_roster(&Scope::All, &Stop::never());
     sprung("at a read");
     assert_eq!(read.map(|rows| rows.len()), Ok(9));
     assert_eq!(write(&database, &["1"], Online), [Written]);
@@ -105,7 +106,7 @@ fn an_id_of_any_type_is_looked_up_by_its_index() {
              ANALYZE streamers"
         ));
         let database = open(&config);
-        let rows = database.read_roster(&Stop::never()).expect("it is read");
+        let rows = database.read_roster(&Scope::All, &Stop::never()).expect("it is read");
         let plans = database.plan_writes(Some(&rows[7].id)).expect("it can be written");
         for plan in plans {
             let whole = plan.contains("Seq Scan on streamers");

@@ -4,6 +4,7 @@ use super::{fixture, open, refusal, shown, write};
 use kick_monitor::config::DatabaseConfig;
 use kick_monitor::domain::Status::{Offline, Online};
 use kick_monitor::domain::row::WriteResult::{AlreadySo, Gone, Written};
+use kick_monitor::domain::shards::Scope;
 use kick_monitor::domain::{ChannelId, UserId};
 use kick_monitor::stop::Stop;
 
@@ -113,7 +114,7 @@ fn names_may_hold_any_character() {
         ..config
     };
     let database = open(&config);
-    let mut rows = database.read_roster(&Stop::never()).expect("the roster is read");
+    let mut rows = database.read_roster(&Scope::All, &Stop::never()).expect("the roster is read");
     rows.sort_by(|a, b| a.id.cmp(&b.id));
     let ids: Vec<_> = rows.iter().map(|row| (&*row.username, row.channel, row.user)).collect();
     assert_eq!(

@@ -271,7 +271,7 @@ fn the_same_row_twice_in_a_statement_breaks_nothing() {
     let (_lab, config) = fixture(TABLE);
     let database = open(&config);
     let writes = [wish(1, "1", Online), wish(2, "1", Offline), wish(3, "2", Online)];
-    let Attempt::Done(results) = database.write(&writes, PATIENCE, &Stop::never(), &|| ()) else {
+    let Attempt::Done(results) = database.write(&writes, None, PATIENCE, &Stop::never(), &|| ()) else {
         panic!("not written")
     };
     assert_eq!(results.iter().map(|(_, result)| result).collect::<Vec<_>>(), [&Written, &SetAside, &Written]);

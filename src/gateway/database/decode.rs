@@ -33,6 +33,8 @@ pub struct Raw<'a> {
     pub channel: Option<&'a [u8]>,
     /// The user id as text.
     pub user: Option<&'a [u8]>,
+    /// The shard.
+    pub shard: i32,
 }
 
 /// The rows of one read, as far as they are decoded.
@@ -87,7 +89,7 @@ impl Rows {
             id: RowId::new(&id),
             username: Arc::from(&*username),
             shown,
-            shard: Shard::default(),
+            shard: Shard(u16::try_from(raw.shard).unwrap_or_default()),
             channel: number(raw.channel).map(ChannelId),
             user: number(raw.user).map(UserId),
             flaw: too_long.or(flaw).or(flawed),

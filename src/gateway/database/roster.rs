@@ -5,6 +5,7 @@ use super::error::{Blame, Fault};
 use super::sql;
 use super::work::{Value, Work};
 use crate::domain::row::Row;
+use crate::domain::shards::Scope;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{FromSql, ToSql, Type};
 use std::sync::Arc;
@@ -12,10 +13,13 @@ use std::sync::Arc;
 /// The most statements per read that search for text which cannot be converted.
 const CONVERSIONS_MAX: u32 = 2000;
 
-/// Reads the complete roster.
-pub(super) fn read(work: &mut Work<'_>) -> Result<Vec<Row>, Fault> {
+/// Reads the rows of the roster that are in the scope.
+pub(super) fn read(work: &mut Work<'_>, scope: &Scope) -> Result<Vec<Row>, Fault> {
     let table = work.table()?;
-    let (statement, encoding) = (table.roster.clone(), table.encoding.clone());
+    let (mut statement, encoding) = (table.roster.clone(), table.encoding.clone());
+    if let (Scope::Shards(shards), true) = (scope, work.database.config.is_divided()) {
+        statement.push_str(&sql::of_shards(&work.database.config, shards));
+    }
     let (config, mut roster) = (Arc::clone(&work.database.config), Rows::new(&encoding));
     let roster = work.call(move |held| {
         let values: [(&(dyn ToSql + Sync), Type); 2] =
@@ -23,7 +27,7 @@ pub(super) fn read(work: &mut Work<'_>) -> Result<Vec<Row>, Fault> {
         // Row by row, so that a large roster is not held in memory twice.
         let mut rows = held.client.query_typed_raw(&statement, values)?;
         while let Some(row) = rows.next()? {
-            add_row(&mut roster, &row)?;
+            add_row(&mut roster, &row, config.is_divided())?;
         }
         Ok(roster)
     })?;
@@ -57,7 +61,7 @@ fn convert(work: &mut Work<'_>, encoding: &str, texts: &[&[u8]]) -> Result<Vec<O
     Ok(converted)
 }
 
-fn add_row(roster: &mut Rows, row: &postgres::Row) -> Result<(), postgres::Error> {
+fn add_row(roster: &mut Rows, row: &postgres::Row, divided: bool) -> Result<(), postgres::Error> {
     let bytes = |index: usize| row.try_get::<_, Option<Bytes<'_>>>(index).map(|bytes| bytes.map(|Bytes(bytes)| bytes));
     let length: Option<i32> = row.try_get(5)?;
     roster.push(&Raw {
@@ -67,6 +71,7 @@ fn add_row(roster: &mut Rows, row: &postgres::Row) -> Result<(), postgres::Error
         shown: row.try_get(2)?,
         channel: bytes(3)?,
         user: bytes(4)?,
+        shard: if divided { row.try_get(6)? } else { 0 },
     });
     Ok(())
 }

@@ -13,12 +13,15 @@
 //! (`AT TIME ZONE` and `COALESCE` always mean PostgreSQL's own.)
 
 mod ids;
+pub(super) mod locks;
 
 pub use ids::{Target, set_ids};
 
 pub(crate) use crate::domain::text::sql_identifier as identifier;
 
 use crate::config::DatabaseConfig;
+use crate::domain::shards::Shard;
+use std::collections::BTreeSet;
 
 /// The most bytes of a text that the roster statement returns uncut.
 const WHOLE_MAX: usize = 4000;
@@ -150,8 +153,8 @@ FROM pg_catalog.json_to_record(pg_catalog.json_build_object('a', $1, 'b', $2))
 }
 
 /// Reads the roster. `$1` is the online value, `$2` the offline value. Returns the id, the username, `+`, `-` or NULL
-/// for the status, the channel id, the user id, and the length of the username. The table has no alias, so that a
-/// filter may use its name.
+/// for the status, the channel id, the user id, and the length of the username; if the rows are divided among
+/// instances, the shard as well. The table has no alias, so that a filter may use its name.
 pub(super) fn roster(config: &DatabaseConfig, shape: &Shape) -> String {
     let status = identifier(&config.status_column);
     let id = identifier(&config.id_column);
@@ -166,18 +169,49 @@ pub(super) fn roster(config: &DatabaseConfig, shape: &Shape) -> String {
     format!(
         "SELECT {bytes_of_id},\n    {bytes_of_username},\n    \
              CASE WHEN {status}::{cast} {equal} $1::{cast} THEN '+' WHEN {status}::{cast} {equal} $2::{cast} THEN '-' END,\n    \
-             {channel},\n    {user},\n    pg_catalog.octet_length({username}::pg_catalog.text)\n\
+             {channel},\n    {user},\n    pg_catalog.octet_length({username}::pg_catalog.text){shard}\n\
          FROM {table} WHERE {id} IS NOT NULL{filter}",
         bytes_of_id = shape.bytes(&id, shape.id.is_plain()),
         bytes_of_username = shape.bytes(&username, false),
         channel = number(&config.channel_id_column, &shape.channel),
         user = number(&config.user_id_column, &shape.user),
         table = config.table,
+        shard = if config.is_divided() { format!(",\n    {}", shard(config)) } else { String::new() },
+    )
+}
+
+/// What follows the roster statement if only the rows of these shards are to be read.
+pub(super) fn of_shards(config: &DatabaseConfig, shards: &BTreeSet<Shard>) -> String {
+    let shards: Vec<String> = shards.iter().map(|shard| shard.0.to_string()).collect();
+    let list = shards.join(",");
+    format!(" AND {} OPERATOR(pg_catalog.=) ANY ('{{{list}}}'::pg_catalog.int4[])", shard(config))
+}
+
+/// The shard of a row. The server computes it, so that all instances agree; `hashtext` has been the same since it
+/// exists, and if it changes with the server's version, it changes for all of them at once.
+fn shard(config: &DatabaseConfig) -> String {
+    format!(
+        "((pg_catalog.hashtext({}::pg_catalog.text COLLATE pg_catalog.\"C\") OPERATOR(pg_catalog.&) 2147483647) \
+         OPERATOR(pg_catalog.%) {})",
+        identifier(&config.id_column),
+        config.shards
+    )
+}
+
+/// The condition that a lease holds (R25): the parameter `number` is its end, the next one the start of the server
+/// that gave it. It is evaluated for each row, after any wait for a lock. A restarted server, or another one, has
+/// another start, and knows nothing of the locks for which the lease was given.
+fn holds(number: usize) -> String {
+    format!(
+        "pg_catalog.clock_timestamp() OPERATOR(pg_catalog.<) ${number}::pg_catalog.timestamptz
+        AND pg_catalog.pg_postmaster_start_time() OPERATOR(pg_catalog.=) ${}::pg_catalog.timestamptz",
+        number + 1
     )
 }
 
 /// The write statement. `$1` ids, `$2` statuses, `$3` times, `$4` usernames, `$5` sources, `$6` `synchronous_commit`,
-/// `$7` the notification channel. Returns the positions (from 1) of the rows that it wrote.
+/// `$7` the notification channel; if it is `leased`, `$8` and `$9` are the lease. Returns the positions (from 1) of the
+/// rows that it wrote.
 ///
 /// It is one statement, so it takes one round trip and needs no session state, which transaction pooling would lose.
 /// Because rows are locked first, with `SKIP LOCKED`, two instances with differently ordered batches cannot deadlock.
@@ -190,7 +224,7 @@ pub(super) fn roster(config: &DatabaseConfig, shape: &Shape) -> String {
 ///
 /// The statement does not return why a row was not written ([`unwritten`] does): planning that takes longer than the
 /// write, and most writes need no explanation.
-pub(super) fn write(config: &DatabaseConfig, shape: &Shape) -> String {
+pub(super) fn write(config: &DatabaseConfig, shape: &Shape, leased: bool) -> String {
     let table = &config.table;
     let id = identifier(&config.id_column);
     let status = identifier(&config.status_column);
@@ -204,25 +238,27 @@ pub(super) fn write(config: &DatabaseConfig, shape: &Shape) -> String {
     };
     let Shape { id: Kind { cast: id_type, equal: same_id }, status: Kind { cast, equal }, .. } = shape;
     let wanted = wanted(5, &["id", "status", "changed_at", "username", "source"]);
+    let holds = if leased { format!(" AND {}", holds(8)) } else { String::new() };
     format!(
         "WITH km_session AS MATERIALIZED (SELECT pg_catalog.set_config('synchronous_commit', $6, true)),
 km_locked AS MATERIALIZED (
     SELECT t.{id} AS id, w.status, w.changed_at, w.username, w.source, w.n
     FROM km_session CROSS JOIN {wanted}
     JOIN {table} AS t ON t.{id} {same_id} w.id::{id_type}
-    WHERE (t.{status}::{cast} {equal} w.status::{cast}) IS NOT TRUE
+    WHERE (t.{status}::{cast} {equal} w.status::{cast}) IS NOT TRUE{holds}
     FOR NO KEY UPDATE OF t SKIP LOCKED
 )
 UPDATE {table} AS t SET {status} = l.status::{cast}{changed_at}
-FROM km_locked AS l WHERE t.{id} {same_id} l.id
+FROM km_locked AS l WHERE t.{id} {same_id} l.id{holds}
 RETURNING l.n::pg_catalog.int8{told}"
     )
 }
 
 /// The write statement for one row. The parameters are those of [`write`], each a single text. Returns a row if it
 /// wrote one.
-pub(super) fn write_one(config: &DatabaseConfig, shape: &Shape) -> String {
+pub(super) fn write_one(config: &DatabaseConfig, shape: &Shape, leased: bool) -> String {
     let table = &config.table;
+    let holds = if leased { format!(" AND {}", holds(8)) } else { String::new() };
     let (id, status) = (identifier(&config.id_column), identifier(&config.status_column));
     let changed_at = shape.set_changed_at(config, "$3");
     let told = config.notify_channel.as_ref().map(|_| {
@@ -234,20 +270,20 @@ pub(super) fn write_one(config: &DatabaseConfig, shape: &Shape) -> String {
         "UPDATE {table} AS t SET {status} = $2::{cast}{changed_at}
 FROM (
     SELECT t.{id} AS id, pg_catalog.set_config('synchronous_commit', $6, true) FROM {table} AS t
-    WHERE t.{id} {same_id} $1::{id_type} AND (t.{status}::{cast} {equal} $2::{cast}) IS NOT TRUE
+    WHERE t.{id} {same_id} $1::{id_type} AND (t.{status}::{cast} {equal} $2::{cast}) IS NOT TRUE{holds}
     FOR NO KEY UPDATE SKIP LOCKED
-) AS l WHERE t.{id} {same_id} l.id
+) AS l WHERE t.{id} {same_id} l.id{holds}
 RETURNING true{told}",
         told = told.unwrap_or_default(),
     )
 }
 
-/// Finds out why rows were not written. `$1` ids, `$2` statuses. Returns for each position (from 1) `gone`,
-/// `already so`, `locked` or `set aside`.
+/// Finds out why rows were not written. `$1` ids, `$2` statuses; if they were to be written with a lease, `$3` and `$4`.
+/// Returns for each position (from 1) `gone`, `already so`, `lapsed`, `locked` or `set aside`.
 ///
 /// A row that cannot be locked without waiting is locked by another client, unless row security applies to us: a
 /// policy hides a row from the lock as well as from the update.
-pub(super) fn unwritten(config: &DatabaseConfig, shape: &Shape) -> String {
+pub(super) fn unwritten(config: &DatabaseConfig, shape: &Shape, leased: bool) -> String {
     let (id, status) = (identifier(&config.id_column), identifier(&config.status_column));
     let table = &config.table;
     let Shape { id: Kind { cast: id_type, equal: same_id }, status: Kind { cast, equal }, .. } = shape;
@@ -260,13 +296,14 @@ pub(super) fn unwritten(config: &DatabaseConfig, shape: &Shape) -> String {
 )
 SELECT w.n::pg_catalog.int8, CASE
     WHEN pg_catalog.bool_and(t.{id} IS NULL) THEN 'gone'
-    WHEN pg_catalog.bool_and((t.{status}::{cast} {equal} w.status::{cast}) IS TRUE) THEN 'already so'
+    WHEN pg_catalog.bool_and((t.{status}::{cast} {equal} w.status::{cast}) IS TRUE) THEN 'already so'{lapsed}
     WHEN pg_catalog.row_security_active({literal})
         OR w.n OPERATOR(pg_catalog.=) ANY (SELECT n FROM km_free) THEN 'set aside'
     ELSE 'locked' END
 FROM {wanted}
 LEFT JOIN {table} AS t ON t.{id} {same_id} w.id::{id_type}
 GROUP BY w.n",
+        lapsed = if leased { format!("\n    WHEN NOT ({}) THEN 'lapsed'", holds(3)) } else { String::new() },
         wanted = wanted(2, &["id", "status"]),
         literal = literal(table)
     )

@@ -14,10 +14,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Table {
     pub(super) roster: String,
-    pub(super) write: String,
-    /// Sent whole to the connection's thread at each change, hence shared.
-    pub(super) write_one: Arc<str>,
-    pub(super) unwritten: String,
+    /// The statements that write without a lease, and with one (R25).
+    writing: [Writing; 2],
     /// The configured columns: key, name, and type as declared.
     pub(super) columns: Vec<(&'static str, String, String)>,
     /// The database's encoding, by PostgreSQL's name.
@@ -26,7 +24,23 @@ pub(super) struct Table {
     pub(super) zoneless: bool,
 }
 
+/// The statements that write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Writing {
+    /// Writes one row. Sent whole to the connection's thread at each change, hence shared.
+    pub(super) one: Arc<str>,
+    /// Writes several.
+    pub(super) many: String,
+    /// Finds out why rows were not written.
+    pub(super) why_not: String,
+}
+
 impl Table {
+    /// The statements that write with a lease, or without one.
+    pub(super) fn writing(&self, leased: bool) -> &Writing {
+        &self.writing[usize::from(leased)]
+    }
+
     /// Reads the description and checks that both values fit the status column.
     pub(super) fn learn(client: &mut Client, config: &DatabaseConfig, place: &str) -> Result<Table, Fault> {
         let (found, encoding) = describe(client, config, place)?;
@@ -56,9 +70,11 @@ impl Table {
         };
         Ok(Table {
             roster: sql::roster(config, &shape),
-            write: sql::write(config, &shape),
-            write_one: sql::write_one(config, &shape).into(),
-            unwritten: sql::unwritten(config, &shape),
+            writing: [false, true].map(|leased| Writing {
+                one: sql::write_one(config, &shape, leased).into(),
+                many: sql::write(config, &shape, leased),
+                why_not: sql::unwritten(config, &shape, leased),
+            }),
             columns,
             encoding,
             zoneless,

@@ -34,7 +34,7 @@ impl Value {
         Value::List(texts.into_iter().map(Into::into).collect())
     }
 
-    fn typed(&self) -> (&(dyn ToSql + Sync), Type) {
+    pub(super) fn typed(&self) -> (&(dyn ToSql + Sync), Type) {
         match self {
             Value::Null => (&None::<String>, Type::TEXT),
             Value::Text(text) => (text, Type::TEXT),
@@ -75,17 +75,16 @@ impl Work<'_> {
         })
     }
 
-    /// Writes one row with these parameters of [`sql::write_one`]. Returns true if it was written.
-    pub(super) fn write_one(&mut self, values: [&str; 7]) -> Result<bool, Fault> {
-        let sql = Arc::clone(&self.table()?.write_one);
+    /// Writes one row by this statement ([`sql::write_one`]) with these parameters. Returns true if it was written.
+    pub(super) fn write_one(&mut self, sql: &Arc<str>, values: &[&str]) -> Result<bool, Fault> {
         if self.database.keeps_plans.load(Ordering::Relaxed) {
-            let (sql, values) = (Arc::clone(&sql), values.map(str::to_owned));
+            let (sql, values) = (Arc::clone(sql), values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>());
             match self.session.call(&self.patience, move |held| execute(held, &sql, &values))? {
                 Err(error) if plan::is_not_known(&error) => self.database.keeps_plans.store(false, Ordering::Relaxed),
                 done => return done.map_err(|error| self.judge(&error)),
             }
         }
-        self.query(&sql, values.map(Value::text).into()).map(|rows| !rows.is_empty())
+        self.query(sql, values.iter().map(|value| Value::text(value)).collect()).map(|rows| !rows.is_empty())
     }
 
     /// Updates the session's state according to a fault: lost, or with an outdated description of the table.

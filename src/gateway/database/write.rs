@@ -6,6 +6,7 @@
 //! changes nothing, and it fails if the cause is missing privileges, a missing replica identity, a lock on the table,
 //! a read-only server, or the connection. If it succeeds, a row was the cause.
 
+use super::coordination::Lease;
 use super::error::{Blame, DbError, Fault};
 use super::session::Patience;
 use super::work::{Value, Work};
@@ -15,6 +16,7 @@ use crate::domain::text::shown;
 use crate::domain::time::Timestamp;
 use crate::stop::Stop;
 use jiff::fmt::temporal::DateTimePrinter;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The minimum time limit of the statement without rows, however much time the one with rows has taken.
@@ -46,14 +48,21 @@ pub struct Spoilt {
 
 impl Database {
     /// Writes the rows that do not show their wanted status yet, in one statement that is cancelled after `limit` or
-    /// at a stop.
+    /// at a stop. With a lease, nothing is written once that is over.
     ///
     /// `alive` is called at short intervals. A statement that is not answered although the server was asked to cancel
     /// it is waited for as long as its connection exists.
-    pub fn write(&self, writes: &[Write], limit: Duration, stop: &Stop, alive: &dyn Fn()) -> Attempt {
+    pub fn write(
+        &self,
+        writes: &[Write],
+        lease: Option<&Lease>,
+        limit: Duration,
+        stop: &Stop,
+        alive: &dyn Fn(),
+    ) -> Attempt {
         let patience = Patience { alive, ..self.patience(limit, stop) };
         let waiting = Patience { leaves: false, ..patience };
-        let fault = match self.run(&waiting, |work| statement(work, writes)) {
+        let fault = match self.run(&waiting, |work| statement(work, writes, lease)) {
             Ok(results) => return Attempt::Done(results),
             Err(fault) => fault,
         };
@@ -83,29 +92,33 @@ impl Database {
 /// Runs the statement without rows, so that its failure is not a row's fault. If this server cannot run it, another
 /// one may be the right one.
 fn write_nothing(work: &mut Work<'_>) -> Result<(), Fault> {
-    write_many(work, &[]).map(drop).map_err(|fault| Fault { lost: fault.lost || fault.misplaced, ..fault })
+    write_many(work, &[], None).map(drop).map_err(|fault| Fault { lost: fault.lost || fault.misplaced, ..fault })
 }
 
 /// Runs one statement; it is committed when this returns.
-fn statement(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<(WriteId, WriteResult)>, Fault> {
+fn statement(
+    work: &mut Work<'_>,
+    writes: &[Write],
+    lease: Option<&Lease>,
+) -> Result<Vec<(WriteId, WriteResult)>, Fault> {
     let mut results: Vec<(WriteId, WriteResult)> =
         writes.iter().map(|write| (write.id, WriteResult::SetAside)).collect();
     let positions = match writes {
         [write] => {
-            if write_one(work, write)? {
+            if write_one(work, write, lease)? {
                 vec![1]
             } else {
                 Vec::new()
             }
         }
-        many => write_many(work, many)?,
+        many => write_many(work, many, lease)?,
     };
     positions.iter().for_each(|position| set(&mut results, *position, WriteResult::Written));
     let others: Vec<usize> = (0..writes.len()).filter(|n| results[*n].1 != WriteResult::Written).collect();
     if !others.is_empty() {
         // The rows are committed, whatever the outcome of this question. A row without an explanation is tried again
         // like one that was set aside.
-        match explain(work, writes, &others) {
+        match explain(work, writes, &others, lease) {
             Ok(reasons) => reasons.into_iter().for_each(|(position, reason)| set(&mut results, position, reason)),
             Err(fault) if positions.is_empty() => return Err(fault),
             Err(fault) => work.learn_from(&fault),
@@ -115,27 +128,31 @@ fn statement(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<(WriteId, Writ
 }
 
 /// Returns true if the row was written.
-fn write_one(work: &mut Work<'_>, write: &Write) -> Result<bool, Fault> {
+fn write_one(work: &mut Work<'_>, write: &Write, lease: Option<&Lease>) -> Result<bool, Fault> {
     let config = &work.database.config;
-    work.write_one([
+    let (changed_at, username) = (to_sql(write.changed_at), shown(&write.username));
+    let mut values = vec![
         write.row.as_str(),
         config.status_value(write.status),
-        &to_sql(write.changed_at),
-        &shown(&write.username),
+        &changed_at,
+        &username,
         write.source.word(),
         &config.synchronous_commit,
         config.notify_channel.as_deref().unwrap_or_default(),
-    ])
+    ];
+    values.extend(lease.into_iter().flat_map(Lease::values));
+    let statement = Arc::clone(&work.table()?.writing(lease.is_some()).one);
+    work.write_one(&statement, &values)
 }
 
 /// The positions, from 1, of the rows that were written.
-fn write_many(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<i64>, Fault> {
+fn write_many(work: &mut Work<'_>, writes: &[Write], lease: Option<&Lease>) -> Result<Vec<i64>, Fault> {
     let config = &work.database.config;
     // Values that are not needed are not sent: a position beyond the end of an array reads as NULL.
     let told = config.notify_channel.is_some();
     let dated = told || config.changed_at_column.is_some();
     let wanted = |wanted: bool| if wanted { writes } else { &[] };
-    let values = vec![
+    let mut values = vec![
         Value::list(writes.iter().map(|write| write.row.as_str())),
         Value::list(writes.iter().map(|write| config.status_value(write.status))),
         Value::list(wanted(dated).iter().map(|write| to_sql(write.changed_at))),
@@ -145,18 +162,25 @@ fn write_many(work: &mut Work<'_>, writes: &[Write]) -> Result<Vec<i64>, Fault> 
         Value::text(&config.synchronous_commit),
         Value::text(config.notify_channel.as_deref().unwrap_or_default()),
     ];
-    let statement = work.table()?.write.clone();
+    values.extend(lease.into_iter().flat_map(Lease::values).map(Value::text));
+    let statement = work.table()?.writing(lease.is_some()).many.clone();
     let rows = work.query(&statement, values)?;
     rows.iter().map(|row| row.try_get(0).map_err(|error| work.judge(&error))).collect()
 }
 
 /// Finds out why these rows were not written, by position.
-fn explain(work: &mut Work<'_>, writes: &[Write], which: &[usize]) -> Result<Vec<(i64, WriteResult)>, Fault> {
+fn explain(
+    work: &mut Work<'_>,
+    writes: &[Write],
+    which: &[usize],
+    lease: Option<&Lease>,
+) -> Result<Vec<(i64, WriteResult)>, Fault> {
     let config = &work.database.config;
     let ids = Value::list(which.iter().map(|n| writes[*n].row.as_str()));
     let statuses = Value::list(which.iter().map(|n| config.status_value(writes[*n].status)));
-    let statement = work.table()?.unwritten.clone();
-    let rows = work.query(&statement, vec![ids, statuses])?;
+    let statement = work.table()?.writing(lease.is_some()).why_not.clone();
+    let lease = lease.into_iter().flat_map(Lease::values).map(Value::text);
+    let rows = work.query(&statement, [ids, statuses].into_iter().chain(lease).collect())?;
     let mut reasons = Vec::with_capacity(rows.len());
     for row in rows {
         let nth: i64 = row.try_get(0).map_err(|error| work.judge(&error))?;
@@ -165,6 +189,7 @@ fn explain(work: &mut Work<'_>, writes: &[Write], which: &[usize]) -> Result<Vec
             "already so" => WriteResult::AlreadySo,
             "gone" => WriteResult::Gone,
             "locked" => WriteResult::Locked,
+            "lapsed" => WriteResult::Lapsed,
             _ => WriteResult::SetAside,
         };
         let position = usize::try_from(nth - 1).ok().and_then(|nth| which.get(nth));

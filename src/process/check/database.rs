@@ -1,9 +1,10 @@
 //! What the daemon needs of the database: a login, the table, its columns, the values, privileges.
 
-use super::{Known, Report};
+use super::{Known, Report, coordination};
 use crate::clock::Clock;
 use crate::config::{Config, SslMode};
 use crate::domain::row::Row;
+use crate::domain::shards::Scope;
 use crate::domain::text::{brief, counted};
 use crate::gateway::database::{Database, DbError, Inspection, Misfit, identifier};
 use crate::stop::Stop;
@@ -56,6 +57,7 @@ fn inspect(config: &Config, database: &Database, clock: Clock, report: &mut Repo
         }
         Ok(found) => {
             table(config, &found, report);
+            coordination::check(&config.database, database, report);
             listening(config, database, clock, report);
             // Without the privilege, reading the table would only report the same failure again.
             if found.unreadable.is_empty() { roster(config, database, &found, report) } else { Known::default() }
@@ -130,7 +132,8 @@ fn table(config: &Config, found: &Inspection, report: &mut Report) {
     if found.through_another_port {
         report.ok(
             "pooler",
-            "the connection goes through PgBouncer or a port mapping; only ROSTER_NOTIFY_CHANNEL may need a direct one",
+            "the connection goes through PgBouncer or a port mapping; only sharing the table among instances and \
+             ROSTER_NOTIFY_CHANNEL may need a direct one",
         );
     }
 }
@@ -227,7 +230,7 @@ fn listening(config: &Config, database: &Database, clock: Clock, report: &mut Re
 
 fn roster(config: &Config, database: &Database, found: &Inspection, report: &mut Report) -> Known {
     report.trying("reading the table");
-    let rows = match database.read_roster(&Stop::never()) {
+    let rows = match database.read_roster(&Scope::All, &Stop::never()) {
         Ok(rows) => rows,
         Err(error) => {
             report.fail("roster", error.to_string(), Some("correct DB_FILTER, or what the message names"));
