@@ -6,13 +6,13 @@
 mod reload;
 
 use crate::clock::Clock;
-use crate::config::{Config, PushConfig};
+use crate::config::{Config, Coordination, PushConfig};
 use crate::domain::ask;
 use crate::domain::problem::Health;
 use crate::domain::push::LinkId;
 use crate::domain::report::Bulletin;
 use crate::domain::row::Write;
-use crate::domain::shards::Coordination;
+use crate::domain::shards::{Hold, Shard};
 use crate::gateway::database::{Database, DbError};
 use crate::gateway::heartbeat::Switch;
 use crate::gateway::kick::{Kick, REQUEST_LIMIT, Realtime};
@@ -26,7 +26,9 @@ use crate::wire::names::EventNames;
 use crate::wire::sessions;
 use crate::worker::Worker;
 use crate::worker::asker::{AskerWorker, BrokerAsker};
+use crate::worker::coordinator::Coordinator;
 use crate::worker::heartbeat::Heartbeat;
+use crate::worker::hold_cell::HoldCell;
 use crate::worker::hub::{Hub, Outlets, ToMain};
 use crate::worker::keeper::{Keeper, recall, recall_recent};
 use crate::worker::link::{Link, Orders};
@@ -36,7 +38,7 @@ use crate::worker::token::TokenWorker;
 use crate::worker::token_cell::TokenCell;
 use crate::worker::writer::Writer;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The stages of stopping. Sources end first, then the hub, which waits for the last writes and hangs up the links.
@@ -44,6 +46,8 @@ use std::sync::Arc;
 const SOURCES: Stage = Stage(0);
 const HUB: Stage = Stage(1);
 const SERVANTS: Stage = Stage(2);
+/// The coordinator lets go of this instance's share when nothing can write any more.
+const LAST: Stage = Stage(3);
 
 /// The name of the thread that asks `HEARTBEAT_URL`.
 const HEARTBEAT: &str = "heartbeat";
@@ -63,6 +67,10 @@ pub(super) struct Crew {
     kick: Arc<Kick>,
     tokens: Arc<TokenCell>,
     database: Arc<Database>,
+    cell: Arc<HoldCell>,
+    /// `DB_SHARDS` and `DB_COORDINATION`.
+    sharing: (u16, Coordination),
+    released: Receiver<(Hold, BTreeSet<Shard>)>,
     inputs: Sender<Input>,
     questions: BTreeMap<Asker, Receiver<ask::Request>>,
     broker_questions: Receiver<ask::Request<ask::BrokerQuery>>,
@@ -92,13 +100,14 @@ impl Crew {
         let (askers, questions) = [Asker::Api, Asker::Website].into_iter().map(question_channel).unzip();
         let (broker, broker_questions) = unbounded();
         let (lanes, lanes_out) = lane_channels(config);
+        // Unbounded, because the core never blocks. Each shard that is handed over comes once.
+        let (coordinator, released) = unbounded();
         // Only the latest bulletin matters.
         let (bulletins, bulletins_out) = bounded(1);
         let (health, health_out) = bounded(1);
         let known = recall(&config.files.state_dir);
         let recent = recall_recent(&config.files.state_dir, clock.now().wall);
-        let alone = Input::Coordination(Coordination::Off(None));
-        let memory = [alone, Input::Learned(known.streamers.clone()), Input::Recent(recent)].into_iter();
+        let memory = [Input::Learned(known.streamers.clone()), Input::Recent(recent)].into_iter();
         let memory = memory.chain(known.realtime.clone().map(Input::Remembered)).collect();
         let realtime = Arc::new(Realtime::new(&config.push));
         let mut crew = Crew {
@@ -110,6 +119,9 @@ impl Crew {
             kick: Arc::new(Kick::new(&config.kick, REQUEST_LIMIT)),
             tokens: Arc::new(TokenCell::default()),
             database: Arc::new(database),
+            cell: Arc::new(HoldCell::new(clock)),
+            sharing: (config.database.shards, config.database.coordination),
+            released,
             inputs,
             questions,
             broker_questions,
@@ -123,10 +135,11 @@ impl Crew {
             switch: None,
         };
         let roster = crew.nudge.0.clone();
-        let outlets = Outlets { askers, lanes, roster, broker, keeper, bulletins, health, main };
+        let outlets = Outlets { askers, lanes, roster, broker, coordinator, keeper, bulletins, health, main };
         crew.add_hub(config, supervisor, outlets, inputs_out, relaned, memory)?;
         supervisor.add(clock.steady(), keeper_spec(config, clock, known, learned))?;
         crew.add_writers(supervisor)?;
+        crew.add_coordinator(supervisor)?;
         crew.add_askers(supervisor)?;
         crew.add_broker(supervisor)?;
         crew.add_roster(config, supervisor)?;
@@ -161,7 +174,8 @@ impl Crew {
     pub(super) fn add_roster(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
         let (clock, inputs, database) = (self.clock, self.inputs.clone(), Arc::clone(&self.database));
         let (poll, nudge, rng) = (config.roster.poll, self.nudge.1.clone(), self.rng.fork());
-        let roster = Roster { poll, nudge, inputs: inputs.clone(), database: Arc::clone(&database), clock, rng };
+        let (reads, cell) = (Arc::clone(&database), Arc::clone(&self.cell));
+        let roster = Roster { poll, nudge, inputs: inputs.clone(), database: reads, cell, clock, rng };
         self.add(supervisor, "roster", SOURCES, move || roster.clone())?;
         let Some(channel) = config.roster.notify_channel.clone() else {
             supervisor.remove("listener");
@@ -221,11 +235,19 @@ impl Crew {
     fn add_writers(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {
         let (clock, lanes) = (self.clock, self.lanes.len());
         for (lane, inbox) in self.lanes.clone().into_iter().enumerate() {
-            let (inputs, database) = (self.inputs.clone(), Arc::clone(&self.database));
-            let writer = Writer { lane, lanes, inbox, inputs, database, clock };
+            let (inputs, database, cell) = (self.inputs.clone(), Arc::clone(&self.database), Arc::clone(&self.cell));
+            let writer = Writer { lane, lanes, inbox, inputs, database, cell, clock };
             self.add(supervisor, &writer_name(lane), SERVANTS, move || writer.clone())?;
         }
         Ok(())
+    }
+
+    /// Starts the coordinator, or replaces it.
+    fn add_coordinator(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {
+        let ((shards, mode), cell, released) = (self.sharing, Arc::clone(&self.cell), self.released.clone());
+        let (inputs, database, rng) = (self.inputs.clone(), Arc::clone(&self.database), self.rng.fork());
+        let coordinator = Coordinator { mode, shards, cell, released, inputs, database, clock: self.clock, rng };
+        self.add(supervisor, "coordinator", LAST, move || coordinator.clone())
     }
 
     fn add_askers(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {

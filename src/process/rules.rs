@@ -11,8 +11,9 @@ const FILES_WANTED: u64 = 65_536;
 const FILES_KEPT: usize = 64;
 /// Open files per database connection, including those of the driver.
 const FILES_A_SESSION: usize = 8;
-/// Database connections in addition to the writers': the roster's, the listener's, and one that does not answer.
-const SESSIONS: usize = 3;
+/// Database connections in addition to the writers': the roster's, the listener's, the coordinator's, and one that does
+/// not answer.
+const SESSIONS: usize = 4;
 
 /// Raises the limit of open files as far as this process may. If it may not, the old limit stays.
 pub(super) fn raise_open_files() {

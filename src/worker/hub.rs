@@ -17,6 +17,7 @@ use crate::domain::problem::Health;
 use crate::domain::push::LinkId;
 use crate::domain::report::Bulletin;
 use crate::domain::row::Write;
+use crate::domain::shards::{Hold, Shard};
 use crate::gateway::state::Keep;
 use crate::monitor::{Asker, Input, Monitor, Output};
 use crate::stop::Stop;
@@ -25,7 +26,7 @@ use crossbeam_channel::{Receiver, Sender, never, select};
 use lines::Lines;
 use openings::Openings;
 use reports::Reports;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The longest wait of one turn, so that the pulse is renewed in time.
@@ -58,6 +59,8 @@ pub(crate) struct Outlets {
     pub roster: Sender<()>,
     /// The worker `broker`. It has one request in flight at most.
     pub broker: Sender<ask::Request<ask::BrokerQuery>>,
+    /// Shards that are handed over. Unbounded: each comes once.
+    pub coordinator: Sender<(Hold, BTreeSet<Shard>)>,
     /// What is to be kept over restarts.
     pub keeper: Sender<Keep>,
     /// The thread `status`. Capacity 1: a bulletin that finds the channel full is skipped, because the next one has
@@ -192,7 +195,7 @@ impl Hub {
                     let _ = writes.send(write);
                 }
             }
-            Output::Released { .. } => {}
+            Output::Released { hold, shards } => drop(outlets.coordinator.send((hold, shards))),
             Output::OpenLink(id) => held.openings.want(id),
             Output::CloseLink(id) => {
                 held.openings.forget(id);

@@ -2,7 +2,9 @@
 //! channels and do not know each other.
 
 pub(crate) mod asker;
+pub mod coordinator;
 pub(crate) mod heartbeat;
+pub mod hold_cell;
 pub(crate) mod hub;
 pub(crate) mod keeper;
 pub mod link;

@@ -3,11 +3,11 @@
 //!
 //! It compares nothing: it reports to the core what the table holds and whether the database answers.
 
+use super::hold_cell::HoldCell;
 use crate::backoff::Backoff;
 use crate::clock::{Clock, Pulse};
 use crate::domain::Steady;
 use crate::domain::row::{DatabaseEvent, RosterRead};
-use crate::domain::shards::Scope;
 use crate::gateway::database::Database;
 use crate::monitor::io::Input;
 use crate::stop::{Received, Stop};
@@ -41,6 +41,8 @@ pub struct Roster {
     pub inputs: Sender<Input>,
     /// The database to read from.
     pub database: Arc<Database>,
+    /// Which rows to read.
+    pub cell: Arc<HoldCell>,
     /// Times the reads.
     pub clock: Clock,
     /// For the jitter of pauses.
@@ -55,7 +57,8 @@ impl Worker for Roster {
         while !stop.is_stopped() {
             pulse.promise(READ_TURN);
             let started = self.clock.steady();
-            let read = self.database.read_roster(&Scope::All, stop);
+            let scope = self.cell.scope();
+            let read = self.database.read_roster(&scope, stop);
             let broken_before = std::mem::replace(&mut broken, self.database.broken());
             let goes_on = match read {
                 Ok(rows) => {
@@ -64,7 +67,7 @@ impl Worker for Roster {
                     // crash.
                     (broken == broken_before || self.tell(Input::Database(DatabaseEvent::Reconnected)))
                         && self.tell(Input::Database(DatabaseEvent::Up))
-                        && self.tell(Input::Roster(RosterRead { started, scope: Scope::All, rows }))
+                        && self.tell(Input::Roster(RosterRead { started, scope, rows }))
                         && self.wait(started, pulse, stop)
                 }
                 Err(error) => {

@@ -7,9 +7,10 @@
 pub mod lane;
 mod pace;
 
+use super::hold_cell::{Clearance, HoldCell};
 use crate::clock::{Clock, Pulse};
-use crate::domain::row::{DatabaseEvent, Write, Written};
-use crate::gateway::database::{Attempt, Database};
+use crate::domain::row::{DatabaseEvent, Write, WriteId, WriteResult, Written};
+use crate::gateway::database::{Attempt, Database, Lease};
 use crate::monitor::io::Input;
 use crate::stop::Stop;
 use crate::worker::Worker;
@@ -37,6 +38,8 @@ pub struct Writer {
     pub inputs: Sender<Input>,
     /// The database to write to.
     pub database: Arc<Database>,
+    /// Whether a write may still be sent, and its lease.
+    pub cell: Arc<HoldCell>,
     /// Times the commits.
     pub clock: Clock,
 }
@@ -61,14 +64,18 @@ impl Worker for Writer {
                 }
             }
             self.inbox.try_iter().for_each(|write| lane.add(write));
-            let Some(statement) = lane.choose() else { continue };
+            let Some(mut statement) = lane.choose() else { continue };
+            let (mut results, lease) = self.clear(&mut statement.rows);
             pulse.promise(STATEMENT_TURN);
             let begun = self.clock.steady();
-            let attempt =
-                self.database.write(&statement.rows, None, statement.limit, stop, &|| pulse.promise(STATEMENT_TURN));
+            let alive = || pulse.promise(STATEMENT_TURN);
+            let attempt = match statement.rows.is_empty() {
+                true => Attempt::Done(Vec::new()),
+                false => self.database.write(&statement.rows, lease.as_ref(), statement.limit, stop, &alive),
+            };
             let (at, reached) = (self.clock.now(), !matches!(attempt, Attempt::Away(_)));
             let broken_before = std::mem::replace(&mut broken, self.database.broken());
-            let results = lane.take(statement, attempt, at.steady.since(begun));
+            results.extend(lane.take(statement, attempt, at.steady.since(begun)));
             if !results.is_empty() {
                 heard = self.inputs.send(Input::Written(Written { at, results })).is_ok();
             }
@@ -77,5 +84,24 @@ impl Worker for Writer {
             }
         }
         Ok(())
+    }
+}
+
+impl Writer {
+    /// Takes out the rows whose hold is over, and returns their results and the lease of the others.
+    fn clear(&self, rows: &mut Vec<Write>) -> (Vec<(WriteId, WriteResult)>, Option<Lease>) {
+        let (mut lapsed, mut lease) = (Vec::new(), None);
+        rows.retain(|write| match self.cell.clearance(write.hold) {
+            Clearance::Free => true,
+            Clearance::Leased(newest) => {
+                lease = Some(newest);
+                true
+            }
+            Clearance::Lapsed => {
+                lapsed.push((write.id, WriteResult::Lapsed));
+                false
+            }
+        });
+        (lapsed, lease)
     }
 }

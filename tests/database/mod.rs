@@ -2,6 +2,7 @@
 
 mod connection;
 mod coordination;
+mod coordinators;
 mod faults;
 mod ids;
 mod operators;

@@ -8,7 +8,7 @@ use kick_monitor::domain::row::{DatabaseEvent, WriteId, WriteResult, Written};
 use kick_monitor::domain::secret::Secret;
 use kick_monitor::monitor::io::Input;
 use kick_monitor::stop::{Stop, stop_pair};
-use kick_monitor::worker::{Worker, listener::Listener, roster::Roster, writer::Writer};
+use kick_monitor::worker::{Worker, hold_cell::HoldCell, listener::Listener, roster::Roster, writer::Writer};
 use lab::{Cluster, Shutdown};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -19,6 +19,13 @@ use std::time::Duration;
 const TABLE: &str = "CREATE TABLE streamers (id int PRIMARY KEY, username text, status text);
     INSERT INTO streamers SELECT n, 'u', 'Offline' FROM generate_series(1, 50) AS n";
 
+/// The cell of workers whose instance does not share the table.
+fn undivided(clock: Clock) -> Arc<HoldCell> {
+    let cell = HoldCell::new(clock);
+    cell.set_off();
+    Arc::new(cell)
+}
+
 #[test]
 fn a_writer_writes_all_that_is_queued_and_ends_when_it_is_hung_up() {
     let (lab, config) = fixture(TABLE);
@@ -27,7 +34,8 @@ fn a_writer_writes_all_that_is_queued_and_ends_when_it_is_hung_up() {
     let (inputs, seen) = unbounded();
     let before = wish(99, "1", Online);
     sender.send(before).expect("the inbox lives");
-    let writer = Writer { lane: 0, lanes: 1, inbox, inputs, database: Arc::new(open(&config)), clock };
+    let (database, cell) = (Arc::new(open(&config)), undivided(clock));
+    let writer = Writer { lane: 0, lanes: 1, inbox, inputs, database, cell, clock };
     std::thread::scope(|scope| {
         scope.spawn(|| writer.run(&Pulse::new(clock, PATIENCE), &Stop::never()).expect("it ends in order"));
         // What was queued before this is given out again by the core, so it is not done twice.
@@ -56,7 +64,8 @@ fn a_writer_that_nobody_hears_ends() {
     let clock = Clock::start();
     let (_sender, inbox) = unbounded();
     let (inputs, _) = bounded(1);
-    let writer = Writer { lane: 0, lanes: 1, inbox, inputs, database: Arc::new(open(&config)), clock };
+    let (database, cell) = (Arc::new(open(&config)), undivided(clock));
+    let writer = Writer { lane: 0, lanes: 1, inbox, inputs, database, cell, clock };
     writer.run(&Pulse::new(clock, PATIENCE), &Stop::never()).expect("it ends in order");
 }
 
@@ -85,6 +94,7 @@ fn a_notification_has_the_roster_read_at_once() {
         nudge: nudged,
         inputs,
         database: Arc::clone(&database),
+        cell: undivided(clock),
         clock,
         rng: rng.clone(),
     };
@@ -123,6 +133,7 @@ fn a_flood_of_notifications_does_not_become_a_flood_of_reads() {
         nudge: nudged,
         inputs,
         database: Arc::new(open(&config)),
+        cell: undivided(clock),
         clock,
         rng: fastrand::Rng::with_seed(1),
     };
@@ -261,6 +272,7 @@ fn an_outage_is_told_and_its_end_is_told() {
         nudge: nudged,
         inputs,
         database: Arc::new(open(&config(&lab.url()))),
+        cell: undivided(clock),
         clock,
         rng: fastrand::Rng::with_seed(1),
     };

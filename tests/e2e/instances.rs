@@ -1,4 +1,5 @@
-//! Two instances on one table: each change is written and notified once, whoever is killed or deaf.
+//! Two instances that do not share one table, so that each follows every row: each change is written and notified
+//! once, whoever is killed or deaf. Those that share it are in `sharing.rs`.
 
 use super::stage::{PATIENCE, Stage, changes};
 use kick_sim::{Kick, Transport};
@@ -39,7 +40,7 @@ fn two_instances_write_a_change_once() {
 
 /// An instance that tells of its changes.
 fn telling(stage: &Stage) -> Builder {
-    stage.builder().set("DB_NOTIFY_CHANNEL", "changes").set("SWEEP_SECS", "1")
+    stage.builder().set("DB_COORDINATION", "off").set("DB_NOTIFY_CHANNEL", "changes").set("SWEEP_SECS", "1")
 }
 
 /// Waits until so many connections follow everybody.

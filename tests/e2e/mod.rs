@@ -10,8 +10,10 @@ pub(crate) mod stage;
 mod push;
 // Whoever is in the table is watched, and nobody else.
 mod roster;
-// Two instances on one table.
+// Several instances on one table, each of which follows every row.
 mod instances;
+// Several instances that share one table.
+mod sharing;
 // What push did not tell, the sweep finds, whatever the API is like.
 mod sweep;
 // Whom push does not cover is compared every few seconds.

@@ -23,12 +23,15 @@ const FLOORS: [(&str, u8); 12] = [
 const ROOMS: [&str; 2] = ["gateway", "worker"];
 
 /// What may be known all the same, and why.
-const EXCEPTIONS: [(&str, &str, &str); 7] = [
+const EXCEPTIONS: [(&str, &str, &str); 10] = [
     ("gateway/kick", "gateway/http", "how HTTP is spoken is what the two share; it is no party outside"),
     ("gateway/heartbeat", "gateway/http", "how HTTP is spoken is what the two share; it is no party outside"),
     ("gateway/http", "gateway/trust", "whom the platform trusts is what the two share; it is no party outside"),
     ("gateway/socket", "gateway/trust", "whom the platform trusts is what the two share; it is no party outside"),
     ("worker/hub", "worker/link", "the hub's outlets are the links' inboxes"),
+    ("worker/coordinator", "worker/hold_cell", "the cell is what the three workers share; it is no worker"),
+    ("worker/writer", "worker/hold_cell", "the cell is what the three workers share; it is no worker"),
+    ("worker/roster", "worker/hold_cell", "the cell is what the three workers share; it is no worker"),
     ("worker/asker", "worker/token_cell", "the cell is what the two workers share; it is no worker"),
     ("worker/token", "worker/token_cell", "the cell is what the two workers share; it is no worker"),
 ];

@@ -62,6 +62,10 @@ impl Crew {
             self.database.abandon();
         }
         self.database = Arc::new(database);
+        // The old writers and the old coordinator keep the old cell until the last of these writers has ended. In the
+        // new one nothing is held before the new coordinator says so.
+        self.cell = Arc::new(self.cell.successor());
+        self.sharing = (config.database.shards, config.database.coordination);
         let (lanes, lanes_out) = lane_channels(config);
         self.lanes = lanes_out;
         // The core sends the old writers' rows again when the new writers report their start.
@@ -71,12 +75,13 @@ impl Crew {
     }
 
     /// Starts the new writers after the last old one has ended. Until then a statement of an old one might still take
-    /// effect, and undo a write of a new one (R19).
+    /// effect, and undo a write of a new one (R19), and this instance keeps its share of the old table (R25).
     pub(in crate::process) fn relieve_writers(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {
         if self.leaving.is_empty() || self.leaving.iter().any(|name| supervisor.has(name)) {
             return Ok(());
         }
         self.leaving.clear();
+        self.add_coordinator(supervisor)?;
         self.add_writers(supervisor)
     }
 }
