@@ -269,13 +269,16 @@ impl Writes {
 
     /// The hold of a write was over. Its row waits for the next hold, unless that one began before the answer came.
     fn lapsed(&mut self, now: Now, flight: &Flight, streamers: &Streamers, book: &mut Book) {
-        let Some(key) = holder(flight, streamers) else { return };
-        let permit = flight.hold.map_or(Permit::Free, Permit::Under);
-        if permit != self.permit {
-            return self.write(now, key, streamers, book);
+        let is_over = flight.hold.map_or(Permit::Free, Permit::Under) != self.permit;
+        let again = if is_over { now.steady } else { now.steady + ROW_RETRY.1 };
+        if self.is_away(&flight.row) {
+            // It was to show whether this writer can write again.
+            book.at(again, Timer::Probe(flight.row.lane(self.lanes)));
         }
-        self.waiting.insert(key);
-        book.at(now.steady + ROW_RETRY.1, Timer::Rewrite(key));
+        if let Some(key) = holder(flight, streamers) {
+            self.waiting.insert(key);
+            book.at(again, Timer::Rewrite(key));
+        }
     }
 
     /// Notes a write of which it is not known whether it was carried out, or will be.

@@ -450,6 +450,52 @@ fn r25_a_write_whose_hold_was_over_is_written_under_the_next_one() {
 }
 
 #[test]
+fn r25_a_writer_that_is_away_is_tried_again_after_a_write_whose_hold_was_over() {
+    check_sharing(
+        "
+        0 shards held 1 of 1 by 1 0
+        .. roster 1/0:xqc:Offline scope@0
+        .. link 0 started
+        .. link 0 connected
+        .. link 0 subscribed 668
+        .. answer users_livestreams
+        .. answer users_livestreams
+        1 live 668 10 created@1
+        .. unavailable 1
+        2 lapsed 1
+        8 unavailable 1
+        8.5 shards lost not confirmed for 6 s
+        9 shards held 2 of 1 by 1 0
+        .. roster 1/0:xqc:Offline scope@0
+        10 lapsed 1
+        20 written 1
+        ",
+        &expect![[r#"
+
+            0.0    log shards_changed held=1 of=1 instances=1
+            0.0    read the roster
+            0.0    log roster_loaded streamers=1 added=1 removed=0
+            0.0    ask users_livestreams: 676
+            0.0    open 0
+            0.0    subscribe 0 668
+            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    ask users_livestreams: 676
+            1.0    write 1 Online by push
+            1.0    log db_unavailable reason="connection refused" pending=1
+            1.1    write 1 Online by push
+            7.0    write 1 Online by push
+            8.2    write 1 Online by push
+            8.5    log coordination_off reason="not confirmed for 6 s"
+            9.0    log shards_changed held=1 of=1 instances=1
+            9.0    read the roster
+            10.0   write 1 Online by push
+            20.0   log status_changed username=xqc id=1 status=Online source=push lag_ms=19000
+            20.0   log db_recovered pending=0
+        "#]],
+    );
+}
+
+#[test]
 fn r25_alone_a_foreign_write_is_a_hand_edit_and_is_put_right_at_once() {
     check_sharing(
         "
