@@ -62,14 +62,14 @@ fn every_event_is_in_the_manual_with_its_keys() {
 /// What is not in the rules is reported by mail.
 #[test]
 fn logcheck_is_told_of_every_routine_event() {
-    const RULES: &str = "debian/kick-monitor.logcheck.ignore.server";
-    let rules = read(RULES);
+    const LOGCHECK: &str = "debian/kick-monitor.logcheck.ignore.server";
+    let rules = read(LOGCHECK);
     let (_, behind) = rules.split_once("event=(").expect("the rule names events");
     let ignored: BTreeSet<&str> = behind.split_once(')').expect("the names end").0.split('|').collect();
     let severities = severities();
     let is_routine = |name: &&String| matches!(severities[*name].as_str(), "info" | "notice");
     let missing = severities.keys().filter(is_routine).filter(|name| !ignored.contains(name.as_str()));
-    none(&missing.map(|name| format!("{RULES}:1: {name} is missing")).collect::<Vec<_>>());
+    none(&missing.map(|name| format!("{LOGCHECK}:1: {name} is missing")).collect::<Vec<_>>());
 }
 
 #[test]
