@@ -90,11 +90,11 @@ fn all_is_a_line_a_streamer_and_can_be_limited_to_a_status() {
 #[test]
 fn all_of_a_large_table_is_not_held_and_a_reader_may_leave() {
     const ROWS: usize = 100_000;
-    let told = Told::new("ok", &json!([]));
     let all: String = (0..ROWS).map(|n| streamer(&format!("name{n}"), Some("Online"), true)).collect();
-    told.scratch.file("streamers.jsonl", &all, 0o644);
-    // Less memory for data than the file is large.
+    // Less memory for data than the file is large. The files are fresh each time, for the list may take seconds.
     let limited = |tail: &str| {
+        let told = Told::new("ok", &json!([]));
+        told.scratch.file("streamers.jsonl", &all, 0o644);
         let mut shell = Command::new("bash");
         let script =
             format!("set -o pipefail; {{ ulimit -d 12000; exec \"$0\" status --config \"$1\" --all; }} {tail}");
