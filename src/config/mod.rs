@@ -9,6 +9,7 @@ mod database_url;
 mod dotenv;
 mod edges;
 mod event_names;
+mod filter_columns;
 pub mod keys;
 mod parse;
 mod problem;
@@ -135,6 +136,8 @@ pub struct DatabaseConfig {
     pub user_id_column: Option<String>,
     /// `DB_CHANGED_AT_COLUMN`, bare
     pub changed_at_column: Option<String>,
+    /// `DB_STARTED_AT_COLUMN`, bare
+    pub started_at_column: Option<String>,
     /// `DB_SHARDS`: the parts of the roster that instances share
     pub shards: u16,
     /// `DB_COORDINATION`
@@ -147,6 +150,13 @@ pub struct DatabaseConfig {
     pub synchronous_commit: String,
     /// `DB_NOTIFY_CHANNEL`
     pub notify_channel: Option<String>,
+}
+
+impl DatabaseConfig {
+    /// The columns that the filter names, as far as its text tells.
+    pub(crate) fn filter_columns(&self) -> Vec<String> {
+        self.filter.as_deref().map(filter_columns::named).unwrap_or_default()
+    }
 }
 
 /// How the roster is followed.
@@ -190,6 +200,8 @@ pub struct RulesConfig {
     pub sweep_uncovered: Duration,
     /// `PUSH_HOLD_SECS`
     pub hold: Duration,
+    /// `OFFLINE_DELAY_SECS`
+    pub offline_delay: Duration,
     /// `API_BATCH_SIZE`
     pub batch: usize,
     /// `API_REQUESTS_PER_MINUTE`

@@ -69,6 +69,7 @@ fn database(values: &mut Values<'_>) -> DatabaseConfig {
         channel_id_column: values.optional("DB_CHANNEL_ID_COLUMN", text),
         user_id_column: values.optional("DB_USER_ID_COLUMN", text),
         changed_at_column: values.optional("DB_CHANGED_AT_COLUMN", text),
+        started_at_column: values.optional("DB_STARTED_AT_COLUMN", text),
         shards: number(values, "DB_SHARDS"),
         coordination: match values.word("DB_COORDINATION") {
             "off" => Coordination::Off,
@@ -106,12 +107,15 @@ fn check_written_columns(values: &mut Values<'_>, config: &DatabaseConfig) {
         ("DB_CHANNEL_ID_COLUMN", config.channel_id_column.as_ref()),
         ("DB_USER_ID_COLUMN", config.user_id_column.as_ref()),
     ];
-    let status = ("DB_STATUS_COLUMN", Some(&config.status_column));
-    let changed_at = ("DB_CHANGED_AT_COLUMN", config.changed_at_column.as_ref());
-    for (written, column) in [status, changed_at] {
-        let others = read.iter().chain((written != status.0).then_some(&status));
-        for (other, _) in others.filter(|(_, name)| column.is_some() && *name == column) {
-            values.problem(written, format!("is the same column as {other}; expected one that may be overwritten"));
+    let written = [
+        ("DB_STATUS_COLUMN", Some(&config.status_column)),
+        ("DB_CHANGED_AT_COLUMN", config.changed_at_column.as_ref()),
+        ("DB_STARTED_AT_COLUMN", config.started_at_column.as_ref()),
+    ];
+    for (n, (key, column)) in written.iter().enumerate() {
+        let others = read.iter().chain(&written[..n]);
+        for (other, _) in others.filter(|(_, name)| column.is_some() && name == column) {
+            values.problem(key, format!("is the same column as {other}; expected one that may be overwritten"));
         }
     }
 }
@@ -153,6 +157,7 @@ fn rules(values: &mut Values<'_>) -> RulesConfig {
         sweep: seconds(values, "SWEEP_SECS"),
         sweep_uncovered: seconds(values, "SWEEP_UNCOVERED_SECS"),
         hold: seconds(values, "PUSH_HOLD_SECS"),
+        offline_delay: seconds(values, "OFFLINE_DELAY_SECS"),
         batch: number(values, "API_BATCH_SIZE"),
         requests_per_minute: number(values, "API_REQUESTS_PER_MINUTE"),
         heartbeat: Some(seconds(values, "HEARTBEAT_SECS")).filter(|pause| !pause.is_zero()),

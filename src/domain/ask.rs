@@ -9,6 +9,7 @@ use crate::domain::secret::Secret;
 use crate::domain::way::Offer;
 use crate::domain::{ChannelId, Now, Slug, UserId, time::Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The number of a request, in the order of creation. Never used again, so an answer that comes late cannot be
@@ -145,6 +146,8 @@ pub struct Seen {
     pub channel: Option<SeenChannel>,
     /// What the entry says about whether the channel is live.
     pub liveness: Liveness,
+    /// The title of the broadcast that runs, from outside, cut to 200 characters. None unless the channel is live.
+    pub title: Option<Arc<str>>,
 }
 
 /// The entries of an answer by their slugs.

@@ -2,6 +2,7 @@
 //! connections and subscriptions.
 
 use crate::domain::{ChannelId, LivestreamId, Status, Steady, time::Timestamp};
+use std::sync::Arc;
 
 /// The number of a push connection, from 0; the thread that owns it is `link-<number>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +57,8 @@ pub enum PushKind {
         livestream: LivestreamId,
         /// `created_at`, by Kick's clock.
         created_at: Option<Timestamp>,
+        /// `session_title`, from outside, cut to 200 characters.
+        title: Option<Arc<str>>,
     },
     /// `App\Events\StopStreamBroadcast` (docs/kick.md §3.4).
     Stop {

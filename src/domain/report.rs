@@ -234,6 +234,10 @@ pub struct Streamer {
     /// Why a pending change is not written yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<String>,
+    /// When an Offline is written that is to stand for `OFFLINE_DELAY_SECS` first, unless the streamer is live again
+    /// by then (R26).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delayed_until: Option<Timestamp>,
     /// The last write by this process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_write: Option<Told>,
@@ -252,6 +256,9 @@ pub struct Streamer {
     /// When it began, by Kick's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
+    /// Its title, which comes from outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Kick's user id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<i64>,

@@ -29,6 +29,8 @@ pub struct Row {
     pub channel: Option<ChannelId>,
     /// `DB_USER_ID_COLUMN`, if it is configured and holds a number.
     pub user: Option<UserId>,
+    /// `DB_STARTED_AT_COLUMN`, if it is configured and holds a time.
+    pub started_at: Option<Timestamp>,
     /// Why the row cannot be used, if that became clear when it was read.
     pub flaw: Option<Unusable>,
 }
@@ -116,6 +118,12 @@ pub struct Write {
     pub changed_at: Timestamp,
     /// The kind of evidence, for the notification.
     pub source: Source,
+    /// When the broadcast that runs began, if that is known; with Online alone.
+    pub started_at: Option<Timestamp>,
+    /// What it is called, for the notification.
+    pub title: Option<Arc<str>>,
+    /// Whether the row shows Online already, and only the start of the broadcast is to be written (R26).
+    pub start_only: bool,
     /// Whether the row was refused at the last try. It is then written in a statement of its own (R20).
     pub apart: bool,
     /// The hold during which the row is this instance's (R25); `None` if instances do not share the table.

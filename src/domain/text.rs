@@ -4,6 +4,7 @@
 //! The result of every function here that escapes has no line break.
 
 use std::fmt::{Display, Write};
+use std::sync::Arc;
 
 /// The maximum length, in characters before escaping, of a text from outside.
 const SHOWN_MAX: usize = 200;
@@ -40,6 +41,12 @@ pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: 
 /// The first `most` characters of a longer text, with `…` appended. `None` if the text is not longer.
 pub(crate) fn cut(text: &str, most: usize) -> Option<String> {
     text.char_indices().nth(most).map(|(end, _)| format!("{}…", &text[..end]))
+}
+
+/// The title of a broadcast, from outside: its first 200 characters. `None` if it is empty.
+pub(crate) fn title(text: &str) -> Option<Arc<str>> {
+    let end = text.char_indices().nth(SHOWN_MAX).map_or(text.len(), |(end, _)| end);
+    (end > 0).then(|| text[..end].into())
 }
 
 /// `text` as a value in logfmt: as [`shown`], and in double quotes if it is empty or contains a space, a quote, a
@@ -91,7 +98,7 @@ fn is_control(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{escaped, logfmt_outside, logfmt_own, shown};
+    use super::{escaped, logfmt_outside, logfmt_own, shown, title};
 
     #[test]
     fn ordinary_texts_stay_as_they_are() {
@@ -133,6 +140,8 @@ mod tests {
         let long = "é".repeat(300);
         assert_eq!(shown(&long), "é".repeat(200));
         assert_eq!(logfmt_outside(&long), "é".repeat(200));
+        assert_eq!(title(&long).as_deref(), Some("é".repeat(200).as_str()));
+        assert_eq!(title(""), None);
         assert_eq!(escaped(&long), long);
         assert_eq!(logfmt_own(&long), long);
     }

@@ -20,8 +20,8 @@ mod write;
 pub use coordination::{Instance, Joining, Lease, Seat, Sight, Unfit};
 pub use error::{DbError, Misfit};
 pub(crate) use listen::Listening;
-pub(crate) use sql::identifier;
 pub use sql::{Target, set_ids};
+pub(crate) use sql::{identifier, literal};
 pub use write::{Attempt, Spoilt};
 
 use crate::clock::Clock;
@@ -81,8 +81,8 @@ pub struct Inspection {
     pub through_another_port: bool,
     /// The configured columns: key, name, and type as declared.
     pub columns: Vec<(&'static str, String, String)>,
-    /// Whether the time of the change is written in UTC because its column has no time zone.
-    pub zoneless: bool,
+    /// The keys of the columns for times that have no time zone, and are set in UTC.
+    pub zoneless: Vec<&'static str>,
 }
 
 impl Database {
@@ -119,13 +119,13 @@ impl Database {
     pub fn inspect(&self) -> Result<Inspection, DbError> {
         self.run(&self.patience(WRITE_LIMIT, &Stop::never()), |work| {
             let table = work.table()?;
-            let (columns, zoneless) = (table.columns.clone(), table.zoneless);
+            let (columns, zoneless) = (table.columns.clone(), table.zoneless.clone());
             let config = &self.config;
             let rows = work.query(
                 sql::INSPECT,
                 vec![
                     Value::text(&config.table),
-                    Value::list(table::read_columns(config)),
+                    Value::list(table::needed_columns(config)),
                     Value::list(table::written_columns(config)),
                     Value::text(&config.id_column),
                 ],
@@ -151,13 +151,16 @@ impl Database {
         let leased = self.config.coordination == Coordination::Auto;
         let lease = if leased { 2 } else { 0 };
         self.run(&self.patience(WRITE_LIMIT, &Stop::never()), |work| {
-            let writing = work.table()?.writing(leased).clone();
-            let one = [id(), online()].into_iter().chain(none(5 + lease)).collect();
-            let many = (0..5).map(|_| ids()).chain(none(2 + lease)).collect();
-            let why = [ids(), ids()].into_iter().chain(none(lease)).collect();
-            let statements = [(writing.one.to_string(), one), (writing.many, many), (writing.why_not, why)];
+            let table = work.table()?;
+            let (writing, start) = (table.writing(leased).clone(), table.writing(leased).start.clone());
+            let one = [id(), online()].into_iter().chain(none(7 + lease)).collect();
+            // None of the times is one, but nothing is executed.
+            let many = || (0..5).map(|_| ids()).chain(none(2)).chain([ids(), ids()]).chain(none(lease)).collect();
+            let why = [ids(), ids(), ids()].into_iter().chain(none(lease)).collect();
+            let statements = [(writing.one.to_string(), one), (writing.many, many()), (writing.why_not, why)];
+            let start = start.map(|statement| (statement, many()));
             let mut plans = Vec::new();
-            for (statement, values) in statements {
+            for (statement, values) in statements.into_iter().chain(start) {
                 let rows = work.query(&format!("EXPLAIN (COSTS OFF) {statement}"), values)?;
                 let lines: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
                 plans.push(lines.map_err(|error| work.judge(&error))?.join("\n"));
@@ -250,15 +253,20 @@ impl Database {
 
     /// The GRANT statements that the role needs.
     fn remedy(&self) -> String {
-        let list = |names: Vec<&str>| names.into_iter().map(sql::identifier).collect::<Vec<_>>().join(", ");
-        format!(
-            "to allow it: GRANT SELECT ({}), UPDATE ({}) ON {} TO {}",
-            list(table::read_columns(&self.config)),
-            list(table::written_columns(&self.config)),
-            self.config.table,
-            self.role(),
-        )
+        format!("to allow it: {}", grant(&self.config, self.role()))
     }
+}
+
+/// What the daemon's role needs on the table.
+pub(crate) fn grant(config: &DatabaseConfig, role: &str) -> String {
+    let read: Vec<String> = table::needed_columns(config).iter().map(|name| identifier(name)).collect();
+    let written: Vec<String> = table::written_columns(config).into_iter().map(identifier).collect();
+    format!("GRANT SELECT ({}), UPDATE ({}) ON {} TO {role}", read.join(", "), written.join(", "), config.table)
+}
+
+/// The role that the URL names, if it names one.
+pub(crate) fn role_in(config: &DatabaseConfig) -> Option<String> {
+    config.url.reveal().parse::<postgres::Config>().ok()?.get_user().map(str::to_owned)
 }
 
 impl fmt::Debug for Database {
@@ -271,6 +279,11 @@ impl DatabaseConfig {
     /// Returns true if the rows are divided among instances.
     fn is_divided(&self) -> bool {
         self.coordination == Coordination::Auto && self.shards > 1
+    }
+
+    /// Returns true if somebody learns when a broadcast began, and what it is called.
+    fn tells_starts(&self) -> bool {
+        self.started_at_column.is_some() || self.notify_channel.is_some()
     }
 
     /// The configured value for a status.
@@ -295,6 +308,6 @@ fn to_inspection(row: &postgres::Row) -> Result<Inspection, postgres::Error> {
         read_only: row.try_get(5)?,
         through_another_port: false,
         columns: Vec::new(),
-        zoneless: false,
+        zoneless: Vec::new(),
     })
 }

@@ -48,6 +48,8 @@ pub(super) enum Timer {
     Sweep,
     /// Log the heartbeat.
     Heartbeat,
+    /// An Offline has stood for as long as it must before it is written.
+    Stood(Key),
 }
 
 /// A change that was written.
@@ -267,6 +269,7 @@ impl Timer {
             Timer::Release => "release",
             Timer::Sweep => "sweep",
             Timer::Heartbeat => "heartbeat",
+            Timer::Stood(_) => "offline stood",
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::kick_clock::KickTime;
 use super::times::SAME_BROADCAST;
-use crate::domain::{LivestreamId, Steady, time::Timestamp};
+use crate::domain::{LivestreamId, Source, Steady, time::Timestamp};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How many ended broadcasts are remembered for each streamer.
@@ -18,6 +19,10 @@ pub(crate) struct Broadcasts {
     ended: Vec<(LivestreamId, Steady)>,
     /// When the running one began, by Kick's clock.
     pub start: Option<Timestamp>,
+    /// Push stated `start`, or two answers did.
+    proven: bool,
+    /// What the running one is called, as far as it was heard last.
+    pub title: Option<Arc<str>>,
     /// When the API reported the end of a broadcast whose stop has not come.
     pub unheard_end: Option<Steady>,
     /// When the last ended broadcast had begun.
@@ -26,10 +31,31 @@ pub(crate) struct Broadcasts {
 
 impl Broadcasts {
     /// A broadcast began.
-    pub(crate) fn begin(&mut self, livestream: LivestreamId, start: Option<Timestamp>) {
+    pub(crate) fn begin(&mut self, livestream: LivestreamId, start: Option<Timestamp>, title: Option<Arc<str>>) {
         self.current = Some(livestream);
         self.highest = self.highest.max(Some(livestream));
         self.start = start;
+        self.proven = true;
+        self.title = title;
+    }
+
+    /// R26: when the running one began, unless only one answer says so: Kick mixes up entries of large answers, and
+    /// what is told of a broadcast is never taken back.
+    pub(crate) fn proven_start(&self) -> Option<Timestamp> {
+        self.start.filter(|_| self.proven)
+    }
+
+    /// Who told of the running one: its id comes by push alone.
+    pub(crate) fn told_by(&self) -> Source {
+        if self.current.is_some() { Source::Push } else { Source::Sweep }
+    }
+
+    /// What an answer calls the broadcast that began then; not one before the running one, which a lagging API shows.
+    pub(crate) fn hear_title(&mut self, start: Option<Timestamp>, title: &Option<Arc<str>>) {
+        let outdated = start.zip(self.start).is_some_and(|(shown, runs)| later_by(runs, shown) > SAME_BROADCAST);
+        if title.is_some() && !outdated {
+            self.title.clone_from(title);
+        }
     }
 
     /// Takes note of a live event that is only a question. Its id still counts as seen, so that a stop of an older
@@ -52,6 +78,7 @@ impl Broadcasts {
             self.remember_ended(running, at);
         }
         let (start, unheard) = (self.start.take(), self.unheard_end.take());
+        self.title = None;
         // If the API reported the end before the stop came, the start is known already. R2: if no id was known, the
         // stop may be of an older broadcast than the API shows.
         if !unknown && (start.is_some() || unheard.is_none()) {
@@ -64,6 +91,7 @@ impl Broadcasts {
         self.ended.retain(|(ended, _)| *ended != livestream);
         self.current = Some(livestream);
         self.start = start;
+        self.proven = true;
         self.ended_start = None;
     }
 
@@ -97,6 +125,9 @@ impl Broadcasts {
         }
         if another || self.start.is_none() {
             self.start = Some(start);
+            self.proven = false;
+        } else if self.start.is_some_and(|known| apart(start, known) <= SAME_BROADCAST) {
+            self.proven = true;
         }
     }
 
@@ -106,6 +137,7 @@ impl Broadcasts {
             self.unheard_end = Some(asked);
             self.ended_start = self.start.take();
             self.current = None;
+            self.title = None;
         }
     }
 

@@ -29,7 +29,7 @@ impl Streamer {
         // R4: a time in the future counts as missing.
         let start = |created_at: Option<Timestamp>| created_at.filter(|created| !time.is_to_come(*created));
         let verdict = match push.what {
-            PushKind::Live { livestream, created_at } => self.judge_live(livestream, start(created_at), time),
+            PushKind::Live { livestream, created_at, .. } => self.judge_live(livestream, start(created_at), time),
             PushKind::Stop { livestream } => self.judge_stop(livestream, push.received),
         };
         // R12: an event through a suspect id that Kick never confirmed is only a question.
@@ -42,13 +42,15 @@ impl Streamer {
             (Verdict::Believe, what) => {
                 let (status, at, held) = (what.status(), push.received, self.ids.are_confirmed());
                 let blind = self.broadcast.highest.is_none();
-                match *what {
-                    PushKind::Live { livestream, created_at } => self.broadcast.begin(livestream, start(created_at)),
-                    PushKind::Stop { livestream } => self.broadcast.end(livestream, at),
+                match what {
+                    PushKind::Live { livestream, created_at, title } => {
+                        self.broadcast.begin(*livestream, start(*created_at), title.clone());
+                    }
+                    PushKind::Stop { livestream } => self.broadcast.end(*livestream, at),
                 }
                 self.heard = Some(Heard { status, at, held, blind, again: None, insisted: false });
             }
-            (Verdict::Ask, PushKind::Live { livestream, created_at }) if !questionable => {
+            (Verdict::Ask, PushKind::Live { livestream, created_at, .. }) if !questionable => {
                 self.broadcast.heard_of(*livestream, start(*created_at));
                 self.hear_again(*livestream, push.received);
             }

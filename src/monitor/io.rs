@@ -144,6 +144,18 @@ pub enum Asker {
     Website,
 }
 
+/// Who learns from the table when a broadcast began (R26).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Starts {
+    /// No one.
+    #[default]
+    Ignored,
+    /// Those who listen to `DB_NOTIFY_CHANNEL`.
+    Told,
+    /// `DB_STARTED_AT_COLUMN` has it, and those who listen are told, if there is a channel.
+    Kept,
+}
+
 /// The configured numbers of the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -153,6 +165,10 @@ pub struct Settings {
     pub sweep_uncovered: Duration,
     /// How long the API cannot contradict a push event (R7).
     pub hold: Duration,
+    /// How long an Offline must stand before it is written over an Online (R26).
+    pub offline_delay: Duration,
+    /// Who learns when a broadcast began (R26).
+    pub starts: Starts,
     /// Names or ids in one request of `/channels` or `/livestreams`.
     pub batch: usize,
     /// The most requests to Kick in any one minute.

@@ -4,7 +4,7 @@
 //! bring it inputs and carry out its outputs; the transcripts in its tests are its specification.
 //!
 //! Its parts own their state and name no other part: `roster` (R13, R14), `names` (R12), `asking` (R5, R6, R10, R22),
-//! `push` (R11, R17, R18, R24), `writes` (R19 to R21) and `shards` (R25). `Monitor` gives them the streamers and the
+//! `push` (R11, R17, R18, R24), `writes` (R19 to R21, R26) and `shards` (R25). `Monitor` gives them the streamers and the
 //! book, and carries news between them; the rules that need several parts are in `routes`. One piece of evidence about
 //! one streamer is judged in `hearing` (R1 to R4), `weighing` (R6 to R9) and `table` (R15).
 
@@ -31,7 +31,7 @@ mod troubles;
 mod weighing;
 mod writes;
 
-pub use io::{Asker, Input, Output, Settings};
+pub use io::{Asker, Input, Output, Settings, Starts};
 pub use push::{Choice, Terms};
 
 use crate::domain::event::Event;
@@ -83,7 +83,7 @@ impl Monitor {
             names: Names::default(),
             asking: Asking::new(now, &settings),
             push: Push::new(&settings, seed),
-            writes: Writes::default(),
+            writes: Writes::new(&settings),
             shards: Shards::default(),
             kick: KickClock::default(),
             settings,
@@ -166,8 +166,8 @@ impl Monitor {
                     self.asking.reveal_channel(key, streamers);
                 }
                 Timer::PushGrace(key) => self.push_did_not_come(now, key),
-                Timer::Rewrite(key) => self.writes.write(now, key, streamers, book),
-                Timer::Probe(lane) => self.writes.probe(lane, streamers, book),
+                Timer::Rewrite(key) | Timer::Stood(key) => self.writes.write(now, key, streamers, book),
+                Timer::Probe(lane) => self.writes.probe(now, lane, streamers, book),
                 Timer::Stands(channel) => self.push.stands(now, channel, book),
                 Timer::LookAhead => self.look_ahead(now),
                 // Every turn checks that, so it is enough that there is one.
@@ -182,6 +182,7 @@ impl Monitor {
         let sweep_changed = self.asking.sweep_every(settings.sweep);
         self.asking.set(&settings);
         self.push.set(&settings);
+        self.writes.set(now, &settings, &mut self.streamers, &mut self.book);
         self.book.schedule_heartbeat(now, settings.heartbeat);
         self.settings = settings;
         if sweep_changed && self.roster.is_loaded() {
@@ -260,10 +261,11 @@ impl Monitor {
 
     /// The streamers of the next `most` rows after `after`, in the order of their ids as text.
     pub fn page(&self, now: Now, after: Option<&RowId>, most: usize) -> Vec<Told> {
-        let streamers = self.streamers.behind(after).take(most).filter_map(|key| self.streamers.get(&key));
-        let told = streamers.map(|streamer| {
+        let keys = self.streamers.behind(after).take(most);
+        let told = keys.filter_map(|key| {
+            let streamer = self.streamers.get(&key)?;
             let home = streamer.ids.channel.and_then(|channel| self.push.home(channel));
-            report::tell_of(now, streamer, home, self.writes.works())
+            Some(report::tell_of(now, streamer, home, self.writes.works(), self.writes.delayed_until(key)))
         });
         told.collect()
     }

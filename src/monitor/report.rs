@@ -8,6 +8,7 @@ use crate::domain::problem::Code;
 use crate::domain::push::LinkId;
 use crate::domain::report::{self, Basis, Realtime, Told, Trust};
 use crate::domain::row::Shown;
+use crate::domain::text::shown as escaped;
 use crate::domain::time::to_milliseconds;
 use crate::domain::{Now, Source, Status, Steady};
 use std::time::Duration;
@@ -28,12 +29,13 @@ pub(super) fn judge_the_whole(now: Now, push: &Realtime, is_ready: bool, patienc
 }
 
 /// The report on one streamer. `home`: the connection that carries the channel, and since when its subscription is
-/// confirmed. `database`: whether it can be used.
+/// confirmed. `database`: whether it can be used. `delayed`: until when an Offline of theirs is not written (R26).
 pub(super) fn tell_of(
     now: Now,
     streamer: &Streamer,
     home: Option<(LinkId, Option<Steady>)>,
     database: bool,
+    delayed: Option<Steady>,
 ) -> report::Streamer {
     let Streamer { ids, belief, table, broadcast, .. } = streamer;
     let told = |status: Status, at: Steady, by: Option<Endpoint>| Told {
@@ -64,7 +66,8 @@ pub(super) fn tell_of(
         source,
         since: to_milliseconds(belief.since.wall),
         shown,
-        pending: why_pending(now, streamer, database).map(str::to_owned),
+        pending: why_pending(now, streamer, database, delayed.is_some()).map(str::to_owned),
+        delayed_until: delayed.map(|until| now.wall_at(until)),
         last_write: table.confirmed.map(|(status, at)| told(status, at, None)),
         last_push: streamer.heard.map(|heard| told(heard.status, heard.at, None)),
         last_found: streamer.found.map(|found| told(found.status, found.at, Some(found.endpoint))),
@@ -74,6 +77,7 @@ pub(super) fn tell_of(
             .map(|doubt| told(doubt.first.status, doubt.first.started, Some(doubt.first.endpoint))),
         livestream_id: broadcast.current.map(|id| id.0),
         started_at: broadcast.start,
+        title: broadcast.title.as_deref().map(escaped),
         user_id: ids.user.map(|id| id.0),
         channel_id: ids.channel.map(|id| id.0),
         channel_trust: ids.channel.map(|_| trust),
@@ -86,9 +90,10 @@ pub(super) fn tell_of(
     }
 }
 
-fn why_pending(now: Now, streamer: &Streamer, database: bool) -> Option<&'static str> {
+fn why_pending(now: Now, streamer: &Streamer, database: bool, delayed: bool) -> Option<&'static str> {
     let wanted = streamer.belief.status.filter(|status| !streamer.table.shows(*status));
     wanted.map(|_| match () {
+        () if delayed => "an Offline must stand for OFFLINE_DELAY_SECS first",
         () if !database => "the database cannot be used",
         () if !streamer.belief.verified => "the API is asked first whether the table is right",
         () if streamer.table.not_before > now.steady => "the row is locked or refused, and tried again",

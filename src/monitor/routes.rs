@@ -37,7 +37,7 @@ impl Monitor {
 
     /// Has a streamer's row show what is believed (R19).
     fn write(&mut self, now: Now, key: Key) {
-        self.writes.write(now, key, &self.streamers, &mut self.book);
+        self.writes.write(now, key, &mut self.streamers, &mut self.book);
     }
 }
 
@@ -74,7 +74,7 @@ impl Monitor {
             self.names.forget_strangers(&self.streamers, self.shards.share());
         }
         self.shards.compared(&part, read.started);
-        self.writes.allow(now, self.shards.permit(), &self.streamers, &mut self.book);
+        self.writes.allow(now, self.shards.permit(), &mut self.streamers, &mut self.book);
         self.check_compared(now);
     }
 
@@ -88,11 +88,11 @@ impl Monitor {
             self.names.take_hints(now, key, &mut self.streamers, &mut self.book);
             self.judge_coverage(now, key);
         }
-        self.compare_shown(now, key, row.shown, read_at);
+        self.compare_shown(now, key, row, read_at);
     }
 
     /// R15: compares the status in the table with what is known.
-    fn compare_shown(&mut self, now: Now, key: Key, shown: Shown, at: Steady) {
+    fn compare_shown(&mut self, now: Now, key: Key, row: &Row, at: Steady) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         if self.writes.is_held_back() {
             // R25: a change that waits since the hold was lost is compared with the table, whatever became of the
@@ -101,14 +101,18 @@ impl Monitor {
         } else if self.writes.is_busy(&streamer.row) {
             return;
         }
+        let shown = row.shown;
+        if at > streamer.table.known_at {
+            streamer.table.start = row.started_at;
+        }
         let (hold, broke, api) = (self.settings.hold, self.writes.broke(), !self.book.api_is_away());
         let alone = self.shards.is_alone(streamer.shard, at);
         let edit = streamer.compare(now.steady, RowRead { shown, at, alone }, hold, broke, api);
         self.book.revision += u64::from(edit != Edit::Nothing);
         match edit {
+            Edit::Nothing if self.writes.lacks_start(streamer) => return self.write(now, key),
             Edit::Nothing => return,
-            Edit::Ours => return self.write(now, key),
-            Edit::Agrees => {}
+            Edit::Ours | Edit::Agrees => return self.write(now, key),
             Edit::Open => self.book.at(now.steady, Timer::Ask(key)),
             Edit::Theirs => {
                 self.streamers.believe_table(now, key, shown, &mut self.book);
@@ -119,14 +123,14 @@ impl Monitor {
                 }
             }
         }
-        self.writes.settle(key);
+        self.writes.settle(key, &mut self.book);
     }
 
     /// R14: a row that is gone is forgotten, with everything that was queued for it.
     fn forget(&mut self, key: Key) {
         let Some(streamer) = self.streamers.remove(key) else { return };
         self.asking.forget(key, streamer.compared);
-        self.writes.settle(key);
+        self.writes.settle(key, &mut self.book);
         self.push.forget(key);
         self.push.follow(&mut self.streamers, &mut self.book);
         self.book.covered -= usize::from(streamer.covered);
@@ -182,6 +186,9 @@ impl Monitor {
                 Some(entry) => {
                     // R6: a streamer who is named has not vanished, whatever the entry says.
                     streamer.vanished = None;
+                    if let Liveness::Live(start) = entry.liveness {
+                        streamer.broadcast.hear_title(start, &entry.title);
+                    }
                     let Monitor { names, streamers, book, .. } = self;
                     for key in names.take_identity(now, *key, entry, flight.kind, streamers, book) {
                         self.replay_questioned(now, key);

@@ -210,7 +210,7 @@ impl Streamer {
             vanished: None,
             covered: false,
             compared: None,
-            table: Table::new(row.shown, read_at),
+            table: Table::new(row.shown, row.started_at, read_at),
         };
         streamer.believe_table(row.shown, now);
         streamer

@@ -3,13 +3,17 @@
 use super::streamer::{Heard, Streamer};
 use super::times::{OVERRULED_MAX, UNDOABLE};
 use crate::domain::row::Shown;
-use crate::domain::{Status, Steady};
+use crate::domain::{Status, Steady, time::Timestamp};
 use std::time::Duration;
 
 /// What the table is known to show.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub shown: Shown,
+    /// What `DB_STARTED_AT_COLUMN` has, if there is such a column.
+    pub start: Option<Timestamp>,
+    /// The start of a broadcast that was last written or notified, whatever has become of it in the table.
+    pub told_start: Option<Timestamp>,
     /// When the read was sent that showed it, or the write was confirmed.
     pub known_at: Steady,
     /// A write was sent and its result is not known, or a crash may have undone it: the row is written again, whatever
@@ -32,9 +36,11 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(shown: Shown, known_at: Steady) -> Table {
+    pub(crate) fn new(shown: Shown, start: Option<Timestamp>, known_at: Steady) -> Table {
         Table {
             shown,
+            start,
+            told_start: None,
             known_at,
             unsure: false,
             confirmed: None,

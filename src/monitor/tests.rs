@@ -3,6 +3,7 @@
 
 mod asking;
 mod coverage;
+mod delay;
 mod edits;
 mod evidence;
 mod fresher;
@@ -23,6 +24,7 @@ mod roster;
 mod routine;
 mod script;
 mod shards;
+mod starts;
 mod sweep;
 mod transports;
 mod trials;

@@ -1,24 +1,29 @@
-//! What is written to the table, and the results (R19 to R21), with the writes that a crash of the database may have
+//! What is written to the table, and the results (R19 to R21, R26), with the writes that a crash of the database may have
 //! undone (R15). It knows what a streamer's row is to show, and not why.
 
 mod away;
 mod refusals;
+mod wanted;
 
-use super::Output;
 use super::book::{Book, Committed, Timer};
 use super::streamer::Streamer;
 use super::streamers::{Key, Streamers};
 use super::table::Broke;
 use super::times::{LEASE, ROW_RETRY};
+use super::{Output, Settings, Starts};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::row::{Shown, Write, WriteId, WriteResult, Written};
 use crate::domain::shards::{Hold, Permit, Shard};
+use crate::domain::text::shown;
+use crate::domain::time::Timestamp;
 use crate::domain::{Now, RowId, Source, Status, Steady};
 use away::Away;
 use refusals::say_refused;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
+use wanted::Wanted;
 
 /// Writes under way, rows that wait, and which writers can write at present.
 #[derive(Debug, Default)]
@@ -29,6 +34,10 @@ pub(super) struct Writes {
     busy: HashSet<RowId>,
     /// Streamers whose rows are to be written, but not now.
     waiting: BTreeSet<Key>,
+    /// Streamers whose Offline is not to be written before (R26).
+    delayed: BTreeMap<Key, Steady>,
+    offline_delay: Duration,
+    starts: Starts,
     next: u64,
     /// The number of writers. Each row belongs to one of them.
     lanes: usize,
@@ -53,9 +62,18 @@ struct Flight {
     status: Status,
     source: Source,
     received: Steady,
+    /// When the broadcast that runs began.
+    start: Option<Timestamp>,
+    /// That alone is written.
+    start_only: bool,
 }
 
 impl Writes {
+    pub(super) fn new(settings: &Settings) -> Writes {
+        let Settings { offline_delay, starts, .. } = *settings;
+        Writes { offline_delay, starts, ..Writes::default() }
+    }
+
     pub(super) fn pending(&self) -> usize {
         let in_flight: BTreeSet<Key> = self.in_flight.values().map(|flight| flight.key).collect();
         in_flight.union(&self.waiting).count()
@@ -76,8 +94,9 @@ impl Writes {
     }
 
     /// Nothing needs to be written for this streamer any more.
-    pub(super) fn settle(&mut self, key: Key) {
+    pub(super) fn settle(&mut self, key: Key, book: &mut Book) {
         self.waiting.remove(&key);
+        self.no_delay(key, book);
     }
 
     /// When the connections to the database last broke.
@@ -87,11 +106,15 @@ impl Writes {
 }
 
 impl Writes {
-    /// R19: has a streamer's row show what is believed, at once or as soon as possible.
-    pub(super) fn write(&mut self, now: Now, key: Key, streamers: &Streamers, book: &mut Book) {
-        let Some(streamer) = streamers.get(&key) else { return };
-        if streamer.wanted().is_none() {
-            return self.settle(key);
+    /// R19, R26: has a streamer's row show what is believed, at once or as soon as possible.
+    pub(super) fn write(&mut self, now: Now, key: Key, streamers: &mut Streamers, book: &mut Book) {
+        let Some(streamer) = streamers.get_mut(&key) else { return };
+        if self.wanted(streamer).is_none() {
+            self.note_start(now, key, streamer, book);
+            return self.settle(key, book);
+        }
+        if self.must_stand(now, key, streamer, book) {
+            return;
         }
         let blocked = self.is_held_back()
             || self.is_away(&streamer.row)
@@ -100,23 +123,29 @@ impl Writes {
         if blocked {
             self.waiting.insert(key);
         } else {
-            self.send(key, streamer, book);
+            self.send(now, key, streamer, book);
         }
     }
 
     /// Gives a row to its writer, whether or not that writer can write at present.
-    fn send(&mut self, key: Key, streamer: &Streamer, book: &mut Book) {
-        let Some(status) = streamer.wanted() else { return };
+    fn send(&mut self, now: Now, key: Key, streamer: &Streamer, book: &mut Book) {
+        let Some(wanted) = self.wanted(streamer) else { return };
         let hold = match self.permit {
             Permit::Nothing => return,
             Permit::Under(hold) => Some(hold),
             Permit::Free => None,
         };
+        let belief = &streamer.belief;
+        let (status, changed_at, source) = match wanted {
+            Wanted::Status(status) => (status, belief.since.wall, belief.source),
+            Wanted::Start => (Status::Online, now.wall, streamer.broadcast.told_by()),
+        };
+        // The start is not needed where it is neither kept nor told.
+        let live = status == Status::Online && self.starts != Starts::Ignored;
         let id = WriteId(self.next);
         self.next += 1;
         self.waiting.remove(&key);
         self.busy.insert(streamer.row.clone());
-        let belief = &streamer.belief;
         let flight = Flight {
             key,
             row: streamer.row.clone(),
@@ -124,16 +153,21 @@ impl Writes {
             hold,
             username: streamer.username.clone(),
             status,
-            source: belief.source,
+            source,
             received: belief.received,
+            start: streamer.broadcast.start.filter(|_| live),
+            start_only: wanted == Wanted::Start,
         };
         book.out.push(Output::Write(Write {
             id,
             row: flight.row.clone(),
             username: flight.username.clone(),
             status,
-            changed_at: belief.since.wall,
-            source: belief.source,
+            changed_at,
+            source,
+            started_at: flight.start,
+            title: streamer.broadcast.title.clone().filter(|_| live),
+            start_only: flight.start_only,
             apart: streamer.table.set_aside > 0,
             hold,
         }));
@@ -182,13 +216,10 @@ impl Writes {
         let key = flight.key;
         match result {
             WriteResult::Written => {
-                let (username, id) = (flight.username.clone(), flight.row.clone());
-                let (status, source, lag) = (flight.status, flight.source, at.since(flight.received));
-                book.written(Committed { at, id: id.clone(), username: username.clone(), status, source, lag });
-                book.log(Event::StatusChanged { username, id, status, source, lag });
-                row_took(now, flight, at, true, streamers, book);
+                say_written(flight, at, book);
+                self.row_took(now, flight, at, true, streamers, book);
             }
-            WriteResult::AlreadySo => row_took(now, flight, at, false, streamers, book),
+            WriteResult::AlreadySo => self.row_took(now, flight, at, false, streamers, book),
             WriteResult::Gone => {
                 book.out.push(Output::ReadRoster);
                 self.try_later(now, key, ROW_RETRY.1, streamers, book);
@@ -208,7 +239,12 @@ impl Writes {
             WriteResult::Lapsed => return self.lapsed(now, flight, streamers, book),
             WriteResult::Unavailable(_) => {
                 self.drifts(now, flight, book);
-                self.waiting.extend(Self::lost_write(&flight.row, streamers));
+                let lost = Self::lost_write(&flight.row, streamers);
+                if let Some((key, streamer)) = lost.and_then(|key| Some((key, streamers.get_mut(&key)?))) {
+                    if !self.must_stand(now, key, streamer, book) {
+                        self.waiting.insert(key);
+                    }
+                }
                 return;
             }
         }
@@ -242,7 +278,7 @@ impl Writes {
             }
         }
         // If a row was out to find out whether the database is back, it is lost too.
-        self.probe(lane, streamers, book);
+        self.probe(now, lane, streamers, book);
     }
 }
 
@@ -254,13 +290,13 @@ impl Writes {
     }
 
     /// Sets the hold under which rows are written from now on, and writes what waited for it.
-    pub(super) fn allow(&mut self, now: Now, permit: Permit, streamers: &Streamers, book: &mut Book) {
+    pub(super) fn allow(&mut self, now: Now, permit: Permit, streamers: &mut Streamers, book: &mut Book) {
         let before = std::mem::replace(&mut self.permit, permit);
         if before == permit || permit == Permit::Nothing {
             return;
         }
         for lane in self.away.keys().copied().collect::<Vec<usize>>() {
-            self.probe(lane, streamers, book);
+            self.probe(now, lane, streamers, book);
         }
         for key in std::mem::take(&mut self.waiting) {
             self.write(now, key, streamers, book);
@@ -304,25 +340,51 @@ fn holder(flight: &Flight, streamers: &Streamers) -> Option<Key> {
     streamers.contains_key(&flight.key).then_some(flight.key).or_else(|| streamers.of_row(&flight.row))
 }
 
-/// The row shows what was to be written. `by_us`: because this write changed it. R13: if another streamer has the row
-/// by now, that one starts with what the row shows.
-fn row_took(now: Now, flight: &Flight, at: Steady, by_us: bool, streamers: &mut Streamers, book: &mut Book) {
-    book.troubles.settle(Code::WriteRefused, flight.row.as_str());
-    let Some(key) = holder(flight, streamers) else { return };
-    let Some(streamer) = streamers.get_mut(&key) else { return };
-    let table = &mut streamer.table;
-    table.shown = Shown::Known(flight.status);
-    table.known_at = at;
-    table.unsure = false;
-    table.is_free();
-    if table.settled.is_some_and(|(ours, _)| ours != table.shown) {
-        table.settled = None;
-        table.overruled = 0;
+/// A row was written: says so. That another broadcast has begun is no change of a status.
+fn say_written(flight: &Flight, at: Steady, book: &mut Book) {
+    let (username, id) = (flight.username.clone(), flight.row.clone());
+    if flight.start_only {
+        let start = flight.start.map(|start| start.to_string()).unwrap_or_default();
+        let text = format!("{} (id {}): began at {start}", shown(&username), shown(id.as_str()));
+        book.last_write = Some(at);
+        return book.log(Event::Detail { what: "broadcast", text });
     }
-    if by_us {
-        table.confirmed = Some((flight.status, at));
-    }
-    if key != flight.key && !streamer.belief.verified {
-        streamers.believe_table(now, key, Shown::Known(flight.status), book);
+    let (status, source, lag) = (flight.status, flight.source, at.since(flight.received));
+    book.written(Committed { at, id: id.clone(), username: username.clone(), status, source, lag });
+    book.log(Event::StatusChanged { username, id, status, source, lag });
+}
+
+impl Writes {
+    /// The row shows what was to be written. `by_us`: because this write changed it. R13: if another streamer has the row
+    /// by now, that one starts with what the row shows.
+    fn row_took(&self, now: Now, flight: &Flight, at: Steady, by_us: bool, streamers: &mut Streamers, book: &mut Book) {
+        book.troubles.settle(Code::WriteRefused, flight.row.as_str());
+        let Some(key) = holder(flight, streamers) else { return };
+        let Some(streamer) = streamers.get_mut(&key) else { return };
+        let table = &mut streamer.table;
+        table.is_free();
+        if by_us {
+            table.confirmed = Some((flight.status, at));
+        }
+        // Where the row showed Online already, the column may still have the start of an earlier broadcast.
+        let start_is_told = by_us || flight.start_only || self.starts == Starts::Told;
+        if start_is_told && flight.status == Status::Online {
+            table.start = flight.start;
+            table.told_start = flight.start;
+        }
+        if flight.start_only && !by_us {
+            // It may not even show Online any more, as the next read will tell.
+            return;
+        }
+        table.shown = Shown::Known(flight.status);
+        table.known_at = at;
+        table.unsure = false;
+        if table.settled.is_some_and(|(ours, _)| ours != table.shown) {
+            table.settled = None;
+            table.overruled = 0;
+        }
+        if key != flight.key && !streamer.belief.verified {
+            streamers.believe_table(now, key, Shown::Known(flight.status), book);
+        }
     }
 }

@@ -54,8 +54,13 @@ pub enum Command {
         /// Whom; without any, everybody in the roster.
         names: Vec<String>,
     },
-    /// Print a sample table, role and trigger.
-    Schema,
+    /// Print a role with its grants, and triggers.
+    Schema {
+        /// The configuration file.
+        config: PathBuf,
+        /// Print a sample table besides.
+        sample: bool,
+    },
     /// Print the version.
     Version,
     /// Print this text.
@@ -92,7 +97,7 @@ const GRAMMARS: [Grammar; 5] = [
         help: help::STATUS,
     },
     Grammar { name: "ids", options: &["sql", "config="], operands: usize::MAX, help: help::IDS },
-    Grammar { name: "schema", options: &[], operands: 0, help: help::SCHEMA },
+    Grammar { name: "schema", options: &["sample", "config="], operands: 0, help: help::SCHEMA },
 ];
 
 /// Reads the arguments, without the name of the program.
@@ -177,7 +182,7 @@ fn meaning(grammar: &Grammar, mut given: Given) -> Result<Command, Usage> {
         }
         "status" => Command::Status { config, view: view::view(given)? },
         "ids" => Command::Ids { config, sql: given.has("sql"), names: given.operands },
-        _ => Command::Schema,
+        _ => Command::Schema { config, sample: given.has("sample") },
     })
 }
 

@@ -21,7 +21,15 @@ const SIZE_MAX: u64 = 1 << 20;
 /// # Errors
 /// Everything that is wrong, in one go; each problem's `Display` is the line to print.
 pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
-    load_with(path, &std::env::vars_os().collect())
+    load_with(path, &std::env::vars_os().collect(), false)
+}
+
+/// The same, but credentials and database may be missing, and are then empty.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_in_part(path: &Path) -> Result<Config, Vec<Problem>> {
+    load_with(path, &std::env::vars_os().collect(), true)
 }
 
 /// `RUN_DIR` alone, from the file and the process environment; the default if neither has a usable one. Whatever else is
@@ -48,10 +56,10 @@ pub fn without_file() -> Result<Config, Vec<Problem>> {
     parse("environment", &[], &std::env::vars_os().collect(), true)
 }
 
-fn load_with(path: &Path, environment: &BTreeMap<OsString, OsString>) -> Result<Config, Vec<Problem>> {
+fn load_with(path: &Path, environment: &BTreeMap<OsString, OsString>, partial: bool) -> Result<Config, Vec<Problem>> {
     let file = path.display().to_string();
     let text = read(path, Guard::Private).map_err(|why| vec![unreadable(&file, &why)])?;
-    parse(&file, &text, environment, false)
+    parse(&file, &text, environment, partial)
 }
 
 fn unreadable(file: &str, why: &str) -> Problem {

@@ -14,6 +14,7 @@ mod notify;
 mod paint;
 mod rules;
 mod run;
+mod schema;
 mod signals;
 pub mod status;
 mod supervisor;
@@ -64,7 +65,7 @@ fn execute(command: Command) -> anyhow::Result<Code> {
         Command::Check { config, offline, json, names } => check::run(&config, offline, json, &names),
         Command::Status { config, view } => status::command::run(&config, &view),
         Command::Ids { config, sql, names } => ids::run(&config, sql, &names),
-        Command::Schema => print(include_str!("schema.sql")),
+        Command::Schema { config, sample } => schema::run(&config, sample),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The settings of the core, from the configuration and the limits of the machine.
 
-use crate::config::{Config, PushConfig, WebUrl};
+use crate::config::{Config, DatabaseConfig, PushConfig, WebUrl};
 use crate::domain::way::Place;
-use crate::monitor::{Settings, Terms};
+use crate::monitor::{Settings, Starts, Terms};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The limit of open files to ask for, if it is lower: 100,000 streamers need a little more than 2,000.
@@ -35,6 +35,8 @@ pub(super) fn settings(config: &Config) -> Settings {
         sweep: config.rules.sweep,
         sweep_uncovered: config.rules.sweep_uncovered,
         hold: config.rules.hold,
+        offline_delay: config.rules.offline_delay,
+        starts: starts(&config.database),
         batch: config.rules.batch,
         requests_per_minute: config.rules.requests_per_minute,
         push: terms(&config.push),
@@ -42,6 +44,15 @@ pub(super) fn settings(config: &Config) -> Settings {
         streamers_per_link: (per_link / names).max(1),
         open_files: open_files.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX)),
         kept_files: FILES_KEPT + FILES_A_SESSION.saturating_mul(writers.saturating_add(SESSIONS)),
+    }
+}
+
+/// Who learns when a broadcast began.
+fn starts(database: &DatabaseConfig) -> Starts {
+    match (&database.started_at_column, &database.notify_channel) {
+        (Some(_), _) => Starts::Kept,
+        (None, Some(_)) => Starts::Told,
+        (None, None) => Starts::Ignored,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::domain::json::{Json, mended};
 use crate::domain::push::PushKind;
+use crate::domain::text;
 use crate::domain::{ChannelId, LivestreamId, time::parse_kick_time};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -33,7 +34,8 @@ pub(super) fn read(what: Evidence, data: &RawValue) -> Option<(PushKind, Option<
     let what = match what {
         Evidence::Live => {
             let created_at = stream.get("created_at").and_then(Json::text).and_then(|time| parse_kick_time(&time));
-            PushKind::Live { livestream, created_at }
+            let title = stream.get("session_title").and_then(Json::text).and_then(|title| text::title(&title));
+            PushKind::Live { livestream, created_at, title }
         }
         Evidence::Stop => PushKind::Stop { livestream },
     };
@@ -71,13 +73,20 @@ mod tests {
         })
     }
 
-    fn created_at(value: &str) -> Option<String> {
-        let data = format!(r#"{{"livestream":{{"id":1,"created_at":{value}}}}}"#);
+    /// The start and the title of a live event with this field.
+    fn live(field: &str, value: &str) -> (Option<String>, Option<String>) {
+        let data = format!(r#"{{"livestream":{{"id":1,"{field}":{value}}}}}"#);
         let data = RawValue::from_string(data).expect("the test writes JSON");
         match read(Evidence::Live, &data).expect("still an event").0 {
-            PushKind::Live { created_at, .. } => created_at.map(|time| time.to_string()),
+            PushKind::Live { created_at, title, .. } => {
+                (created_at.map(|time| time.to_string()), title.map(|title| title.to_string()))
+            }
             PushKind::Stop { .. } => unreachable!("a live is read as a live"),
         }
+    }
+
+    fn created_at(value: &str) -> Option<String> {
+        live("created_at", value).0
     }
 
     #[test]
@@ -138,6 +147,16 @@ mod tests {
         }
         // An unpaired surrogate that is only present in the outer string.
         assert_eq!(stop(r#""{\"livestream\":{\"session_title\":\"\ud83d\",\"id\":7}}""#), Some((7, None)));
+    }
+
+    #[test]
+    fn a_title_may_be_anything_and_is_cut() {
+        let title = |value: &str| live("session_title", value).1;
+        assert_eq!(title(r#""4HEAD | \u65e5\u672c \ud83d\ude00""#).as_deref(), Some("4HEAD | 日本 😀"));
+        assert_eq!(title(&format!("\"{}\"", "é".repeat(300))), Some("é".repeat(200)));
+        for none in ["\"\"", "null", "7", "{}"] {
+            assert_eq!(title(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -91,8 +91,8 @@ pub(super) fn shown(act: &Act) -> String {
             let inside = inside.map_or("nothing".to_owned(), |id| id.to_string());
             let what = match what {
                 PushKind::Stop { livestream } => format!("stop {livestream}"),
-                PushKind::Live { livestream, created_at: Some(at) } => format!("live {livestream} since {at}"),
-                PushKind::Live { livestream, created_at: None } => format!("live {livestream}"),
+                PushKind::Live { livestream, created_at: Some(at), .. } => format!("live {livestream} since {at}"),
+                PushKind::Live { livestream, created_at: None, .. } => format!("live {livestream}"),
             };
             format!("push named {named} inside {inside}: {what}, received {}", seconds(*received))
         }

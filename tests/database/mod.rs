@@ -7,6 +7,7 @@ mod faults;
 mod ids;
 mod operators;
 mod refusals;
+mod starts;
 mod types;
 mod workers;
 mod writes;
@@ -48,6 +49,7 @@ fn config(url: &str) -> DatabaseConfig {
         channel_id_column: None,
         user_id_column: None,
         changed_at_column: None,
+        started_at_column: None,
         shards: 1,
         coordination: Coordination::Off,
         filter: None,
@@ -70,6 +72,9 @@ fn wish(number: u64, id: &str, status: Status) -> Write {
         status,
         changed_at: "2026-11-23T12:34:56.123456789Z".parse().expect("a time"),
         source: Source::Push,
+        started_at: None,
+        title: None,
+        start_only: false,
         apart: false,
         hold: None,
     }

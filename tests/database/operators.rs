@@ -1,9 +1,10 @@
 //! Nothing of another role's is run: operators and functions are those of PostgreSQL, whatever stands in the search
 //! path; and the id is still looked up by its index.
 
-use super::{fixture, open, shown, write};
+use super::{fixture, open, shown, wish, write, write_all};
 use kick_monitor::config::DatabaseConfig;
 use kick_monitor::domain::Status::{Offline, Online};
+use kick_monitor::domain::row::Write;
 use kick_monitor::domain::row::WriteResult::{AlreadySo, Gone, Written};
 use kick_monitor::domain::secret::Secret;
 use kick_monitor::domain::shards::Scope;
@@ -54,10 +55,20 @@ const TRAPS: &str = "
         $$ SELECT trap.spring('json_build_object'); SELECT '{}'::json $$;
     CREATE FUNCTION trap.json_build_object(text, text, text, text, text, text, text, text, text, text) RETURNS json
         LANGUAGE sql AS $$ SELECT trap.spring('json_build_object'); SELECT '{}'::json $$;
-    CREATE DOMAIN trap.text AS int; CREATE DOMAIN trap.oid AS int;
+    CREATE FUNCTION trap.date_part(text, timestamptz) RETURNS float8 LANGUAGE sql AS
+        $$ SELECT trap.spring('date_part'); SELECT 0::float8 $$;
+    CREATE FUNCTION trap.length(text) RETURNS integer LANGUAGE sql AS $$ SELECT trap.spring('length'); SELECT 0 $$;
+    CREATE FUNCTION trap.before(timestamptz, timestamptz) RETURNS boolean LANGUAGE sql AS
+        $$ SELECT trap.spring('<'); SELECT NULL::boolean $$;
+    CREATE OPERATOR trap.< (LEFTARG = timestamptz, RIGHTARG = timestamptz, FUNCTION = trap.before);
+    CREATE FUNCTION trap.less(timestamptz, interval) RETURNS timestamptz LANGUAGE sql AS
+        $$ SELECT trap.spring('-'); SELECT NULL::timestamptz $$;
+    CREATE OPERATOR trap.- (LEFTARG = timestamptz, RIGHTARG = interval, FUNCTION = trap.less);
+    CREATE DOMAIN trap.text AS int; CREATE DOMAIN trap.interval AS int; CREATE DOMAIN trap.oid AS int;
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA trap TO public;
     ALTER ROLE {role} SET search_path = trap, pg_catalog, public;
-    CREATE TABLE public.streamers (id varchar PRIMARY KEY, username varchar, status varchar, changed_at timestamptz);
+    CREATE TABLE public.streamers (id varchar PRIMARY KEY, username varchar, status varchar, changed_at timestamptz,
+        started_at timestamptz);
     INSERT INTO public.streamers SELECT n, 'user ' || n, 'Offline' FROM generate_series(1, 9) AS n;
     GRANT SELECT, UPDATE ON public.streamers TO {role}";
 
@@ -69,6 +80,7 @@ fn what_another_role_defines_is_never_run() {
     let config = DatabaseConfig {
         url: Secret::new(lab.url_as(&role, "p")),
         changed_at_column: Some("changed_at".to_owned()),
+        started_at_column: Some("started_at".to_owned()),
         notify_channel: Some("changes".to_owned()),
         ..config
     };
@@ -86,6 +98,17 @@ fn what_another_role_defines_is_never_run() {
     sprung("at a write of many");
     assert_eq!(write(&database, &["1"], Online), [AlreadySo]);
     sprung("at a question");
+    for started_at in ["2026-11-23T10:00:00Z", "2026-11-23T11:00:00Z", "2026-11-23T11:00:01Z"] {
+        let start = Write {
+            started_at: started_at.parse().ok(),
+            title: Some("Hello".into()),
+            start_only: true,
+            ..wish(1, "1", Online)
+        };
+        let wanted = if started_at.ends_with("01Z") { AlreadySo } else { Written };
+        assert_eq!(write_all(&database, vec![start])[0].1, wanted, "{started_at}");
+    }
+    sprung("at a start");
     database.notify("x").expect("it is sent");
     let found = database.inspect().expect("it can be looked at");
     assert!(found.id_unique && found.unreadable.is_empty() && found.unwritable.is_empty(), "{found:?}");
@@ -98,13 +121,14 @@ fn what_another_role_defines_is_never_run() {
 #[test]
 fn an_id_of_any_type_is_looked_up_by_its_index() {
     for kind in ["bigint", "int", "varchar(40)", "text", "uuid", "char(40)", "citext", "numeric", "number"] {
-        let (_lab, config) = fixture(&format!(
+        let (_lab, mut config) = fixture(&format!(
             "CREATE EXTENSION citext; CREATE DOMAIN number AS bigint;
-             CREATE TABLE streamers (id {kind} PRIMARY KEY, username text, status varchar(10));
+             CREATE TABLE streamers (id {kind} PRIMARY KEY, username text, status varchar(10), started timestamptz);
              INSERT INTO streamers SELECT CASE '{kind}' WHEN 'uuid' THEN lpad(n::text, 32, '0') ELSE n::text END::{kind}, 'a', 'x'
              FROM generate_series(1, 5000) AS n;
              ANALYZE streamers"
         ));
+        config.started_at_column = Some("started".to_owned());
         let database = open(&config);
         let rows = database.read_roster(&Scope::All, &Stop::never()).expect("it is read");
         let plans = database.plan_writes(Some(&rows[7].id)).expect("it can be written");

@@ -157,7 +157,8 @@ fn each_real_change_is_notified_with_its_transaction() {
     let expected = |id: u32, status: &str| {
         format!(
             "{{\"id\" : {id}, \"username\" : \"user {id}\", \"status\" : \"{status}\", \
-             \"changed_at\" : \"2026-11-23T12:34:56.123456Z\", \"source\" : \"push\"}}"
+             \"changed_at\" : \"2026-11-23T12:34:56.123456Z\", \"source\" : \"push\", \
+             \"started_at\" : null, \"title\" : null}}"
         )
     };
     assert_eq!(payloads, [expected(1, "Online"), expected(2, "Online"), expected(1, "Offline")]);

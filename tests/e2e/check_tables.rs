@@ -197,3 +197,47 @@ fn a_schema_that_the_role_may_not_use_is_named_with_its_grant() {
     let ended = set_up.check(&changes, &[]);
     assert!(ended.stdout.contains("ok   privileges: "), "the remedy helps: {}", ended.stdout);
 }
+
+#[test]
+fn a_schema_of_the_search_path_that_the_role_may_not_use_is_named_too() {
+    let set_up = SetUp::new();
+    let database = &set_up.stage.database;
+    let role = format!("clerk-{}", database.name());
+    database.execute(&format!(
+        "CREATE SCHEMA \"Shut Off\"; CREATE TABLE \"Shut Off\".\"Them\" (id int PRIMARY KEY, username text, status text);
+         INSERT INTO \"Shut Off\".\"Them\" VALUES (1, 'ana', NULL);
+         CREATE ROLE \"{role}\" LOGIN PASSWORD 'p'; GRANT SELECT, UPDATE ON \"Shut Off\".\"Them\" TO \"{role}\""
+    ));
+    let url = database.url_as(&role, "p");
+    let changes = [("DATABASE_URL", url.as_str()), ("DB_TABLE", "\"Them\"")];
+    let remedy = format!("GRANT USAGE ON SCHEMA \"Shut Off\" TO \"{role}\"");
+    set_up.fails(&changes, &["privileges: ", "\"Shut Off\"", &format!("run: {remedy}")]);
+    database.execute(&remedy);
+    // The next thing is named: its search path does not have that schema.
+    let setting = "DB_TABLE='\"Shut Off\".\"Them\"'";
+    set_up.fails(&changes, &["table: ", setting]);
+    let changes = [("DATABASE_URL", url.as_str()), ("DB_TABLE", "\"Shut Off\".\"Them\"")];
+    let ended = set_up.check(&changes, &[]);
+    assert!(ended.stdout.contains("ok   write: "), "the remedies help: {}", ended.stdout);
+}
+
+#[test]
+fn a_column_that_the_filter_names_is_granted_too() {
+    let set_up = SetUp::new();
+    let database = &set_up.stage.database;
+    let role = format!("filter_{}", database.name());
+    database.execute(&format!(
+        "ALTER TABLE streamers ADD \"Wanted\" bool DEFAULT true, ADD platform text DEFAULT 'kick';
+         CREATE ROLE {role} LOGIN PASSWORD 'p'; GRANT SELECT (id, username, status), UPDATE (status) ON streamers TO {role}"
+    ));
+    let url = database.url_as(&role, "p");
+    let filter = "\"Wanted\" AND lower(platform) = $$kick$$ AND length(username) < 100";
+    let changes = [("DATABASE_URL", url.as_str()), ("DB_FILTER", filter)];
+    for column in ["Wanted", "platform"] {
+        let remedy = format!("GRANT SELECT (\"{column}\") ON \"streamers\" TO \"{role}\"");
+        set_up.fails(&changes, &["privileges: ", &format!("run: {remedy}")]);
+        database.execute(&remedy);
+    }
+    let ended = set_up.check(&changes, &[]);
+    assert_eq!(ended.code, Some(0), "the remedies help: {}", ended.stdout);
+}

@@ -59,6 +59,8 @@ mod check;
 mod check_tables;
 // What is wrong with a configuration is said, all of it.
 mod configuration;
+// Short drops that do not show, and when broadcasts began.
+mod broadcasts;
 // The printed table, role and trigger do what they promise.
 mod schema;
 // What the operator sees of the running daemon.

@@ -212,7 +212,7 @@ fn each_change_has_its_time_and_is_notified_once() {
     let livestream = stage.kick.go_live("ana");
     let told = next();
     let keys: Vec<&str> = told.as_object().expect("an object").keys().map(String::as_str).collect();
-    assert_eq!(keys, ["changed_at", "id", "source", "status", "username"]);
+    assert_eq!(keys, ["changed_at", "id", "source", "started_at", "status", "title", "username"]);
     assert_eq!([&told["username"], &told["status"], &told["source"]], ["ana", "Online", "push"]);
     assert_eq!(told["id"].to_string().trim_matches('"'), "1");
     let same =

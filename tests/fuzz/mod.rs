@@ -186,7 +186,7 @@ fn rows_of_the_table() {
         let (first, second) = (parts.next().unwrap_or_default(), parts.next());
         let username = second.unwrap_or(first);
         let (channel, user) = (parts.next(), parts.next());
-        let raw = Raw { id: first, username, username_length: username.len(), shown: None, channel, user, shard: 0 };
+        let raw = Raw { id: first, username, username_length: username.len(), channel, user, ..Raw::default() };
         for encoding in ["UTF8", "SQL_ASCII", "WIN1252"] {
             let mut rows = Rows::new(encoding);
             rows.push(&raw);

@@ -280,7 +280,7 @@ fn entry(
         }
         Moment::Off | Moment::Banned => Liveness::Offline,
     };
-    Seen { user: Some(streamer.user), slug: Some(streamer.slug.clone()), channel, liveness }
+    Seen { user: Some(streamer.user), slug: Some(streamer.slug.clone()), channel, liveness, title: None }
 }
 
 fn known_users(users: &[UserId], kick: &Kick) -> Vec<usize> {

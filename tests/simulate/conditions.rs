@@ -3,7 +3,7 @@
 use super::agenda::Agenda;
 use super::profile::half;
 use super::transports::terms;
-use kick_monitor::monitor::Settings;
+use kick_monitor::monitor::{Settings, Starts};
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
@@ -98,6 +98,8 @@ impl Conditions {
             // Longer than a sweep: none have a pace of their own.
             sweep_uncovered: agenda.pick(&[3, 10, 30, 86_400]).map(Duration::from_secs).unwrap_or_default(),
             hold: agenda.pick(&[90, 90, 90, 150]).map(Duration::from_secs).unwrap_or_default(),
+            offline_delay: agenda.pick(&[0, 0, 0, 20, 120]).map(Duration::from_secs).unwrap_or_default(),
+            starts: Starts::Kept,
             batch: agenda.pick(&[1, 5, 25, 25, 50]).unwrap_or(25),
             requests_per_minute: agenda.pick(&[60, 60, 60, 300]).unwrap_or(60),
             push: terms(),
@@ -114,6 +116,8 @@ impl Conditions {
             sweep: Duration::from_secs(60),
             sweep_uncovered: Duration::from_secs(3),
             hold: Duration::from_secs(90),
+            offline_delay: Duration::ZERO,
+            starts: Starts::Kept,
             batch: 25,
             requests_per_minute: 60,
             push: terms(),

@@ -20,7 +20,7 @@ use kick_monitor::domain::row::{DatabaseEvent, Recent, Row};
 use kick_monitor::domain::shards::Coordination;
 use kick_monitor::domain::time::Timestamp;
 use kick_monitor::domain::way::Offer;
-use kick_monitor::domain::{Now, RowId, Slug, Steady};
+use kick_monitor::domain::{Now, RowId, Slug, Status, Steady};
 use kick_monitor::monitor::{Input, Monitor, Output};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -191,6 +191,9 @@ impl Core {
     /// Whether this core should have put a wrong row right by now, after the last fault that it cannot see through.
     pub(super) fn is_late(&self, record: &Record, n: usize, world: &World) -> bool {
         let bound = self.conditions.bound(world.database.rows.len());
+        // R26: an Offline has to stand for as long.
+        let online = world.kick.streamers[n].now().status() == Status::Online;
+        let bound = bound + if online { Duration::ZERO } else { self.conditions.settings.offline_delay };
         let excused = self.excused.max(self.api.kept_back.get(&n).copied().unwrap_or_default());
         let late = |bound, excused| {
             self.judge.is_late(world.agenda.now, record, (n, &world.kick.streamers[n]), bound, excused)

@@ -4,13 +4,14 @@ mod faults;
 mod table;
 
 pub(super) use faults::TableFault;
-pub(super) use table::Record;
+pub(super) use table::{Record, begins_later};
 
 use table::Ill;
 
 use super::agenda::Agenda;
 use kick_monitor::domain::row::{Row, Shown};
 use kick_monitor::domain::shards::Shard;
+use kick_monitor::domain::time::Timestamp;
 use kick_monitor::domain::{RowId, Status};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub(super) struct Database {
     /// The server cannot be reached before.
     pub down_until: Duration,
     /// What was committed last and may not be on the disk yet: when, which row, what it showed before.
-    commits: Vec<(Duration, RowId, Shown)>,
+    commits: Vec<(Duration, RowId, (Shown, Option<Timestamp>))>,
     /// No statement can be done before, whatever the row.
     pub refuses_until: Duration,
     /// Until when each row takes how long.
@@ -41,6 +42,7 @@ impl Database {
             shard: Shard::default(),
             channel: None,
             user: None,
+            started_at: None,
             flaw: None,
         };
         &mut self.rows.entry(id).or_insert(Record::new(row, now)).row
@@ -65,7 +67,7 @@ impl Database {
         let safe = self.commits.iter().take_while(|(at, _, _)| *at <= kept).count();
         for (_, row, before) in self.commits.drain(safe..).rev() {
             if let Some(record) = self.rows.get_mut(&row) {
-                record.row.shown = before;
+                (record.row.shown, record.row.started_at) = before;
                 record.touched = agenda.now;
             }
         }

@@ -185,7 +185,7 @@ impl Judge {
         self.silence.hear(now, input);
         match input {
             Input::Settings(settings) => self.budgets.push_back((now, settings.requests_per_minute)),
-            Input::Roster(read) => self.hear_roster(now, read, kick),
+            Input::Roster(read) => self.hear_roster(now, read, kick, conditions),
             Input::Push(_, push) => {
                 self.expect_writes(now, push, kick, conditions);
                 self.hear_push(now, push, kick);
@@ -296,6 +296,14 @@ impl Judge {
             let Some(known) = self.rows.get_mut(&write.row) else { continue };
             match result {
                 WriteResult::Written | WriteResult::AlreadySo => {
+                    // Where the row showed Online already, the column may have the start of an earlier broadcast.
+                    let told = write.start_only || *result == WriteResult::Written;
+                    if write.status == Status::Online {
+                        known.start = write.started_at.filter(|_| told);
+                    }
+                    if write.start_only && *result == WriteResult::AlreadySo {
+                        continue;
+                    }
                     known.shown = Some(Shown::Known(write.status));
                     known.committed = Some(written.at.steady.0);
                     if self.broke.is_some_and(|broke| written.at.steady.0 <= broke) {
@@ -335,6 +343,7 @@ impl Judge {
         for known in self.rows.values_mut() {
             if known.committed.is_some_and(|at| now.saturating_sub(at) <= UNDOABLE) {
                 known.shown = None;
+                known.start = None;
             }
         }
     }

@@ -150,7 +150,7 @@ impl Kick {
             (Moment::Live(broadcast), _) => Some(PushKind::Stop { livestream: id(broadcast, agenda) }),
             (_, Moment::Live(broadcast)) => {
                 let created_at = broadcast.start + Duration::from_secs(agenda.chance.u64(0..3));
-                Some(PushKind::Live { livestream: id(broadcast, agenda), created_at: Some(created_at) })
+                Some(PushKind::Live { livestream: id(broadcast, agenda), created_at: Some(created_at), title: None })
             }
             _ => None,
         }

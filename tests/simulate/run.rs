@@ -4,13 +4,15 @@ use super::agenda::{Agenda, Happening};
 use super::core::Core;
 use super::database::Database;
 use super::faults::{Fault, plan};
-use super::kick::Kick;
+use super::kick::{Kick, Moment};
 use super::profile::Profile;
 use super::transports::Ill;
 use super::world::World;
+use jiff::SignedDuration;
 use kick_monitor::domain::push::Transport;
 use kick_monitor::domain::report::Report;
 use kick_monitor::domain::row::Shown;
+use kick_monitor::domain::time::Timestamp;
 use kick_monitor::monitor::Input;
 use std::time::Duration;
 
@@ -195,7 +197,23 @@ impl Day {
     fn inspect_at_end(&mut self) -> Result<(), String> {
         self.world.agenda.now = DAY;
         self.world.database.forgive_nothing();
-        self.compare(Core::is_late_at_last)
+        self.compare(Core::is_late_at_last)?;
+        self.compare_starts()
+    }
+
+    /// R26: who is live has the start of the broadcast that runs, unless a false answer told of a later one.
+    fn compare_starts(&self) -> Result<(), String> {
+        let honest = self.profile.cores.iter().all(|core| core.honest() && core.mixed == 0.0);
+        for (id, record) in self.world.database.rows.iter().filter(|_| honest && !self.profile.wrong_hints) {
+            let Some(n) = self.world.kick.by_username(&record.row.username) else { continue };
+            let Moment::Live(runs) = self.world.kick.streamers[n].now() else { continue };
+            let started_at = record.row.started_at;
+            let same = |start: Timestamp| start.duration_since(runs.start).abs() <= SignedDuration::from_secs(4);
+            if !started_at.is_some_and(same) {
+                return Err(format!("row {id} has the start {started_at:?}, and not {:?}", runs.start));
+            }
+        }
+        Ok(())
     }
 
     /// Compares the table with the truth.

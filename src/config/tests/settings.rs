@@ -55,6 +55,7 @@ fn defaults() {
                 channel_id_column: None,
                 user_id_column: None,
                 changed_at_column: None,
+                started_at_column: None,
                 shards: 1,
                 coordination: Auto,
                 filter: None,
@@ -101,6 +102,7 @@ fn defaults() {
                 sweep: 60s,
                 sweep_uncovered: 3s,
                 hold: 90s,
+                offline_delay: 0ns,
                 batch: 25,
                 requests_per_minute: 60,
                 heartbeat: Some(

@@ -7,6 +7,7 @@
 use crate::domain::row::{Row, Shown, Unusable};
 use crate::domain::shards::Shard;
 use crate::domain::text::cut;
+use crate::domain::time::Timestamp;
 use crate::domain::{ChannelId, RowId, Status, UserId};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct Raw<'a> {
     pub user: Option<&'a [u8]>,
     /// The shard.
     pub shard: i32,
+    /// The start of the broadcast, in seconds of Unix time.
+    pub started_at: Option<f64>,
 }
 
 /// The rows of one read, as far as they are decoded.
@@ -92,6 +95,7 @@ impl Rows {
             shard: Shard(u16::try_from(raw.shard).unwrap_or_default()),
             channel: number(raw.channel).map(ChannelId),
             user: number(raw.user).map(UserId),
+            started_at: raw.started_at.and_then(time),
             flaw: too_long.or(flaw).or(flawed),
         });
     }
@@ -149,6 +153,12 @@ fn number(text: Option<&[u8]>) -> Option<i64> {
     if text.iter().all(u8::is_ascii_digit) { std::str::from_utf8(text).ok()?.parse().ok() } else { None }
 }
 
+/// A time, to the millisecond; `None` if it is infinite or out of our range.
+fn time(seconds: f64) -> Option<Timestamp> {
+    let span = jiff::SignedDuration::try_from_secs_f64((seconds * 1e3).round() / 1e3).ok()?;
+    Timestamp::from_duration(span).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Raw, Rows};
@@ -191,6 +201,23 @@ mod tests {
         assert_eq!(rows.finish(Vec::new())[0].name(), Err(Unusable::UsernameLength));
         assert_eq!(read("UTF8", &[b'7'; 1001], b"xqc", &[]).flaw, Some(Unusable::IdLength));
         assert_eq!(read("UTF8", &[b'7'; 1000], b"xqc", &[]).flaw, None);
+    }
+
+    #[test]
+    fn a_start_that_is_no_time_of_ours_is_none() {
+        for (seconds, time) in [
+            (1_790_812_800.25, Some("2026-10-01T00:00:00.25Z")),
+            (-1.0, Some("1969-12-31T23:59:59Z")),
+            (f64::INFINITY, None),
+            (f64::NEG_INFINITY, None),
+            (f64::NAN, None),
+            (9.2e12, None),
+        ] {
+            let mut rows = Rows::new("UTF8");
+            rows.push(&Raw { id: b"1", started_at: Some(seconds), ..Raw::default() });
+            let started_at = rows.finish(Vec::new())[0].started_at.map(|time| time.to_string());
+            assert_eq!(started_at.as_deref(), time, "{seconds}");
+        }
     }
 
     #[test]

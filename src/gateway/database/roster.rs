@@ -71,7 +71,8 @@ fn add_row(roster: &mut Rows, row: &postgres::Row, divided: bool) -> Result<(), 
         shown: row.try_get(2)?,
         channel: bytes(3)?,
         user: bytes(4)?,
-        shard: if divided { row.try_get(6)? } else { 0 },
+        started_at: row.try_get(6)?,
+        shard: if divided { row.try_get(7)? } else { 0 },
     });
     Ok(())
 }

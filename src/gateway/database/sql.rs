@@ -13,9 +13,13 @@
 //! (`AT TIME ZONE` and `COALESCE` always mean PostgreSQL's own.)
 
 mod ids;
+mod inspect;
 pub(super) mod locks;
+mod starts;
 
 pub use ids::{Target, set_ids};
+pub(super) use inspect::{ELSEWHERE, INSPECT};
+pub(super) use starts::write_start;
 
 pub(crate) use crate::domain::text::sql_identifier as identifier;
 
@@ -48,6 +52,8 @@ pub(super) struct Shape {
     pub(super) utf8: bool,
     /// Whether the changed-at column is a `timestamp`, which has no time zone: it is set in UTC.
     pub(super) zoneless: bool,
+    /// The same of the started-at column.
+    pub(super) started_zoneless: bool,
 }
 
 /// Describes the columns of a table. `$1` is the table, `$2` the wanted names. Returns for each name: the name,
@@ -89,38 +95,6 @@ LEFT JOIN LATERAL (
     WHERE NOT chain.is_domain
 ) AS base ON true";
 
-/// The checks before the first write. `$1` is the table, `$2` the columns that are read, `$3` those that are written,
-/// `$4` the id column. Returns the role, the columns that may not be read, those that may not be written, whether the
-/// id is unique, the server's version, whether it is read-only, its own port, whether the id is one of several
-/// columns of a unique index, and the kind of relation (`pg_class.relkind`).
-pub(super) const INSPECT: &str = "\
-SELECT CURRENT_USER::pg_catalog.text,
-    (SELECT pg_catalog.array_agg(c.name) FROM pg_catalog.unnest($2::pg_catalog.text[]) AS c(name)
-        WHERE NOT pg_catalog.has_column_privilege(tab.oid, c.name, 'SELECT')),
-    (SELECT pg_catalog.array_agg(c.name) FROM pg_catalog.unnest($3::pg_catalog.text[]) AS c(name)
-        WHERE NOT pg_catalog.has_column_privilege(tab.oid, c.name, 'UPDATE')),
-    EXISTS (
-        SELECT FROM pg_catalog.pg_index AS i
-        WHERE i.indrelid OPERATOR(pg_catalog.=) tab.oid AND i.indisunique AND i.indpred IS NULL
-            AND i.indnkeyatts OPERATOR(pg_catalog.=) 1::pg_catalog.int2
-            AND i.indkey[0] OPERATOR(pg_catalog.=) id.attnum
-    ),
-    pg_catalog.current_setting('server_version'),
-    pg_catalog.pg_is_in_recovery()
-        OR pg_catalog.current_setting('transaction_read_only') OPERATOR(pg_catalog.=) 'on'::pg_catalog.text,
-    pg_catalog.inet_server_port(),
-    EXISTS (
-        SELECT FROM pg_catalog.pg_index AS i
-        WHERE i.indrelid OPERATOR(pg_catalog.=) tab.oid AND i.indisunique
-            AND i.indnkeyatts OPERATOR(pg_catalog.>) 1::pg_catalog.int2
-            AND id.attnum OPERATOR(pg_catalog.=) ANY (i.indkey::pg_catalog.int2[])
-    ),
-    tab.relkind::pg_catalog.text
-FROM pg_catalog.pg_class AS tab
-LEFT JOIN pg_catalog.pg_attribute AS id
-    ON id.attrelid OPERATOR(pg_catalog.=) tab.oid AND id.attname OPERATOR(pg_catalog.=) $4::pg_catalog.name
-WHERE tab.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid";
-
 /// Sends a notification without payload on the channel `$1`.
 pub(super) const NOTIFY: &str = "SELECT pg_catalog.pg_notify($1, '')::pg_catalog.text";
 
@@ -153,8 +127,9 @@ FROM pg_catalog.json_to_record(pg_catalog.json_build_object('a', $1, 'b', $2))
 }
 
 /// Reads the roster. `$1` is the online value, `$2` the offline value. Returns the id, the username, `+`, `-` or NULL
-/// for the status, the channel id, the user id, and the length of the username; if the rows are divided among
-/// instances, the shard as well. The table has no alias, so that a filter may use its name.
+/// for the status, the channel id, the user id, the length of the username, and the start of the broadcast in seconds of
+/// Unix time; if the rows are divided among instances, the shard as well. The table has no alias, so that a filter may
+/// use its name.
 pub(super) fn roster(config: &DatabaseConfig, shape: &Shape) -> String {
     let status = identifier(&config.status_column);
     let id = identifier(&config.id_column);
@@ -163,13 +138,17 @@ pub(super) fn roster(config: &DatabaseConfig, shape: &Shape) -> String {
         (Some(name), Some(kind)) => shape.bytes(&identifier(name), kind.is_plain()),
         _ => "NULL::pg_catalog.text".to_owned(),
     };
+    let started_at = match &config.started_at_column {
+        Some(column) => format!("pg_catalog.date_part('epoch', {})", identifier(column)),
+        None => "NULL::pg_catalog.float8".to_owned(),
+    };
     let Kind { cast, equal } = &shape.status;
     // The filter is on lines of its own, because it may end with a comment.
     let filter = config.filter.as_ref().map(|filter| format!(" AND (\n{filter}\n)")).unwrap_or_default();
     format!(
         "SELECT {bytes_of_id},\n    {bytes_of_username},\n    \
              CASE WHEN {status}::{cast} {equal} $1::{cast} THEN '+' WHEN {status}::{cast} {equal} $2::{cast} THEN '-' END,\n    \
-             {channel},\n    {user},\n    pg_catalog.octet_length({username}::pg_catalog.text){shard}\n\
+             {channel},\n    {user},\n    pg_catalog.octet_length({username}::pg_catalog.text),\n    {started_at}{shard}\n\
          FROM {table} WHERE {id} IS NOT NULL{filter}",
         bytes_of_id = shape.bytes(&id, shape.id.is_plain()),
         bytes_of_username = shape.bytes(&username, false),
@@ -210,8 +189,8 @@ fn holds(number: usize) -> String {
 }
 
 /// The write statement. `$1` ids, `$2` statuses, `$3` times, `$4` usernames, `$5` sources, `$6` `synchronous_commit`,
-/// `$7` the notification channel; if it is `leased`, `$8` and `$9` are the lease. Returns the positions (from 1) of the
-/// rows that it wrote.
+/// `$7` the notification channel; where somebody learns of it, `$8` the starts of the broadcasts ([`starts`]) and `$9` their
+/// titles; if it is `leased`, `$10` and `$11` are the lease. Returns the positions (from 1) of the rows that it wrote.
 ///
 /// It is one statement, so it takes one round trip and needs no session state, which transaction pooling would lose.
 /// Because rows are locked first, with `SKIP LOCKED`, two instances with differently ordered batches cannot deadlock.
@@ -229,26 +208,27 @@ pub(super) fn write(config: &DatabaseConfig, shape: &Shape, leased: bool) -> Str
     let id = identifier(&config.id_column);
     let status = identifier(&config.status_column);
     let changed_at = shape.set_changed_at(config, "l.changed_at");
-    let told = match config.notify_channel {
-        Some(_) => {
-            ", pg_catalog.pg_notify($7, pg_catalog.json_build_object('id', l.id, 'username', l.username, 'status', \
-             l.status, 'changed_at', l.changed_at, 'source', l.source)::pg_catalog.text)::pg_catalog.text"
-        }
-        None => "",
-    };
+    let started_at = shape.set_started_at(config, "l.started_at");
+    let told = config.notify_channel.as_ref().map(|_| format!(", {}", notification(|field| format!("l.{field}"))));
+    let told = told.unwrap_or_default();
     let Shape { id: Kind { cast: id_type, equal: same_id }, status: Kind { cast, equal }, .. } = shape;
-    let wanted = wanted(5, &["id", "status", "changed_at", "username", "source"]);
-    let holds = if leased { format!(" AND {}", holds(8)) } else { String::new() };
+    let holds = if leased { format!(" AND {}", holds(10)) } else { String::new() };
+    let mut names = vec![(1, "id"), (2, "status"), (3, "changed_at"), (4, "username"), (5, "source")];
+    if config.tells_starts() {
+        names.extend([(8, "started_at"), (9, "title")]);
+    }
+    let (wanted, names) = (wanted(&names), names.iter().skip(1).map(|(_, name)| format!("w.{name}, ")));
+    let names: String = names.collect();
     format!(
         "WITH km_session AS MATERIALIZED (SELECT pg_catalog.set_config('synchronous_commit', $6, true)),
 km_locked AS MATERIALIZED (
-    SELECT t.{id} AS id, w.status, w.changed_at, w.username, w.source, w.n
+    SELECT t.{id} AS id, {names}w.n
     FROM km_session CROSS JOIN {wanted}
     JOIN {table} AS t ON t.{id} {same_id} w.id::{id_type}
     WHERE (t.{status}::{cast} {equal} w.status::{cast}) IS NOT TRUE{holds}
     FOR NO KEY UPDATE OF t SKIP LOCKED
 )
-UPDATE {table} AS t SET {status} = l.status::{cast}{changed_at}
+UPDATE {table} AS t SET {status} = l.status::{cast}{changed_at}{started_at}
 FROM km_locked AS l WHERE t.{id} {same_id} l.id{holds}
 RETURNING l.n::pg_catalog.int8{told}"
     )
@@ -258,16 +238,22 @@ RETURNING l.n::pg_catalog.int8{told}"
 /// wrote one.
 pub(super) fn write_one(config: &DatabaseConfig, shape: &Shape, leased: bool) -> String {
     let table = &config.table;
-    let holds = if leased { format!(" AND {}", holds(8)) } else { String::new() };
+    let holds = if leased { format!(" AND {}", holds(10)) } else { String::new() };
     let (id, status) = (identifier(&config.id_column), identifier(&config.status_column));
-    let changed_at = shape.set_changed_at(config, "$3");
-    let told = config.notify_channel.as_ref().map(|_| {
-        ", pg_catalog.pg_notify($7, pg_catalog.json_build_object('id', l.id, 'username', $4, 'status', $2, \
-         'changed_at', $3, 'source', $5)::pg_catalog.text)::pg_catalog.text"
-    });
+    let (changed_at, started_at) = (shape.set_changed_at(config, "$3"), shape.set_started_at(config, "$8"));
+    let parameter = |field: &str| match field {
+        "id" => "l.id",
+        "username" => "$4",
+        "status" => "$2",
+        "changed_at" => "$3",
+        "source" => "$5",
+        "started_at" => "$8",
+        _ => "$9",
+    };
+    let told = config.notify_channel.as_ref().map(|_| format!(", {}", notification(|it| parameter(it).to_owned())));
     let Shape { id: Kind { cast: id_type, equal: same_id }, status: Kind { cast, equal }, .. } = shape;
     format!(
-        "UPDATE {table} AS t SET {status} = $2::{cast}{changed_at}
+        "UPDATE {table} AS t SET {status} = $2::{cast}{changed_at}{started_at}
 FROM (
     SELECT t.{id} AS id, pg_catalog.set_config('synchronous_commit', $6, true) FROM {table} AS t
     WHERE t.{id} {same_id} $1::{id_type} AND (t.{status}::{cast} {equal} $2::{cast}) IS NOT TRUE{holds}
@@ -278,8 +264,9 @@ RETURNING true{told}",
     )
 }
 
-/// Finds out why rows were not written. `$1` ids, `$2` statuses; if they were to be written with a lease, `$3` and `$4`.
-/// Returns for each position (from 1) `gone`, `already so`, `lapsed`, `locked` or `set aside`.
+/// Finds out why rows were not written. `$1` ids, `$2` statuses, `$3` the starts of the rows whose start alone was to be
+/// written, a dash for the others; if they were to be written with a lease, `$4` and `$5`. Returns for each position (from
+/// 1) `gone`, `already so`, `lapsed`, `locked` or `set aside`.
 ///
 /// A row that cannot be locked without waiting is locked by another client, unless row security applies to us: a
 /// policy hides a row from the lock as well as from the update.
@@ -287,24 +274,32 @@ pub(super) fn unwritten(config: &DatabaseConfig, shape: &Shape, leased: bool) ->
     let (id, status) = (identifier(&config.id_column), identifier(&config.status_column));
     let table = &config.table;
     let Shape { id: Kind { cast: id_type, equal: same_id }, status: Kind { cast, equal }, .. } = shape;
+    let differs = format!("(t.{status}::{cast} {equal} w.status::{cast}) IS NOT TRUE");
+    let (names, differs) = match shape.lacks_start(config) {
+        Some(lacks) => (
+            &[(1, "id"), (2, "status"), (3, "started_at")][..],
+            format!("CASE WHEN w.started_at OPERATOR(pg_catalog.=) '-' THEN {differs} ELSE {lacks} END"),
+        ),
+        None => (&[(1, "id"), (2, "status")][..], differs),
+    };
     format!(
         "WITH km_free AS MATERIALIZED (
     SELECT w.n FROM {wanted}
     JOIN {table} AS t ON t.{id} {same_id} w.id::{id_type}
-    WHERE (t.{status}::{cast} {equal} w.status::{cast}) IS NOT TRUE
+    WHERE {differs}
     FOR NO KEY UPDATE OF t SKIP LOCKED
 )
 SELECT w.n::pg_catalog.int8, CASE
     WHEN pg_catalog.bool_and(t.{id} IS NULL) THEN 'gone'
-    WHEN pg_catalog.bool_and((t.{status}::{cast} {equal} w.status::{cast}) IS TRUE) THEN 'already so'{lapsed}
+    WHEN NOT pg_catalog.bool_or({differs}) THEN 'already so'{lapsed}
     WHEN pg_catalog.row_security_active({literal})
         OR w.n OPERATOR(pg_catalog.=) ANY (SELECT n FROM km_free) THEN 'set aside'
     ELSE 'locked' END
 FROM {wanted}
 LEFT JOIN {table} AS t ON t.{id} {same_id} w.id::{id_type}
 GROUP BY w.n",
-        lapsed = if leased { format!("\n    WHEN NOT ({}) THEN 'lapsed'", holds(3)) } else { String::new() },
-        wanted = wanted(2, &["id", "status"]),
+        lapsed = if leased { format!("\n    WHEN NOT ({}) THEN 'lapsed'", holds(4)) } else { String::new() },
+        wanted = wanted(names),
         literal = literal(table)
     )
 }
@@ -349,15 +344,33 @@ impl Shape {
     }
 }
 
-/// The wanted rows as the table `w`: the first `count` parameters, which are arrays, under these names, and the
-/// position.
-fn wanted(count: usize, names: &[&str]) -> String {
-    let arrays: Vec<String> =
-        (1..=count).map(|n| format!("pg_catalog.unnest((SELECT ${n}::pg_catalog.text[]))")).collect();
+/// The wanted rows as the table `w`: these parameters, which are arrays, under these names, and the position.
+fn wanted(parameters: &[(usize, &str)]) -> String {
+    let array = |n: &usize| format!("pg_catalog.unnest((SELECT ${n}::pg_catalog.text[]))");
+    let arrays: Vec<String> = parameters.iter().map(|(n, _)| array(n)).collect();
+    let names: Vec<&str> = parameters.iter().map(|(_, name)| *name).collect();
     format!("ROWS FROM ({}) WITH ORDINALITY AS w({}, n)", arrays.join(", "), names.join(", "))
 }
 
+/// Sends the notification of a change to the channel `$7`. `of` says where each field's value comes from.
+fn notification(of: impl Fn(&str) -> String) -> String {
+    let plain = ["id", "username", "status", "changed_at", "source"].map(|name| format!("'{name}', {}", of(name)));
+    let (started_at, title) = (of("started_at"), of("title"));
+    format!(
+        "pg_catalog.pg_notify($7, pg_catalog.json_build_object({plain},
+    'started_at', CASE WHEN pg_catalog.length({started_at}) OPERATOR(pg_catalog.>) 1 THEN {started_at} END,
+    'title', CASE WHEN {title} OPERATOR(pg_catalog.<>) '' THEN {title} END)::pg_catalog.text)::pg_catalog.text",
+        plain = plain.join(", ")
+    )
+}
+
 /// A text as an SQL literal.
-fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
+}
+
+/// The bare name of a table that is given, as quoted SQL, without a schema.
+pub(super) fn unqualified(table: &str) -> Option<String> {
+    let name = table.strip_prefix('"')?.strip_suffix('"')?;
+    (!name.contains("\".\"")).then(|| name.replace("\"\"", "\""))
 }

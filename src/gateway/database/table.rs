@@ -10,6 +10,10 @@ use postgres::Client;
 use postgres::types::Type;
 use std::sync::Arc;
 
+/// The keys of the columns for times.
+const CHANGED_AT: &str = "DB_CHANGED_AT_COLUMN";
+const STARTED_AT: &str = "DB_STARTED_AT_COLUMN";
+
 /// The statements, built for the table as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Table {
@@ -20,8 +24,8 @@ pub(super) struct Table {
     pub(super) columns: Vec<(&'static str, String, String)>,
     /// The database's encoding, by PostgreSQL's name.
     pub(super) encoding: String,
-    /// Whether the time of the change is set in UTC because its column has no time zone.
-    pub(super) zoneless: bool,
+    /// The keys of the columns for times that have no time zone, and are set in UTC.
+    pub(super) zoneless: Vec<&'static str>,
 }
 
 /// The statements that write.
@@ -31,6 +35,8 @@ pub(super) struct Writing {
     pub(super) one: Arc<str>,
     /// Writes several.
     pub(super) many: String,
+    /// Writes the start of the broadcast alone; none if nobody learns of it.
+    pub(super) start: Option<String>,
     /// Finds out why rows were not written.
     pub(super) why_not: String,
 }
@@ -54,9 +60,16 @@ impl Table {
         let columns = columns?;
         let status = column("DB_STATUS_COLUMN", &config.status_column)?;
         check_values(client, config, &status, place)?;
-        let changed_at = config.changed_at_column.as_ref();
-        let changed_at = changed_at.map(|name| column("DB_CHANGED_AT_COLUMN", name)).transpose()?;
-        let zoneless = changed_at.map(|column| is_zoneless(config, &column)).transpose()?.unwrap_or_default();
+        let mut zoneless = Vec::new();
+        for (key, what, name) in [
+            (CHANGED_AT, "a change", &config.changed_at_column),
+            (STARTED_AT, "the start of a broadcast", &config.started_at_column),
+        ] {
+            let Some(name) = name else { continue };
+            if is_zoneless(config, key, what, &column(key, name)?)? {
+                zoneless.push(key);
+            }
+        }
         let kind = |key: &str, name: &Option<String>| {
             name.as_ref().map(|name| column(key, name).map(|column| column.kind)).transpose()
         };
@@ -66,13 +79,15 @@ impl Table {
             channel: kind("DB_CHANNEL_ID_COLUMN", &config.channel_id_column)?,
             user: kind("DB_USER_ID_COLUMN", &config.user_id_column)?,
             utf8: encoding == "UTF8",
-            zoneless,
+            zoneless: zoneless.contains(&CHANGED_AT),
+            started_zoneless: zoneless.contains(&STARTED_AT),
         };
         Ok(Table {
             roster: sql::roster(config, &shape),
             writing: [false, true].map(|leased| Writing {
                 one: sql::write_one(config, &shape, leased).into(),
                 many: sql::write(config, &shape, leased),
+                start: sql::write_start(config, &shape, leased),
                 why_not: sql::unwritten(config, &shape, leased),
             }),
             columns,
@@ -101,7 +116,7 @@ fn describe(client: &mut Client, config: &DatabaseConfig, place: &str) -> Result
     for row in rows {
         let exists: bool = row.try_get(1).map_err(judge)?;
         if !exists {
-            return Err(missing_table(config));
+            return Err(missing_table(client, config, place));
         }
         found.extend(Column::from_row(&row).map_err(judge)?);
         encoding = row.try_get(6).map_err(judge)?;
@@ -145,7 +160,8 @@ pub(super) fn columns(config: &DatabaseConfig) -> Vec<(&'static str, &str)> {
     let maybe = [
         ("DB_CHANNEL_ID_COLUMN", &config.channel_id_column),
         ("DB_USER_ID_COLUMN", &config.user_id_column),
-        ("DB_CHANGED_AT_COLUMN", &config.changed_at_column),
+        (CHANGED_AT, &config.changed_at_column),
+        (STARTED_AT, &config.started_at_column),
     ];
     let maybe = maybe.into_iter().filter_map(|(key, name)| Some((key, name.as_deref()?)));
     always.into_iter().map(|(key, name)| (key, name.as_str())).chain(maybe).collect()
@@ -153,13 +169,24 @@ pub(super) fn columns(config: &DatabaseConfig) -> Vec<(&'static str, &str)> {
 
 /// The columns that are read.
 pub(super) fn read_columns(config: &DatabaseConfig) -> Vec<&str> {
-    let read = columns(config).into_iter().filter(|(key, _)| *key != "DB_CHANGED_AT_COLUMN");
+    let read = columns(config).into_iter().filter(|(key, _)| *key != CHANGED_AT);
     read.map(|(_, name)| name).collect()
+}
+
+/// The columns that must be readable: those, and what the filter names.
+pub(super) fn needed_columns(config: &DatabaseConfig) -> Vec<String> {
+    let mut needed: Vec<String> = read_columns(config).into_iter().map(str::to_owned).collect();
+    for column in config.filter_columns() {
+        if !needed.contains(&column) {
+            needed.push(column);
+        }
+    }
+    needed
 }
 
 /// The columns that are written.
 pub(super) fn written_columns(config: &DatabaseConfig) -> Vec<&str> {
-    let written = [Some(&config.status_column), config.changed_at_column.as_ref()];
+    let written = [Some(&config.status_column), config.changed_at_column.as_ref(), config.started_at_column.as_ref()];
     written.into_iter().flatten().map(String::as_str).collect()
 }
 
@@ -197,30 +224,60 @@ fn check_values(client: &mut Client, config: &DatabaseConfig, status: &Column, p
     Ok(())
 }
 
-/// Returns true if the time of the change is written to a `timestamp`, which has no time zone, and false for a
-/// `timestamptz`. Into columns of other types PostgreSQL would store less than that time, or a value that depends on
-/// the session's time zone.
-fn is_zoneless(config: &DatabaseConfig, changed_at: &Column) -> Result<bool, Fault> {
-    match changed_at.kind.cast.as_str() {
+/// Returns true if a time of `what` is written to a `timestamp`, which has no time zone, and false for a `timestamptz`.
+/// Into columns of other types PostgreSQL would store less than that time, or a value that depends on the session's time
+/// zone.
+fn is_zoneless(config: &DatabaseConfig, key: &str, what: &str, column: &Column) -> Result<bool, Fault> {
+    match column.kind.cast.as_str() {
         "pg_catalog.timestamptz" => Ok(false),
         // The quotes are PostgreSQL's own, because the name is a keyword.
         "pg_catalog.\"timestamp\"" => Ok(true),
         _ => Err(stale(
             Misfit::Type,
             format!(
-                "column {} (DB_CHANGED_AT_COLUMN) of table {} is of type {}, which holds no time of a change: make it a \
-             timestamptz, or leave DB_CHANGED_AT_COLUMN out",
-                sql::identifier(config.changed_at_column.as_deref().unwrap_or_default()),
+                "column {} ({key}) of table {} is of type {}, which holds no time of {what}: make it a timestamptz, or \
+                 leave {key} out",
+                sql::identifier(&column.name),
                 config.table,
-                changed_at.exact
+                column.exact
             ),
         )),
     }
 }
 
-fn missing_table(config: &DatabaseConfig) -> Fault {
-    let text = format!("there is no table {} (DB_TABLE; is its schema named, or in the search_path?)", config.table);
-    stale(Misfit::Table, text)
+fn missing_table(client: &mut Client, config: &DatabaseConfig, place: &str) -> Fault {
+    let table = &config.table;
+    let elsewhere = match sql::unqualified(table) {
+        Some(name) => client.query_typed(sql::ELSEWHERE, &[(&name, Type::TEXT)]),
+        None => Ok(Vec::new()),
+    };
+    let found = elsewhere.and_then(|rows| match rows.first() {
+        Some(row) => Ok(Some((row.try_get::<_, String>(0)?, row.try_get::<_, bool>(1)?, row.try_get::<_, String>(2)?))),
+        None => Ok(None),
+    });
+    match found {
+        Err(error) => Fault::judge(&error, place),
+        Ok(None) => {
+            let text = format!("there is no table {table} (DB_TABLE; is its schema named, or in the search_path?)");
+            stale(Misfit::Table, text)
+        }
+        Ok(Some((schema, true, _))) => {
+            let schema = sql::identifier(&schema);
+            let text = format!(
+                "there is no table {table} (DB_TABLE) in the search_path, but one in schema {schema}: set \
+                 DB_TABLE='{schema}.{table}'"
+            );
+            stale(Misfit::Table, text)
+        }
+        Ok(Some((schema, false, role))) => {
+            let (schema, role) = (sql::identifier(&schema), sql::identifier(&role));
+            let text = format!(
+                "table {table} (DB_TABLE) is in schema {schema}, which role {role} may not use; to allow it: GRANT USAGE \
+                 ON SCHEMA {schema} TO {role}"
+            );
+            stale(Misfit::Schema, text)
+        }
+    }
 }
 
 fn missing_column(config: &DatabaseConfig, key: &str, column: &str) -> Fault {

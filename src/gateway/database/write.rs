@@ -11,6 +11,7 @@ use super::error::{Blame, DbError, Fault};
 use super::session::Patience;
 use super::work::{Value, Work};
 use super::{Database, WRITE_LIMIT};
+use crate::domain::Status;
 use crate::domain::row::{Write, WriteId, WriteResult};
 use crate::domain::text::shown;
 use crate::domain::time::Timestamp;
@@ -21,6 +22,8 @@ use std::time::Duration;
 
 /// The minimum time limit of the statement without rows, however much time the one with rows has taken.
 const BARE_LIMIT_MIN: Duration = Duration::from_secs(2);
+/// Instead of a start: the column is left alone.
+const NO_START: &str = "-";
 
 /// The outcome of one write statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +95,7 @@ impl Database {
 /// Runs the statement without rows, so that its failure is not a row's fault. If this server cannot run it, another
 /// one may be the right one.
 fn write_nothing(work: &mut Work<'_>) -> Result<(), Fault> {
-    write_many(work, &[], None).map(drop).map_err(|fault| Fault { lost: fault.lost || fault.misplaced, ..fault })
+    write_many(work, &[], false, None).map(drop).map_err(|fault| Fault { lost: fault.lost || fault.misplaced, ..fault })
 }
 
 /// Runs one statement; it is committed when this returns.
@@ -101,27 +104,48 @@ fn statement(
     writes: &[Write],
     lease: Option<&Lease>,
 ) -> Result<Vec<(WriteId, WriteResult)>, Fault> {
-    let mut results: Vec<(WriteId, WriteResult)> =
-        writes.iter().map(|write| (write.id, WriteResult::SetAside)).collect();
-    let positions = match writes {
-        [write] => {
-            if write_one(work, write, lease)? {
-                vec![1]
-            } else {
-                Vec::new()
-            }
-        }
-        many => write_many(work, many, lease)?,
+    // Without the column nothing tells why the start of a broadcast was not notified: the row does not show Online any
+    // more, or is gone, as the next read of the table will tell.
+    let kept = work.database.config.started_at_column.is_some();
+    let unless_written = |write: &Write| match write.start_only && !kept {
+        true => WriteResult::AlreadySo,
+        false => WriteResult::SetAside,
     };
-    positions.iter().for_each(|position| set(&mut results, *position, WriteResult::Written));
-    let others: Vec<usize> = (0..writes.len()).filter(|n| results[*n].1 != WriteResult::Written).collect();
+    let mut results: Vec<(WriteId, WriteResult)> =
+        writes.iter().map(|write| (write.id, unless_written(write))).collect();
+    let mut committed = false;
+    for start_only in [false, true] {
+        let which: Vec<usize> = (0..writes.len()).filter(|n| writes[*n].start_only == start_only).collect();
+        let rows: Vec<&Write> = which.iter().map(|n| &writes[*n]).collect();
+        let written = match rows.as_slice() {
+            [] => continue,
+            [row] if !start_only => {
+                write_one(work, row, lease).map(|written| if written { vec![1] } else { Vec::new() })
+            }
+            rows => write_many(work, rows, start_only, lease),
+        };
+        match written {
+            Ok(positions) => {
+                let rows = positions.into_iter().filter_map(|nth| which.get(usize::try_from(nth - 1).ok()?));
+                rows.for_each(|n| results[*n].1 = WriteResult::Written);
+                committed |= results.iter().any(|(_, result)| *result == WriteResult::Written);
+            }
+            // The rows before are committed, and are said to be. These are tried again soon.
+            Err(fault) if committed => {
+                work.learn_from(&fault);
+                which.iter().for_each(|n| results[*n].1 = WriteResult::Locked);
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    let others: Vec<usize> = (0..writes.len()).filter(|n| results[*n].1 == WriteResult::SetAside).collect();
     if !others.is_empty() {
         // The rows are committed, whatever the outcome of this question. A row without an explanation is tried again
         // like one that was set aside.
         match explain(work, writes, &others, lease) {
             Ok(reasons) => reasons.into_iter().for_each(|(position, reason)| set(&mut results, position, reason)),
-            Err(fault) if positions.is_empty() => return Err(fault),
-            Err(fault) => work.learn_from(&fault),
+            Err(fault) if committed => work.learn_from(&fault),
+            Err(fault) => return Err(fault),
         }
     }
     Ok(results)
@@ -129,6 +153,7 @@ fn statement(
 
 /// Returns true if the row was written.
 fn write_one(work: &mut Work<'_>, write: &Write, lease: Option<&Lease>) -> Result<bool, Fault> {
+    let (start, title) = (start(write), title(write, &work.table()?.encoding));
     let config = &work.database.config;
     let (changed_at, username) = (to_sql(write.changed_at), shown(&write.username));
     let mut values = vec![
@@ -139,14 +164,27 @@ fn write_one(work: &mut Work<'_>, write: &Write, lease: Option<&Lease>) -> Resul
         write.source.word(),
         &config.synchronous_commit,
         config.notify_channel.as_deref().unwrap_or_default(),
+        &start,
+        &title,
     ];
     values.extend(lease.into_iter().flat_map(Lease::values));
     let statement = Arc::clone(&work.table()?.writing(lease.is_some()).one);
     work.write_one(&statement, &values)
 }
 
-/// The positions, from 1, of the rows that were written.
-fn write_many(work: &mut Work<'_>, writes: &[Write], lease: Option<&Lease>) -> Result<Vec<i64>, Fault> {
+/// The positions, from 1, of the rows that were written; `start_only`: to which the start of the broadcast was.
+fn write_many(
+    work: &mut Work<'_>,
+    writes: &[&Write],
+    start_only: bool,
+    lease: Option<&Lease>,
+) -> Result<Vec<i64>, Fault> {
+    let table = work.table()?;
+    let writing = table.writing(lease.is_some());
+    let statement = if start_only { writing.start.clone() } else { Some(writing.many.clone()) };
+    // Since the row was handed over, a reload has made that nobody learns of the start any more.
+    let Some(statement) = statement else { return Ok(Vec::new()) };
+    let titles: Vec<String> = writes.iter().map(|write| title(write, &table.encoding)).collect();
     let config = &work.database.config;
     // Values that are not needed are not sent: a position beyond the end of an array reads as NULL.
     let told = config.notify_channel.is_some();
@@ -161,9 +199,10 @@ fn write_many(work: &mut Work<'_>, writes: &[Write], lease: Option<&Lease>) -> R
         Value::list(wanted(told).iter().map(|write| write.source.word())),
         Value::text(&config.synchronous_commit),
         Value::text(config.notify_channel.as_deref().unwrap_or_default()),
+        Value::list(wanted(config.tells_starts()).iter().map(|write| start(write))),
+        Value::list(titles),
     ];
     values.extend(lease.into_iter().flat_map(Lease::values).map(Value::text));
-    let statement = work.table()?.writing(lease.is_some()).many.clone();
     let rows = work.query(&statement, values)?;
     rows.iter().map(|row| row.try_get(0).map_err(|error| work.judge(&error))).collect()
 }
@@ -178,9 +217,11 @@ fn explain(
     let config = &work.database.config;
     let ids = Value::list(which.iter().map(|n| writes[*n].row.as_str()));
     let statuses = Value::list(which.iter().map(|n| config.status_value(writes[*n].status)));
+    let alone = |write: &Write| if write.start_only { start(write) } else { NO_START.to_owned() };
+    let starts = Value::list(which.iter().map(|n| alone(&writes[*n])));
     let statement = work.table()?.writing(lease.is_some()).why_not.clone();
     let lease = lease.into_iter().flat_map(Lease::values).map(Value::text);
-    let rows = work.query(&statement, [ids, statuses].into_iter().chain(lease).collect())?;
+    let rows = work.query(&statement, [ids, statuses, starts].into_iter().chain(lease).collect())?;
     let mut reasons = Vec::with_capacity(rows.len());
     for row in rows {
         let nth: i64 = row.try_get(0).map_err(|error| work.judge(&error))?;
@@ -196,6 +237,24 @@ fn explain(
         reasons.extend(position.and_then(|n| i64::try_from(n + 1).ok()).map(|position| (position, reason)));
     }
     Ok(reasons)
+}
+
+/// The start of the broadcast, as the statements take it; empty if it is not known.
+fn start(write: &Write) -> String {
+    match write.status {
+        Status::Online => write.started_at.map(to_sql).unwrap_or_default(),
+        Status::Offline => NO_START.to_owned(),
+    }
+}
+
+/// The title, as the statements take it: what the database's encoding may not have is replaced, or the server would refuse
+/// the whole statement.
+fn title(write: &Write, encoding: &str) -> String {
+    let title = write.title.as_deref().map(shown).unwrap_or_default();
+    match encoding {
+        "UTF8" | "SQL_ASCII" => title,
+        _ => title.replace(|c: char| !c.is_ascii(), "?"),
+    }
 }
 
 /// Notes the outcome of the row at a position, counted from 1 as in SQL.

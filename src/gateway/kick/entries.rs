@@ -4,8 +4,10 @@
 
 use crate::domain::ask::{Endpoint, Liveness, Seen, SeenChannel};
 use crate::domain::json::{Json, mended};
+use crate::domain::text;
 use crate::domain::time::{Timestamp, parse_kick_time};
 use crate::domain::{ChannelId, Slug, UserId};
+use std::sync::Arc;
 
 /// The address of custom banners up to the channel id (docs/kick.md §6.1).
 const BANNERS: &str = "https://files.kick.com/images/channel/";
@@ -43,7 +45,9 @@ fn channel(entry: Json<'_>) -> Option<Seen> {
         _ => Liveness::Nothing,
     };
     let banner = || banner(&entry.get("banner_picture")?.text()?).map(SeenChannel::Banner);
-    named(Seen { user, slug, channel: stated(entry).or_else(banner), liveness })
+    let is_live = matches!(liveness, Liveness::Live(_));
+    let title = is_live.then(|| title(entry, "stream_title")).flatten();
+    named(Seen { user, slug, channel: stated(entry).or_else(banner), liveness, title })
 }
 
 /// An entry of `/livestreams` (docs/kick.md §5.2).
@@ -53,6 +57,7 @@ fn livestream(entry: Json<'_>) -> Option<Seen> {
         slug: slug(entry, &["slug"]),
         channel: stated(entry),
         liveness: Liveness::Live(time(entry, "started_at")),
+        title: title(entry, "stream_title"),
     })
 }
 
@@ -63,6 +68,7 @@ fn user_livestream(entry: Json<'_>) -> Option<Seen> {
         slug: slug(entry, &["channel", "slug"]),
         channel: stated(entry),
         liveness: Liveness::Live(time(entry, "started_at")),
+        title: title(entry, "title"),
     })
 }
 
@@ -73,6 +79,7 @@ fn website(body: Json<'_>) -> Option<Seen> {
         slug: slug(body, &["slug"]),
         channel: Some(SeenChannel::Stated(ChannelId(number(body, &["id"])?))),
         liveness: Liveness::Nothing,
+        title: None,
     })
 }
 
@@ -98,6 +105,10 @@ fn user(entry: Json<'_>, path: &[&str]) -> Option<UserId> {
 
 fn slug(entry: Json<'_>, path: &[&str]) -> Option<Slug> {
     Slug::from_username(&entry.at(path)?.text()?).ok()
+}
+
+fn title(entry: Json<'_>, name: &str) -> Option<Arc<str>> {
+    text::title(&entry.get(name)?.text()?)
 }
 
 fn time(entry: Json<'_>, name: &str) -> Option<Timestamp> {

@@ -17,7 +17,7 @@ impl Monitor {
             self.roster.let_go(&change.lost, &mut self.book);
         }
         // After the forgetting: what waits of rows that are no longer this instance's must not be written.
-        self.writes.allow(now, self.shards.permit(), &self.streamers, &mut self.book);
+        self.writes.allow(now, self.shards.permit(), &mut self.streamers, &mut self.book);
         if change.gained {
             self.book.out.push(Output::ReadRoster);
         }

@@ -10,14 +10,14 @@ use crate::domain::row::{DatabaseEvent, Recent, RosterRead, Write, Written};
 use crate::domain::secret::Secret;
 use crate::domain::shards::{Coordination, Scope};
 use crate::domain::{ChannelId, Now, RowId};
-use crate::monitor::{Asker, Input, Monitor, Output, Settings};
+use crate::monitor::{Asker, Input, Monitor, Output, Settings, Starts};
 use kick::Kick;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 use words::{
     at, coordination, entry, failure, learned, link_event, link_of, number, offer, push, report, result, row, said,
-    shard, terms, unrecognised,
+    settings, shard, unrecognised,
 };
 
 /// The core, the world around it as far as a script describes it, and the transcript.
@@ -47,19 +47,7 @@ pub(super) struct Story {
 impl Story {
     pub(super) fn new() -> Story {
         let now = at(0.0);
-        let settings = Settings {
-            sweep: Duration::from_secs(60),
-            // Quick turns have transcripts of their own, which set their pace.
-            sweep_uncovered: Duration::from_secs(86_400),
-            hold: Duration::from_secs(90),
-            batch: 25,
-            requests_per_minute: 600,
-            push: terms(),
-            heartbeat: None,
-            streamers_per_link: 2,
-            open_files: 1024,
-            kept_files: 100,
-        };
+        let settings = settings();
         let mut monitor = Monitor::new(now, settings.clone(), 1);
         monitor.handle(now, Input::Coordination(Coordination::Off(None)));
         Story {
@@ -297,6 +285,8 @@ impl Story {
                 "sweep" => self.settings.sweep = secs,
                 "uncovered" => self.settings.sweep_uncovered = secs,
                 "hold" => self.settings.hold = secs,
+                "delay" => self.settings.offline_delay = secs,
+                "starts" => self.settings.starts = [Starts::Ignored, Starts::Told, Starts::Kept][value as usize],
                 "batch" => self.settings.batch = value as usize,
                 "heartbeat" => self.settings.heartbeat = Some(secs).filter(|secs| !secs.is_zero()),
                 "files" => self.settings.open_files = value as usize,

@@ -7,6 +7,7 @@ use crate::domain::Now;
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::row::DatabaseEvent;
+use crate::monitor::Starts;
 use crate::monitor::book::{Book, Timer};
 use crate::monitor::streamers::{Key, Streamers};
 use crate::monitor::table::Broke;
@@ -53,7 +54,7 @@ impl Writes {
             DatabaseEvent::Up => {
                 let back = std::mem::replace(&mut self.unreadable, false);
                 if back {
-                    (0..self.lanes.max(1)).for_each(|lane| self.probe(lane, streamers, book));
+                    (0..self.lanes.max(1)).for_each(|lane| self.probe(now, lane, streamers, book));
                 }
                 if self.waiting.is_empty() && self.in_flight.is_empty() {
                     self.away.clear();
@@ -97,7 +98,7 @@ impl Writes {
     }
 
     /// Sends one row of this writer, to find out whether the others would be written.
-    pub(in crate::monitor) fn probe(&mut self, lane: usize, streamers: &Streamers, book: &mut Book) {
+    pub(in crate::monitor) fn probe(&mut self, now: Now, lane: usize, streamers: &Streamers, book: &mut Book) {
         let Some(away) = self.away.get(&lane).filter(|_| !self.is_held_back()) else { return };
         let lanes = self.lanes;
         if self.in_flight.values().any(|flight| flight.row.lane(lanes) == lane) {
@@ -106,13 +107,15 @@ impl Writes {
         let behind = self.waiting.range((Bound::Excluded(away.last), Bound::Unbounded));
         let in_turn = behind.chain(self.waiting.range(..=away.last));
         let known = in_turn.filter_map(|key| Some((*key, streamers.get(key)?)));
-        let of_lane = known.filter(|(_, it)| it.row.lane(lanes) == lane && it.wanted().is_some());
+        let of_lane = known.filter(|(_, it)| it.row.lane(lanes) == lane && self.is_due(now, it));
         // A row that was refused before proves less, and may hang.
         let best = of_lane.min_by_key(|(_, streamer)| streamer.table.set_aside > 0);
         if let Some((key, streamer)) = best {
-            return self.send(key, streamer, book);
+            return self.send(now, key, streamer, book);
         }
-        self.waiting.retain(|key| streamers.get(key).is_some_and(|streamer| streamer.wanted().is_some()));
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.retain(|key| streamers.get(key).is_some_and(|streamer| self.wanted(streamer).is_some()));
+        self.waiting = waiting;
         self.away.remove(&lane);
         self.say_recovered(book);
     }
@@ -141,6 +144,10 @@ impl Writes {
         for key in keys {
             if let Some(streamer) = streamers.get_mut(&key) {
                 streamer.table.unsure = true;
+                if self.starts == Starts::Kept {
+                    // What the column has is not known either.
+                    (streamer.table.start, streamer.table.told_start) = (None, None);
+                }
             }
             self.write(now, key, streamers, book);
         }

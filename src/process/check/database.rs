@@ -52,7 +52,11 @@ fn inspect(config: &Config, database: &Database, clock: Clock, report: &mut Repo
     match inspection {
         Err((misfit, text)) => {
             let (check, remedy) = blame(misfit, config, database);
-            report.fail(check, text, Some(&remedy));
+            // The gateway may know the very statement.
+            match text.split_once("; to allow it: ") {
+                Some((text, sql)) => report.fail(check, text.to_owned(), Some(&format!("run: {sql}"))),
+                None => report.fail(check, text, Some(&remedy)),
+            }
             Known::default()
         }
         Ok(found) => {
@@ -105,7 +109,7 @@ fn table(config: &Config, found: &Inspection, report: &mut Report) {
     let table = &config.database.table;
     report.ok("table", table.clone());
     let columns = found.columns.iter().map(|(key, name, kind)| {
-        let utc = if found.zoneless && *key == "DB_CHANGED_AT_COLUMN" { " (set in UTC)" } else { "" };
+        let utc = if found.zoneless.contains(key) { " (set in UTC)" } else { "" };
         format!("{name} {kind}{utc}")
     });
     report.ok("columns", columns.collect::<Vec<_>>().join(", "));
@@ -149,6 +153,7 @@ fn writing(config: &Config, database: &Database, found: &Inspection, row: Option
     let written = [
         ("DB_STATUS_COLUMN", Some(&config.database.status_column)),
         ("DB_CHANGED_AT_COLUMN", config.database.changed_at_column.as_ref()),
+        ("DB_STARTED_AT_COLUMN", config.database.started_at_column.as_ref()),
     ];
     let named = |name: &&String| error.contains(&identifier(name)) || error.contains(&format!("«{name}»"));
     let keys: Vec<&str> =

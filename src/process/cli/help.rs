@@ -11,7 +11,7 @@ Usage:
   kick-monitor status [--config FILE] --all [--online|--offline|--unknown]
   kick-monitor status [--config FILE] [--json] STREAMER
   kick-monitor ids [--sql] [--config FILE] [NAME...]
-  kick-monitor schema
+  kick-monitor schema [--sample] [--config FILE]
   kick-monitor help [COMMAND]
 
 Commands:
@@ -19,7 +19,7 @@ Commands:
   check     try everything that the daemon needs, and say what is missing
   status    show what the running daemon knows
   ids       look up Kick's user id and channel id of streamers
-  schema    print a sample table, a role with its grants, and a trigger
+  schema    print SQL: a role with its grants, triggers, a sample table
   help      print this help, or that of a command
 
 Options:
@@ -162,16 +162,23 @@ Exit codes:
 ";
 
 pub(super) const SCHEMA: &str = "\
-Print, as SQL, a sample table, a role with the least privileges that suffice,
-and the optional trigger for ROSTER_NOTIFY_CHANNEL. Nothing is changed.
+Print, as SQL, what the configured table needs: a role with the least privileges
+that suffice, and two optional triggers, one that has a new row noticed at once
+(ROSTER_NOTIFY_CHANNEL), and one that keeps a history of broadcasts. Without a
+configuration, a sample table besides. No password is printed, and nothing is
+changed.
 
-Usage: kick-monitor schema
+Usage: kick-monitor schema [--sample] [--config FILE]
 
 Options:
-  -h, --help    print this help
+  --sample         print a sample table besides, with all optional columns
+  --config FILE    the configuration (default:
+                   /etc/kick-monitor/kick-monitor.env)
+  -h, --help       print this help
 
 Exit codes:
   0    success
   1    failed at run time
   2    wrong command line
+  78   the configuration cannot be used
 ";

@@ -54,7 +54,9 @@ fn the_other_commands_take_what_they_say() {
     ] {
         assert_eq!(command(line), Command::Status { config: config(), view }, "{line}");
     }
-    assert_eq!(command("schema"), Command::Schema);
+    let schema = |config: &str, sample| Command::Schema { config: config.into(), sample };
+    assert_eq!(command("schema"), schema(DEFAULT_CONFIG, false));
+    assert_eq!(command("schema --sample --config /x"), schema("/x", true));
     for (line, sql, names) in [
         ("ids", false, vec![]),
         ("ids ana --sql ben", true, vec!["ana", "ben"]),
@@ -92,7 +94,7 @@ fn a_wrong_line_is_refused_with_what_may_have_been_meant() {
         ("run --foregruond", "unknown option for run '--foregruond'; did you mean '--foreground'?"),
         ("run --pidfile /x", "unknown option for run '--pidfile'; did you mean '--pid-file'?"),
         ("check --jsno", "unknown option for check '--jsno'; did you mean '--json'?"),
-        ("schema --config /x", "unknown option for schema '--config'"),
+        ("schema --samples", "unknown option for schema '--samples'; did you mean '--sample'?"),
         ("run -f", "unknown option for run '-f'"),
         ("run xqc", "unexpected argument for run: 'xqc'"),
         ("status a b", "unexpected argument for status: 'b'"),

@@ -43,7 +43,8 @@ fn is_root() -> bool {
 fn said(path: &Path, environment: &[(&str, &Path)]) -> Result<Config, String> {
     let environment: BTreeMap<OsString, OsString> =
         environment.iter().map(|(key, value)| (OsString::from(key), value.as_os_str().to_owned())).collect();
-    load_with(path, &environment).map_err(|problems| problems.iter().map(|problem| format!("{problem}\n")).collect())
+    load_with(path, &environment, false)
+        .map_err(|problems| problems.iter().map(|problem| format!("{problem}\n")).collect())
 }
 
 #[test]

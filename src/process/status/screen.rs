@@ -3,9 +3,7 @@
 use super::Snapshot;
 use crate::domain::ask::ChannelSource;
 use crate::domain::problem::Health;
-use crate::domain::report::{
-    Api, Basis, Change, Coordination, Problem, Report, Streamer, Streamers, Told, Trust,
-};
+use crate::domain::report::{Api, Basis, Change, Coordination, Problem, Report, Streamer, Streamers, Told, Trust};
 use crate::domain::text::{counted, escaped};
 use crate::domain::time::Timestamp;
 use crate::domain::{Source, Status};
@@ -103,6 +101,8 @@ pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String 
     kick.extend(told.unknown_to_kick.then(|| "Kick does not know the name".to_owned()));
     kick.extend(told.livestream_id.map(|id| format!("livestream {id}")));
     kick.extend(told.started_at.map(|at| format!("live since {}", when(at, now))));
+    // It was escaped where the report was made.
+    kick.extend(told.title.as_ref().map(|title| format!("called \"{title}\"")));
     part("Kick", kick);
     let mut push = vec![match (told.connection, told.subscribed_at) {
         (Some(link), Some(at)) => format!("subscribed on connection {link} since {}", when(at, now)),
@@ -123,7 +123,12 @@ pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String 
     part("API", api);
     let mut table = vec![format!("shows {}", told.shown.map_or("neither status", Status::word))];
     table.extend(told.last_write.as_ref().map(|write| format!("last written {}", what(write, now))));
-    table.extend(told.pending.as_ref().map(|why| format!("to be written: {why}")));
+    table.extend(told.delayed_until.map(|until| {
+        let wait = span(since(now, until));
+        format!("Offline is written at {} (in {wait}), unless the stream is back by then", clock(until))
+    }));
+    let pending = told.pending.as_ref().filter(|_| told.delayed_until.is_none());
+    table.extend(pending.map(|why| format!("to be written: {why}")));
     part("Table", table);
     page
 }

@@ -67,7 +67,7 @@ mod tests {
     use crate::domain::shards::{Coordination, Scope, Shard};
     use crate::domain::way::Place;
     use crate::domain::{Now, RowId};
-    use crate::monitor::{Input, Monitor, Settings, Terms};
+    use crate::monitor::{Input, Monitor, Settings, Starts, Terms};
     use crossbeam_channel::bounded;
     use std::time::Duration;
 
@@ -76,6 +76,8 @@ mod tests {
             sweep: Duration::from_secs(60),
             sweep_uncovered: Duration::from_secs(3),
             hold: Duration::from_secs(90),
+            offline_delay: Duration::ZERO,
+            starts: Starts::Ignored,
             batch: 25,
             requests_per_minute: 60,
             push: Terms {
@@ -97,6 +99,7 @@ mod tests {
             shard: Shard::default(),
             channel: None,
             user: None,
+            started_at: None,
             flaw: None,
         };
         monitor.handle(now, Input::Coordination(Coordination::Off(None)));

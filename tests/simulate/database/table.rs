@@ -1,7 +1,9 @@
 //! What a write statement does to the table, row by row, and what a row may do to the statement.
 
 use super::Database;
+use kick_monitor::domain::Status;
 use kick_monitor::domain::row::{Row, Shown, Write, WriteResult};
+use kick_monitor::domain::time::Timestamp;
 use kick_monitor::gateway::database::{Attempt, Spoilt};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,6 +43,15 @@ impl Record {
         let (locked_until, ill_until, timed_out) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
         let (ill, written) = (Ill::Hangs, BTreeMap::new());
         Record { row, locked_until, ill, ill_until, timed_out, touched: now, written }
+    }
+
+    /// Whether a write would change it: its status, or the start of the broadcast alone (R26).
+    fn differs(&self, write: &Write) -> bool {
+        let shows = self.row.shown == Shown::Known(write.status);
+        if !write.start_only {
+            return !shows;
+        }
+        shows && write.started_at.is_some_and(|start| begins_later(start, self.row.started_at))
     }
 
     /// When somebody else than this core last changed the row.
@@ -90,7 +101,7 @@ impl Database {
     /// Whether a row that would be changed spoils its statement; it may take its time over it.
     fn row_spoils(&self, write: &Write, now: Duration, took: &mut Duration) -> Option<Spoilt> {
         let record = self.rows.get(&write.row)?;
-        let touched = record.row.shown != Shown::Known(write.status) && now >= record.locked_until;
+        let touched = record.differs(write) && now >= record.locked_until;
         match record.ill {
             _ if !touched || now >= record.ill_until => None,
             Ill::Refuses { words, general } => Some(Spoilt { general, ..said(words) }),
@@ -109,21 +120,28 @@ impl Database {
 
     fn write_row(&mut self, core: usize, write: &Write, now: Duration) -> WriteResult {
         let Some(record) = self.rows.get_mut(&write.row) else { return WriteResult::Gone };
-        let wanted = Shown::Known(write.status);
-        if record.row.shown == wanted {
+        if !record.differs(write) {
             return WriteResult::AlreadySo;
         }
         if now < record.locked_until {
             return WriteResult::SetAside;
         }
-        self.commits.push((now, write.row.clone(), record.row.shown));
+        self.commits.push((now, write.row.clone(), (record.row.shown, record.row.started_at)));
         if self.commits.len() > 64 {
             self.commits.remove(0);
         }
-        record.row.shown = wanted;
+        record.row.shown = Shown::Known(write.status);
+        if write.status == Status::Online {
+            record.row.started_at = write.started_at;
+        }
         record.written.insert(core, now);
         WriteResult::Written
     }
+}
+
+/// R26: whether a broadcast that began then is another one than that whose start a row has.
+pub(in crate::simulate) fn begins_later(start: Timestamp, than: Option<Timestamp>) -> bool {
+    than.is_none_or(|than| start.duration_since(than) > jiff::SignedDuration::from_secs(4))
 }
 
 fn said(reason: &str) -> Spoilt {

@@ -41,6 +41,11 @@ impl Judge {
         };
         let settled = self.began.max(self.troubled) + TROUBLED.max(SETTLED) < now;
         let confirmed = self.confirmed.contains(&streamer.user) && !self.wrong_hints;
+        // R26: an Offline may have to stand first.
+        let delayed = status == Status::Offline && !conditions.settings.offline_delay.is_zero();
+        if delayed {
+            return;
+        }
         if !(highest && news && settled && confirmed) || streamer.now().status() != status {
             return;
         }

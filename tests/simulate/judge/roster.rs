@@ -2,12 +2,16 @@
 //! wrote.
 
 use super::Judge;
+use crate::simulate::conditions::Conditions;
 use crate::simulate::kick::Kick;
 use kick_monitor::domain::row::{RosterRead, Shown};
+use kick_monitor::domain::time::Timestamp;
 use kick_monitor::domain::{RowId, Slug, Status};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+const ONLINE: Shown = Shown::Known(Status::Online);
 
 /// A row as far as the machine was told of it.
 pub(super) struct Known {
@@ -19,12 +23,16 @@ pub(super) struct Known {
     pub(super) edited: Option<(Duration, Status)>,
     /// The last status that was given out to be written, and when it was first.
     pub(super) last: Option<(Duration, Status)>,
+    /// Since when the row may show Online, at the earliest.
+    pub(super) online: Option<Duration>,
+    /// The start of the broadcast that was last written by this process.
+    pub(super) start: Option<Timestamp>,
     /// When what push told was last written over what somebody else wrote.
     pub(super) insisted: Option<Duration>,
 }
 
 impl Judge {
-    pub(super) fn hear_roster(&mut self, now: Duration, read: &RosterRead, kick: &Kick) {
+    pub(super) fn hear_roster(&mut self, now: Duration, read: &RosterRead, kick: &Kick, conditions: &Conditions) {
         if read.rows.is_empty() && !self.rows.is_empty() && !self.emptied {
             self.emptied = true;
             return;
@@ -46,13 +54,19 @@ impl Judge {
                         let undone = self.broke > known.committed;
                         if known.shown != Some(row.shown) && !undone {
                             // R13: where it shows neither value, one answer is enough; and what this core was about
-                            // to write has been decided upon already.
+                            // to write has been decided upon already, as may be an Offline that has to stand (R26).
+                            let decided = |status: Status| {
+                                known.last.is_some_and(|(_, last)| last == status)
+                                    || status == Status::Offline && !conditions.settings.offline_delay.is_zero()
+                            };
                             known.edited = match row.shown {
-                                Shown::Known(status) if known.last.is_none_or(|(_, last)| last != status) => {
-                                    Some((now, status))
-                                }
+                                Shown::Known(status) if !decided(status) => Some((now, status)),
                                 Shown::Known(_) | Shown::Unknown => None,
                             };
+                        }
+                        if known.shown != Some(row.shown) && row.shown == ONLINE {
+                            // Somebody else's: what is believed may have stood for long (R15).
+                            known.online = None;
                         }
                         known.shown = Some(row.shown);
                     }
@@ -74,6 +88,8 @@ impl Judge {
                         committed: None,
                         edited: fresh,
                         last: None,
+                        online: (row.shown == ONLINE).then_some(now),
+                        start: None,
                         insisted: None,
                     };
                     self.rows.insert(row.id.clone(), known);

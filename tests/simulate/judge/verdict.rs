@@ -2,7 +2,7 @@
 
 use super::{API_LAG, Judge, MINUTE, STALE_LIVE};
 use crate::simulate::conditions::Conditions;
-use crate::simulate::database::Record;
+use crate::simulate::database::{Record, begins_later};
 use crate::simulate::kick::{Kick, Moment, Streamer};
 use kick_monitor::domain::row::{Shown, Write};
 use kick_monitor::domain::{Source, Status};
@@ -31,11 +31,26 @@ impl Judge {
         if known.username != write.username {
             return Err(format!("row {} is {:?}, not {:?}", write.row, known.username, write.username));
         }
+        if write.start_only {
+            let told = known.shown.is_none_or(|shown| shown == Shown::Known(Status::Online));
+            let later = write.started_at.is_some_and(|start| begins_later(start, known.start));
+            self.in_flight.insert(write.id, write.clone());
+            return if told && later { Ok(()) } else { Err(format!("row {} needs no start: {write:?}", write.row)) };
+        }
         if known.shown == Some(Shown::Known(write.status)) {
             return Err(format!("row {} shows {} already", write.row, write.status.word()));
         }
         let shown = known.shown;
         let before = known.last;
+        // R26: an Offline that was written before has stood.
+        let stood = known.online.is_none_or(|online| now >= online + conditions.settings.offline_delay);
+        let again = before.is_some_and(|(_, status)| status == Status::Offline);
+        if write.status == Status::Offline && !stood && !again && shown != Some(Shown::Unknown) {
+            return Err(format!("row {} is written Offline and has not stood for long enough", write.row));
+        }
+        if write.status == Status::Online {
+            known.online = Some(now);
+        }
         if before.is_none_or(|(_, status)| status != write.status) {
             known.last = Some((now, write.status));
         }
@@ -144,7 +159,9 @@ impl Judge {
         let Some((edited, _)) = edited else { return Ok(false) };
         let before = known.insisted.filter(|insisted| *insisted >= told && *insisted < edited);
         known.insisted = Some(now);
-        match before {
+        // R26: or an answer told so since, and it has stood.
+        let decided = write.source == Source::Sweep && !conditions.settings.offline_delay.is_zero();
+        match before.filter(|_| !decided) {
             Some(_) => Err(format!("row {} is written over once more for the sake of one push event", write.row)),
             None => Ok(true),
         }
@@ -163,6 +180,11 @@ impl Judge {
     ) -> Result<(), String> {
         let streamer = &kick.streamers[n];
         let announced = self.announced.get(&n).is_some_and(|at| streamer.since() <= *at);
+        // R26: an Offline was decided upon before it stood, and a pause that ends meanwhile may be no news yet.
+        let delay = if write.status == Status::Offline { conditions.settings.offline_delay } else { Duration::ZERO };
+        if streamer.since() + delay > now {
+            return Ok(());
+        }
         let right_before = before.is_some_and(|(at, _)| streamer.since() <= at || announced);
         // A broadcast, or a pause that push told nothing of, is news all the same when it was so short
         // that an endpoint told of it only when it was over.

@@ -27,7 +27,8 @@ fn line(seen: &Seen) -> String {
         Liveness::Unsaid => "unsaid".to_owned(),
         Liveness::Nothing => "nothing".to_owned(),
     };
-    format!("{user} | {slug} | {channel} | {liveness}\n")
+    let title = seen.title.as_ref().map_or(String::new(), |title| format!(" | {title}"));
+    format!("{user} | {slug} | {channel} | {liveness}{title}\n")
 }
 
 #[test]
@@ -46,7 +47,7 @@ fn channels_say_who_is_live_and_who_is_not() {
         Endpoint::Channels,
         body,
         &expect![[r#"
-            676 | xqc | banner 7560176 | live 2026-09-30T19:24:14Z
+            676 | xqc | banner 7560176 | live 2026-09-30T19:24:14Z | t
             7 | sino-tf | - | offline
         "#]],
     );
@@ -135,10 +136,10 @@ fn livestreams_state_the_channel_id() {
         Endpoint::Livestreams,
         body,
         &expect![[r#"
-        676 | xqc | stated 668 | live 2026-09-30T19:24:14Z
-        7 | a | stated 8 | live -
-        9 | - | - | live -
-    "#]],
+            676 | xqc | stated 668 | live 2026-09-30T19:24:14Z | t
+            7 | a | stated 8 | live -
+            9 | - | - | live -
+        "#]],
     );
 }
 
@@ -151,8 +152,8 @@ fn users_livestreams_name_the_user_inside() {
         Endpoint::UsersLivestreams,
         body,
         &expect![[r#"
-        676 | xqc | - | live 2026-09-30T19:24:14Z
-    "#]],
+            676 | xqc | - | live 2026-09-30T19:24:14Z | t
+        "#]],
     );
 }
 
@@ -264,7 +265,8 @@ fn r5_what_nobody_needs_spoils_neither_the_entry_nor_its_neighbours() {
         for needless in needless() {
             let parts: Vec<&[u8]> = template.split('#').map(str::as_bytes).collect();
             let body = parts.join(&needless[..]);
-            let told = seen(endpoint, &body).map(|seen| seen.iter().map(line).collect::<String>());
+            let untitled = |entry: Seen| line(&Seen { title: None, ..entry });
+            let told = seen(endpoint, &body).map(|seen| seen.into_iter().map(untitled).collect::<String>());
             assert_eq!(told.as_deref(), Some(lines), "{endpoint:?} with {}", String::from_utf8_lossy(&needless));
         }
     }

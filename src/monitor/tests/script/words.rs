@@ -9,7 +9,7 @@ use crate::domain::shards::{Coordination, Hold, Shard};
 use crate::domain::time::Timestamp;
 use crate::domain::way::{Offer, Place, Way};
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Status, Steady, UserId};
-use crate::monitor::{Output, Terms};
+use crate::monitor::{Output, Settings, Starts, Terms};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub(super) fn entry(word: &str) -> Seen {
         _ => Liveness::Nothing,
     };
     let channel = channel.map(|id| if banner { SeenChannel::Banner(id) } else { SeenChannel::Stated(id) });
-    Seen { user, slug: Some(slug), channel, liveness }
+    Seen { user, slug: Some(slug), channel, liveness, title: None }
 }
 
 fn query(query: &Query) -> String {
@@ -82,7 +82,11 @@ pub(super) fn said(output: &Output) -> Option<String> {
         Output::Ask(_, request) => format!("ask {}", query(&request.query)),
         Output::Write(write) => {
             let apart = if write.apart { " apart" } else { "" };
-            format!("write {} {} by {}{apart}", write.row, write.status.word(), write.source.word())
+            let what = if write.start_only { "start" } else { write.status.word() };
+            let start = write.started_at.map(|start| start.duration_since(at(0.0).wall).as_secs_f64());
+            let start = start.map_or(String::new(), |start| format!(" since {start}"));
+            let title = write.title.as_ref().map_or(String::new(), |title| format!(" called {title}"));
+            format!("write {} {what} by {}{start}{title}{apart}", write.row, write.source.word())
         }
         Output::Log(Event::Detail { what, .. }) => format!("log detail {what}"),
         Output::Log(event) => {
@@ -151,7 +155,7 @@ pub(super) fn coordination(words: &str) -> Coordination {
     }
 }
 
-/// `ID[/SHARD]:NAME:STATUS[:CHANNEL[:USER]]`; a `.` means no value.
+/// `ID[/SHARD]:NAME:STATUS[:CHANNEL[:USER[:START]]]`; a `.` means no value.
 pub(super) fn row(word: &str) -> Row {
     let mut fields = word.split(':');
     let mut next = || fields.next().filter(|field| *field != ".");
@@ -168,17 +172,22 @@ pub(super) fn row(word: &str) -> Row {
         shard: shard(part),
         channel: next().map(|id| ChannelId(number(id))),
         user: next().map(|id| UserId(number(id))),
+        started_at: next().map(|start| at(start.parse().expect("seconds")).wall),
         flaw: None,
     }
 }
 
-/// `live CHANNEL LIVESTREAM [created@SECONDS] [inside=CHANNEL]`, `stop CHANNEL LIVESTREAM …`
+/// `live CHANNEL LIVESTREAM [created@SECONDS|undated] [title=TITLE] [inside=CHANNEL]`, `stop CHANNEL LIVESTREAM …`
 pub(super) fn push(now: Now, word: &str, words: &[&str]) -> Push {
     let livestream = LivestreamId(number(words[1]));
     let option = |name: &str| words.iter().find_map(|word| word.strip_prefix(name));
     let created = option("created@").map(|time| at(time.parse().expect("seconds")).wall);
     let what = match word {
-        "live" => PushKind::Live { livestream, created_at: created.or(Some(now.wall)) },
+        "live" => PushKind::Live {
+            livestream,
+            created_at: created.or((!words.contains(&"undated")).then_some(now.wall)),
+            title: option("title=").map(Into::into),
+        },
         _ => PushKind::Stop { livestream },
     };
     Push {
@@ -245,7 +254,7 @@ pub(super) fn report(told: &Report) -> String {
 }
 
 /// Both transports allowed, and a Pusher server of the script's own.
-pub(super) fn terms() -> Terms {
+fn terms() -> Terms {
     let pusher = Place { tls: true, host: "ws-us2.pusher.com".to_owned(), port: 443, path_and_query: String::new() };
     Terms { only: None, pusher, app_key: "configured".to_owned(), broker_is_loopback: false }
 }
@@ -280,4 +289,23 @@ pub(super) fn unrecognised(now: Now, words: &[&str]) -> LinkEvent {
     let [name, channel, ..] = words[..] else { panic!("unrecognised NAME CHANNEL") };
     let (channel, name, sample) = (ChannelId(number(channel)), name.to_owned(), "{}".to_owned());
     LinkEvent::Unrecognised(Box::new(UnrecognisedEvent { channel, name, sample, times: 1, received: now.steady }))
+}
+
+/// The settings that a story begins with.
+pub(super) fn settings() -> Settings {
+    Settings {
+        sweep: Duration::from_secs(60),
+        // Quick turns have transcripts of their own, which set their pace.
+        sweep_uncovered: Duration::from_secs(86_400),
+        hold: Duration::from_secs(90),
+        offline_delay: Duration::ZERO,
+        starts: Starts::Ignored,
+        batch: 25,
+        requests_per_minute: 600,
+        push: terms(),
+        heartbeat: None,
+        streamers_per_link: 2,
+        open_files: 1024,
+        kept_files: 100,
+    }
 }

@@ -11,7 +11,7 @@ fn slug(name: &str) -> Slug {
 }
 
 fn seen(name: &str, user: i64, channel: Option<SeenChannel>) -> Seen {
-    Seen { user: Some(UserId(user)), slug: Some(slug(name)), channel, liveness: Liveness::Nothing }
+    Seen { user: Some(UserId(user)), slug: Some(slug(name)), channel, liveness: Liveness::Nothing, title: None }
 }
 
 fn stated(channel: i64) -> Option<SeenChannel> {

@@ -33,6 +33,23 @@ struct Table {
     came: BTreeMap<u64, (Duration, WriteResult)>,
 }
 
+/// The write number `id`, of the row `row`.
+fn write(id: u64, row: u64, status: Status) -> Write {
+    Write {
+        id: WriteId(id),
+        row: RowId::new(&row.to_string()),
+        username: "".into(),
+        status,
+        changed_at: Timestamp::UNIX_EPOCH,
+        source: Source::Push,
+        started_at: None,
+        title: None,
+        start_only: false,
+        apart: false,
+        hold: None,
+    }
+}
+
 impl Table {
     /// A table with rows 0 to `count`, of which all but the `special` ones behave as `usual`.
     fn new(count: u64, usual: Row, special: &[(u64, Row)]) -> Table {
@@ -43,19 +60,7 @@ impl Table {
     }
 
     fn add(&mut self, n: u64, apart: bool) {
-        let row = RowId::new(&n.to_string());
-        let changed_at = Timestamp::UNIX_EPOCH;
-        let (status, source) = (Status::Online, Source::Push);
-        self.lane.add(Write {
-            id: WriteId(n),
-            row,
-            username: "".into(),
-            status,
-            changed_at,
-            source,
-            apart,
-            hold: None,
-        });
+        self.lane.add(Write { apart, ..write(n, n, Status::Online) });
     }
 
     fn add_all(mut self) -> Table {
@@ -223,18 +228,7 @@ fn r19_the_later_write_of_a_row_counts() {
     let mut table = Table::new(2, QUICK, &[]);
     table.add(0, false);
     table.add(1, false);
-    let row = RowId::new("0");
-    let (status, source, changed_at) = (Status::Offline, Source::Push, Timestamp::UNIX_EPOCH);
-    table.lane.add(Write {
-        id: WriteId(7),
-        row,
-        username: "".into(),
-        status,
-        changed_at,
-        source,
-        apart: false,
-        hold: None,
-    });
+    table.lane.add(write(7, 0, Status::Offline));
     let ids: Vec<u64> = table.lane.choose().expect("a statement").rows.iter().map(|write| write.id.0).collect();
     assert_eq!(ids, [1, 7]);
 }
