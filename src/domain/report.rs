@@ -31,9 +31,8 @@ pub struct Report {
 /// How the instances on the table share its rows (R25).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coordination {
-    /// `shared`; `off`: each instance follows all rows; `lost`: the hold is over, and nothing is written; `misfit`: the
-    /// others have another number of shards; `starting`: not known yet.
-    pub mode: String,
+    /// Whether they share it.
+    pub mode: Sharing,
     /// The number of shards that this instance holds. If it is 0, the instance stands by.
     pub held: usize,
     /// The number of shards of the roster; 0 while it is not known.
@@ -45,10 +44,27 @@ pub struct Coordination {
     pub reason: Option<String>,
 }
 
+/// Whether the instances on the table share its rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sharing {
+    /// Not known yet.
+    #[default]
+    Starting,
+    /// They do.
+    Shared,
+    /// They do not: each follows all rows.
+    Off,
+    /// This instance has lost its hold, and writes nothing.
+    Lost,
+    /// The others have another number of shards, so this instance stands by.
+    Misfit,
+}
+
 impl Coordination {
     /// Whether other instances have all rows, so that this one waits for its turn.
     pub(crate) fn stands_by(&self) -> bool {
-        self.held == 0 && matches!(self.mode.as_str(), "shared" | "misfit")
+        self.held == 0 && matches!(self.mode, Sharing::Shared | Sharing::Misfit)
     }
 }
 

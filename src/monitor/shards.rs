@@ -7,7 +7,7 @@ use super::book::Book;
 use super::times::LEASE;
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
-use crate::domain::report;
+use crate::domain::report::{self, Sharing};
 use crate::domain::row::{RosterRead, Row};
 use crate::domain::shards::{Coordination, Hold, Permit, Scope, Shard};
 use crate::domain::{Now, Slug, Steady};
@@ -263,11 +263,9 @@ impl Shards {
     pub(super) fn report(&self) -> report::Coordination {
         let (held, of, instances) = (self.count(), self.of, self.instances);
         let reason = self.reason.clone();
-        match self.mode {
-            // This instance follows all rows.
-            Mode::Off => report::Coordination { mode: self.mode.word(), held: 1, of: 1, instances: 1, reason },
-            mode => report::Coordination { mode: mode.word(), held, of, instances, reason },
-        }
+        // Without sharing, this instance follows all rows.
+        let (held, of, instances) = if self.mode == Mode::Off { (1, 1, 1) } else { (held, of, instances) };
+        report::Coordination { mode: self.mode.told(), held, of, instances, reason }
     }
 }
 
@@ -281,14 +279,13 @@ impl Mode {
         }
     }
 
-    fn word(self) -> String {
+    fn told(self) -> Sharing {
         match self {
-            Mode::Starting => "starting",
-            Mode::Off => "off",
-            Mode::Held(_) => "shared",
-            Mode::Lost => "lost",
-            Mode::Misfit => "misfit",
+            Mode::Starting => Sharing::Starting,
+            Mode::Off => Sharing::Off,
+            Mode::Held(_) => Sharing::Shared,
+            Mode::Lost => Sharing::Lost,
+            Mode::Misfit => Sharing::Misfit,
         }
-        .to_owned()
     }
 }

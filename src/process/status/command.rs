@@ -9,7 +9,7 @@ use super::streamers::Streamers;
 use super::{Snapshot, WHOLE, plugin, prometheus, watch};
 use crate::clock::Clock;
 use crate::domain::Slug;
-use crate::domain::report::Coordination;
+use crate::domain::report::{Coordination, Sharing};
 use crate::domain::text::{counted, shown};
 use crate::domain::time::Timestamp;
 use crate::process::cli::{View, Which};
@@ -145,7 +145,7 @@ fn one(run_dir: &Path, wanted: &str, json: bool, shared: &Coordination) -> anyho
 /// What to add if the streamer may be followed by another instance.
 fn elsewhere(shared: &Coordination) -> String {
     let Coordination { held, of, instances, .. } = shared;
-    if shared.mode != "shared" || *held == usize::from(*of) {
+    if shared.mode != Sharing::Shared || *held == usize::from(*of) {
         return String::new();
     }
     let others = counted(instances.saturating_sub(1), "other instance");
@@ -155,14 +155,12 @@ fn elsewhere(shared: &Coordination) -> String {
 #[cfg(test)]
 mod tests {
     use super::elsewhere;
-    use crate::domain::report::Coordination;
+    use crate::domain::report::{Coordination, Sharing};
 
     #[test]
     fn it_is_told_where_else_a_streamer_may_be_followed() {
-        let told = |mode: &str, held| {
-            elsewhere(&Coordination { mode: mode.to_owned(), held, of: 4, instances: 2, reason: None })
-        };
-        assert_eq!(told("shared", 1), " here; this instance holds 1 of 4 shards, so ask the 1 other instance");
-        assert_eq!((told("shared", 4), told("off", 1)), (String::new(), String::new()));
+        let told = |mode, held| elsewhere(&Coordination { mode, held, of: 4, instances: 2, reason: None });
+        assert_eq!(told(Sharing::Shared, 1), " here; this instance holds 1 of 4 shards, so ask the 1 other instance");
+        assert_eq!((told(Sharing::Shared, 4), told(Sharing::Off, 1)), (String::new(), String::new()));
     }
 }

@@ -3,7 +3,9 @@
 use super::Snapshot;
 use crate::domain::ask::ChannelSource;
 use crate::domain::problem::Health;
-use crate::domain::report::{Api, Basis, Change, Coordination, Problem, Report, Streamer, Streamers, Told, Trust};
+use crate::domain::report::{
+    Api, Basis, Change, Coordination, Problem, Report, Sharing, Streamer, Streamers, Told, Trust,
+};
 use crate::domain::text::{counted, escaped};
 use crate::domain::time::Timestamp;
 use crate::domain::{Source, Status};
@@ -238,13 +240,13 @@ fn parts(report: &Report, now: Timestamp) -> Vec<(&'static str, String)> {
 fn shards(told: &Coordination) -> Vec<(&'static str, String)> {
     let Coordination { held, of, instances, .. } = told;
     let instances = counted(*instances, "instance");
-    let text = match told.mode.as_str() {
-        "shared" if *held == 0 => format!("this instance stands by; others hold all; {instances}"),
-        "shared" => format!("holds {held} of {}; {instances}", counted(*of, "shard")),
-        "lost" => "this instance holds none, and writes nothing until it holds some again".to_owned(),
-        "misfit" => "this instance stands by, because others have another DB_SHARDS".to_owned(),
-        "off" if told.reason.is_some() => "not shared; this instance follows all streamers".to_owned(),
-        _ => return Vec::new(),
+    let text = match told.mode {
+        Sharing::Shared if *held == 0 => format!("this instance stands by; others hold all; {instances}"),
+        Sharing::Shared => format!("holds {held} of {}; {instances}", counted(*of, "shard")),
+        Sharing::Lost => "this instance holds none, and writes nothing until it holds some again".to_owned(),
+        Sharing::Misfit => "this instance stands by, because others have another DB_SHARDS".to_owned(),
+        Sharing::Off if told.reason.is_some() => "not shared; this instance follows all streamers".to_owned(),
+        Sharing::Off | Sharing::Starting => return Vec::new(),
     };
     vec![("Shards", text)]
 }
@@ -316,21 +318,24 @@ fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::shards;
-    use crate::domain::report::Coordination;
+    use crate::domain::report::{Coordination, Sharing};
 
     #[test]
     fn the_share_of_this_instance_is_told_where_there_may_be_others() {
-        let told = |mode: &str, held, of, instances, reason: Option<&str>| {
-            let (mode, reason) = (mode.to_owned(), reason.map(str::to_owned));
+        let told = |mode, held, of, instances, reason: Option<&str>| {
+            let reason = Option::map(reason, str::to_owned);
             let lines = shards(&Coordination { mode, held, of, instances, reason });
             lines.into_iter().map(|(name, text)| format!("{name}: {text}")).collect::<Vec<_>>().join("\n")
         };
-        assert_eq!(told("off", 1, 1, 1, None), "");
-        assert_eq!(told("starting", 0, 0, 0, None), "");
-        assert_eq!(told("off", 1, 1, 1, Some("why")), "Shards: not shared; this instance follows all streamers");
-        assert_eq!(told("shared", 8, 16, 2, None), "Shards: holds 8 of 16 shards; 2 instances");
-        assert_eq!(told("shared", 0, 1, 3, None), "Shards: this instance stands by; others hold all; 3 instances");
-        assert!(told("lost", 0, 1, 1, Some("why")).contains("writes nothing"));
-        assert!(told("misfit", 0, 1, 1, Some("why")).contains("DB_SHARDS"));
+        assert_eq!(told(Sharing::Off, 1, 1, 1, None), "");
+        assert_eq!(told(Sharing::Starting, 0, 0, 0, None), "");
+        assert_eq!(told(Sharing::Off, 1, 1, 1, Some("why")), "Shards: not shared; this instance follows all streamers");
+        assert_eq!(told(Sharing::Shared, 8, 16, 2, None), "Shards: holds 8 of 16 shards; 2 instances");
+        assert_eq!(
+            told(Sharing::Shared, 0, 1, 3, None),
+            "Shards: this instance stands by; others hold all; 3 instances"
+        );
+        assert!(told(Sharing::Lost, 0, 1, 1, Some("why")).contains("writes nothing"));
+        assert!(told(Sharing::Misfit, 0, 1, 1, Some("why")).contains("DB_SHARDS"));
     }
 }
