@@ -4,7 +4,7 @@
 //! `share.rs` decides which shards are taken and handed over. What is held goes into the [`HoldCell`] before the core
 //! hears of it, and is taken out of it before the core hears that it is over.
 
-mod share;
+pub mod share;
 
 use super::hold_cell::{EXPIRY, Held, HoldCell};
 use crate::backoff::Backoff;

@@ -3,7 +3,7 @@
 //! Nothing here knows what the happenings mean.
 
 use super::faults::Fault;
-use super::{api, client, push};
+use super::{api, client, push, seat};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,8 +18,21 @@ pub(super) enum Happening {
     Push(usize, push::Step),
     Api(usize, api::Step),
     Client(usize, client::Step),
+    Seat(usize, seat::Step),
     /// The rows are compared with the truth.
     Inspect,
+}
+
+impl Happening {
+    /// The core whose process has to be running for it.
+    pub(super) fn process(&self) -> Option<usize> {
+        match self {
+            Happening::Push(id, _) | Happening::Api(id, _) => Some(*id),
+            Happening::Client(id, step) if !step.is_at_server() => Some(*id),
+            Happening::Seat(id, step) if !step.is_at_server() => Some(*id),
+            _ => None,
+        }
+    }
 }
 
 /// The future of one simulated day. Two runs from one seed are the same run.

@@ -5,8 +5,8 @@ mod writer;
 use super::agenda::{Agenda, Happening};
 use super::conditions::Conditions;
 use super::database::Database;
-use kick_monitor::domain::row::{DatabaseEvent, RosterRead, Write};
-use kick_monitor::domain::shards::Scope;
+use super::seat::Cell;
+use kick_monitor::domain::row::{DatabaseEvent, RosterRead, Write, WriteResult};
 use kick_monitor::domain::{Now, Steady};
 use kick_monitor::gateway::database::Attempt;
 use kick_monitor::monitor::Input;
@@ -24,6 +24,22 @@ pub(super) struct Client {
     reader_broken: bool,
     /// The next reading finds nothing, as when somebody is about to fill the table again.
     pub blank_read: bool,
+    /// What of the table is this core's (R25).
+    pub cell: Cell,
+    /// The server cannot be reached from here before.
+    pub cut_until: Duration,
+}
+
+/// A statement that waits to be carried out.
+#[derive(Debug)]
+pub(super) struct Sent {
+    lane: usize,
+    life: u32,
+    /// With their leases; none where it was over already.
+    rows: Vec<(Write, Option<Duration>)>,
+    limit: Duration,
+    /// It is on its way, whatever becomes of the process.
+    left: bool,
 }
 
 #[derive(Debug)]
@@ -36,6 +52,15 @@ pub(super) enum Step {
     /// A writer of this number and life sends its next statement, or hears of it.
     Execute(usize, u32),
     Confirm(usize, u32, Now),
+    /// A statement that holds to leases reaches the server.
+    Run(Sent),
+}
+
+impl Step {
+    /// Whether it happens at the server, whatever becomes of the process.
+    pub(super) fn is_at_server(&self) -> bool {
+        matches!(self, Step::Run(sent) if sent.left)
+    }
 }
 
 impl Client {
@@ -53,6 +78,8 @@ impl Client {
             reader_life: 0,
             reader_broken: false,
             blank_read: false,
+            cell: Cell::Off,
+            cut_until: Duration::ZERO,
         }
     }
 
@@ -87,8 +114,15 @@ impl Client {
             Step::Begin(lane) => vec![self.kill_writer(lane)],
             Step::Execute(lane, life) => {
                 if self.writers[lane].lives(life) {
-                    self.execute(lane, now, database, agenda);
+                    match self.cell {
+                        Cell::Off => self.execute(lane, now, database, agenda),
+                        _ => self.send(lane, agenda),
+                    }
                 }
+                Vec::new()
+            }
+            Step::Run(sent) => {
+                self.run(sent, now, database, agenda);
                 Vec::new()
             }
             Step::Confirm(lane, life, at) => {
@@ -104,7 +138,7 @@ impl Client {
 
     /// The reader's turn: now, and again after the poll interval.
     fn read(&mut self, database: &Database, agenda: &mut Agenda) -> Vec<Input> {
-        if agenda.now < database.down_until {
+        if agenda.now < database.down_until.max(self.cut_until) {
             self.reader_broken = false;
             let pause = agenda.millis(100, 5_000);
             self.after(pause, Step::Read, agenda);
@@ -120,13 +154,14 @@ impl Client {
     }
 
     fn begin_reading(&mut self, database: &Database, agenda: &mut Agenda) -> Option<Input> {
-        if self.reading.is_some() || agenda.now < database.down_until {
+        if self.reading.is_some() || agenda.now < database.down_until.max(self.cut_until) {
             return None;
         }
         self.reading = Some(self.reader_life);
-        let rows = if std::mem::take(&mut self.blank_read) { Vec::new() } else { database.roster() };
+        let scope = self.cell.scope();
+        let rows = if std::mem::take(&mut self.blank_read) { Vec::new() } else { database.roster(&scope) };
         let takes = if agenda.odds(0.05) { agenda.millis(50, 5_000) } else { agenda.millis(1, 50) };
-        let read = RosterRead { started: Steady(agenda.now), scope: Scope::All, rows };
+        let read = RosterRead { started: Steady(agenda.now), scope, rows };
         self.after(takes, Step::HaveRead(self.reader_life, read), agenda);
         std::mem::take(&mut self.reader_broken).then_some(Input::Database(DatabaseEvent::Reconnected))
     }
@@ -146,6 +181,50 @@ impl Client {
         self.writers[lane].runs(attempt, took);
         let life = self.writers[lane].life();
         self.after(took, Step::Confirm(lane, life, now), agenda);
+    }
+
+    /// Sends the next statement, which takes a moment: to leave, and to get what it needs at the server.
+    fn send(&mut self, lane: usize, agenda: &mut Agenda) {
+        let Some((rows, limit)) = self.writers[lane].next() else { return };
+        let rows = rows.into_iter().map(|write| {
+            let lease = self.cell.lease(write.hold, agenda.now);
+            (write, lease)
+        });
+        let sent = Sent { lane, life: self.writers[lane].life(), rows: rows.collect(), limit, left: agenda.odds(0.7) };
+        let takes = if agenda.odds(0.02) { agenda.millis(20, 12_000) } else { agenda.millis(1, 20) };
+        self.after(takes, Step::Run(sent), agenda);
+    }
+
+    /// The statement is carried out, as far as its leases last, even if nobody waits for it any more.
+    fn run(&mut self, sent: Sent, now: Now, database: &mut Database, agenda: &mut Agenda) {
+        let Sent { lane, life, rows, limit, left } = sent;
+        let waits = self.writers[lane].lives(life);
+        if !waits && !left {
+            return;
+        }
+        let lost = agenda.now < database.down_until.max(self.cut_until);
+        let lost = lost || waits && std::mem::take(&mut self.writers[lane].broken);
+        let good = |lease: &Option<Duration>| lease.is_some_and(|lease| agenda.now < lease);
+        let lapsed: Vec<_> = rows.iter().filter(|(_, lease)| !good(lease)).map(|(write, _)| write.id).collect();
+        let rows: Vec<Write> = rows.into_iter().filter(|(_, lease)| good(lease)).map(|(write, _)| write).collect();
+        let (attempt, took) = if lost {
+            (Attempt::Away("connection refused".to_owned()), Duration::from_millis(5))
+        } else if agenda.now < database.refuses_until {
+            (Attempt::Away("55000: no replica identity".to_owned()), Duration::from_millis(5))
+        } else {
+            database.run(self.core, &rows, Duration::from_millis(5), limit, agenda.now)
+        };
+        if waits {
+            let attempt = match attempt {
+                Attempt::Done(mut done) => {
+                    done.extend(lapsed.into_iter().map(|id| (id, WriteResult::Lapsed)));
+                    Attempt::Done(done)
+                }
+                other => other,
+            };
+            self.writers[lane].runs(attempt, took);
+            self.after(took, Step::Confirm(lane, life, now), agenda);
+        }
     }
 
     /// The connections break. What a statement under way did is not known, even where it was done.

@@ -151,6 +151,13 @@ impl Conditions {
         };
     }
 
+    /// No evidence is false or out of order; it may still be late at the API, or lost.
+    pub(super) fn be_honest(&mut self) {
+        let (lag, slow, loss, deaf, unsubscribed) = (self.lag, self.slow, self.loss, self.deaf, self.unsubscribed);
+        self.calm();
+        *self = Conditions { lag, slow, loss, deaf, unsubscribed, dateless: false, ..self.clone() };
+    }
+
     /// How old the freshest evidence of a change may be when it is believed: the API's lag, the longest
     /// answer and a pause, and push that comes late.
     pub(super) fn stale(&self) -> Duration {

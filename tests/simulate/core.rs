@@ -11,6 +11,7 @@ use super::conditions::Conditions;
 use super::database::Record;
 use super::judge::{API_LAG, Judge};
 use super::push::Realtime;
+use super::seat::{self, Cell, Seat};
 use super::words;
 use super::world::World;
 use kick_monitor::domain::ask::Learned;
@@ -36,6 +37,10 @@ pub(super) struct Core {
     pub realtime: Realtime,
     pub api: Api,
     pub client: Client,
+    /// Its coordinator, if the cores share the table.
+    pub seat: Option<Seat>,
+    /// Its process does nothing before: it is stopped, or not begun yet.
+    pub frozen_until: Duration,
     /// How far its host's wall clock is off.
     pub wall: jiff::SignedDuration,
     /// When the world was last to blame for any wrong row of its.
@@ -63,6 +68,10 @@ struct Disk {
 
 impl Core {
     pub(super) fn new(id: usize, seed: u64, conditions: Conditions, world: &mut World) -> Core {
+        let shards = world.database.shards;
+        let seat = (shards > 0).then(|| Seat::new(id, shards, &mut world.agenda));
+        let mut client = Client::new(id, &conditions, &mut world.agenda);
+        client.cell = if seat.is_some() { Cell::Nothing } else { Cell::Off };
         let now = Now { steady: Steady(Duration::ZERO), wall: super::MIDNIGHT };
         Core {
             id,
@@ -70,7 +79,9 @@ impl Core {
             judge: Judge::new(id, conditions.settings.requests_per_minute, world.wrong_hints),
             realtime: Realtime::new(id),
             api: Api::new(id, &conditions),
-            client: Client::new(id, &conditions, &mut world.agenda),
+            client,
+            seat,
+            frozen_until: Duration::ZERO,
             wall: jiff::SignedDuration::ZERO,
             disk: Disk::default(),
             excused: Duration::ZERO,
@@ -94,6 +105,10 @@ impl Core {
         self.api.kill_process();
         self.uncovered.clear();
         let writers = self.client.kill_process();
+        if let Some(seat) = &mut self.seat {
+            seat.kill_process(&mut world.agenda);
+            self.client.cell = Cell::Nothing;
+        }
         self.judge.forget_process(now, torn, seen + API_LAG, self.conditions.settings.hold);
         let seed = world.agenda.chance.u64(..);
         self.monitor = Monitor::new(self.now(now), self.conditions.settings.clone(), seed);
@@ -101,9 +116,9 @@ impl Core {
         let worked = self.disk.worked.clone().map(Input::Remembered);
         let wall = self.now(now).wall;
         let lately = self.disk.recent.iter().filter(|(_, until)| wall < **until).map(|(row, _)| row.clone());
-        let alone = Input::Coordination(Coordination::Off(None));
+        let alone = self.seat.is_none().then_some(Input::Coordination(Coordination::Off(None)));
         let recent = Input::Recent(if torn { Recent::Any } else { Recent::Rows(lately.collect()) });
-        writers.into_iter().chain([alone, learned, recent]).chain(worked).collect()
+        writers.into_iter().chain(alone).chain([learned, recent]).chain(worked).collect()
     }
 
     pub(super) fn now(&self, now: Duration) -> Now {
@@ -112,7 +127,7 @@ impl Core {
 
     /// When the machine wants to be woken.
     pub(super) fn wakes(&self, now: Duration) -> Option<Duration> {
-        self.monitor.next_wake().map(|wake| wake.at.0.max(now))
+        self.monitor.next_wake().map(|wake| wake.at.0.max(now).max(self.frozen_until))
     }
 
     pub(super) fn wake(&mut self, world: &mut World) -> Result<(), String> {
@@ -130,12 +145,49 @@ impl Core {
             self.say_input(&input, world);
         }
         self.judge.hear(now.steady.0, &input, &world.kick, &self.conditions);
+        if let Some(referee) = &mut world.referee {
+            referee.hear(self.id, &input);
+        }
         for output in self.monitor.handle(now, input) {
             world.say(|| format!("{}    <- {}", self.id, words::output(&output)));
-            self.judge.check(now.steady.0, &output, &world.kick, &self.conditions)?;
+            match &mut world.referee {
+                Some(referee) => referee.check(self.id, &output, &world.database)?,
+                None => self.judge.check(now.steady.0, &output, &world.kick, &self.conditions)?,
+            }
             self.carry_out(output, world);
         }
-        self.judge.check_said(&mut self.monitor, now)
+        match world.referee {
+            Some(_) => Ok(()),
+            None => self.judge.check_said(&mut self.monitor, now),
+        }
+    }
+
+    /// A step of its coordinator.
+    pub(super) fn coordinate(&mut self, step: seat::Step, world: &mut World) -> Result<(), String> {
+        let Some(seat) = &mut self.seat else { return Ok(()) };
+        let down_until = world.database.down_until;
+        let told = seat.step(step, down_until, &mut world.database.locks, &mut world.agenda);
+        self.client.cell = seat.cell.clone();
+        told.map_or(Ok(()), |told| self.tell(Input::Coordination(told), world))
+    }
+
+    /// Its process does nothing for a while.
+    pub(super) fn freeze(&mut self, until: Duration) {
+        self.frozen_until = self.frozen_until.max(until);
+    }
+
+    /// Whether it can hold nothing just now.
+    pub(super) fn is_cut_off(&self, now: Duration) -> bool {
+        self.frozen_until.max(self.client.cut_until) > now
+    }
+
+    /// The server cannot be reached from its host for a while.
+    pub(super) fn cut(&mut self, until: Duration, world: &mut World) -> Vec<Input> {
+        self.client.cut_until = until;
+        if let Some(seat) = &mut self.seat {
+            seat.cut_until = until;
+        }
+        self.client.break_connections(&world.database, &mut world.agenda)
     }
 
     fn carry_out(&mut self, output: Output, world: &mut World) {
@@ -155,13 +207,21 @@ impl Core {
             Output::Token(link, _) => self.realtime.give_token(link, agenda),
             Output::Remember(offer) => self.disk.worked = Some(offer),
             Output::Recent(rows, until) => self.disk.recent.extend(rows.into_iter().map(|row| (row, until))),
-            Output::Released { .. } | Output::Log(_) => {}
+            Output::Released { hold, shards } => {
+                if let Some(seat) = &mut self.seat {
+                    seat.release(hold, &shards, &mut world.database.locks, agenda.now);
+                }
+            }
+            Output::Log(_) => {}
         }
     }
 
     pub(super) fn calm(&mut self, now: Duration) {
         self.report = self.monitor.report(self.now(now));
         self.transport = (self.realtime.transports.in_use(), self.realtime.transports.changes);
+        self.frozen_until = self.frozen_until.min(now);
+        self.client.cut_until = self.client.cut_until.min(now);
+        self.seat.iter_mut().for_each(|seat| seat.cut_until = seat.cut_until.min(now));
         self.conditions.calm();
         self.api.calm();
         self.realtime.calm(now);

@@ -9,8 +9,9 @@ pub(super) use table::{Record, begins_later};
 use table::Ill;
 
 use super::agenda::Agenda;
+use super::locks::Locks;
 use kick_monitor::domain::row::{Row, Shown};
-use kick_monitor::domain::shards::Shard;
+use kick_monitor::domain::shards::{Hold, Scope, Shard};
 use kick_monitor::domain::time::Timestamp;
 use kick_monitor::domain::{RowId, Status};
 use std::collections::BTreeMap;
@@ -29,9 +30,27 @@ pub(super) struct Database {
     pub refuses_until: Duration,
     /// Until when each row takes how long.
     slow: (Duration, Duration),
+    /// How many shards there are, if the cores share them; their locks; and what writes have done lately.
+    pub shards: u16,
+    pub locks: Locks,
+    pub done: Vec<Done>,
+}
+
+/// A row that a core has changed.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub core: usize,
+    pub hold: Option<Hold>,
+    pub row: RowId,
+    pub status: Status,
+    pub at: Duration,
 }
 
 impl Database {
+    pub(super) fn new(shards: u16) -> Database {
+        Database { shards, ..Database::default() }
+    }
+
     pub(super) fn add(&mut self, username: String, shown: Shown, now: Duration) -> &mut Row {
         self.next_row += 1;
         let id = RowId::new(&self.next_row.to_string());
@@ -39,7 +58,7 @@ impl Database {
             id: id.clone(),
             username: username.into(),
             shown,
-            shard: Shard::default(),
+            shard: Shard((self.next_row % u32::from(self.shards.max(1))) as u16),
             channel: None,
             user: None,
             started_at: None,
@@ -57,8 +76,12 @@ impl Database {
         }
     }
 
-    pub(super) fn roster(&self) -> Vec<Row> {
-        self.rows.values().map(|record| record.row.clone()).collect()
+    pub(super) fn roster(&self, scope: &Scope) -> Vec<Row> {
+        let covers = |row: &&Row| match scope {
+            Scope::All => true,
+            Scope::Shards(shards) => shards.contains(&row.shard),
+        };
+        self.rows.values().map(|record| &record.row).filter(covers).cloned().collect()
     }
 
     /// The server crashes: what it had confirmed within the last moments is undone.

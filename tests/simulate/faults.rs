@@ -18,6 +18,27 @@ pub(super) enum Fault {
     Table(TableFault),
     /// Somebody else's, in the table.
     Edit(Edit),
+    /// One core's share of the table, on days on which it is shared.
+    Share(ShareFault),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ShareFault {
+    /// The process is killed, and another one begins later.
+    Killed,
+    /// The host is lost, so that nobody tells the server.
+    HostLost,
+    /// The process is stopped, and goes on later.
+    Frozen,
+    /// The network between the process and the server is cut.
+    Cut,
+    /// The server ends the session.
+    SessionEnded,
+}
+
+impl ShareFault {
+    pub(super) const ALL: [ShareFault; 5] =
+        [ShareFault::Killed, ShareFault::HostLost, ShareFault::Frozen, ShareFault::Cut, ShareFault::SessionEnded];
 }
 
 impl Fault {
@@ -55,7 +76,35 @@ impl Day {
                 world.edit(edit);
                 Vec::new()
             }
+            Fault::Share(fault) => self.strike_share(fault),
         }
+    }
+
+    /// Something goes wrong with one core's share.
+    fn strike_share(&mut self, fault: ShareFault) -> Vec<(usize, Input)> {
+        let Day { world, cores, .. } = self;
+        let id = world.agenda.chance.usize(..cores.len());
+        let core = &mut cores[id];
+        let session = core.seat.as_ref().and_then(|seat| seat.session);
+        let until = world.agenda.now
+            + if world.agenda.odds(0.7) { world.agenda.secs(1, 20) } else { world.agenda.secs(20, 120) };
+        world.referee.iter_mut().for_each(|referee| referee.disturbed = until);
+        if matches!(fault, ShareFault::Killed | ShareFault::SessionEnded) {
+            session.into_iter().for_each(|session| world.database.locks.end(session));
+        }
+        let heard = match fault {
+            ShareFault::Killed | ShareFault::HostLost => {
+                core.freeze(until);
+                core.begin_process(world)
+            }
+            ShareFault::Frozen => {
+                core.freeze(until);
+                Vec::new()
+            }
+            ShareFault::Cut => core.cut(until, world),
+            ShareFault::SessionEnded => Vec::new(),
+        };
+        heard.into_iter().map(|input| (id, input)).collect()
     }
 
     /// The server is gone for all cores at once.

@@ -14,9 +14,12 @@ mod edits;
 mod faults;
 mod judge;
 mod kick;
+mod locks;
 mod profile;
 mod push;
+mod referee;
 mod run;
+mod seat;
 mod transports;
 mod words;
 mod world;
@@ -24,7 +27,7 @@ mod world;
 use kick_monitor::domain::Status;
 use kick_monitor::domain::push::Transport;
 use kick_monitor::domain::time::Timestamp;
-use run::{live_through, live_with_an_ill_transport};
+use run::{live_sharing, live_through, live_with_an_ill_transport};
 use std::time::Duration;
 use transports::Ill;
 
@@ -32,17 +35,35 @@ use transports::Ill;
 const MIDNIGHT: Timestamp = Timestamp::constant(1_790_812_800, 0);
 const HOUR: Duration = Duration::from_secs(3_600);
 const SEEDS: u64 = 300;
+/// Days on which cores share the table.
+const SHARED_SEEDS: u64 = 60;
 /// How much of a transcript is shown.
 const LINES: u64 = 60;
 
 #[test]
 fn whatever_happens_the_table_is_not_wrong_and_comes_right() {
+    all_days(SEEDS, 20, live_through);
+}
+
+/// R25: crashes, stopped processes, cut networks and lost sessions; two to five cores.
+#[test]
+fn several_cores_that_share_a_table_are_as_good_as_one() {
+    all_days(SHARED_SEEDS, 20, live_sharing);
+}
+
+/// Lives through so many days, or as many as the environment says. Each has to write so much on average, or the world
+/// is too quiet to prove anything.
+fn all_days(seeds: u64, writes: u64, live: fn(u64, bool) -> run::Outcome) {
     if let Some(seed) = number("SIMULATE_SEED") {
-        let day = live_through(seed, true);
+        let day = live(seed, true);
         assert!(day.wrong.is_none(), "{}", story(seed, &day));
         return;
     }
-    let seeds = number("SIMULATE_SEEDS").unwrap_or(SEEDS);
+    let seeds = number("SIMULATE_SEEDS").unwrap_or(seeds);
+    let outcome = |seed: u64| {
+        let day = live(seed, false);
+        (seed, day.wrong, day.writes)
+    };
     // Two halves, one for each of two processors.
     let half = |odd: u64| (1..=seeds).filter(move |seed| seed % 2 == odd).map(outcome).collect::<Vec<_>>();
     let (mut days, odd) = std::thread::scope(|scope| {
@@ -54,11 +75,11 @@ fn whatever_happens_the_table_is_not_wrong_and_comes_right() {
     let wrong: Vec<String> =
         days.iter().filter_map(|(seed, wrong, _)| Some(format!("seed {seed}: {}", wrong.as_ref()?))).collect();
     if let Some((seed, _, _)) = days.iter().find(|(_, wrong, _)| wrong.is_some()) {
-        let story = story(*seed, &live_through(*seed, true));
+        let story = story(*seed, &live(*seed, true));
         panic!("{} of {seeds} days went wrong:\n{}\n{story}", wrong.len(), wrong.join("\n"));
     }
-    let writes: usize = days.iter().map(|(_, _, writes)| writes).sum();
-    assert!(writes as u64 >= seeds * 20, "only {writes} writes in {seeds} days: too quiet a world to prove anything");
+    let written: usize = days.iter().map(|(_, _, writes)| writes).sum();
+    assert!(written as u64 >= seeds * writes, "only {written} writes in {seeds} days");
 }
 
 /// R11: the connections do not swing, and the statuses come by the sweep in between.
@@ -100,12 +121,6 @@ fn a_transport_that_leaves_channels_out_is_said_to_do_so() {
         assert!(day.wrong.is_none(), "{}", story(seed, &day));
         assert!(day.partial, "seed {seed}");
     }
-}
-
-/// A seed, what went wrong in its day, if anything, and how much was written.
-fn outcome(seed: u64) -> (u64, Option<String>, usize) {
-    let day = live_through(seed, false);
-    (seed, day.wrong, day.writes)
 }
 
 fn story(seed: u64, day: &run::Outcome) -> String {

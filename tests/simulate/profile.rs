@@ -6,7 +6,7 @@
 
 use super::agenda::Agenda;
 use super::conditions::Conditions;
-use super::faults::Fault;
+use super::faults::{Fault, ShareFault};
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Profile {
     pub faults: Vec<(Fault, Duration)>,
     /// Each core's own.
     pub cores: Vec<Conditions>,
+    /// How many shards the table has, if the cores share it; otherwise none.
+    pub shards: u16,
 }
 
 /// What Kick does.
@@ -54,14 +56,34 @@ impl Profile {
             wrong_hints: agenda.odds(0.2),
             faults,
             cores: [first].into_iter().chain(second).collect(),
+            shards: 0,
         }
+    }
+
+    /// A day on which two to five cores share the table. On half of them no evidence is false or out of order.
+    pub(super) fn draw_shared(agenda: &mut Agenda) -> Profile {
+        let mut profile = Profile { wrong_hints: false, ..Profile::draw(agenda) };
+        let first = profile.cores[0].clone();
+        let others = (1..agenda.pick(&[2, 2, 3, 5]).unwrap_or(2)).map(|_| first.of_another(agenda));
+        profile.cores = [first.clone()].into_iter().chain(others).collect();
+        if agenda.odds(0.5) {
+            profile.habits = Habits::default();
+            profile.cores.iter_mut().for_each(Conditions::be_honest);
+        }
+        for fault in ShareFault::ALL {
+            if agenda.odds(0.5) {
+                profile.faults.push((Fault::Share(fault), agenda.secs(300, 2 * 3_600)));
+            }
+        }
+        profile.shards = agenda.pick(&[1, 1, 4, 16]).unwrap_or(1);
+        profile
     }
 
     /// A day on which nothing goes wrong by itself, for one core.
     pub(super) fn good(agenda: &mut Agenda) -> Profile {
         let profile = Profile::draw(agenda);
         let cores = vec![profile.cores[0].good()];
-        Profile { streamers: 12, habits: Habits::default(), wrong_hints: false, faults: Vec::new(), cores }
+        Profile { streamers: 12, habits: Habits::default(), wrong_hints: false, faults: Vec::new(), cores, shards: 0 }
     }
 }
 

@@ -6,6 +6,7 @@ use super::database::Database;
 use super::faults::{Fault, plan};
 use super::kick::{Kick, Moment};
 use super::profile::Profile;
+use super::referee::Referee;
 use super::transports::Ill;
 use super::world::World;
 use jiff::SignedDuration;
@@ -48,6 +49,13 @@ pub(super) fn live_through(seed: u64, told: bool) -> Outcome {
     live(Day::new(seed, agenda, profile, told))
 }
 
+/// Lives through a day on which several cores share the table.
+pub(super) fn live_sharing(seed: u64, told: bool) -> Outcome {
+    let mut agenda = Agenda::new(seed);
+    let profile = Profile::draw_shared(&mut agenda);
+    live(Day::new(seed, agenda, profile, told))
+}
+
 /// Lives through a good day but for Pusher, which has this ill until then.
 pub(super) fn live_with_an_ill_transport(seed: u64, ill: Ill, until: Duration) -> Outcome {
     let mut agenda = Agenda::new(seed);
@@ -73,8 +81,10 @@ impl Day {
     fn new(seed: u64, mut agenda: Agenda, profile: Profile, told: bool) -> Day {
         let skew = jiff::SignedDuration::from_millis(agenda.chance.i64(-60_000..60_000));
         let kick = Kick::new(profile.streamers, skew, &mut agenda);
-        let (database, wrong_hints) = (Database::default(), profile.wrong_hints);
-        let mut world = World { agenda, kick, database, wrong_hints, story: told.then(Vec::new) };
+        let (shards, wrong_hints) = (profile.shards, profile.wrong_hints);
+        let database = Database::new(shards);
+        let referee = (shards > 0).then(|| Referee::new(&profile));
+        let mut world = World { agenda, kick, database, referee, wrong_hints, story: told.then(Vec::new) };
         let cores = profile
             .cores
             .iter()
@@ -128,6 +138,11 @@ impl Day {
         let Day { world, cores, .. } = self;
         let Some(what) = world.agenda.pop() else { return Ok(()) };
         let now = world.agenda.now;
+        let thaws = what.process().map_or(Duration::ZERO, |id| cores[id].frozen_until);
+        if thaws > now {
+            world.agenda.after(thaws - now, what);
+            return Ok(());
+        }
         match what {
             Happening::Turn(n) => {
                 self.turn(n);
@@ -147,8 +162,10 @@ impl Day {
             Happening::Client(id, step) => {
                 let core = &mut cores[id];
                 let inputs = core.client.step(step, core.now(now), &mut world.database, &mut world.agenda);
-                inputs.into_iter().try_for_each(|input| core.tell(input, world))
+                inputs.into_iter().try_for_each(|input| core.tell(input, world))?;
+                self.judge_done()
             }
+            Happening::Seat(id, step) => cores[id].coordinate(step, world),
             Happening::Inspect => {
                 world.agenda.after(INSPECTION, Happening::Inspect);
                 self.inspect()
@@ -174,6 +191,9 @@ impl Day {
         };
         plan(fault, apart, &mut self.world.agenda);
         self.world.say(|| format!("   ! {fault:?}"));
+        if let Some(referee) = &mut self.world.referee {
+            referee.disturbed = self.world.agenda.now;
+        }
         let heard = self.strike(fault);
         heard.into_iter().try_for_each(|(id, input): (usize, Input)| self.cores[id].tell(input, &mut self.world))
     }
@@ -186,6 +206,10 @@ impl Day {
         if world.agenda.now.as_secs() % 3_600 < 60 {
             cores.iter_mut().try_for_each(|core| core.inspect(world))?;
         }
+        if let Some(referee) = &mut world.referee {
+            let idle = cores.iter().filter(|core| core.is_cut_off(world.agenda.now)).count();
+            return referee.inspect(world.agenda.now, idle, &mut world.database, &world.kick);
+        }
         if self.profile.wrong_hints {
             // Push through a wrong channel may say anything until Kick states the right one (R12).
             return Ok(());
@@ -197,6 +221,9 @@ impl Day {
     fn inspect_at_end(&mut self) -> Result<(), String> {
         self.world.agenda.now = DAY;
         self.world.database.forgive_nothing();
+        if let Some(referee) = &self.world.referee {
+            return referee.inspect_at_end(&self.world.database, &self.world.kick);
+        }
         self.compare(Core::is_late_at_last)?;
         self.compare_starts()
     }
@@ -214,6 +241,14 @@ impl Day {
             }
         }
         Ok(())
+    }
+
+    /// What writes have done since this was last looked at.
+    fn judge_done(&mut self) -> Result<(), String> {
+        let World { database, kick, referee, .. } = &mut self.world;
+        let done = std::mem::take(&mut database.done);
+        let Some(referee) = referee else { return Ok(()) };
+        done.iter().try_for_each(|done| referee.judge(done, database, kick))
     }
 
     /// Compares the table with the truth.

@@ -3,11 +3,14 @@
 use super::agenda::Agenda;
 use super::database::Database;
 use super::kick::Kick;
+use super::referee::Referee;
 
 pub(super) struct World {
     pub agenda: Agenda,
     pub kick: Kick,
     pub database: Database,
+    /// Watches the cores together, if they share the table.
+    pub referee: Option<Referee>,
     /// The table may name wrong channels.
     pub wrong_hints: bool,
     /// Days that are told on take all that is said.

@@ -11,27 +11,27 @@ use std::collections::BTreeSet;
 
 /// The shards of this instance.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Share {
+pub struct Share {
     /// Those that it works on.
-    pub(super) held: BTreeSet<Shard>,
+    pub held: BTreeSet<Shard>,
     /// Those that it still has locked and no longer works on.
-    pub(super) leaving: BTreeSet<Shard>,
+    pub leaving: BTreeSet<Shard>,
     /// Those that nobody had at the last turn.
     free: BTreeSet<Shard>,
 }
 
 /// What is to be done after a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Moves {
+pub struct Moves {
     /// The shards to try to take.
-    pub(super) take: BTreeSet<Shard>,
+    pub take: BTreeSet<Shard>,
     /// The shards to hand over.
-    pub(super) give: BTreeSet<Shard>,
+    pub give: BTreeSet<Shard>,
 }
 
 impl Share {
     /// The moves towards a fair distribution of `of` shards among the instances, of which one is this.
-    pub(super) fn moves(&mut self, of: u16, instances: &[Instance]) -> Moves {
+    pub fn moves(&mut self, of: u16, instances: &[Instance]) -> Moves {
         let taken: BTreeSet<Shard> = instances.iter().flat_map(|instance| &instance.shards).copied().collect();
         let free: BTreeSet<Shard> = (0..of).map(Shard).filter(|shard| !taken.contains(shard)).collect();
         let (own, skip) = fair(of, instances);
@@ -50,19 +50,19 @@ impl Share {
     }
 
     /// These shards were taken.
-    pub(super) fn take(&mut self, shards: BTreeSet<Shard>) {
+    pub fn take(&mut self, shards: BTreeSet<Shard>) {
         self.free.retain(|shard| !shards.contains(shard));
         self.held.extend(shards);
     }
 
     /// These shards are handed over: they are no longer worked on.
-    pub(super) fn give(&mut self, shards: &BTreeSet<Shard>) {
+    pub fn give(&mut self, shards: &BTreeSet<Shard>) {
         self.held.retain(|shard| !shards.contains(shard));
         self.leaving.extend(shards);
     }
 
     /// Returns which of these shards may be unlocked now, and forgets them.
-    pub(super) fn release(&mut self, shards: &BTreeSet<Shard>) -> BTreeSet<Shard> {
+    pub fn release(&mut self, shards: &BTreeSet<Shard>) -> BTreeSet<Shard> {
         let released = self.leaving.intersection(shards).copied().collect();
         self.leaving.retain(|shard| !shards.contains(shard));
         released

@@ -53,6 +53,7 @@ impl Database {
             TableFault::Crashed => {
                 let down = agenda.pick(&[0, 0, 1, 5, 60]).map(Duration::from_secs);
                 self.down_until = agenda.now + down.unwrap_or_default();
+                self.locks.end_all();
                 self.crash(agenda);
                 return true;
             }

@@ -1,6 +1,6 @@
 //! What a write statement does to the table, row by row, and what a row may do to the statement.
 
-use super::Database;
+use super::{Database, Done};
 use kick_monitor::domain::Status;
 use kick_monitor::domain::row::{Row, Shown, Write, WriteResult};
 use kick_monitor::domain::time::Timestamp;
@@ -135,6 +135,10 @@ impl Database {
             record.row.started_at = write.started_at;
         }
         record.written.insert(core, now);
+        if !write.start_only {
+            let (row, status, hold) = (write.row.clone(), write.status, write.hold);
+            self.done.push(Done { core, hold, row, status, at: now });
+        }
         WriteResult::Written
     }
 }
