@@ -4,11 +4,18 @@ PREFIX ?= /usr/local
 SEEDS ?= 1000
 ROUNDS ?= 3
 MINUTES ?= 30
+RELEASE = $${CARGO_TARGET_DIR:-target}/release
 
-.PHONY: run help build test interop check bench bench-compare bench-unpushed faults soak simulate install deb package-test clean needs
+.PHONY: run help build test interop check bench bench-build bench-compare bench-unpushed faults soak simulate install uninstall deb package-test clean needs
 
-run: build ## The demonstration; with a file .env here, the real thing [SECONDS=20]
-	@$(CARGO) run --quiet --release --locked --package lab --bin demo -- $(if $(SECONDS),--seconds $(SECONDS))
+# Built programs are started as they are: cargo run would build them anew, for other packages.
+run: ## The demonstration; with a file .env here, the real thing [SECONDS=20]
+	@echo "make run: installs what is missing, builds (two to ten minutes the first time, then none), and starts"
+	@if [ -e .env ]; then echo "kick-monitor with the file .env: the real Kick, and your database. Ctrl-C ends it."; \
+	else echo "a demonstration on 127.0.0.1$(if $(SECONDS), of $(SECONDS) s). Ctrl-C ends it at any time; nothing is left but target/."; fi
+	@tests/needs.sh run
+	$(CARGO) build --release --locked --package kick-monitor --package lab --bins
+	@$(RELEASE)/demo $(if $(SECONDS),--seconds $(SECONDS))
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.* ## / { printf "%-15s %s\n", $$1, $$2 }' Makefile
@@ -46,28 +53,45 @@ soak: needs ## A long life of the real program with everything going wrong [MINU
 simulate: needs ## Simulated days of the core; a failure prints its seed [SEEDS=1000]
 	SIMULATE_SEEDS=$(SEEDS) $(CARGO) test --locked --test tests simulate -- --nocapture
 
-bench: build ## Speed and memory, beside minimal programs and scripts [ROUNDS=3]
+bench-build: needs
 	@tests/bench/peers.sh
-	$(CARGO) run --quiet --release --locked --package bench -- $(ROUNDS)
+	$(CARGO) build --release --locked --package kick-monitor --package lab --package bench --bins
 
-bench-unpushed: build ## How late a change is where push does not report it: half an hour [SIZES="50 200"]
-	@tests/bench/peers.sh
-	$(CARGO) run --quiet --release --locked --package bench -- unpushed $(SIZES)
+bench: bench-build ## Speed and memory, beside minimal programs and scripts [ROUNDS=3]
+	$(RELEASE)/bench $(ROUNDS)
 
-bench-compare: build ## As bench, beside another revision of kick-monitor [BASE=v0.1.0]
+bench-unpushed: bench-build ## How late a change is where push does not report it: half an hour [SIZES="50 200"]
+	$(RELEASE)/bench unpushed $(SIZES)
+
+bench-compare: bench-build ## As bench, beside another revision of kick-monitor [BASE=v0.1.0]
 	@rm -rf target/bench-base && git worktree prune
 	git worktree add --quiet --detach target/bench-base $(BASE)
 	cd target/bench-base && CARGO_TARGET_DIR=$(CURDIR)/target/bench-build $(CARGO) build --release --locked --bin kick-monitor
 	git worktree remove --force target/bench-base
-	$(CARGO) run --quiet --release --locked --package bench -- $(ROUNDS) '$(BASE)=target/bench-build/release/kick-monitor'
+	$(RELEASE)/bench $(ROUNDS) '$(BASE)=target/bench-build/release/kick-monitor'
 
-install: ## Program, unit and example configuration [PREFIX=/usr/local DESTDIR=]
+install: ## Program, unit, manual pages, completion and examples [PREFIX=/usr/local DESTDIR=]
+	@command -v go-md2man >/dev/null || tests/needs.sh install go-md2man
 	install -D -m 755 target/release/kick-monitor $(DESTDIR)$(PREFIX)/bin/kick-monitor
-	install -D -m 644 etc/kick-monitor.env $(DESTDIR)$(PREFIX)/share/kick-monitor/kick-monitor.env
-	install -D -m 644 etc/kick-monitor.rules.yml $(DESTDIR)$(PREFIX)/share/kick-monitor/kick-monitor.rules.yml
+	for file in kick-monitor.env kick-monitor.rules.yml kick-monitor.dashboard.json; do \
+		install -D -m 644 etc/$$file $(DESTDIR)$(PREFIX)/share/kick-monitor/$$file || exit; \
+	done
+	install -D -m 644 debian/completions/kick-monitor \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/kick-monitor
+	for page in kick-monitor.8 kick-monitor.env.5; do \
+		install -d $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} || exit; \
+		etc/man/page etc/man/$$page.md >$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page || exit; \
+	done
 	install -D -m 644 debian/kick-monitor.service $(DESTDIR)$(PREFIX)/lib/systemd/system/kick-monitor.service
 	sed -i 's|/usr/bin/kick-monitor|$(PREFIX)/bin/kick-monitor|' \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/kick-monitor.service
+
+uninstall: ## What make install has installed; the configuration stays [PREFIX=/usr/local DESTDIR=]
+	rm -f $(DESTDIR)$(PREFIX)/bin/kick-monitor \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/kick-monitor \
+		$(DESTDIR)$(PREFIX)/share/man/man8/kick-monitor.8 $(DESTDIR)$(PREFIX)/share/man/man5/kick-monitor.env.5 \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/kick-monitor.service
+	rm -rf $(DESTDIR)$(PREFIX)/share/kick-monitor
 
 # Made from a copy of the tree, so that nothing is left beside the sources. The profile says that cargo
 # does not come from a Debian package.

@@ -1,9 +1,11 @@
 #!/bin/sh
-# Installs what building and testing need and this Debian lacks; with "deb" what making the package
-# needs, too, with "package-lint" and "package-test" what looking at it and testing it do, with "interop" what
-# runs other people's parts; with "suite" only what running tests that were built elsewhere needs. Says what
-# before it does it, asks nothing, and is quick when all is there. Without the right to install, it prints the
-# command.
+# Installs what building and testing need and this Debian lacks; with "run" only what the demonstration needs, with
+# "deb" what making the package needs, too, with "package-lint" and "package-test" what looking at it and testing it
+# do, with "interop" what runs other people's parts; with "suite" only what running tests that were built elsewhere
+# needs. Says what before it does it, asks nothing, and is quick when all is there. Without the right to install, it
+# prints the command, which is this script with "install" and the packages.
+#
+# No service of what it installs is started or enabled: the tests start their own.
 set -eu
 
 fail() {
@@ -21,7 +23,11 @@ Install it with rustup, or
 }
 
 packages=
-if [ "${1-}" != suite ]; then
+wanted=${1-}
+if [ "$wanted" = install ]; then
+    shift
+    packages=" $*"
+elif [ "$wanted" != suite ]; then
     has cargo || lacks_rust "there is no cargo in the PATH"
     version=$(cargo --version | cut -d ' ' -f 2)
     minor=$(echo "$version" | cut -d . -f 2)
@@ -34,15 +40,22 @@ fi
 
 postgres_is_there() { has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
 
-has setpriv || packages="$packages util-linux"
-postgres_is_there || packages="$packages postgresql"
-has pgbouncer || [ -x /usr/sbin/pgbouncer ] || packages="$packages pgbouncer"
-ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || packages="$packages libfaketime"
+if [ "$wanted" != install ]; then
+    has setpriv || packages="$packages util-linux"
+    postgres_is_there || packages="$packages postgresql"
+fi
+case $wanted in
+install | run) ;;
+*)
+    has pgbouncer || [ -x /usr/sbin/pgbouncer ] || packages="$packages pgbouncer"
+    ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || packages="$packages libfaketime"
+    ;;
+esac
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 want() { for package; do installed "$package" || packages="$packages $package"; done; }
 
 # By package, as dpkg-buildpackage asks for them.
-case ${1-} in
+case $wanted in
 deb) want build-essential debhelper go-md2man libssl-dev ;;
 interop)
     has node || packages="$packages nodejs"
@@ -51,27 +64,77 @@ interop)
 package-lint) want devscripts lintian man-db procps shellcheck systemd ;;
 package-test) want devscripts lintian man-db mmdebstrap piuparts procps shellcheck systemd-container ;;
 esac
-[ -n "$packages" ] || exit 0
+# Of Prometheus only its tool, unpacked here: the package would start a server.
+tools=$(dirname "$0")/../target/tools
+needs_promtool() {
+    case $wanted in
+    install | run | suite) return 1 ;;
+    esac
+    ! has promtool && [ ! -x "$tools/usr/bin/promtool" ]
+}
 
-install="apt-get install -y --no-install-recommends$packages"
-has apt-get || fail "These Debian packages, or what your system has in their place, are missing:$packages"
+as_root=
 if [ "$(id -u)" -eq 0 ]; then
     as_root="env"
 elif has sudo && sudo -n true 2>/dev/null; then
     as_root="sudo -n"
-else
-    fail "Packages are missing, and installing them takes root. Run this, then try again:
-    sudo apt-get update && sudo $install"
 fi
 
-echo "Installing with apt-get:$packages"
-# The tests start servers of their own; one that Debian would set up beside them is for nobody.
-no_cluster=/etc/postgresql-common/createcluster.d/kick-monitor-tests.conf
-if ! postgres_is_there && [ ! -e "$no_cluster" ]; then
-    trap '$as_root rm -f "$no_cluster"' EXIT
-    $as_root mkdir -p "${no_cluster%/*}"
-    echo "create_main_cluster = false" | $as_root tee "$no_cluster" >/dev/null
+if [ -n "$packages" ]; then
+    has apt-get || fail "These Debian packages, or what your system has in their place, are missing:$packages"
+    [ -n "$as_root" ] || fail "Packages are missing, and installing them takes root. Run this, then try again:
+    sudo $(realpath "$0") install$packages"
+    echo "Installing with apt-get:$packages"
+
+    # Nothing that comes along is started, now or at the next start of the machine.
+    policy=/usr/sbin/policy-rc.d
+    no_cluster=/etc/postgresql-common/createcluster.d/kick-monitor-tests.conf
+    enabled() { ls /etc/systemd/system/*.wants/"$1.service" /etc/rc[2-5].d/S??"$1" >/dev/null 2>&1; }
+    servers=
+    for server in postgresql pgbouncer; do
+        enabled "$server" || servers="$servers $server"
+    done
+    made=
+    tidy() {
+        for server in $servers; do
+            ! enabled "$server" || {
+                $as_root deb-systemd-helper --quiet disable "$server.service" || true
+                $as_root update-rc.d "$server" disable || true
+            } >/dev/null 2>&1
+        done
+        # shellcheck disable=SC2086 # words on purpose
+        [ -z "$made" ] || $as_root rm -f $made
+    }
+    trap tidy EXIT
+    trap 'exit 130' INT TERM HUP
+    if [ ! -e "$policy" ]; then
+        made="$made $policy"
+        printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+        $as_root chmod 755 "$policy"
+    fi
+    if ! postgres_is_there && [ ! -e "$no_cluster" ]; then
+        made="$made $no_cluster"
+        $as_root mkdir -p "${no_cluster%/*}"
+        echo "create_main_cluster = false" | $as_root tee "$no_cluster" >/dev/null
+    fi
+    $as_root apt-get update -qq
+    # shellcheck disable=SC2086 # words on purpose
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages </dev/null
+    tidy
+    trap - EXIT
 fi
-$as_root apt-get update -qq
-# shellcheck disable=SC2086 # words on purpose
-$as_root env DEBIAN_FRONTEND=noninteractive $install </dev/null
+
+if needs_promtool; then
+    has apt-get || fail "promtool is missing; it comes with Prometheus"
+    echo "Unpacking promtool from Debian's package prometheus into target/tools"
+    apt-cache show prometheus >/dev/null 2>&1 || [ -z "$as_root" ] || $as_root apt-get update -qq
+    unpacked=$(mktemp -d)
+    trap 'rm -rf "$unpacked"' EXIT
+    trap 'exit 130' INT TERM HUP
+    # Not as the user _apt, who may not write there.
+    (cd "$unpacked" && apt-get -qq -o APT::Sandbox::User=root download prometheus) ||
+        fail "The package prometheus cannot be downloaded. Run this, then try again: sudo apt-get update"
+    dpkg-deb -x "$unpacked"/prometheus_*.deb "$unpacked"
+    mkdir -p "$tools/usr/bin"
+    mv "$unpacked/usr/bin/promtool" "$tools/usr/bin/"
+fi

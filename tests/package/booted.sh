@@ -74,15 +74,20 @@ prepare() {
 }
 
 installed() {
-    apt_install /root/first.deb
+    apt_install /root/first.deb >"$work/said-$name"
+    cat "$work/said-$name"
     is_installed
+    # Calm: what to do is said, and nothing has failed.
+    grep -q "service kick-monitor restart" "$work/said-$name"
+    gives 1 grep "Could not execute systemctl" "$work/said-$name"
+    ! systemd || same "$(m systemctl show -p ActiveState --value kick-monitor)" inactive "the unit's state"
     same "$(m stat -c '%U:%G %a' $config)" "root:kick-monitor 640" "the configuration's owner and mode"
     m cmp $config /usr/share/kick-monitor/kick-monitor.env
     same "$(m getent passwd kick-monitor | cut -d: -f6,7)" "/nonexistent:/usr/sbin/nologin" "home and shell"
     m sh -c '! test -e /nonexistent'
     same "$(pid)" "" "processes"
-    log | grep "kick-monitor check"
     ! service restart || fail "restart says that it runs"
+    log | grep "kick-monitor check"
     is_installed
 }
 

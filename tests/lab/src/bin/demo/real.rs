@@ -15,6 +15,14 @@ pub(crate) fn run(program: &Path, config: &Path, limit: Option<Duration>) -> any
         "Runs kick-monitor with {}: it asks the real Kick and writes to the database that is named there.",
         config.display()
     );
+    // A file with mistakes: each is said once, with what to do here.
+    let checked = Command::new(program).args(["check", "--offline", "--config"]).arg(config).output();
+    let checked = checked.with_context(|| format!("failed to start {}", program.display()))?;
+    if !checked.status.success() {
+        print!("{}", String::from_utf8_lossy(&checked.stdout));
+        println!("Correct {}, then say make run again. etc/kick-monitor.env explains each key.", config.display());
+        return Ok(ExitCode::FAILURE);
+    }
     let text = fs::read_to_string(config).with_context(|| format!("failed to read {}", config.display()))?;
     // Nothing before exec is printed twice or lost: Rust's standard output is flushed line by line.
     let mut command = match limit {
