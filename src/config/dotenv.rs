@@ -163,7 +163,7 @@ fn scan_value(text: &str) -> Scan {
 }
 
 pub(super) const NOT_UTF8: &str = "is not UTF-8 text; expected it in UTF-8";
-const DOLLAR: &str = "has a $ that dotenv would take for a variable; expected the value in single quotes";
+const DOLLAR: &str = "has a $ that begins a variable outside of single quotes; expected KEY='VALUE'";
 const BACKSLASH: &str = "has a backslash that escapes nothing; expected the value in single quotes";
 
 /// Whether the next line can only be a comment or another key, and not part of a quoted value.

@@ -20,17 +20,17 @@ use std::time::Duration;
 pub fn parse(sources: Sources<'_>) -> Result<Config, Vec<Problem>> {
     let mut values = Values::new(sources);
     let tls_ca = tls_ca(&mut values);
-    let rules = rules(&mut values);
-    let config = Config {
+    let mut config = Config {
         kick: kick(&mut values, tls_ca.clone()),
         database: database(&mut values),
         roster: roster(&mut values),
         push: push(&mut values, tls_ca.clone()),
-        heartbeat: heartbeat(&mut values, rules.heartbeat, tls_ca),
-        rules,
+        rules: rules(&mut values),
+        heartbeat: heartbeat(&mut values, tls_ca),
         log: log(&mut values),
         files: files(&mut values),
     };
+    config.heartbeat.every = config.rules.heartbeat;
     let problems = values.into_problems();
     if problems.is_empty() { Ok(config) } else { Err(problems) }
 }
@@ -164,8 +164,9 @@ fn rules(values: &mut Values<'_>) -> RulesConfig {
     }
 }
 
-fn heartbeat(values: &mut Values<'_>, every: Option<Duration>, tls_ca: Option<String>) -> HeartbeatConfig {
-    HeartbeatConfig { url: values.optional("HEARTBEAT_URL", url::any_https).map(Secret::new), every, tls_ca }
+fn heartbeat(values: &mut Values<'_>, tls_ca: Option<String>) -> HeartbeatConfig {
+    // `every` is a number of the rules, too, and is read with them.
+    HeartbeatConfig { url: values.optional("HEARTBEAT_URL", url::any_https).map(Secret::new), every: None, tls_ca }
 }
 
 fn log(values: &mut Values<'_>) -> LogConfig {

@@ -56,13 +56,14 @@ pub enum Code {
     RosterListener,
     StreamerUnusable,
     StreamerUnknown,
+    MetricsFile,
     StreamerRenamed,
     ChannelIdMismatch,
     HeartbeatUrl,
 }
 
 /// Every code, the worst first.
-pub const CODES: [Code; 26] = [
+pub const CODES: [Code; 27] = [
     Code::DatabaseUnavailable,
     Code::CoordinationLost,
     Code::CoordinationMisfit,
@@ -86,6 +87,7 @@ pub const CODES: [Code; 26] = [
     Code::RosterListener,
     Code::StreamerUnusable,
     Code::StreamerUnknown,
+    Code::MetricsFile,
     Code::StreamerRenamed,
     Code::ChannelIdMismatch,
     Code::HeartbeatUrl,
@@ -245,6 +247,12 @@ impl Code {
                 Degraded,
                 "Kick does not know some usernames",
                 "correct the usernames; Kick is asked about them again every 10 minutes",
+            ),
+            Code::MetricsFile => (
+                "metrics_file",
+                Degraded,
+                "METRICS_FILE cannot be written, so its readers see old numbers",
+                "run: kick-monitor check",
             ),
             Code::StreamerRenamed => (
                 "streamer_renamed",

@@ -8,6 +8,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::{Source, Status};
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The summary.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -350,6 +351,8 @@ pub struct Told {
 pub struct Bulletin {
     /// The summary, which every bulletin carries whole.
     pub report: Report,
+    /// How often all streamers are to be compared.
+    pub sweep_every: Duration,
     /// A part of the streamers; none when it is not time for one.
     pub page: Option<Page>,
 }

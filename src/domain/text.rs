@@ -32,6 +32,26 @@ pub(crate) fn sql_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// An error of OpenSSL without its number and the place in OpenSSL's source: of `error:0A000086:SSL
+/// routines:tls_post_process_server_certificate:certificate verify failed:../ssl/statem/statem_clnt.c:1889:` stays
+/// `certificate verify failed`. Anything else stays as it is.
+pub(crate) fn tls_reason(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("error:") {
+        let fields: Vec<&str> = rest[at..].splitn(7, ':').collect();
+        let [_, code, _, _, reason, _, behind] = fields[..] else { break };
+        let line = behind.bytes().take_while(u8::is_ascii_digit).count();
+        if code.is_empty() || !code.bytes().all(|byte| byte.is_ascii_hexdigit()) || line == 0 {
+            break;
+        }
+        out.push_str(&rest[..at]);
+        out.push_str(reason);
+        rest = behind[line..].strip_prefix(':').unwrap_or(&behind[line..]);
+    }
+    out + rest
+}
+
 /// A number with its noun: `1 row`, `2 rows`.
 pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
     let plural = if count == N::from(1) { "" } else { "s" };
@@ -98,7 +118,28 @@ fn is_control(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{escaped, logfmt_outside, logfmt_own, shown, title};
+    use super::{escaped, logfmt_outside, logfmt_own, shown, title, tls_reason};
+
+    #[test]
+    fn an_error_of_tls_is_told_without_the_source_of_openssl() {
+        let verify = "error:0A000086:SSL routines:tls_post_process_server_certificate:certificate verify \
+                      failed:../ssl/statem/statem_clnt.c:1889:";
+        for (text, told) in [
+            (
+                format!("{verify} (unable to get local issuer certificate)"),
+                "certificate verify failed (unable to get local issuer certificate)",
+            ),
+            (
+                format!("TLS failed: {verify}, {verify}"),
+                "TLS failed: certificate verify failed, certificate verify failed",
+            ),
+            ("an error: none of those".to_owned(), "an error: none of those"),
+            ("error:zz:a:b:c:d:1:".to_owned(), "error:zz:a:b:c:d:1:"),
+            ("error:".to_owned(), "error:"),
+        ] {
+            assert_eq!(tls_reason(&text), told);
+        }
+    }
 
     #[test]
     fn ordinary_texts_stay_as_they_are() {

@@ -18,7 +18,7 @@ mod work;
 mod write;
 
 pub use coordination::{Instance, Joining, Lease, Seat, Sight, Unfit};
-pub use error::{DbError, Misfit};
+pub use error::{DbError, Misfit, Obstacle};
 pub(crate) use listen::Listening;
 pub use sql::{Target, set_ids};
 pub(crate) use sql::{identifier, literal};
@@ -81,6 +81,8 @@ pub struct Inspection {
     pub through_another_port: bool,
     /// The configured columns: key, name, and type as declared.
     pub columns: Vec<(&'static str, String, String)>,
+    /// Whether the table has a trigger of its owner's.
+    pub has_trigger: bool,
     /// The keys of the columns for times that have no time zone, and are set in UTC.
     pub zoneless: Vec<&'static str>,
 }
@@ -306,6 +308,7 @@ fn to_inspection(row: &postgres::Row) -> Result<Inspection, postgres::Error> {
         relation: row.try_get(8)?,
         version: row.try_get(4)?,
         read_only: row.try_get(5)?,
+        has_trigger: row.try_get(9)?,
         through_another_port: false,
         columns: Vec::new(),
         zoneless: Vec::new(),

@@ -8,6 +8,7 @@ mod roots;
 
 use crate::clock::Clock;
 use crate::domain::ask::{Phase, RETRY_AFTER_MAX};
+use crate::domain::text::tls_reason;
 use crate::domain::time::Timestamp;
 use crate::gateway::trust::Trusting;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -189,8 +190,12 @@ fn unanswered(error: &Error) -> Unanswered {
             (phase, format!("timed out while {doing}"))
         }
         Error::HostNotFound => (Phase::Name, "the host name is not known".to_owned()),
-        Error::NativeTls(error) => (Phase::Tls, format!("TLS failed: {error}")),
-        Error::Io(error) => (Phase::Connection, format!("the connection failed: {error}")),
+        Error::NativeTls(error) => (Phase::Tls, format!("TLS failed: {}", tls_reason(&error.to_string()))),
+        // The look-up's own failures have no kind.
+        Error::Io(error) if error.to_string().contains("lookup address") => {
+            (Phase::Name, format!("looking up the name failed: {error}"))
+        }
+        Error::Io(error) => (Phase::Connection, format!("the connection failed: {}", tls_reason(&error.to_string()))),
         error => (Phase::Answer, format!("the request failed: {error}")),
     };
     Unanswered { phase, text }

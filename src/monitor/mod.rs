@@ -45,6 +45,7 @@ use names::Names;
 use push::Push;
 use roster::Roster;
 use shards::Shards;
+use std::time::Duration;
 use streamers::{Streamers, Tally};
 use writes::Writes;
 
@@ -203,6 +204,11 @@ impl Monitor {
     /// Returns true if a problem began or ended since the last report.
     pub fn has_news(&self) -> bool {
         self.book.troubles.changed
+    }
+
+    /// `SWEEP_SECS`
+    pub fn sweep_every(&self) -> Duration {
+        self.settings.sweep
     }
 
     /// That of the worst problem at present.

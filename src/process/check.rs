@@ -14,11 +14,14 @@ pub(in crate::process) use kick::{no_token, remedy_for};
 
 use crate::clock::Clock;
 use crate::domain::text::escaped;
+use crate::process::cli::DEFAULT_CONFIG;
 use crate::process::configuration;
 use crate::process::exit::Code;
 use crate::process::paint::Paint;
 use crate::process::run::vet_database;
+use crate::process::service;
 use serde::Serialize;
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
@@ -55,17 +58,27 @@ pub enum Verdict {
 /// # Errors
 /// When standard output cannot be written to.
 pub fn run(config: &Path, offline: bool, json: bool, names: &[String]) -> anyhow::Result<Code> {
+    let acting = service::act_as_the_service(config);
     let mut report = Report::to_stdout(json);
+    match (acting, service::acting()) {
+        (Err(why), _) => {
+            let remedy = "run: getent passwd kick-monitor; until it answers, the lines below are about root";
+            report.warn("user", format!("the user {} cannot be looked at: {why}", service::USER), remedy);
+        }
+        (Ok(()), Some(note)) => report.ok("service", note),
+        (Ok(()), None) => {}
+    }
     let code = match configuration::load(config).and_then(|loaded| vet_database(config, loaded)) {
         Err(problems) => {
-            problems.iter().for_each(|problem| report.fail(CONFIGURATION, problem.to_string(), None));
+            let remedy = is_closed(config).then(|| format!("run: sudo kick-monitor check{}", named(config)));
+            problems.iter().for_each(|problem| report.fail(CONFIGURATION, problem.to_string(), remedy.as_deref()));
             Code::Config
         }
         Ok(loaded) => {
             report.ok(CONFIGURATION, format!("{}: the configuration can be used", config.display()));
             if !offline {
                 let clock = Clock::start();
-                machine::check(&loaded, &mut report);
+                machine::check(&loaded, config == Path::new(DEFAULT_CONFIG), &mut report);
                 let known = database::check(&loaded, clock, &mut report);
                 kick::check(&loaded, &known, names, clock, &mut report);
                 push::check(&loaded, &known, clock, &mut report);
@@ -75,6 +88,20 @@ pub fn run(config: &Path, offline: bool, json: bool, names: &[String]) -> anyhow
     };
     report.end()?;
     Ok(code)
+}
+
+/// Whether this user may not read the file, and neither root nor the daemon's user is meant.
+fn is_closed(config: &Path) -> bool {
+    let closed = File::open(config).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+    closed && !service::is_the_daemons_user()
+}
+
+/// The option that names the configuration, unless it is the default.
+fn named(config: &Path) -> String {
+    match config == Path::new(DEFAULT_CONFIG) {
+        true => String::new(),
+        false => format!(" --config {}", configuration::shell_word(config)),
+    }
 }
 
 /// The name of the first item. Its line begins with the file instead.

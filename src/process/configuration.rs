@@ -3,12 +3,13 @@
 //!
 //! It never logs, prints or ends the process; the caller decides what a problem means.
 
+use super::service;
 use crate::config::{self, Config, FileKind, Problem, Sources};
 use rustix::fs::OFlags;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -100,7 +101,12 @@ enum Guard {
 /// Reads a file. It is checked and read through one handle, so that it cannot be exchanged in between. The error
 /// completes the sentence "the file …".
 fn read(path: &Path, guard: Guard) -> Result<Vec<u8>, String> {
-    let failed = |error: io::Error| format!("cannot be read: {error}");
+    let failed = |error: io::Error| match error.kind() {
+        ErrorKind::PermissionDenied if service::is_the_daemons_user() => {
+            format!("cannot be read: {error}; {}", service::remedy_for_reading(path, guard == Guard::Private))
+        }
+        _ => format!("cannot be read: {error}"),
+    };
     // Without NONBLOCK, opening a named pipe would wait for a writer for ever.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let flags = i32::try_from(flags.bits()).expect("the flags of open are an int");
@@ -137,7 +143,7 @@ fn is_credential(path: &Path, directory: Option<&Path>) -> bool {
 }
 
 /// The path as a shell reads it: bare when that is safe, quoted otherwise.
-fn shell_word(path: &Path) -> String {
+pub(super) fn shell_word(path: &Path) -> String {
     let text = path.to_string_lossy();
     if text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-+@:,%".contains(&b)) {
         return text.into_owned();

@@ -19,7 +19,7 @@ use crate::domain::{RowId, Slug};
 use crate::gateway::database::{Database, Target, set_ids};
 use crate::process::cli::DEFAULT_CONFIG;
 use crate::process::exit::Code;
-use crate::process::{complain, configuration};
+use crate::process::{complain, configuration, service};
 use crate::stop::Stop;
 use anyhow::Context;
 use caller::Caller;
@@ -37,6 +37,9 @@ const UNANSWERED_MAX: usize = 50;
 /// # Errors
 /// When the roster cannot be read, or standard output cannot be written to.
 pub(super) fn run(config: &Path, sql: bool, names: &[String]) -> anyhow::Result<Code> {
+    if names.is_empty() {
+        service::act_as_the_service(config).map_err(anyhow::Error::msg)?;
+    }
     let config = match settings(config, sql, names) {
         Ok(config) => config,
         Err(problems) => {

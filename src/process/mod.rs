@@ -15,6 +15,7 @@ mod paint;
 mod rules;
 mod run;
 mod schema;
+mod service;
 mod signals;
 pub mod status;
 mod supervisor;

@@ -12,7 +12,7 @@ use crate::clock::{Clock, Pulse};
 use crate::config;
 use crate::domain::Steady;
 use crate::domain::shards::{Coordination, Hold, Shard};
-use crate::gateway::database::{Database, DbError, Instance, Joining, Seat, Sight, Unfit};
+use crate::gateway::database::{Database, DbError, Instance, Joining, Obstacle, Seat, Sight, Unfit};
 use crate::monitor::io::Input;
 use crate::stop::{Received, Stop};
 use crate::worker::Worker;
@@ -189,7 +189,7 @@ impl Coordinator {
         let begun = self.clock.steady();
         if begun.since(state.confirmed) >= EXPIRY {
             let text = format!("the share was not confirmed for {} s", begun.since(state.confirmed).as_secs());
-            return Err(Unfit::Failed(DbError::Connection(text)).into());
+            return Err(Unfit::Failed(DbError::Connection(Obstacle::Other, text)).into());
         }
         let sight = state.seat.look(self.left(state))?;
         state.confirmed = begun;

@@ -137,7 +137,7 @@ fn a_value_that_does_not_fit_and_a_privilege_that_is_missing_are_named() {
     database.execute(&format!(
         "CREATE ROLE {role} LOGIN PASSWORD 'p'; GRANT SELECT (id, username, status) ON streamers TO {role}"
     ));
-    let grant = format!("run: GRANT UPDATE (\"status\") ON \"streamers\" TO \"{role}\"");
+    let grant = format!("in psql: GRANT UPDATE (\"status\") ON \"streamers\" TO \"{role}\";");
     set_up.fails(&[("DATABASE_URL", &database.url_as(&role, "p"))], &["privileges", "no UPDATE", &grant]);
 }
 

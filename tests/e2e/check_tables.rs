@@ -64,7 +64,7 @@ fn what_cannot_be_written_is_named_with_what_helps() {
     database.execute(
         "CREATE TABLE bare (id int NOT NULL UNIQUE, username text, status text); CREATE PUBLICATION p FOR ALL TABLES",
     );
-    let remedy = "run: ALTER TABLE \"bare\" REPLICA IDENTITY";
+    let remedy = "in psql: ALTER TABLE \"bare\" REPLICA IDENTITY FULL;";
     set_up.fails(&[("DB_TABLE", "bare")], &["write: ", "replica identity", remedy]);
     database.execute("ALTER TABLE bare REPLICA IDENTITY FULL");
     let ended = set_up.check(&[("DB_TABLE", "bare")], &[]);
@@ -192,7 +192,7 @@ fn a_schema_that_the_role_may_not_use_is_named_with_its_grant() {
     let url = database.url_as(&role, "p");
     let changes = [("DATABASE_URL", url.as_str()), ("DB_TABLE", "\"Shut Off\".them")];
     let remedy = format!("GRANT USAGE ON SCHEMA \"Shut Off\" TO \"{role}\"");
-    set_up.fails(&changes, &["privileges: ", &format!("run: {remedy}")]);
+    set_up.fails(&changes, &["privileges: ", &format!("in psql: {remedy};")]);
     database.execute(&remedy);
     let ended = set_up.check(&changes, &[]);
     assert!(ended.stdout.contains("ok   privileges: "), "the remedy helps: {}", ended.stdout);

@@ -172,7 +172,8 @@ fn one_that_does_not_answer_holds_nothing_up() {
     let stage = Stage::with(&["ana"]);
     let switch = Switch::start(None);
     let daemon = stage.start(asking(&stage, &switch));
-    switch.wait_more(1);
+    wait_for("a request", PATIENCE, || (!switch.requests().is_empty()).then_some(()));
+    stage.wait_followed(&["ana"]);
     stage.wait_status("ana", "Offline");
     stage.assert_push_tells(&daemon, "ana");
     daemon.wait_line(PATIENCE, |line| line.event == "heartbeat_failed" && line.key("reason").contains("timed out"));

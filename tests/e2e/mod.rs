@@ -55,6 +55,10 @@ pub(crate) mod machine;
 mod reload;
 // Everything that the daemon needs is tried, and what fails is named.
 mod check;
+// What `check` says that helps, helps.
+mod remedies;
+// Root is told what the service will see.
+mod acting;
 // The very write statement is tried, on tables of every kind.
 mod check_tables;
 // What is wrong with a configuration is said, all of it.

@@ -166,6 +166,20 @@ fn a_database_that_is_away_is_critical_for_a_monitoring_system() {
 }
 
 #[test]
+fn metrics_that_cannot_be_written_are_a_problem_until_they_can() {
+    let stage = Stage::with(&["ana"]);
+    let daemon = stage.start(stage.builder().set("METRICS_FILE", "/dev/null/kick.prom"));
+    let seen = wait_snapshot(&daemon, "the problem", |seen| seen["problems"][0]["code"] == "metrics_file");
+    assert_eq!(seen["health"], "degraded");
+    let text = seen["problems"][0]["text"].as_str().unwrap_or_default();
+    assert!(text.contains("/dev/null/kick.prom: ") && text.contains("METRICS_FILE"), "{text}");
+    let good = daemon.directory().join("kick.prom").display().to_string();
+    daemon.rewrite_config([("METRICS_FILE", good.as_str())]);
+    daemon.signal(Signal::HUP);
+    wait_snapshot(&daemon, "no problem", |seen| seen["health"] == "ok" && seen["problems"] == json!([]));
+}
+
+#[test]
 fn a_file_that_is_broken_since_the_start_hides_no_daemon() {
     let told = Told::new("ok", &json!([]));
     for broken in ["SWEEP_SECS=0", "SWEEP_SCS=7", "no key", "DATABASE_URL=nonsense"] {

@@ -1,6 +1,8 @@
 //! The rules of the house, checked by a machine, by file and line. CONTRIBUTING.md and ARCHITECTURE.md say what
-//! they are for. These tests read the repository and run nothing of it.
+//! they are for. These tests read the repository and run nothing of it;
+//! `alerts` tries what it offers to Prometheus with promtool.
 
+mod alerts;
 mod commands;
 mod dependencies;
 mod documents;

@@ -65,10 +65,10 @@ fn what_dotenv_would_lose_in_silence_is_refused() {
     check(
         "A=p$ss\nB=\"p$ss\"\nC=\"p\\$ss\"\nD=${HOME}\nE=tail\\\nF=tail\\ \nG=#abc\nH=a\\b\nI='p\\'\nJ=a\u{a0}b\nK=a\u{a0}#b\n",
         expect![[r#"
-            1: A: has a $ that dotenv would take for a variable; expected the value in single quotes
-            2: B: has a $ that dotenv would take for a variable; expected the value in single quotes
-            3: C: has a $ that dotenv would take for a variable; expected the value in single quotes
-            4: D: has a $ that dotenv would take for a variable; expected the value in single quotes
+            1: A: has a $ that begins a variable outside of single quotes; expected KEY='VALUE'
+            2: B: has a $ that begins a variable outside of single quotes; expected KEY='VALUE'
+            3: C: has a $ that begins a variable outside of single quotes; expected KEY='VALUE'
+            4: D: has a $ that begins a variable outside of single quotes; expected KEY='VALUE'
             5: E: has a backslash that escapes nothing; expected the value in single quotes
             6: F: has a backslash that escapes nothing; expected the value in single quotes
             7: G: begins with #, which starts a comment; expected it in single quotes

@@ -41,7 +41,7 @@ fn unknown_keys_and_duplicates() {
             k.env:4: DB_TABEL: is not a key of kick-monitor; did you mean DB_TABLE?
             k.env:5: KICK_SECRET: is not a key of kick-monitor; did you mean KICK_CLIENT_SECRET?
             k.env:6: sweep_secs: is not a key of kick-monitor; did you mean SWEEP_SECS?
-            k.env:7: FOO: has a $ that dotenv would take for a variable; expected the value in single quotes
+            k.env:7: FOO: has a $ that begins a variable outside of single quotes; expected KEY='VALUE'
             k.env:7: FOO: is not a key of kick-monitor
             k.env:9: SWEEP_SECS: is given twice, first on line 8; expected it once
         "#]],

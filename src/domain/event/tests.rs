@@ -70,6 +70,8 @@ fn the_life_of_the_process() {
             Warn: a file that is kept across restarts could not be read or written; see the reason, and check STATE_DIR and its owner event=state_file file=/var/lib/x/learned.json reason="disk full"
             Warn: log lines are missing before this one: they could not be written in time event=log_dropped lines=12
             Info: kick-monitor is running event=heartbeat streamers=9 online=2 subscribed=8 connections=1 pending=0 token_expires_in=3599 last_event_ago=- latency_p50_ms=1.234 latency_p99_ms=- covered=6 oldest_comparison=12
+            Warn: HEARTBEAT_URL cannot be asked, so its service may raise an alarm; see the reason event=heartbeat_failed reason="status 503"
+            Info: HEARTBEAT_URL answers again event=heartbeat_recovered failures=3
             Debug: detail event=detail what=pusher_frame text="a b"
         "#]],
     );

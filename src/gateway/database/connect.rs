@@ -1,7 +1,7 @@
 //! How a connection is made: libpq's `sslmode`, mapped to the three modes of the driver, and time limits for
 //! everything that can hang. Never sends the start-up parameter `options`, which PgBouncer refuses.
 
-use super::error::{DbError, Misfit, connecting};
+use super::error::{DbError, Misfit, Obstacle, connecting};
 use super::sql::identifier;
 use crate::config::{DatabaseConfig, SslMode};
 use crate::domain::way::is_loopback;
@@ -65,7 +65,10 @@ impl Connector {
             let made = panic::catch_unwind(AssertUnwindSafe(|| way.connect()));
             let made = made.map_err(|said| {
                 let words = said.downcast_ref::<String>().map_or("without words", String::as_str);
-                DbError::Connection(format!("failed to connect to {}: the driver panicked: {words}", self.place))
+                DbError::Connection(
+                    Obstacle::Other,
+                    format!("failed to connect to {}: the driver panicked: {words}", self.place),
+                )
             })?;
             match made {
                 Ok(client) => return Ok(client),
@@ -81,7 +84,8 @@ impl Connector {
                 }
             }
         }
-        Err(last.unwrap_or_else(|| DbError::Connection(format!("no way to connect to {}", self.place))))
+        Err(last
+            .unwrap_or_else(|| DbError::Connection(Obstacle::Other, format!("no way to connect to {}", self.place))))
     }
 
     /// The TLS settings, for cancelling a statement.

@@ -6,7 +6,7 @@
 //! before the first lock is taken: while another connection holds a transaction open, two statements here must run in
 //! one session, and not in that transaction's. Later, each turn compares the session and looks for its own locks.
 
-use super::error::{DbError, Fault, Misfit, connecting};
+use super::error::{DbError, Fault, Misfit, Obstacle, connecting};
 use super::session::{Patience, Session};
 use super::sql::locks::{self, Membership};
 use super::work::{Value, Work};
@@ -301,7 +301,7 @@ impl Seat {
             Ok(rows) => rows.map_err(|error| self.judge(&error)),
             Err(_) if given_up.load(Ordering::Relaxed) => {
                 let text = format!("{} did not answer within {:.1} s", self.place, limit.as_secs_f64());
-                Err(Unfit::Failed(DbError::Connection(text)))
+                Err(Unfit::Failed(DbError::Connection(Obstacle::Other, text)))
             }
             Err(fault) => Err(Unfit::Failed(fault.into_error())),
         }

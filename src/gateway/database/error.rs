@@ -2,15 +2,17 @@
 //! the place and the remedy, never a password.
 
 use super::words;
+use crate::domain::text::tls_reason;
 use postgres::error::{DbError as ServerError, Severity, SqlState};
 use std::error::Error as _;
+use std::io;
 
 /// Why the database did not do what it was asked to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DbError {
     /// There is no connection: it could not be made, was refused, or broke. A retry may succeed.
-    #[error("{0}")]
-    Connection(String),
+    #[error("{1}")]
+    Connection(Obstacle, String),
     /// The server is reachable but cannot do it at present: read-only, out of resources, or the table is locked. A
     /// retry may succeed.
     #[error("{0}")]
@@ -19,6 +21,37 @@ pub enum DbError {
     /// act.
     #[error("{1}")]
     Setup(Misfit, String),
+}
+
+/// What is in the way of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The host's name has no address.
+    Name,
+    /// Nothing listens at that address and port.
+    Refused,
+    /// There is no such socket in the file system.
+    Socket,
+    /// No answer came in time.
+    Silence,
+    /// The server's certificate is not trusted.
+    Untrusted,
+    /// The server's certificate is for another name.
+    OtherName,
+    /// The server does not speak TLS.
+    NoTls,
+    /// The password is wrong or missing.
+    Password,
+    /// There is no such role.
+    Role,
+    /// `pg_hba.conf` or an authentication by the system's user does not let the role in.
+    Entry,
+    /// There is no such database.
+    Database,
+    /// Too many connections.
+    Full,
+    /// Anything else, such as a connection that broke.
+    Other,
 }
 
 /// What does not fit the configuration.
@@ -105,7 +138,7 @@ impl Fault {
     pub(super) fn judge(error: &postgres::Error, place: &str) -> Fault {
         let Some(server) = error.as_db_error() else {
             let text = format!("lost the connection to {place}: {}", chain(error));
-            return Fault { lost: true, ..DbError::Connection(text).into() };
+            return Fault { lost: true, ..DbError::Connection(Obstacle::Other, text).into() };
         };
         let fatal = matches!(server.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
         let code = server.code();
@@ -127,7 +160,7 @@ impl Fault {
             _ => Misfit::Row,
         };
         let blame = if lost {
-            Blame::Statement(DbError::Connection(format!("{place}: {text}")))
+            Blame::Statement(DbError::Connection(Obstacle::Other, format!("{place}: {text}")))
         } else if conflict {
             Blame::Conflict
         } else if rows {
@@ -152,23 +185,55 @@ impl Fault {
 /// The reason why there is no connection to `place`.
 pub(super) fn connecting(error: &postgres::Error, place: &str) -> DbError {
     let Some(server) = error.as_db_error() else {
-        return DbError::Connection(format!("failed to connect to {place}: {}", chain(error)));
+        return DbError::Connection(obstacle(error), format!("failed to connect to {place}: {}", chain(error)));
     };
-    let remedy = match server.code().code() {
-        "28P01" => " (check the user and password in DATABASE_URL)",
-        "28000" => " (check the user in DATABASE_URL, and pg_hba.conf)",
-        "3D000" => " (check the database name in DATABASE_URL)",
-        _ => "",
+    let (obstacle, remedy) = match server.code().code() {
+        "28P01" => (Obstacle::Password, " (check the user and password in DATABASE_URL)"),
+        // Its name: the server's words are in the server's language.
+        "28000" if server.routine() == Some("InitializeSessionUserId") => {
+            (Obstacle::Role, " (check the user in DATABASE_URL)")
+        }
+        "28000" => (Obstacle::Entry, " (check the user in DATABASE_URL, and pg_hba.conf)"),
+        "3D000" => (Obstacle::Database, " (check the database name in DATABASE_URL)"),
+        "53300" => (Obstacle::Full, ""),
+        _ => (Obstacle::Other, ""),
     };
-    DbError::Connection(format!("failed to connect to {place}: {}{remedy}", words::describe(server)))
+    DbError::Connection(obstacle, format!("failed to connect to {place}: {}{remedy}", words::describe(server)))
 }
 
-/// An error and its causes as one sentence.
+/// What was in the way before the server said anything. The driver has no types for some of it.
+fn obstacle(error: &postgres::Error) -> Obstacle {
+    let text = chain(error);
+    let mut cause = error.source();
+    let mut kind = None;
+    while let Some(inner) = cause {
+        kind = kind.or(inner.downcast_ref::<io::Error>().map(io::Error::kind));
+        cause = inner.source();
+    }
+    match kind {
+        _ if text.contains("lookup address") => Obstacle::Name,
+        _ if text.contains("does not support TLS") => Obstacle::NoTls,
+        _ if text.contains("ostname mismatch") || text.contains("address mismatch") => Obstacle::OtherName,
+        _ if text.contains("certificate") => Obstacle::Untrusted,
+        _ if text.contains("password missing") => Obstacle::Password,
+        Some(io::ErrorKind::ConnectionRefused) => Obstacle::Refused,
+        Some(io::ErrorKind::NotFound) => Obstacle::Socket,
+        Some(io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+            Obstacle::Silence
+        }
+        _ => Obstacle::Other,
+    }
+}
+
+/// An error and its causes as one sentence. A cause that only repeats what was said is left out.
 fn chain(error: &postgres::Error) -> String {
-    let mut text = error.to_string();
+    let mut text = tls_reason(&error.to_string());
     let mut cause = error.source();
     while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
+        let said = tls_reason(&inner.to_string());
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
         cause = inner.source();
     }
     text

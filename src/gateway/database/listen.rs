@@ -1,7 +1,7 @@
 //! A connection that waits for notifications on `ROSTER_NOTIFY_CHANNEL`. A notification only triggers a read: it may
 //! be lost and does not say what changed, so the regular reads remain authoritative.
 
-use super::error::{DbError, Fault, connecting};
+use super::error::{DbError, Fault, Obstacle, connecting};
 use super::session::{Held, Patience, Session};
 use super::{Database, sql};
 use crate::clock::Clock;
@@ -46,7 +46,7 @@ impl Listening {
         let heard = self.call(limit + ANSWER_LIMIT, move |held| hear(held, &heartbeat, limit))?;
         self.alive |= heard.heartbeat;
         if heard.closed {
-            return Err(DbError::Connection(format!("lost the connection to {}", self.place)));
+            return Err(DbError::Connection(Obstacle::Other, format!("lost the connection to {}", self.place)));
         }
         Ok(heard.other)
     }
@@ -77,10 +77,10 @@ impl Listening {
 
     /// The error for a heartbeat that did not come back.
     pub(crate) fn silence(&self) -> DbError {
-        DbError::Connection(format!(
-            "no notification comes through from {} (is there a pooler in between?)",
-            self.place
-        ))
+        DbError::Connection(
+            Obstacle::Other,
+            format!("no notification comes through from {} (is there a pooler in between?)", self.place),
+        )
     }
 }
 

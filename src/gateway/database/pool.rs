@@ -2,7 +2,7 @@
 //! reported at once.
 
 use super::connect::Connector;
-use super::error::DbError;
+use super::error::{DbError, Obstacle};
 use super::session::{Crowd, Session};
 use r2d2::{HandleError, ManageConnection, PooledConnection};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,7 +79,7 @@ impl Pool {
             }
         }
         let text = format!("{} gave no connection within {CHECKOUT_LIMIT:?}", self.connector.place());
-        Err(DbError::Connection(text))
+        Err(DbError::Connection(Obstacle::Other, text))
     }
 }
 

@@ -7,7 +7,7 @@
 //! up.
 
 use super::connect::Connector;
-use super::error::{DbError, Fault};
+use super::error::{DbError, Fault, Obstacle};
 use super::plan::Plan;
 use super::table::Table;
 use crate::clock::Clock;
@@ -82,7 +82,7 @@ impl Session {
         let place = connector.place();
         let Some(present) = crowd.enter(OPEN_LIMIT) else {
             let text = format!("{place} does not answer: {} connections to it still wait", crowd.max);
-            return Err(DbError::Connection(text));
+            return Err(DbError::Connection(Obstacle::Other, text));
         };
         let (calls, inbox) = bounded(1);
         let (ready, opened) = bounded(1);
@@ -96,13 +96,17 @@ impl Session {
             live(&way, &ready, &inbox);
             Ok(())
         };
-        thread::spawn(&name, &exits, body)
-            .map_err(|error| DbError::Connection(format!("failed to start a thread for {place}: {error}")))?;
+        thread::spawn(&name, &exits, body).map_err(|error| {
+            DbError::Connection(Obstacle::Other, format!("failed to start a thread for {place}: {error}"))
+        })?;
         let token = opened.recv_timeout(OPEN_LIMIT).map_err(|error| {
-            DbError::Connection(match error {
-                RecvTimeoutError::Timeout => format!("{place} did not answer within {OPEN_LIMIT:?}"),
-                RecvTimeoutError::Disconnected => format!("failed to connect to {place}: the driver panicked"),
-            })
+            DbError::Connection(
+                Obstacle::Other,
+                match error {
+                    RecvTimeoutError::Timeout => format!("{place} did not answer within {OPEN_LIMIT:?}"),
+                    RecvTimeoutError::Disconnected => format!("failed to connect to {place}: the driver panicked"),
+                },
+            )
         })??;
         Ok(Session {
             table: None,
@@ -173,7 +177,7 @@ impl Session {
     fn gone(&mut self, how: &str) -> Fault {
         self.lost = true;
         let text = format!("the connection to {} {how}", self.connector.place());
-        Fault { lost: true, ..DbError::Connection(text).into() }
+        Fault { lost: true, ..DbError::Connection(Obstacle::Other, text).into() }
     }
 
     /// Asks the server to cancel the statement. This happens on a separate thread, because a stopped server does not

@@ -18,7 +18,7 @@ pub(super) mod locks;
 mod starts;
 
 pub use ids::{Target, set_ids};
-pub(super) use inspect::{ELSEWHERE, INSPECT};
+pub(super) use inspect::{ELSEWHERE, INSPECT, LABELS};
 pub(super) use starts::write_start;
 
 pub(crate) use crate::domain::text::sql_identifier as identifier;

@@ -196,17 +196,17 @@ fn check_values(client: &mut Client, config: &DatabaseConfig, status: &Column, p
     let table = &config.table;
     let (online, offline) = (&config.online_value, &config.offline_value);
     for (key, value) in [("DB_ONLINE_VALUE", online), ("DB_OFFLINE_VALUE", offline)] {
-        client.query_typed(&sql::fits(exact), &[(value, Type::TEXT)]).map_err(|error| {
-            let mut fault = Fault::judge(&error, place);
-            if let Blame::Row(_, text) = &fault.blame {
-                let text = format!(
-                    "the value {value:?} ({key}) does not fit column {column} of table {table}, which is of type \
-                     {exact}: {text}"
-                );
-                fault.blame = Blame::Statement(DbError::Setup(Misfit::Value, text));
-            }
-            fault
-        })?;
+        let Err(error) = client.query_typed(&sql::fits(exact), &[(value, Type::TEXT)]) else { continue };
+        let mut fault = Fault::judge(&error, place);
+        if let Blame::Row(_, text) = &fault.blame {
+            let text = format!(
+                "the value {value:?} ({key}) does not fit column {column} of table {table}, which is of type {exact}: \
+                 {text}{}",
+                fitting(client, exact)
+            );
+            fault.blame = Blame::Statement(DbError::Setup(Misfit::Value, text));
+        }
+        return Err(fault);
     }
     let same = sql::same(exact, &status.collation, &status.kind);
     let rows = client
@@ -222,6 +222,20 @@ fn check_values(client: &mut Client, config: &DatabaseConfig, status: &Column, p
         return Err(DbError::Setup(Misfit::Value, text).into());
     }
     Ok(())
+}
+
+/// What would fit a column of this type, if that can be told: for the end of a message.
+fn fitting(client: &mut Client, exact: &str) -> String {
+    match exact {
+        "boolean" => "; expected true and false".to_owned(),
+        "integer" | "bigint" | "smallint" => "; expected two numbers, such as 1 and 0".to_owned(),
+        _ => {
+            // A type that is no enum has no labels.
+            let rows = client.query_typed(sql::LABELS, &[(&exact, Type::TEXT)]).unwrap_or_default();
+            let labels: Vec<String> = rows.iter().filter_map(|row| row.try_get(0).ok()).collect();
+            if labels.is_empty() { String::new() } else { format!("; expected two of {}", labels.join(", ")) }
+        }
+    }
 }
 
 /// Returns true if a time of `what` is written to a `timestamp`, which has no time zone, and false for a `timestamptz`.

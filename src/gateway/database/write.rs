@@ -69,7 +69,7 @@ impl Database {
             Ok(results) => return Attempt::Done(results),
             Err(fault) => fault,
         };
-        let unconnected = matches!(fault.blame, Blame::Statement(DbError::Connection(_))) && !fault.lost;
+        let unconnected = matches!(fault.blame, Blame::Statement(DbError::Connection(..))) && !fault.lost;
         let bare = Patience { limit: WRITE_LIMIT.saturating_sub(limit).max(BARE_LIMIT_MIN), ..patience };
         let bare = if unconnected { Err(fault.clone()) } else { self.run(&bare, write_nothing) };
         match bare {

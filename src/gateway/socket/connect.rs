@@ -8,6 +8,7 @@ use super::stream::Stream;
 use super::wake::Wake;
 use crate::clock::Clock;
 use crate::domain::Steady;
+use crate::domain::text::tls_reason;
 use crate::domain::way::{Place, Way};
 use crate::wire::request;
 use rustix::event::PollFlags;
@@ -206,7 +207,7 @@ fn tls(
     deadline: Steady,
     effort: &mut Effort<'_>,
 ) -> Result<native_tls::TlsStream<TcpStream>, ConnectError> {
-    let tls_error = |reason: String| ConnectError::Tls { host: address.host.clone(), reason };
+    let tls_error = |reason: String| ConnectError::Tls { host: address.host.clone(), reason: tls_reason(&reason) };
     let connector = authorities.connector().map_err(|e| tls_error(e.to_string()))?;
     let mut step = connector.connect(&address.host, tcp);
     loop {

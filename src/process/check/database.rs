@@ -6,7 +6,7 @@ use crate::config::{Config, SslMode};
 use crate::domain::row::Row;
 use crate::domain::shards::Scope;
 use crate::domain::text::{brief, counted};
-use crate::gateway::database::{Database, DbError, Inspection, Misfit, identifier};
+use crate::gateway::database::{Database, DbError, Inspection, Misfit, Obstacle, identifier};
 use crate::stop::Stop;
 use std::time::Duration;
 
@@ -30,9 +30,8 @@ fn inspect(config: &Config, database: &Database, clock: Clock, report: &mut Repo
     let place = database.place();
     report.trying(&format!("{place}: logging in"));
     let inspection = match database.inspect() {
-        Err(DbError::Connection(text)) => {
-            let remedy = "correct DATABASE_URL, or allow this machine in PostgreSQL's pg_hba.conf";
-            report.fail("database login", text, Some(remedy));
+        Err(DbError::Connection(obstacle, text)) => {
+            report.fail("database login", text, Some(&login_remedy(obstacle, database)));
             return Known::default();
         }
         Err(DbError::Server(text)) => {
@@ -62,7 +61,7 @@ fn inspect(config: &Config, database: &Database, clock: Clock, report: &mut Repo
         Ok(found) => {
             table(config, &found, report);
             coordination::check(&config.database, database, report);
-            listening(config, database, clock, report);
+            listening(config, database, &found, clock, report);
             // Without the privilege, reading the table would only report the same failure again.
             if found.unreadable.is_empty() { roster(config, database, &found, report) } else { Known::default() }
         }
@@ -80,12 +79,52 @@ fn encryption(config: &Config, database: &Database, report: &mut Report) {
     }
 }
 
+/// A statement as a remedy. It is for a role that may run it, such as the table's owner.
+fn in_psql(statement: &str) -> String {
+    format!("in psql: {statement};")
+}
+
+/// What helps to log in. The keys are in DATABASE_URL, so most of it is for a person to correct.
+fn login_remedy(obstacle: Obstacle, database: &Database) -> String {
+    let role = database.role();
+    match obstacle {
+        Obstacle::Name => {
+            "correct the host in DATABASE_URL, or look at this machine's DNS: /etc/resolv.conf".to_owned()
+        }
+        Obstacle::Refused => "start PostgreSQL there, or correct host and port in DATABASE_URL".to_owned(),
+        Obstacle::Socket => {
+            "start PostgreSQL on this machine, or correct the directory and the port of its socket in DATABASE_URL"
+                .to_owned()
+        }
+        Obstacle::Silence => "open the firewall for this host and port, or correct them in DATABASE_URL".to_owned(),
+        Obstacle::Untrusted => {
+            "add sslrootcert=FILE to DATABASE_URL, where FILE has the certificate of the server's authority".to_owned()
+        }
+        Obstacle::OtherName => "name the host in DATABASE_URL as the server's certificate has it".to_owned(),
+        Obstacle::NoTls => "turn on ssl in the server's postgresql.conf, or lower sslmode in DATABASE_URL".to_owned(),
+        Obstacle::Password => format!("correct the password of {role} in DATABASE_URL"),
+        Obstacle::Role => {
+            format!("correct the user in DATABASE_URL, or create the role {role} (see: kick-monitor schema)")
+        }
+        Obstacle::Entry => {
+            format!(
+                "let {role} in from here by a line in the server's pg_hba.conf, then in psql: SELECT pg_reload_conf();"
+            )
+        }
+        Obstacle::Database => "correct the database in DATABASE_URL, or create it with createdb".to_owned(),
+        Obstacle::Full => {
+            "raise max_connections in the server's postgresql.conf, or close other connections".to_owned()
+        }
+        Obstacle::Other => "look into the server's log, and try again".to_owned(),
+    }
+}
+
 /// The item at fault, and its remedy.
 fn blame(misfit: Misfit, config: &Config, database: &Database) -> (&'static str, String) {
     let (check, remedy) = match misfit {
         Misfit::Column => ("columns", "correct the key that is named, or add the column to the table"),
         Misfit::Type => ("columns", "correct the key that is named, or the column's type"),
-        Misfit::Value => ("values", "correct DB_ONLINE_VALUE and DB_OFFLINE_VALUE"),
+        Misfit::Value => ("values", "set DB_ONLINE_VALUE and DB_OFFLINE_VALUE to two values that fit the column"),
         Misfit::Schema | Misfit::Privilege => {
             return ("privileges", schema_grant(&config.database.table, database.role()));
         }
@@ -100,7 +139,7 @@ fn blame(misfit: Misfit, config: &Config, database: &Database) -> (&'static str,
 /// so the table's name has one.
 fn schema_grant(table: &str, role: &str) -> String {
     match table.split_once("\".\"") {
-        Some((schema, _)) => format!("run: GRANT USAGE ON SCHEMA {schema}\" TO {role}"),
+        Some((schema, _)) => in_psql(&format!("GRANT USAGE ON SCHEMA {schema}\" TO {role}")),
         None => format!("grant the privilege that the message names to {role}"),
     }
 }
@@ -118,7 +157,7 @@ fn table(config: &Config, found: &Inspection, report: &mut Report) {
     for (privilege, columns) in [("SELECT", &found.unreadable), ("UPDATE", &found.unwritable)] {
         for column in columns {
             let column = identifier(column);
-            let remedy = format!("run: GRANT {privilege} ({column}) ON {table} TO {}", identifier(&found.role));
+            let remedy = in_psql(&format!("GRANT {privilege} ({column}) ON {table} TO {}", identifier(&found.role)));
             report.fail("privileges", format!("no {privilege} on column {column} of table {table}"), Some(&remedy));
         }
     }
@@ -162,9 +201,11 @@ fn writing(config: &Config, database: &Database, found: &Inspection, row: Option
         (_, [key, ..]) => format!("set {key} to a column that can be written"),
         ("m", _) => "set DB_TABLE to a table; a materialized view cannot be written".to_owned(),
         // These words are SQL and the same in every language of the server.
-        ("r", _) if error.contains("REPLICA IDENTITY") => format!("run: ALTER TABLE {table} REPLICA IDENTITY FULL"),
+        ("r", _) if error.contains("REPLICA IDENTITY") => {
+            in_psql(&format!("ALTER TABLE {table} REPLICA IDENTITY FULL"))
+        }
         _ if error.contains("REPLICA IDENTITY") => {
-            "run: ALTER TABLE … REPLICA IDENTITY FULL, for the table that the message names".to_owned()
+            "in psql: ALTER TABLE … REPLICA IDENTITY FULL; for the table that the message names".to_owned()
         }
         ("v", _) if error.contains("INSTEAD OF") => {
             "set DB_TABLE to the table itself, or give the view an INSTEAD OF UPDATE trigger".to_owned()
@@ -190,12 +231,12 @@ fn id(config: &Config, found: &Inspection, rows: &[Row], report: &mut Report) {
         let text = format!("column {id} (DB_ID_COLUMN) is only part of a key, so several rows may have the same value");
         report.fail("id", text, Some(remedy));
     } else if !found.id_unique && found.relation == "r" {
-        let remedy = format!("run: CREATE UNIQUE INDEX ON {table} ({id})");
+        let remedy = in_psql(&format!("CREATE UNIQUE INDEX ON {table} ({id})"));
         report.warn("id", format!("column {id} has no unique index of its own, so rows may be confused"), &remedy);
     }
 }
 
-fn listening(config: &Config, database: &Database, clock: Clock, report: &mut Report) {
+fn listening(config: &Config, database: &Database, found: &Inspection, clock: Clock, report: &mut Report) {
     let Some(channel) = &config.roster.notify_channel else { return };
     report.trying("waiting for a notification");
     let heard = || -> Result<(), DbError> {
@@ -224,7 +265,12 @@ fn listening(config: &Config, database: &Database, clock: Clock, report: &mut Re
                 identifier(channel)
             ),
         ),
-        Ok(()) => report.ok("notifications", format!("are received on {channel}")),
+        Ok(()) if !found.has_trigger => report.warn(
+            "notifications",
+            format!("would be received on {channel}, but table {} has no trigger that could send them", config.database.table),
+            "create the trigger that is printed by: kick-monitor schema",
+        ),
+        Ok(()) => report.ok("notifications", format!("are received on {channel}, and the table has a trigger")),
         Err(error) => report.warn(
             "notifications",
             format!("LISTEN on ROSTER_NOTIFY_CHANNEL does not work, so new rows are noticed every ROSTER_POLL_SECS: {error}"),

@@ -129,11 +129,15 @@ fn website(config: &Config, kick: &Kick, known: &Known, report: &mut Report) {
 /// The remedy for a failure at the URL of this key.
 pub(in crate::process) fn remedy_for(kind: FailureKind, key: &str) -> &'static str {
     match (kind, key) {
-        (FailureKind::Network(Phase::Name), _) => "check /etc/resolv.conf and the host in the URL",
-        (FailureKind::Network(Phase::Tls), _) => {
-            "set TLS_CA_FILE to a file with the CA certificate to trust, or look for a proxy that intercepts TLS"
+        (FailureKind::Network(Phase::Name), _) => {
+            "correct the host in the URL, or look at this machine's DNS: /etc/resolv.conf"
         }
-        (FailureKind::Network(Phase::Connection), _) => "allow connections to this host and port in the firewall",
+        (FailureKind::Network(Phase::Tls), _) => {
+            "correct the host in the URL, set TLS_CA_FILE to a file with the CA certificate to trust, or look for a proxy that intercepts TLS"
+        }
+        (FailureKind::Network(Phase::Connection), _) => {
+            "correct host and port in the URL, or allow connections to them in the firewall"
+        }
         (FailureKind::Blocked, _) => "a firewall blocks this machine's address: use another one",
         (_, "KICK_OAUTH_URL") => "correct KICK_OAUTH_URL, or try again later",
         (_, "KICK_REALTIME_URL") => "correct KICK_REALTIME_URL, or try again later",

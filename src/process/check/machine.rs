@@ -2,23 +2,25 @@
 
 use super::Report;
 use crate::config::{Config, LogTarget};
+use crate::process::configuration::shell_word;
 use crate::process::logging::DEV_LOG;
+use crate::process::service::{Account, USER, Unit, is_the_daemons_user};
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::process::geteuid;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-/// The longest that a look-up of a user may take.
-const LOOK_UP_SECS: &str = "5";
+/// The directory that the unit and the init script create.
+const RUN_DIR: &str = "/run/kick-monitor";
+/// Drop-ins for the unit.
+const DROP_INS: &str = "/etc/systemd/system/kick-monitor.service.d";
 
-/// The user that the package creates and runs the daemon as.
-const USER: &str = "kick-monitor";
-
-pub(super) fn check(config: &Config, report: &mut Report) {
-    let service = Service::find(report);
+/// `is_the_services`: whether the configuration is that of the service, which has a sandbox.
+pub(super) fn check(config: &Config, is_the_services: bool, report: &mut Report) {
+    let mut service = Service::find(report);
+    service.unit = is_the_services.then(Unit::ask);
     directory("STATE_DIR", &config.files.state_dir, &service, report);
     directory("RUN_DIR", &config.files.run_dir, &service, report);
     if let Some(file) = &config.files.metrics_file {
@@ -30,19 +32,22 @@ pub(super) fn check(config: &Config, report: &mut Report) {
 /// The user that the daemon will run as: the package's if it exists and root runs `check`, otherwise the user that
 /// runs `check`.
 struct Service {
-    name: String,
+    /// Whether it is the package's user.
+    is_daemon: bool,
     /// User and groups, when they are not those of this process.
-    ids: Option<(u32, Vec<u32>)>,
+    account: Option<Account>,
+    unit: Option<Unit>,
 }
 
 impl Service {
     fn find(report: &mut Report) -> Service {
-        let own = Service { name: "the user that runs this".to_owned(), ids: None };
+        let own = |is_daemon| Service { is_daemon, account: None, unit: None };
         if !geteuid().is_root() {
-            return own;
+            return own(is_the_daemons_user());
         }
-        let entry = match getent("passwd") {
-            Ok(entry) => entry,
+        match Account::of_daemon() {
+            Ok(Some(account)) => Service { account: Some(account), ..own(true) },
+            Ok(None) => own(false),
             Err(why) => {
                 let text = format!("the user {USER} cannot be looked up: {why}");
                 report.warn(
@@ -50,19 +55,17 @@ impl Service {
                     text,
                     "run: getent passwd kick-monitor; until it answers, the lines below are about root",
                 );
-                return own;
+                own(false)
             }
-        };
-        let mut fields = entry.split(':').skip(2).map_while(|number| number.parse().ok());
-        let (Some(user), Some(group)) = (fields.next(), fields.next()) else { return own };
-        // The name, and the numbers of the other groups.
-        let others = getent("initgroups").unwrap_or_default();
-        let others = others.split_whitespace().skip(1).filter_map(|group| group.parse().ok());
-        Service { name: format!("the user {USER}"), ids: Some((user, others.chain([group]).collect())) }
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        if self.is_daemon { "the user kick-monitor" } else { "the user that runs this" }
     }
 
     fn can_write(&self, path: &Path, metadata: &Metadata) -> bool {
-        let Some((user, groups)) = &self.ids else {
+        let Some(Account { user, groups, .. }) = &self.account else {
             return rustix::fs::accessat(CWD, path, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok();
         };
         let shift = match () {
@@ -72,20 +75,10 @@ impl Service {
         };
         *user == 0 || (metadata.mode() >> shift) & 0o3 == 0o3
     }
-}
 
-/// The entry of [`USER`] in this database of getent(1), empty if there is no such user. The machine may have its users
-/// from a server, which may not answer.
-fn getent(database: &str) -> Result<String, String> {
-    let output = Command::new("timeout").args([LOOK_UP_SECS, "getent", database, USER]).stdin(Stdio::null()).output();
-    let output = output.map_err(|error| format!("failed to start getent: {error}"))?;
-    match output.status.code() {
-        Some(0) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        // There is no such user (getent(1)).
-        Some(2) => Ok(String::new()),
-        // timeout(1)
-        Some(124) => Err(format!("no answer within {LOOK_UP_SECS} s")),
-        _ => Err(format!("getent failed ({})", output.status)),
+    /// Whether the unit's sandbox lets the daemon write there.
+    fn is_let(&self, path: &Path) -> bool {
+        self.unit.as_ref().is_none_or(|unit| unit.lets_write(path))
     }
 }
 
@@ -96,29 +89,45 @@ fn directory(key: &'static str, path: &Path, service: &Service, report: &mut Rep
         return report.fail(key, format!("{shown} cannot be examined"), Some(&format!("correct {key}")));
     };
     let here = nearest == path;
-    let name = &service.name;
-    let remedy = match &service.ids {
-        Some(_) => format!("run: install -d -o {USER} -g {USER} {shown}"),
-        None => format!("make it writable for {name}, or set {key} to another path"),
-    };
+    let name = service.name();
     match () {
         () if !metadata.is_dir() => {
             report.fail(key, format!("{} is not a directory", nearest.display()), Some(&format!("correct {key}")));
         }
-        () if service.can_write(&nearest, &metadata) && here => {
-            report.ok(key, format!("{shown} can be written by {name}"));
+        () if !here && path == Path::new(RUN_DIR) => {
+            report.ok(key, format!("{shown} does not exist yet; the service creates it when it starts"));
         }
-        () if service.can_write(&nearest, &metadata) => {
-            report.ok(key, format!("{shown} does not exist and can be created by {name}"));
+        () if !service.can_write(&nearest, &metadata) => {
+            let what = if here { "cannot be written" } else { "does not exist and cannot be created" };
+            let remedy = remedy(key, path, here, service);
+            report.fail(key, format!("{shown} {what} by {name}"), Some(&remedy));
         }
-        () if !here && path.starts_with("/run") => {
-            let text = format!("{shown} does not exist; the service manager creates it when the daemon starts");
-            report.warn(key, text, &remedy);
+        () if !service.is_let(path) => {
+            let word = shell_word(path);
+            let make = if here { String::new() } else { format!("install -d -o {USER} -g {USER} {word} && ") };
+            let remedy = format!(
+                "run: {make}mkdir -p {DROP_INS} && printf '[Service]\\nReadWritePaths=\"%s\"\\n' {word} \
+                 >{DROP_INS}/{}.conf && systemctl daemon-reload && service kick-monitor restart",
+                key.to_lowercase()
+            );
+            report.fail(
+                key,
+                format!("the sandbox of the systemd unit does not let the daemon write to {shown}"),
+                Some(&remedy),
+            );
         }
-        () if !here => {
-            report.fail(key, format!("{shown} does not exist and cannot be created by {name}"), Some(&remedy));
-        }
-        () => report.fail(key, format!("{shown} cannot be written by {name}"), Some(&remedy)),
+        () if here => report.ok(key, format!("{shown} can be written by {name}")),
+        () => report.ok(key, format!("{shown} does not exist and can be created by {name}")),
+    }
+}
+
+/// What makes a directory writable. One that exists keeps its owner, who may need it.
+fn remedy(key: &str, path: &Path, here: bool, service: &Service) -> String {
+    let word = shell_word(path);
+    match (service.is_daemon, here) {
+        (true, true) => format!("run: chgrp {USER} {word} && chmod g+rwx {word}"),
+        (true, false) => format!("run: install -d -o {USER} -g {USER} {word}"),
+        (false, _) => format!("make it writable for {}, or set {key} to another path", service.name()),
     }
 }
 

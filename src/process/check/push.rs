@@ -120,8 +120,12 @@ impl Attempt<'_> {
         let keys = keys_of(way.transport());
         let (failed, remedy) = match &connected {
             Ok(_) => (5, String::new()),
-            Err(ConnectError::Name { .. }) => (0, format!("check /etc/resolv.conf, and the host in {keys}")),
-            Err(ConnectError::Tcp { .. }) => (1, format!("allow connections to {host} port {port} in the firewall")),
+            Err(ConnectError::Name { .. }) => {
+                (0, format!("correct the host in {keys}, or look at this machine's DNS: /etc/resolv.conf"))
+            }
+            Err(ConnectError::Tcp { .. }) => {
+                (1, format!("correct {keys}, or allow connections to {host} port {port} in the firewall"))
+            }
             Err(ConnectError::Tls { .. }) => (
                 2,
                 "set TLS_CA_FILE to a file with the CA certificate to trust, or look for a proxy that intercepts TLS"

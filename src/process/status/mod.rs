@@ -37,6 +37,9 @@ pub struct Snapshot {
     pub started_at: Timestamp,
     /// When this was written; if it is old, the daemon does not run any more.
     pub written_at: Timestamp,
+    /// `SWEEP_SECS`
+    #[serde(default)]
+    pub sweep_every_seconds: f64,
     #[serde(flatten)]
     pub report: Report,
 }

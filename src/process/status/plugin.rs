@@ -81,7 +81,9 @@ mod tests {
         let problems = problems.iter().map(problem).collect();
         let report = Report { health, problems, streamers, ..Report::default() };
         let (started_at, written_at) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
-        let snapshot = Snapshot { version: "1".to_owned(), pid: 1, started_at, written_at, report };
+        let sweep_every_seconds = 60.0;
+        let version = "1".to_owned();
+        let snapshot = Snapshot { version, pid: 1, started_at, written_at, sweep_every_seconds, report };
         judge(Ok(Ok((snapshot, String::new()))))
     }
 

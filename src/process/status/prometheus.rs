@@ -72,6 +72,7 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
     page.counter("db_write_errors", "Rows refused and statements failed.", counters.db_write_errors);
     page.time("last_write_timestamp_seconds", "When the last change was committed.", report.database.last_write_at);
     page.time("last_sweep_timestamp_seconds", "When all streamers had last been compared.", report.api.last_sweep_at);
+    page.gauge("sweep_interval_seconds", "How often all streamers are to be compared.", snapshot.sweep_every_seconds);
     if let Some(seconds) = report.api.last_sweep_seconds {
         page.gauge("last_sweep_duration_seconds", "How long that took.", seconds);
     }

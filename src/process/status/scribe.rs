@@ -7,7 +7,9 @@ use crate::clock::{Clock, Pulse};
 use crate::config::FilesConfig;
 use crate::domain::Steady;
 use crate::domain::event::Event;
-use crate::domain::report::{Bulletin, Page, Report};
+use crate::domain::problem::Code;
+use crate::domain::report::{Bulletin, Page, Problem, Report};
+use crate::domain::text::shown;
 use crate::domain::time::{Timestamp, to_milliseconds};
 use crate::process::notify::Notify;
 use crate::repeats::Repeats;
@@ -37,6 +39,8 @@ pub struct Scribe {
     notify: Notify,
     said: String,
     metrics_due: Steady,
+    /// Since when and why the metrics cannot be written.
+    metrics_fail: Option<(Timestamp, String)>,
     /// The file of streamers that is being written, page by page.
     round: Option<Fresh>,
     repeats: Repeats,
@@ -54,6 +58,7 @@ impl Scribe {
             notify: Notify::from_env(),
             said: String::new(),
             metrics_due: Steady::default(),
+            metrics_fail: None,
             round: None,
             repeats: Repeats::default(),
         }
@@ -90,8 +95,9 @@ impl Worker for Scribe {
 }
 
 impl Scribe {
-    fn write(&mut self, bulletin: Bulletin) {
+    fn write(&mut self, mut bulletin: Bulletin) {
         let now = self.clock.now();
+        self.add_own(&mut bulletin.report);
         let line = line(&bulletin.report);
         if line != self.said {
             self.notify.status(&line);
@@ -107,6 +113,7 @@ impl Scribe {
             pid: rustix::process::getpid().as_raw_nonzero().get(),
             started_at: self.started_at,
             written_at: to_milliseconds(now.wall),
+            sweep_every_seconds: bulletin.sweep_every.as_secs_f64(),
             report: bulletin.report,
         };
         let path = self.run_dir.join(WHOLE);
@@ -116,8 +123,19 @@ impl Scribe {
         if let Some(file) = self.metrics_file.clone().filter(|_| due) {
             self.metrics_due = now.steady + METRICS_EVERY;
             let done = replace(&file, prometheus::render(&snapshot).as_bytes());
+            let since = self.metrics_fail.take().map_or(to_milliseconds(now.wall), |(since, _)| since);
+            self.metrics_fail = done.as_ref().err().map(|error| (since, format!("{}: {error}", file.display())));
             self.note(&file, done);
         }
+    }
+
+    /// Adds the problem that this thread alone knows of.
+    fn add_own(&self, report: &mut Report) {
+        let Some((since, why)) = &self.metrics_fail else { return };
+        let facts = Code::MetricsFile.facts();
+        let (code, text) = (facts.code.to_owned(), format!("{}: {}", facts.text, shown(why)));
+        report.problems.push(Problem { code, text, remedy: facts.remedy.to_owned(), since: *since });
+        report.health = report.health.max(facts.health);
     }
 
     /// Adds a page to the file of streamers. Pages before the first one of a round are ignored.

@@ -51,7 +51,8 @@ impl Reports {
         });
         let next = page.as_ref().filter(|page| !page.last).and_then(|page| page.streamers.last());
         let next = next.map(|streamer| Some(RowId::new(&streamer.id)));
-        match bulletins.try_send(Bulletin { report: monitor.report(now), page }) {
+        let bulletin = Bulletin { report: monitor.report(now), sweep_every: monitor.sweep_every(), page };
+        match bulletins.try_send(bulletin) {
             Ok(()) => self.round = next,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }

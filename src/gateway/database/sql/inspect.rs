@@ -11,9 +11,10 @@ WHERE c.relname OPERATOR(pg_catalog.=) $1::pg_catalog.name
 ORDER BY 2, 1 LIMIT 1";
 
 /// The checks before the first write. `$1` is the table, `$2` the columns that are read, `$3` those that are written,
-/// `$4` the id column; of `$2`, what is no column is passed over. Returns the role, the columns that may not be read, those that may not be written, whether the
-/// id is unique, the server's version, whether it is read-only, its own port, whether the id is one of several
-/// columns of a unique index, and the kind of relation (`pg_class.relkind`).
+/// `$4` the id column; of `$2`, what is no column is passed over. Returns the role, the columns that may not be read,
+/// those that may not be written, whether the id is unique, the server's version, whether it is read-only, its own port,
+/// whether the id is one of several columns of a unique index, the kind of relation (`pg_class.relkind`), and whether the
+/// table has a trigger of its owner's.
 pub(in super::super) const INSPECT: &str = "\
 SELECT CURRENT_USER::pg_catalog.text,
     (SELECT pg_catalog.array_agg(c.name) FROM pg_catalog.unnest($2::pg_catalog.text[]) AS c(name)
@@ -38,8 +39,17 @@ SELECT CURRENT_USER::pg_catalog.text,
             AND i.indnkeyatts OPERATOR(pg_catalog.>) 1::pg_catalog.int2
             AND id.attnum OPERATOR(pg_catalog.=) ANY (i.indkey::pg_catalog.int2[])
     ),
-    tab.relkind::pg_catalog.text
+    tab.relkind::pg_catalog.text,
+    EXISTS (
+        SELECT FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgrelid OPERATOR(pg_catalog.=) tab.oid AND NOT t.tgisinternal
+    )
 FROM pg_catalog.pg_class AS tab
 LEFT JOIN pg_catalog.pg_attribute AS id
     ON id.attrelid OPERATOR(pg_catalog.=) tab.oid AND id.attname OPERATOR(pg_catalog.=) $4::pg_catalog.name
 WHERE tab.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid";
+
+/// The values of the enum type `$1`, in their order.
+pub(in super::super) const LABELS: &str = "\
+SELECT e.enumlabel::pg_catalog.text FROM pg_catalog.pg_enum AS e
+WHERE e.enumtypid OPERATOR(pg_catalog.=) $1::pg_catalog.regtype::pg_catalog.oid ORDER BY e.enumsortorder";
