@@ -1,6 +1,7 @@
 //! The one table of all keys: name, default, and what a value must be (kick-monitor.env(5)). The example
 //! file, the manual and every message about a bad value are checked against it or made from it.
 
+use super::webhook;
 use std::fmt;
 
 /// One key.
@@ -81,6 +82,8 @@ pub const KEYS: &[Key] = &[
     key("CHANNEL_NAMES", Some("channel.{id}"), Form::Text("channel names with {id} in each, separated by commas")),
     key("PUSH_LIVE_EVENTS", Some(r"App\Events\StreamerIsLive,StreamerIsLive"), EVENTS),
     key("PUSH_STOP_EVENTS", Some(r"App\Events\StopStreamBroadcast,StopStreamBroadcast"), EVENTS),
+    key("WEBHOOK_LISTEN", None, Form::Text(webhook::LISTEN)),
+    key("WEBHOOK_PATH", Some("/kick"), Form::Text(webhook::PATH)),
     key("KICK_OAUTH_URL", Some("https://id.kick.com/oauth/token"), HTTP_URL),
     key("KICK_API_URL", Some("https://api.kick.com/public/v1"), HTTP_URL),
     key("KICK_WEB_URL", Some("https://kick.com"), HTTP_URL),

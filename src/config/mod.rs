@@ -16,6 +16,7 @@ mod problem;
 mod table_name;
 mod url;
 mod values;
+mod webhook;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,8 @@ pub use values::{FileKind, Sources};
 
 use crate::domain::push::Transport;
 use crate::domain::secret::Secret;
+use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,6 +43,8 @@ pub struct Config {
     pub roster: RosterConfig,
     /// How push is followed.
     pub push: PushConfig,
+    /// Where webhooks are taken; `None` if they are not.
+    pub webhook: Option<WebhookConfig>,
     /// The numbers that the rules use.
     pub rules: RulesConfig,
     /// The dead man's switch.
@@ -189,6 +194,33 @@ pub struct PushConfig {
     pub stop_events: Vec<String>,
     /// `TLS_CA_FILE`, as in [`KickConfig`]
     pub tls_ca: Option<String>,
+}
+
+/// Where webhooks are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookConfig {
+    /// `WEBHOOK_LISTEN`
+    pub listen: Listen,
+    /// `WEBHOOK_PATH`
+    pub path: String,
+}
+
+/// `WEBHOOK_LISTEN`. `Display` gives it as it is written in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// A Unix socket, by its absolute path.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listen::Tcp(address) => write!(f, "{address}"),
+            Listen::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
 }
 
 /// The numbers that the rules use.

@@ -5,7 +5,8 @@ use super::problem::shown;
 use super::values::{FileKind, Sources, Values};
 use super::{
     Config, Coordination, DatabaseConfig, FilesConfig, HeartbeatConfig, KickConfig, LogConfig, LogTarget, Problem,
-    PushConfig, RosterConfig, RulesConfig, SslMode, channel_names, database_url, event_names, table_name, url,
+    PushConfig, RosterConfig, RulesConfig, SslMode, WebhookConfig, channel_names, database_url, event_names,
+    table_name, url, webhook,
 };
 use crate::domain::push::Transport;
 use crate::domain::secret::Secret;
@@ -25,6 +26,7 @@ pub fn parse(sources: Sources<'_>) -> Result<Config, Vec<Problem>> {
         database: database(&mut values),
         roster: roster(&mut values),
         push: push(&mut values, tls_ca.clone()),
+        webhook: webhook(&mut values),
         rules: rules(&mut values),
         heartbeat: heartbeat(&mut values, tls_ca),
         log: log(&mut values),
@@ -150,6 +152,11 @@ fn push(values: &mut Values<'_>, tls_ca: Option<String>) -> PushConfig {
         values.problem("PUSH_STOP_EVENTS", text);
     }
     config
+}
+
+fn webhook(values: &mut Values<'_>) -> Option<WebhookConfig> {
+    let path = values.preset("WEBHOOK_PATH", webhook::path);
+    values.optional("WEBHOOK_LISTEN", webhook::listen).map(|listen| WebhookConfig { listen, path })
 }
 
 fn rules(values: &mut Values<'_>) -> RulesConfig {

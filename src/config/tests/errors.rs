@@ -91,6 +91,29 @@ fn words() {
 }
 
 #[test]
+fn webhooks() {
+    let long = "x".repeat(107);
+    for text in ["8080", "localhost:80", "127.0.0.1", "127.0.0.1:65536", "http://127.0.0.1:80", "/run/x.sock", "::1:80"]
+    {
+        let problems = lines(with_required(&format!("WEBHOOK_LISTEN={text}\n")));
+        let expected = format!("{text:?} is not an address; expected 127.0.0.1:PORT, [::1]:PORT or unix:/PATH\n");
+        assert_eq!(problems, format!("k.env:4: WEBHOOK_LISTEN: {expected}"));
+    }
+    for (text, why) in [
+        ("127.0.0.1:0", "has no port"),
+        ("unix:x.sock", "has a relative path"),
+        ("unix:/run/", "names a directory"),
+        (&format!("unix:/{long}"), "has a path of 108 bytes"),
+    ] {
+        let problems = lines(with_required(&format!("WEBHOOK_LISTEN={text}\n")));
+        assert!(problems.contains(why), "{problems}");
+    }
+    for text in ["kick", "/a?b", "/a#b", "'/a b'", "/ä", "https://example.org/kick", "''"] {
+        assert!(with_required(&format!("WEBHOOK_PATH={text}\n")).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn urls() {
     check(
         concat!(

@@ -1,6 +1,6 @@
 //! What good values mean.
 
-use super::super::{Config, Sources, WebUrl, parse};
+use super::super::{Config, Listen, Sources, WebUrl, parse};
 use super::{REQUIRED, from, lines, named_file, with_required};
 use crate::domain::secret::Secret;
 use expect_test::expect;
@@ -98,6 +98,7 @@ fn defaults() {
                 ],
                 tls_ca: None,
             },
+            webhook: None,
             rules: RulesConfig {
                 sweep: 60s,
                 sweep_uncovered: 3s,
@@ -198,6 +199,23 @@ fn urls_lose_their_trailing_slash_and_keep_their_port() {
 fn channel_names_are_a_list() {
     let names = good("CHANNEL_NAMES='channel.{id}, channel_{id}'\n").push.channel_names;
     assert_eq!(names, ["channel.{id}", "channel_{id}"]);
+}
+
+#[test]
+fn webhooks_are_taken_at_an_address_or_a_socket() {
+    let taken = |text: &str| {
+        let webhook = good(&format!("WEBHOOK_LISTEN={text}\n")).webhook.expect("webhooks are on");
+        assert_eq!(webhook.path, "/kick");
+        webhook.listen
+    };
+    for text in ["127.0.0.1:8443", "[::1]:1", "0.0.0.0:65535", "192.0.2.1:80"] {
+        assert_eq!(taken(text), Listen::Tcp(text.parse().expect("an address")));
+        assert_eq!(taken(text).to_string(), text);
+    }
+    assert_eq!(taken("unix:/run/kick/w.sock"), Listen::Unix("/run/kick/w.sock".into()));
+    let both = good("WEBHOOK_LISTEN=127.0.0.1:1\nWEBHOOK_PATH=/kick-monitor/0123456789/%20\n").webhook;
+    assert_eq!(both.map(|webhook| webhook.path).as_deref(), Some("/kick-monitor/0123456789/%20"));
+    assert_eq!(good("WEBHOOK_PATH=/\n").webhook, None, "a path alone takes nothing");
 }
 
 #[test]
