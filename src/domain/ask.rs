@@ -133,6 +133,16 @@ pub struct Answer<T = Vec<Seen>> {
     pub result: Result<T, Failure>,
 }
 
+impl<T> Answer<T> {
+    /// The HTTP status of the last response, if there was one.
+    pub(crate) fn code(&self) -> Option<u16> {
+        match &self.result {
+            Ok(_) => Some(200),
+            Err(failure) => failure.status,
+        }
+    }
+}
+
 /// One channel in an answer. The gateway leaves out entries without a field that identifies the streamer (R5: a
 /// missing field is no observation).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -99,6 +99,15 @@ pub enum Event {
     SweepBehind { streamers: usize, seconds: f64, fitting: u64 },
     /// One answer would change implausibly many streamers; it is checked by a second look first (R10).
     SweepImplausible { endpoint: &'static str, covered: usize, changes: usize },
+    /// A request for a webhook was refused: the first of its reason, or the first after a while; `times` counts those
+    /// since the last line.
+    WebhookRefused { reason: &'static str, from: String, times: u64 },
+    /// Webhooks cannot be taken.
+    WebhookListener { reason: String },
+    /// Every streamer has a webhook subscription, as far as Kick makes them.
+    WebhookSubscribed { streamers: usize },
+    /// Webhooks do not report what other sources find; `kind` says whether starts, stops, or both are missing.
+    WebhookSilent { missed: u32, kind: &'static str },
     /// The database cannot be used.
     DbUnavailable { reason: String, pending: usize },
     /// The database can be used again.

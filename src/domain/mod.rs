@@ -16,6 +16,7 @@ pub mod slug;
 pub(crate) mod text;
 pub mod time;
 pub mod way;
+pub mod webhook;
 
 pub use id::{ChannelId, LivestreamId, RowId, UserId};
 pub use slug::{Slug, UnusableName};

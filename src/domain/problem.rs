@@ -46,6 +46,9 @@ pub enum Code {
     PushSilent,
     PushPartial,
     SubscriptionFailed,
+    WebhookListener,
+    WebhookSilent,
+    WebhookIncomplete,
     TokenUnavailable,
     ApiBlocked,
     ApiRateLimited,
@@ -63,7 +66,7 @@ pub enum Code {
 }
 
 /// Every code, the worst first.
-pub const CODES: [Code; 27] = [
+pub const CODES: [Code; 30] = [
     Code::DatabaseUnavailable,
     Code::CoordinationLost,
     Code::CoordinationMisfit,
@@ -77,6 +80,9 @@ pub const CODES: [Code; 27] = [
     Code::PushSilent,
     Code::PushPartial,
     Code::SubscriptionFailed,
+    Code::WebhookListener,
+    Code::WebhookSilent,
+    Code::WebhookIncomplete,
     Code::TokenUnavailable,
     Code::ApiBlocked,
     Code::ApiRateLimited,
@@ -186,6 +192,24 @@ impl Code {
                 Degraded,
                 "push channels cannot be subscribed to; the sweep finds those streamers' changes",
                 "it is tried again; if it lasts, check CHANNEL_NAMES and the channel ids of the table",
+            ),
+            Code::WebhookListener => (
+                "webhook_listener",
+                Degraded,
+                "webhooks cannot be taken",
+                "correct WEBHOOK_LISTEN, or end what else uses that address; it is tried again",
+            ),
+            Code::WebhookSilent => (
+                "webhook_silent",
+                Degraded,
+                "webhooks do not report changes; the sweep finds them",
+                "check the address in the settings of the Kick app, its switch Enable Webhooks, and the proxy",
+            ),
+            Code::WebhookIncomplete => (
+                "webhook_incomplete",
+                Degraded,
+                "some streamers have no webhook subscription; push or the sweep finds their changes",
+                "Kick is asked again, after growing pauses; it allows 10000 subscriptions for each app",
             ),
             Code::TokenUnavailable => (
                 "token_unavailable",

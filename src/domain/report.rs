@@ -18,6 +18,8 @@ pub struct Report {
     pub problems: Vec<Problem>,
     pub streamers: Streamers,
     pub realtime: Realtime,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhooks: Option<Webhooks>,
     pub api: Api,
     pub database: Database,
     pub latency_ms: LatencyMs,
@@ -116,6 +118,15 @@ pub struct Realtime {
     pub unrecognised_events: Vec<UnrecognisedEvent>,
 }
 
+/// The state of webhooks, while they are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Webhooks {
+    /// The number of streamers with a subscription.
+    pub subscriptions: usize,
+    /// When the last delivery about any streamer arrived.
+    pub last_delivery_at: Option<Timestamp>,
+}
+
 /// The events of one unknown name. Name and sample come from outside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnrecognisedEvent {
@@ -195,6 +206,9 @@ pub struct Counters {
     pub subscription_failures: u64,
     /// Requests to Kick, by endpoint and by HTTP status; `none` if there was no response.
     pub api_requests: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Requests for webhooks, by result.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub webhook_deliveries: BTreeMap<String, u64>,
     /// Rows that PostgreSQL refused, and statements that failed.
     pub db_write_errors: u64,
     /// The time from receiving a push frame to the commit.
@@ -258,9 +272,15 @@ pub struct Streamer {
     /// The last write by this process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_write: Option<Told>,
-    /// The last push event that was accepted as evidence.
+    /// The last push event that was accepted as evidence; `by` is `webhook` if a webhook brought it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_push: Option<Told>,
+    /// Since when the webhook subscription is known to stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_since: Option<Timestamp>,
+    /// The last delivery of a webhook, whatever it meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_delivery: Option<Told>,
     /// The last change that the API reported first, and the endpoint that reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_found: Option<Told>,
@@ -341,7 +361,7 @@ pub struct Told {
     pub status: Status,
     /// When it was reported or written.
     pub at: Timestamp,
-    /// The endpoint that reported it, if it was the API.
+    /// The endpoint that reported it, if it was the API, or `webhook`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
 }

@@ -9,6 +9,7 @@ pub mod entries;
 mod realtime;
 #[cfg(test)]
 pub(crate) mod tests;
+mod webhooks;
 
 pub(crate) use realtime::Realtime;
 

@@ -8,3 +8,4 @@ pub mod kick;
 pub(crate) mod socket;
 pub mod state;
 mod trust;
+pub(crate) mod webhook;

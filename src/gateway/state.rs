@@ -1,15 +1,16 @@
-//! The files of `STATE_DIR`: `recent.json`, and `learned.json` with the streamers' ids and the last transport that Kick
+//! The files of `STATE_DIR`: `recent.json`, `webhooks.json`, and `learned.json` with the streamers' ids and the last transport that Kick
 //! offered. They are kept over restarts, so that a start need not ask Kick again for all of this.
 //!
 //! They contain nothing that Kick would not state again, so an unusable file is never fatal. No file is overwritten
 //! in place: a reader sees either the old content or the new content, complete.
 
 pub(crate) mod recent;
+pub(crate) mod webhooks;
 
-use crate::domain::RowId;
 use crate::domain::ask::Learned;
 use crate::domain::time::Timestamp;
 use crate::domain::way::Offer;
+use crate::domain::{RowId, UserId};
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -59,6 +60,8 @@ pub(crate) enum Keep {
     Realtime(Offer),
     /// Rows whose status the API may not know before this time.
     Recent(Vec<RowId>, Timestamp),
+    /// The webhook subscription that was made for this user; none if it is gone.
+    Subscribed(UserId, Option<String>),
 }
 
 /// Why a file could not be used. `Display` gives a short text.

@@ -165,17 +165,7 @@ impl Book {
 
     /// Counts a request to Kick, and notes whether the API answers.
     pub(super) fn asked(&mut self, endpoint: Endpoint, answer: &Answer) {
-        let code = match &answer.result {
-            Ok(_) => Some(200),
-            Err(failure) => failure.status,
-        };
-        if answer.spent > 1 {
-            // Only after a 401 does the gateway ask a second time (docs/kick.md §9).
-            self.count_request(endpoint.word(), Some(401));
-        }
-        if answer.spent > 0 {
-            self.count_request(endpoint.word(), code);
-        }
+        self.count_answer(endpoint.word(), answer.spent, answer.code());
         if endpoint == Endpoint::Website {
             return;
         }
@@ -186,6 +176,22 @@ impl Book {
             }
         };
         self.api_away = away.then(|| self.api_away.unwrap_or(answer.finished.steady));
+    }
+
+    /// Counts the HTTP requests of one answer.
+    pub(super) fn count_answer(&mut self, word: &str, spent: u32, code: Option<u16>) {
+        if spent > 1 {
+            // Only after a 401 does the gateway ask a second time (docs/kick.md §9).
+            self.count_request(word, Some(401));
+        }
+        if spent > 0 {
+            self.count_request(word, code);
+        }
+    }
+
+    /// This many requests for webhooks had this result.
+    pub(super) fn count_deliveries(&mut self, result: &str, count: u64) {
+        *self.counters.webhook_deliveries.entry(result.to_owned()).or_default() += count;
     }
 
     /// How long neither push nor the API has worked; `None` if one of them works. `push`: a connection is open.
@@ -222,7 +228,7 @@ impl Book {
     }
 
     /// Takes note of a failed request. Returns true if it is to be logged.
-    pub(super) fn failed(&mut self, now: Now, endpoint: Endpoint, failure: &Failure) -> bool {
+    pub(super) fn failed(&mut self, now: Now, endpoint: &str, failure: &Failure) -> bool {
         let code = match failure.kind {
             FailureKind::Blocked => Code::ApiBlocked,
             FailureKind::RateLimited(_) => Code::ApiRateLimited,
@@ -230,26 +236,26 @@ impl Book {
         };
         for other in [Code::ApiBlocked, Code::ApiRateLimited, Code::ApiError] {
             if other != code {
-                self.troubles.settle(other, endpoint.word());
+                self.troubles.settle(other, endpoint);
             }
         }
         let words = match failure.status {
-            Some(status) => format!("{}: {status}, {}", endpoint.word(), failure.text),
-            None => format!("{}: {}", endpoint.word(), failure.text),
+            Some(status) => format!("{}: {status}, {}", endpoint, failure.text),
+            None => format!("{}: {}", endpoint, failure.text),
         };
         let how = format!("{:?} {:?} {}", std::mem::discriminant(&failure.kind), failure.status, failure.text);
-        let news = self.troubles.raise(now, code, endpoint.word(), words, &how);
+        let news = self.troubles.raise(now, code, endpoint, words, &how);
         if failure.kind == FailureKind::NotFound {
             // The endpoint is not used any more.
-            self.troubles.rest(code, endpoint.word());
+            self.troubles.rest(code, endpoint);
         }
         news
     }
 
     /// Takes note of an answer. Returns true if it ends failures that were logged.
-    pub(super) fn works(&mut self, endpoint: Endpoint) -> bool {
+    pub(super) fn works(&mut self, endpoint: &str) -> bool {
         let codes = [Code::ApiBlocked, Code::ApiRateLimited, Code::ApiError];
-        codes.map(|code| self.troubles.settle(code, endpoint.word())).contains(&true)
+        codes.map(|code| self.troubles.settle(code, endpoint)).contains(&true)
     }
 }
 

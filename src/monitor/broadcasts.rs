@@ -86,10 +86,10 @@ impl Broadcasts {
         }
     }
 
-    /// An ended broadcast is running again, with the same id.
-    pub(crate) fn resume(&mut self, livestream: LivestreamId, start: Option<Timestamp>) {
-        self.ended.retain(|(ended, _)| *ended != livestream);
-        self.current = Some(livestream);
+    /// An ended broadcast is running again, with the same id, if that is known.
+    pub(crate) fn resume(&mut self, livestream: Option<LivestreamId>, start: Option<Timestamp>) {
+        self.ended.retain(|(ended, _)| Some(*ended) != livestream);
+        self.current = livestream;
         self.start = start;
         self.proven = true;
         self.ended_start = None;
@@ -139,6 +139,23 @@ impl Broadcasts {
             self.current = None;
             self.title = None;
         }
+    }
+
+    /// R27: a webhook told that one began then. Another one that was thought to run has ended unheard, as where the API
+    /// tells so.
+    pub(crate) fn began(&mut self, start: Timestamp, at: Steady) {
+        self.seen_running(Some(start), at);
+    }
+
+    /// R27: a webhook told that the one that began then has ended. Where its id is not known, its stop by the websocket
+    /// may be yet to come (R2).
+    pub(crate) fn ended(&mut self, start: Timestamp, at: Steady) {
+        match self.current.take() {
+            Some(livestream) => self.remember_ended(livestream, at),
+            None => self.unheard_end = Some(at),
+        }
+        self.start = None;
+        self.ended_start = Some(start);
     }
 
     fn remember_ended(&mut self, livestream: LivestreamId, at: Steady) {

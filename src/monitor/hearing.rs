@@ -48,7 +48,7 @@ impl Streamer {
                     }
                     PushKind::Stop { livestream } => self.broadcast.end(*livestream, at),
                 }
-                self.heard = Some(Heard { status, at, held, blind, again: None, insisted: false });
+                self.heard = Some(Heard { status, at, held, blind, again: None, insisted: false, sent: None });
             }
             (Verdict::Ask, PushKind::Live { livestream, created_at, .. }) if !questionable => {
                 self.broadcast.heard_of(*livestream, start(*created_at));
@@ -74,6 +74,11 @@ impl Streamer {
             return Verdict::Nothing;
         }
         if self.broadcast.highest.is_some_and(|highest| livestream <= highest) {
+            return Verdict::Ask;
+        }
+        // R27: where a webhook told of the end, the id of what ended is not known.
+        let by_webhook = self.heard.is_some_and(|heard| heard.status == Status::Offline && heard.sent.is_some());
+        if by_webhook && created_at.is_some_and(|created| self.broadcast.has_ended(created) == Some(true)) {
             return Verdict::Ask;
         }
         let outdated = match (created_at, self.found_offline) {
@@ -114,7 +119,7 @@ impl Streamer {
         let offline = self.belief.status == Some(Status::Offline);
         if let (Some(heard), Some(ended)) = (self.heard.as_mut().filter(|_| offline), ended) {
             if received >= ended + RESUMED_AFTER {
-                heard.again = Some((livestream, received));
+                heard.again = Some((Some(livestream), received));
             }
         }
     }

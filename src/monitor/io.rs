@@ -9,8 +9,9 @@ use crate::domain::secret::Secret;
 use crate::domain::shards::{Coordination, Hold, Shard};
 use crate::domain::time::Timestamp;
 use crate::domain::way::{Offer, Way};
-use crate::domain::{ChannelId, RowId, Steady};
-use std::collections::BTreeSet;
+use crate::domain::webhook::{WebhookAnswer, WebhookEvent, WebhookOrder, WebhookQuery};
+use crate::domain::{ChannelId, RowId, Steady, UserId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What happened outside.
@@ -77,6 +78,14 @@ pub enum Input {
     AskerStarted(Asker),
     /// The same for the thread that asks Kick's broker.
     BrokerStarted,
+    /// Which webhook subscriptions an earlier process made: Kick's id of each.
+    Subscribed(BTreeMap<UserId, String>),
+    /// What the worker that takes webhooks reports.
+    Webhook(WebhookEvent),
+    /// Kick answered a request about webhooks, or did not.
+    WebhookAnswer(Answer<WebhookAnswer>),
+    /// The thread that sends those requests began anew.
+    SubscriberStarted,
     /// A wake-up. Comes at the time that `next_wake` gave, and may come at any other time.
     Tick,
 }
@@ -100,6 +109,12 @@ pub enum Output {
     /// Ask Kick's broker of transports. At most one request is out. Counts against the budget, and never waits
     /// for it.
     AskBroker(Request<BrokerQuery>),
+    /// Ask Kick about webhooks. At most one such request is out.
+    AskWebhooks(Request<WebhookQuery>),
+    /// Tell this to the worker that takes webhooks.
+    Webhook(WebhookOrder),
+    /// Keep over restarts which webhook subscription was made for this user, or that it is gone.
+    Subscribed(UserId, Option<String>),
     /// Write a row. At most one write is out for each row (R19).
     Write(Write),
     /// These shards are handed over: none of their rows will be written during this hold any more.
@@ -175,6 +190,8 @@ pub struct Settings {
     pub requests_per_minute: u32,
     /// Which transports may be used, and where. A change counts from the next [`Input::Relink`] on.
     pub push: Terms,
+    /// Webhooks are taken (R27).
+    pub webhooks: bool,
     /// The interval of the heartbeat in the log, if there is to be one.
     pub heartbeat: Option<Duration>,
     /// The most streamers on one push connection.

@@ -49,6 +49,11 @@ impl KickClock {
         !as_known && as_doubted
     }
 
+    /// What Kick's clock showed when our steady time began, if Kick has said.
+    pub(super) fn zero(&self) -> Option<Timestamp> {
+        self.zero
+    }
+
     /// The time on Kick's clock or, until Kick has stated it, on ours.
     pub(super) fn read(&self, now: Now) -> KickTime {
         let ours = now.wall.checked_sub(now.steady.0).unwrap_or(Timestamp::MIN);

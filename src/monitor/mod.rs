@@ -4,17 +4,20 @@
 //! bring it inputs and carry out its outputs; the transcripts in its tests are its specification.
 //!
 //! Its parts own their state and name no other part: `roster` (R13, R14), `names` (R12), `asking` (R5, R6, R10, R22),
-//! `push` (R11, R17, R18, R24), `writes` (R19 to R21, R26) and `shards` (R25). `Monitor` gives them the streamers and the
-//! book, and carries news between them; the rules that need several parts are in `routes`. One piece of evidence about
-//! one streamer is judged in `hearing` (R1 to R4), `weighing` (R6 to R9) and `table` (R15).
+//! `push` (R11, R17, R18, R24), `writes` (R19 to R21, R26), `shards` (R25) and `webhooks` (R27). `Monitor` gives them the
+//! streamers and the book, and carries news between them; the rules that need several parts are in `routes`. One piece
+//! of evidence about one streamer is judged in `hearing` (R1 to R4), `delivered` (R27), `weighing` (R6 to R9) and
+//! `table` (R15).
 
 mod asking;
 mod book;
 mod broadcasts;
+mod delivered;
 mod hearing;
 pub mod io;
 mod kick_clock;
 mod latency;
+mod misses;
 mod names;
 mod push;
 mod report;
@@ -28,6 +31,7 @@ mod table;
 mod tests;
 mod times;
 mod troubles;
+mod webhooks;
 mod weighing;
 mod writes;
 
@@ -47,6 +51,7 @@ use roster::Roster;
 use shards::Shards;
 use std::time::Duration;
 use streamers::{Streamers, Tally};
+use webhooks::Webhooks;
 use writes::Writes;
 
 /// When the core wants to be woken, and why.
@@ -67,6 +72,7 @@ pub struct Monitor {
     names: Names,
     asking: Asking,
     push: Push,
+    webhooks: Webhooks,
     writes: Writes,
     shards: Shards,
     kick: KickClock,
@@ -84,6 +90,7 @@ impl Monitor {
             names: Names::default(),
             asking: Asking::new(now, &settings),
             push: Push::new(&settings, seed),
+            webhooks: Webhooks::new(&settings),
             writes: Writes::new(&settings),
             shards: Shards::default(),
             kick: KickClock::default(),
@@ -103,7 +110,14 @@ impl Monitor {
         }
         self.judge_push(now);
         self.hand_over(now);
+        let first = self.asking.owes_look_up();
+        if first {
+            self.ask_webhooks(now);
+        }
         self.asking.ask(now, &self.streamers, &mut self.book);
+        if !first {
+            self.ask_webhooks(now);
+        }
         self.push.flush(now, &self.streamers, &mut self.book);
         std::mem::take(&mut self.book.out)
     }
@@ -137,6 +151,10 @@ impl Monitor {
             }
             Input::AskerStarted(asker) => self.asking.ask_again(asker),
             Input::BrokerStarted => self.push.ask_again(now.steady),
+            Input::Subscribed(made) => self.webhooks.remember(made),
+            Input::Webhook(event) => self.take_webhook(now, &event),
+            Input::WebhookAnswer(answer) => self.take_webhook_answer(now, &answer),
+            Input::SubscriberStarted => self.webhooks.ask_again(),
             Input::Tick => {}
         }
     }
@@ -146,7 +164,8 @@ impl Monitor {
         let timer = self.book.timers.first().map(|(at, timer)| Wake { at: *at, why: timer.word() });
         let asking = self.asking.due().map(|at| Wake { at, why: "ask" });
         let push = self.push.due().map(|at| Wake { at, why: "push" });
-        timer.into_iter().chain(asking).chain(push).min_by_key(|wake| wake.at)
+        let webhooks = self.asking.look_up_at(self.webhooks.due()).map(|at| Wake { at, why: "webhooks" });
+        timer.into_iter().chain(asking).chain(push).chain(webhooks).min_by_key(|wake| wake.at)
     }
 
     fn run_timers(&mut self, now: Now) {
@@ -184,6 +203,9 @@ impl Monitor {
         self.asking.set(&settings);
         self.push.set(&settings);
         self.writes.set(now, &settings, &mut self.streamers, &mut self.book);
+        if self.webhooks.set(&settings, &mut self.book) {
+            self.streamers.iter().for_each(|(key, streamer)| self.webhooks.learn(key, streamer.ids.user));
+        }
         self.book.schedule_heartbeat(now, settings.heartbeat);
         self.settings = settings;
         if sweep_changed && self.roster.is_loaded() {
@@ -245,6 +267,7 @@ impl Monitor {
                 unusable: self.roster.unusable(),
             },
             realtime,
+            webhooks: self.webhooks.report(now),
             api: Api {
                 token_expires_at: book.token_expires.map(|at| now.wall_at(at)),
                 last_sweep_at: book.last_sweep.map(|(at, _)| now.wall_at(at)),
@@ -271,7 +294,9 @@ impl Monitor {
         let told = keys.filter_map(|key| {
             let streamer = self.streamers.get(&key)?;
             let home = streamer.ids.channel.and_then(|channel| self.push.home(channel));
-            Some(report::tell_of(now, streamer, home, self.writes.works(), self.writes.delayed_until(key)))
+            let delayed = self.writes.delayed_until(key);
+            let told = report::tell_of(now, streamer, home, self.writes.works(), delayed);
+            Some(Told { webhook_since: self.webhooks.since(key).map(|at| now.wall_at(at)), ..told })
         });
         told.collect()
     }

@@ -3,7 +3,6 @@
 
 use super::book::Book;
 use super::streamer::Streamer;
-use crate::domain::ask::Endpoint;
 use crate::domain::problem::Code;
 use crate::domain::push::LinkId;
 use crate::domain::report::{self, Basis, Realtime, Told, Trust};
@@ -38,11 +37,8 @@ pub(super) fn tell_of(
     delayed: Option<Steady>,
 ) -> report::Streamer {
     let Streamer { ids, belief, table, broadcast, .. } = streamer;
-    let told = |status: Status, at: Steady, by: Option<Endpoint>| Told {
-        status,
-        at: now.wall_at(at),
-        by: by.map(|endpoint| endpoint.word().to_owned()),
-    };
+    let told =
+        |status: Status, at: Steady, by: Option<&str>| Told { status, at: now.wall_at(at), by: by.map(str::to_owned) };
     let shown = match table.shown {
         Shown::Known(status) => Some(status),
         Shown::Unknown => None,
@@ -69,12 +65,14 @@ pub(super) fn tell_of(
         pending: why_pending(now, streamer, database, delayed.is_some()).map(str::to_owned),
         delayed_until: delayed.map(|until| now.wall_at(until)),
         last_write: table.confirmed.map(|(status, at)| told(status, at, None)),
-        last_push: streamer.heard.map(|heard| told(heard.status, heard.at, None)),
-        last_found: streamer.found.map(|found| told(found.status, found.at, Some(found.endpoint))),
+        last_push: streamer.heard.map(|heard| told(heard.status, heard.at, heard.sent.map(|_| "webhook"))),
+        webhook_since: None,
+        last_delivery: streamer.delivered.map(|(status, at)| told(status, at, None)),
+        last_found: streamer.found.map(|found| told(found.status, found.at, Some(found.endpoint.word()))),
         doubt: streamer
             .doubt
             .as_ref()
-            .map(|doubt| told(doubt.first.status, doubt.first.started, Some(doubt.first.endpoint))),
+            .map(|doubt| told(doubt.first.status, doubt.first.started, Some(doubt.first.endpoint.word()))),
         livestream_id: broadcast.current.map(|id| id.0),
         started_at: broadcast.start,
         title: broadcast.title.as_deref().map(escaped),

@@ -3,6 +3,8 @@
 
 mod sharing;
 
+mod webhooks;
+
 use super::Monitor;
 use super::asking::{Entries, Flight};
 use super::book::Timer;
@@ -132,6 +134,7 @@ impl Monitor {
         self.asking.forget(key, streamer.compared);
         self.writes.settle(key, &mut self.book);
         self.push.forget(key);
+        self.webhooks.forget(key);
         self.push.follow(&mut self.streamers, &mut self.book);
         self.book.covered -= usize::from(streamer.covered);
         self.book.revision += 1;
@@ -157,6 +160,7 @@ impl Monitor {
             let time = self.kick.read(now);
             self.streamers.iter_mut().for_each(|(_, streamer)| streamer.broadcast.forget_what_is_to_come(&time));
         }
+        self.webhooks.tell_time(self.kick.zero(), &mut self.book);
         match &answer.result {
             Ok(seen) => {
                 self.asking.answered(&flight, &mut self.book);
@@ -282,13 +286,17 @@ impl Monitor {
         streamer.note(seen);
         let (was_known, was_verified) = (streamer.belief.status.is_some(), streamer.belief.verified);
         // R11: push has a short time to report it too.
-        let expected = streamer.ids.channel.filter(|_| was_known && was_verified && !resumed);
+        let expected = was_known && was_verified && !resumed;
+        let channel = streamer.ids.channel.filter(|_| expected);
         if was_known {
             self.asking.corrects();
         }
         self.believe(now, key, seen.status, Source::Sweep, now.steady);
-        if let Some(channel) = expected {
+        if let Some(channel) = channel {
             self.push.expect(now.steady, key, channel, seen.status, &mut self.book);
+        }
+        if expected {
+            self.expect_delivery(now, key, seen.status);
         }
     }
 }
@@ -311,6 +319,16 @@ impl Monitor {
         let changes = streamer.belief.status != Some(status);
         let news = changes && matches!(verdict, Verdict::Believe | Verdict::Question);
         self.push.told(key, status, news);
+        let was_verified = streamer.belief.status.is_some() && streamer.belief.verified;
+        if changes && was_verified && verdict == Verdict::Believe {
+            self.expect_delivery(now, key, status);
+        }
+        self.follow_verdict(now, key, verdict, status, push.received);
+    }
+
+    /// What follows from a push event, or from a delivery of a webhook.
+    fn follow_verdict(&mut self, now: Now, key: Key, verdict: Verdict, status: Status, received: Steady) {
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
         match verdict {
             Verdict::Nothing => {}
             Verdict::Renew => self.book.changed_lately(now, vec![streamer.row.clone()], self.settings.hold),
@@ -321,8 +339,8 @@ impl Monitor {
             }
             Verdict::Believe => {
                 self.book.changed_lately(now, vec![streamer.row.clone()], self.settings.hold);
-                if changes {
-                    return self.believe(now, key, status, Source::Push, push.received);
+                if streamer.belief.status != Some(status) {
+                    return self.believe(now, key, status, Source::Push, received);
                 }
                 // An event that only repeats what the sweep found first is no change, and is not logged as one.
                 streamer.bear_out();
@@ -346,6 +364,7 @@ impl Monitor {
         if self.push.has_missed(now, key, &self.streamers, &mut self.book) {
             names::suspect(now, key, &mut self.streamers, &mut self.book);
         }
+        self.webhooks.overdue(now, key, &mut self.book);
         self.judge_coverage(now, key);
     }
 }
@@ -356,7 +375,8 @@ impl Monitor {
     fn judge_coverage(&mut self, now: Now, key: Key) {
         self.push.follow(&mut self.streamers, &mut self.book);
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        let covered = self.push.covers(key, &streamer.ids);
+        self.webhooks.learn(key, streamer.ids.user);
+        let covered = self.push.covers(key, &streamer.ids) || self.webhooks.covers(key);
         if std::mem::replace(&mut streamer.covered, covered) != covered {
             self.book.revision += 1;
             self.book.covered = if covered { self.book.covered + 1 } else { self.book.covered - 1 };
@@ -378,7 +398,7 @@ impl Monitor {
 
     /// Judges coverage where push has changed.
     pub(super) fn judge_push(&mut self, now: Now) {
-        for key in self.push.unjudged(&self.streamers) {
+        for key in self.push.unjudged(&self.streamers).into_iter().chain(self.webhooks.unjudged()) {
             self.judge_coverage(now, key);
         }
     }

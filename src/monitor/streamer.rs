@@ -30,6 +30,8 @@ pub(crate) struct Streamer {
     pub belief: Belief,
     /// The last push event that was believed.
     pub heard: Option<Heard>,
+    /// The last delivery of a webhook, whatever it meant.
+    pub delivered: Option<(Status, Steady)>,
     /// The last push event that was only a question because of its channel id (R12).
     pub questioned: Option<Box<Push>>,
     pub broadcast: Broadcasts,
@@ -121,10 +123,12 @@ pub(crate) struct Heard {
     pub held: bool,
     /// A stop that came while no id was known: the running broadcast may be a later one (R2).
     pub blind: bool,
-    /// A live event for a broadcast that had ended, received after its stop (R1).
-    pub again: Option<(LivestreamId, Steady)>,
+    /// A live event for a broadcast that had ended, received after its stop (R1). A delivery of a webhook knows no id.
+    pub again: Option<(Option<LivestreamId>, Steady)>,
     /// What somebody else wrote was written over because of this event (R15).
     pub insisted: bool,
+    /// When Kick sent it, if a webhook brought it (R27).
+    pub sent: Option<Timestamp>,
 }
 
 /// A change that the API reported first.
@@ -202,6 +206,7 @@ impl Streamer {
             ids: Ids { configured_user: row.user, configured_channel: row.channel, ..Ids::default() },
             belief: Belief { status: None, verified: false, since: now, source, received, fresher: None },
             heard: None,
+            delivered: None,
             questioned: None,
             broadcast: Broadcasts::default(),
             found_offline: None,
@@ -218,7 +223,7 @@ impl Streamer {
 
     /// R1: the broadcast of a live event that came after its stop, if the answer to a later request confirms that it
     /// resumed.
-    pub(super) fn resumes(&self, seen: &Observation) -> Option<(LivestreamId, Steady)> {
+    pub(super) fn resumes(&self, seen: &Observation) -> Option<(Option<LivestreamId>, Steady)> {
         let again = self.heard.and_then(|heard| heard.again);
         again.filter(|(_, at)| seen.status == Status::Online && seen.started >= *at)
     }
@@ -228,7 +233,8 @@ impl Streamer {
         let Some((livestream, at)) = self.resumes(seen) else { return false };
         self.broadcast.resume(livestream, seen.start);
         let held = self.heard.is_some_and(|heard| heard.held);
-        self.heard = Some(Heard { status: Status::Online, at, held, blind: false, again: None, insisted: false });
+        let (status, sent) = (Status::Online, self.heard.and_then(|heard| heard.sent));
+        self.heard = Some(Heard { status, at, held, blind: false, again: None, insisted: false, sent });
         true
     }
 
@@ -301,6 +307,7 @@ impl Streamer {
         let Ids { configured_user, configured_channel, .. } = self.ids;
         self.ids = Ids { configured_user, configured_channel, ..Ids::default() };
         self.heard = None;
+        self.delivered = None;
         self.questioned = None;
         self.broadcast = Broadcasts::default();
         self.found_offline = None;

@@ -25,9 +25,11 @@ mod routine;
 mod script;
 mod shards;
 mod starts;
+mod subscriptions;
 mod sweep;
 mod transports;
 mod trials;
+mod webhooks;
 mod whose;
 mod writes;
 
@@ -49,8 +51,14 @@ fn check(script: &str, expect: &Expect) {
 /// Kick and subscribed at 0 s, Offline by table and API; nothing outstanding. The story goes on at 1 s.
 #[track_caller]
 fn check_watched(script: &str, expect: &Expect) {
+    play_after(WATCHED, script, expect);
+}
+
+/// Plays a script after another one whose transcript is of no interest.
+#[track_caller]
+fn play_after(before: &str, script: &str, expect: &Expect) {
     let mut story = Story::new();
-    story.play(WATCHED);
+    story.play(before);
     story.forget_transcript();
     story.play(script);
     expect.assert_eq(&story.transcript());

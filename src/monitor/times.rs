@@ -25,6 +25,8 @@ pub(crate) const SAME_BROADCAST: Duration = secs(4);
 /// R1: a live event of an ended broadcast means a resumption only if it comes at least this long after the stop. An
 /// earlier one may be a repetition.
 pub(crate) const RESUMED_AFTER: Duration = secs(5);
+/// R27: a delivery of a webhook that is older than this is a question.
+pub(crate) const OLD_DELIVERY: Duration = secs(120);
 /// R7: how long after a stop the API may still list the ended broadcast as live.
 pub(crate) const STALE_LIVE: Duration = secs(600);
 /// R12: an event through an unconfirmed id has no hold. But an answer requested within this time may show the API's

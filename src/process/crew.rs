@@ -4,15 +4,18 @@
 //! learns from the end of all senders that it is to end.
 
 mod reload;
+mod webhooks;
 
 use crate::clock::Clock;
 use crate::config::{Config, Coordination, PushConfig};
+use crate::domain::UserId;
 use crate::domain::ask;
 use crate::domain::problem::Health;
 use crate::domain::push::LinkId;
 use crate::domain::report::Bulletin;
 use crate::domain::row::Write;
 use crate::domain::shards::{Hold, Shard};
+use crate::domain::webhook::WebhookQuery;
 use crate::gateway::database::{Database, DbError};
 use crate::gateway::heartbeat::Switch;
 use crate::gateway::kick::{Kick, REQUEST_LIMIT, Realtime};
@@ -30,12 +33,13 @@ use crate::worker::coordinator::Coordinator;
 use crate::worker::heartbeat::Heartbeat;
 use crate::worker::hold_cell::HoldCell;
 use crate::worker::hub::{Hub, Outlets, ToMain};
-use crate::worker::keeper::{Keeper, recall, recall_recent};
+use crate::worker::keeper::{Keeper, recall, recall_recent, recall_webhooks};
 use crate::worker::link::{Link, Orders};
 use crate::worker::listener::Listener;
 use crate::worker::roster::Roster;
 use crate::worker::token::TokenWorker;
 use crate::worker::token_cell::TokenCell;
+use crate::worker::webhook_cell::WebhookCell;
 use crate::worker::writer::Writer;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,6 +78,8 @@ pub(super) struct Crew {
     inputs: Sender<Input>,
     questions: BTreeMap<Asker, Receiver<ask::Request>>,
     broker_questions: Receiver<ask::Request<ask::BrokerQuery>>,
+    webhook_questions: Receiver<ask::Request<WebhookQuery>>,
+    webhook: Arc<WebhookCell>,
     lanes: Vec<Receiver<Write>>,
     /// Writers that were told to end and that others will replace.
     leaving: Vec<String>,
@@ -99,6 +105,7 @@ impl Crew {
         let (relane, relaned) = unbounded();
         let (askers, questions) = [Asker::Api, Asker::Website].into_iter().map(question_channel).unzip();
         let (broker, broker_questions) = unbounded();
+        let (subscriber, webhook_questions) = unbounded();
         let (lanes, lanes_out) = lane_channels(config);
         // Unbounded, because the core never blocks. Each shard that is handed over comes once.
         let (coordinator, released) = unbounded();
@@ -107,7 +114,9 @@ impl Crew {
         let (health, health_out) = bounded(1);
         let known = recall(&config.files.state_dir);
         let recent = recall_recent(&config.files.state_dir, clock.now().wall);
-        let memory = [Input::Learned(known.streamers.clone()), Input::Recent(recent)].into_iter();
+        let made = recall_webhooks(&config.files.state_dir);
+        let memory = [Input::Learned(known.streamers.clone()), Input::Recent(recent), Input::Subscribed(made.clone())]
+            .into_iter();
         let memory = memory.chain(known.realtime.clone().map(Input::Remembered)).collect();
         let realtime = Arc::new(Realtime::new(&config.push));
         let mut crew = Crew {
@@ -125,6 +134,8 @@ impl Crew {
             inputs,
             questions,
             broker_questions,
+            webhook_questions,
+            webhook: Arc::new(WebhookCell::default()),
             lanes: lanes_out,
             leaving: Vec::new(),
             relane,
@@ -135,15 +146,29 @@ impl Crew {
             switch: None,
         };
         let roster = crew.nudge.0.clone();
-        let outlets = Outlets { askers, lanes, roster, broker, coordinator, keeper, bulletins, health, main };
+        let webhook = Arc::clone(&crew.webhook);
+        let outlets = Outlets {
+            askers,
+            lanes,
+            roster,
+            broker,
+            subscriber,
+            webhook,
+            coordinator,
+            keeper,
+            bulletins,
+            health,
+            main,
+        };
         crew.add_hub(config, supervisor, outlets, inputs_out, relaned, memory)?;
-        supervisor.add(clock.steady(), keeper_spec(config, clock, known, learned))?;
+        supervisor.add(clock.steady(), keeper_spec(config, clock, known, made, learned))?;
         crew.add_writers(supervisor)?;
         crew.add_coordinator(supervisor)?;
         crew.add_askers(supervisor)?;
         crew.add_broker(supervisor)?;
         crew.add_roster(config, supervisor)?;
         crew.add_heartbeat(config, supervisor)?;
+        crew.add_webhook(config, supervisor)?;
         Ok(crew)
     }
 
@@ -301,13 +326,19 @@ pub(super) fn database(config: &Config, clock: Clock) -> Result<Database, DbErro
     Database::new(config.database.clone(), clock)
 }
 
-fn keeper_spec(config: &Config, clock: Clock, known: Remembered, learned: Receiver<Keep>) -> Spec {
+fn keeper_spec(
+    config: &Config,
+    clock: Clock,
+    known: Remembered,
+    made: BTreeMap<UserId, String>,
+    learned: Receiver<Keep>,
+) -> Spec {
     let dir = config.files.state_dir.clone();
-    let mut known = Some(known);
+    let mut known = Some((known, made));
     Spec::new("keeper", SERVANTS, move || {
-        // If the keeper is restarted, the file has newer content than `known`.
-        let known = known.take().unwrap_or_else(|| recall(&dir));
-        Keeper { dir: dir.clone(), known, learned: learned.clone(), clock }
+        // If the keeper is restarted, the files have newer content than `known`.
+        let (known, made) = known.take().unwrap_or_else(|| (recall(&dir), recall_webhooks(&dir)));
+        Keeper { dir: dir.clone(), known, made, learned: learned.clone(), clock }
     })
 }
 

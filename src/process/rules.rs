@@ -9,6 +9,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const FILES_WANTED: u64 = 65_536;
 /// Open files reserved for everything but push connections: HTTP, the status files, name look-ups, the log.
 const FILES_KEPT: usize = 64;
+/// Open files for webhooks: their connections, the listener, and one connection to Kick.
+const FILES_OF_WEBHOOKS: usize = 64 + 2;
 /// Open files per database connection, including those of the driver.
 const FILES_A_SESSION: usize = 8;
 /// Database connections in addition to the writers': the roster's, the listener's, the coordinator's, and one that does
@@ -40,10 +42,13 @@ pub(super) fn settings(config: &Config) -> Settings {
         batch: config.rules.batch,
         requests_per_minute: config.rules.requests_per_minute,
         push: terms(&config.push),
+        webhooks: config.webhook.is_some(),
         heartbeat: config.rules.heartbeat,
         streamers_per_link: (per_link / names).max(1),
         open_files: open_files.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX)),
-        kept_files: FILES_KEPT + FILES_A_SESSION.saturating_mul(writers.saturating_add(SESSIONS)),
+        kept_files: FILES_KEPT
+            + config.webhook.as_ref().map_or(0, |_| FILES_OF_WEBHOOKS)
+            + FILES_A_SESSION.saturating_mul(writers.saturating_add(SESSIONS)),
     }
 }
 

@@ -231,6 +231,9 @@ impl Daemon {
         if old.heartbeat != new.heartbeat {
             self.crew.add_heartbeat(new, &mut self.supervisor)?;
         }
+        if old.webhook != new.webhook {
+            self.crew.add_webhook(new, &mut self.supervisor)?;
+        }
         match old.kick != new.kick {
             true => self.crew.replace_kick(new, &mut self.supervisor)?,
             false => self.crew.hurry(),

@@ -2,7 +2,7 @@
 //! its end: it is given what arrived and the time, and returns what is to be sent and reported.
 //!
 //! Only `pusher.rs` knows Pusher's messages, and only `centrifugo.rs` Centrifugo's. `offer.rs` parses which of them
-//! Kick offers. Nothing here reads a clock, uses randomness from outside, or blocks.
+//! Kick offers, and `webhook.rs` the requests that bring webhooks. Nothing here reads a clock, uses randomness from outside, or blocks.
 
 mod centrifugo;
 mod close;
@@ -16,6 +16,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod toll;
+pub mod webhook;
 
 use crate::domain::push::{EndKind, LinkEvent, Push, Transport};
 use crate::domain::secret::Secret;

@@ -4,16 +4,19 @@
 //! a new token, if Kick did not accept the first one (docs/kick.md §9).
 
 mod broker;
+mod webhooks;
 
 pub(crate) use broker::BrokerAsker;
+pub(crate) use webhooks::Subscriber;
 
 use super::Worker;
-use super::token_cell::{Generation, TokenCell};
+use super::token_cell::TokenCell;
 use crate::clock::{Clock, Pulse};
 use crate::domain::Now;
-use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind, Query, Request};
+use crate::domain::ask::{Answer, Endpoint, Failure, FailureKind, Query, Request, RequestId, Seen};
 use crate::domain::event::Event;
 use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
 use crate::gateway::kick::{Asked, Kick};
 use crate::monitor::io::{Asker, Input};
 use crate::stop::{Received, Stop};
@@ -53,53 +56,67 @@ impl Worker for AskerWorker {
 }
 
 impl AskerWorker {
-    /// Sends the request, and once more with a new token if the first is not accepted. `stop` also ends a wait for a
-    /// token.
-    fn answer(&self, request: &Request, stop: &Stop) -> Answer {
-        let answer = |(started, finished, asked): (Now, Now, Asked), spent| Answer {
-            id: request.id,
-            started,
-            finished,
-            server_date: asked.server_date,
-            spent,
-            result: asked.result,
-        };
-        if request.query.endpoint() == Endpoint::Website {
-            return answer(self.ask(None, &request.query), 1);
+    fn answer(&self, Request { id, query }: &Request, stop: &Stop) -> Answer {
+        if query.endpoint() == Endpoint::Website {
+            return self.ask(None, query).answer(*id, 1);
         }
-        let Some((generation, token)) = self.token(None, stop) else {
-            let (now, text) = (self.clock.now(), "no token".to_owned());
-            let result = Err(Failure { kind: FailureKind::NoToken, status: None, text });
-            return answer((now, now, Asked { server_date: None, result }), 0);
-        };
-        let first = self.ask(Some(&token), &request.query);
-        if !matches!(&first.2.result, Err(failure) if failure.kind == FailureKind::Unauthorized) {
-            return answer(first, 1);
-        }
-        self.tokens.refuse(generation);
-        match self.token(Some(generation), stop) {
-            Some((_, newer)) => answer(self.ask(Some(&newer), &request.query), 2),
-            None => answer(first, 1),
-        }
+        with_token(*id, &self.tokens, self.clock, stop, |token| self.ask(Some(token), query))
     }
 
-    fn token(&self, than: Option<Generation>, stop: &Stop) -> Option<(Generation, Secret)> {
-        self.tokens.wait_newer(than, TOKEN_WAIT, stop)
-    }
-
-    /// Sends one HTTP request. Returns when it began and ended, and the result.
-    fn ask(&self, token: Option<&Secret>, query: &Query) -> (Now, Now, Asked) {
+    /// Sends one HTTP request.
+    fn ask(&self, token: Option<&Secret>, query: &Query) -> Try<Vec<Seen>> {
         let started = self.clock.now();
-        let asked = self.kick.ask(token, query);
+        let Asked { server_date, result } = self.kick.ask(token, query);
         let finished = self.clock.now();
-        let came = match &asked.result {
+        let came = match &result {
             Ok(seen) => format!("{} entries", seen.len()),
             Err(failure) => failure.text.clone(),
         };
         let milliseconds = finished.steady.since(started.steady).as_millis();
         let text = format!("{} answered in {milliseconds} ms: {came}", query.endpoint().word());
         Event::Detail { what: "asked", text }.say();
-        (started, finished, asked)
+        Try { started, finished, server_date, result }
+    }
+}
+
+/// One HTTP request, and what came of it.
+struct Try<T> {
+    started: Now,
+    finished: Now,
+    server_date: Option<Timestamp>,
+    result: Result<T, Failure>,
+}
+
+impl<T> Try<T> {
+    /// The answer to the core's request, for which this many HTTP requests were made.
+    fn answer(self, id: RequestId, spent: u32) -> Answer<T> {
+        let Try { started, finished, server_date, result } = self;
+        Answer { id, started, finished, server_date, spent, result }
+    }
+}
+
+/// Sends a request with the token in use, and once more with a new token if the first is not accepted. `stop` also ends a
+/// wait for a token.
+fn with_token<T>(
+    id: RequestId,
+    tokens: &TokenCell,
+    clock: Clock,
+    stop: &Stop,
+    send: impl Fn(&Secret) -> Try<T>,
+) -> Answer<T> {
+    let Some((generation, token)) = tokens.wait_newer(None, TOKEN_WAIT, stop) else {
+        let (now, text) = (clock.now(), "no token".to_owned());
+        let result = Err(Failure { kind: FailureKind::NoToken, status: None, text });
+        return Try { started: now, finished: now, server_date: None, result }.answer(id, 0);
+    };
+    let first = send(&token);
+    if !matches!(&first.result, Err(failure) if failure.kind == FailureKind::Unauthorized) {
+        return first.answer(id, 1);
+    }
+    tokens.refuse(generation);
+    match tokens.wait_newer(Some(generation), TOKEN_WAIT, stop) {
+        Some((_, newer)) => send(&newer).answer(id, 2),
+        None => first.answer(id, 1),
     }
 }
 

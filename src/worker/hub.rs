@@ -10,6 +10,7 @@ mod openings;
 mod reports;
 
 use super::link::{Order, OrderSender, Orders, orders};
+use super::webhook_cell::WebhookCell;
 use crate::clock::{Clock, Pulse};
 use crate::domain::Now;
 use crate::domain::ask;
@@ -18,6 +19,7 @@ use crate::domain::push::LinkId;
 use crate::domain::report::Bulletin;
 use crate::domain::row::Write;
 use crate::domain::shards::{Hold, Shard};
+use crate::domain::webhook::WebhookQuery;
 use crate::gateway::state::Keep;
 use crate::monitor::{Asker, Input, Monitor, Output};
 use crate::stop::Stop;
@@ -27,6 +29,7 @@ use lines::Lines;
 use openings::Openings;
 use reports::Reports;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest wait of one turn, so that the pulse is renewed in time.
@@ -61,6 +64,10 @@ pub(crate) struct Outlets {
     pub broker: Sender<ask::Request<ask::BrokerQuery>>,
     /// Shards that are handed over. Unbounded: each comes once.
     pub coordinator: Sender<(Hold, BTreeSet<Shard>)>,
+    /// The worker `subscriber`, while there is one. It has one request in flight at most.
+    pub subscriber: Sender<ask::Request<WebhookQuery>>,
+    /// What the worker `webhook` needs to know.
+    pub webhook: Arc<WebhookCell>,
     /// What is to be kept over restarts.
     pub keeper: Sender<Keep>,
     /// The thread `status`. Capacity 1: a bulletin that finds the channel full is skipped, because the next one has
@@ -189,6 +196,9 @@ impl Hub {
                 }
             }
             Output::AskBroker(request) => drop(outlets.broker.send(request)),
+            Output::AskWebhooks(request) => drop(outlets.subscriber.send(request)),
+            Output::Webhook(order) => outlets.webhook.put(order),
+            Output::Subscribed(user, id) => drop(outlets.keeper.send(Keep::Subscribed(user, id))),
             Output::Write(write) => {
                 let lane = write.row.lane(outlets.lanes.len());
                 if let Some(writes) = outlets.lanes.get(lane) {

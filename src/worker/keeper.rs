@@ -1,4 +1,5 @@
-//! The thread `keeper`: keeps what was learned, and which rows changed lately, in `STATE_DIR`. It takes each piece
+//! The thread `keeper`: keeps what was learned, which rows changed lately, and which webhook subscriptions were made, in
+//! `STATE_DIR`. It takes each piece
 //! when it arrives and writes the files no more often than needed.
 //!
 //! A file that cannot be written is logged and tried again. That never ends the thread, because the daemon works
@@ -12,8 +13,8 @@ use crate::domain::event::Event;
 use crate::domain::row::Recent;
 use crate::domain::time::Timestamp;
 use crate::domain::way::Offer;
-use crate::domain::{Slug, Steady};
-use crate::gateway::state::{self, Keep, Remembered, recent};
+use crate::domain::{Slug, Steady, UserId};
+use crate::gateway::state::{self, Keep, Remembered, recent, webhooks};
 use crate::repeats::Repeats;
 use crate::stop::Stop;
 use crate::worker::Worker;
@@ -46,6 +47,8 @@ pub(crate) struct Keeper {
     pub dir: PathBuf,
     /// The result of [`recall`].
     pub known: Remembered,
+    /// The result of [`recall_webhooks`].
+    pub made: BTreeMap<UserId, String>,
     /// What is learned. Unbounded: every piece is sent once, and again only if it changes.
     pub learned: Receiver<Keep>,
     pub clock: Clock,
@@ -69,22 +72,39 @@ pub(crate) fn recall_recent(dir: &Path, now: Timestamp) -> Recent {
     recent
 }
 
+/// Reads which webhook subscriptions were made. If the file cannot be used, that is logged, and none are known.
+pub(crate) fn recall_webhooks(dir: &Path) -> BTreeMap<UserId, String> {
+    webhooks::load(dir).unwrap_or_else(|why| {
+        say(dir, webhooks::FILE, why);
+        BTreeMap::new()
+    })
+}
+
 impl Worker for Keeper {
     /// Collects until the core hangs up, then writes what is not written yet. It does not look at the stop: the hub may
     /// still send what is to be kept.
     fn run(mut self, pulse: &Pulse, _: &Stop) -> anyhow::Result<()> {
         let Remembered { realtime, streamers } = std::mem::take(&mut self.known);
         let mut memory = Memory::of(realtime, streamers);
+        let mut made = std::mem::take(&mut self.made);
         let mut recents = Recents::default();
         let mut repeats = Repeats::default();
         // When to write what was learned; `None` while the file is up to date.
         let mut due: Option<Steady> = None;
+        let mut made_due: Option<Steady> = None;
         loop {
             let now = self.clock.steady();
-            let wait = due.into_iter().chain(recents.due(now)).min().map_or(IDLE, |due| due.since(now));
+            let wait = due.into_iter().chain(recents.due(now)).chain(made_due).min().map_or(IDLE, |due| due.since(now));
             pulse.promise(wait + IDLE);
             match self.learned.recv_timeout(wait) {
                 Ok(Keep::Recent(rows, until)) => recents.keep(rows, until),
+                Ok(Keep::Subscribed(user, id)) => {
+                    match id {
+                        Some(id) => drop(made.insert(user, id)),
+                        None => drop(made.remove(&user)),
+                    }
+                    made_due = made_due.or(Some(self.clock.steady() + GATHER));
+                }
                 Ok(learned) => {
                     if memory.keep(learned) && due.is_none() {
                         due = Some(self.clock.steady() + GATHER);
@@ -99,6 +119,9 @@ impl Worker for Keeper {
                     if due.is_some() {
                         self.write(&memory, &mut repeats);
                     }
+                    if made_due.is_some() {
+                        self.report(webhooks::FILE, webhooks::save(&self.dir, &made), &mut repeats);
+                    }
                     return Ok(());
                 }
             }
@@ -109,6 +132,10 @@ impl Worker for Keeper {
             }
             if due.is_some_and(|due| now >= due) {
                 due = if self.write(&memory, &mut repeats) { None } else { Some(now + RETRY) };
+            }
+            if made_due.is_some_and(|due| now >= due) {
+                let done = self.report(webhooks::FILE, webhooks::save(&self.dir, &made), &mut repeats);
+                made_due = if done { None } else { Some(now + RETRY) };
             }
         }
     }
@@ -176,7 +203,7 @@ impl Memory {
         match keep {
             Keep::Streamer(learned) => self.learn(learned),
             Keep::Realtime(offer) => self.realtime.replace(offer.clone()) != Some(offer),
-            Keep::Recent(..) => false,
+            Keep::Recent(..) | Keep::Subscribed(..) => false,
         }
     }
 

@@ -12,6 +12,8 @@ pub mod listener;
 pub mod roster;
 pub(crate) mod token;
 pub(crate) mod token_cell;
+pub(crate) mod webhook;
+pub(crate) mod webhook_cell;
 pub mod writer;
 
 use crate::clock::Pulse;

@@ -17,6 +17,7 @@ use kick_monitor::gateway::kick::entries;
 use kick_monitor::gateway::state;
 use kick_monitor::monitor::Terms;
 use kick_monitor::wire::names::EventNames;
+use kick_monitor::wire::webhook::{Reader, Reading};
 use kick_monitor::wire::{Act, SessionInput, offer, sessions};
 use mutate::fuzz;
 use std::collections::BTreeMap;
@@ -144,6 +145,41 @@ fn offers_of_transports() {
                 None => assert_eq!(offer.transport(), Transport::Centrifugo, "it was read as a cluster"),
             }
         }
+    });
+}
+
+#[test]
+fn requests_for_webhooks() {
+    let seeds = lines(include_str!("seeds/webhook.txt"));
+    let seeds: Vec<Vec<u8>> =
+        seeds.iter().map(|seed| String::from_utf8_lossy(seed).replace("\\r\\n", "\r\n").into_bytes()).collect();
+    fuzz("webhook", &seeds, |bytes| {
+        let mut read = Vec::new();
+        // In two pieces, and whole: it is the same requests.
+        for cut in [bytes.len() / 2, bytes.len()] {
+            let mut reader = Reader::new("/kick");
+            let mut requests = Vec::new();
+            for piece in [&bytes[..cut], &bytes[cut..]] {
+                reader.take(piece);
+                loop {
+                    match reader.step() {
+                        Reading::Whole(request) => requests.push(request),
+                        Reading::Continue => {}
+                        Reading::Nothing | Reading::Refused(_) => break,
+                    }
+                }
+            }
+            assert!(requests.len() <= bytes.len() / 100 + 1, "{} requests", requests.len());
+            for request in &requests {
+                assert!(request.signed().len() <= bytes.len() + 64, "it signs no more than came");
+                if let Ok(Some(delivery)) = request.delivery(Steady::default()) {
+                    assert!(delivery.user.0 > 0, "{delivery:?}");
+                }
+            }
+            read.push(requests);
+        }
+        let same = read[0].iter().zip(&read[1]).all(|(a, b)| a == b);
+        assert!(same, "{read:?}");
     });
 }
 

@@ -6,23 +6,25 @@ use super::source::{self, Source, has_word};
 use super::{holding, none};
 
 /// The parts: their modules, and the types that own their state.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 7] = [
     ("asking", "Asking"),
     ("names", "Names"),
     ("push", "Push"),
     ("roster", "Roster"),
     ("shards", "Shards"),
+    ("webhooks", "Webhooks"),
     ("writes", "Writes"),
 ];
 
 /// Who may name several of them.
-const ROUTES: [&str; 3] = ["src/monitor/mod.rs", "src/monitor/routes.rs", "src/monitor/routes/sharing.rs"];
+const ROUTES: [&str; 4] =
+    ["src/monitor/mod.rs", "src/monitor/routes.rs", "src/monitor/routes/sharing.rs", "src/monitor/routes/webhooks.rs"];
 
 /// What else may name one, and why.
 const EXCEPTIONS: [(&str, &str, &str); 1] = [("io", "push", "which ways to push there are is a setting")];
 
 /// Where one piece of evidence about one streamer is judged; nothing there knows of others, or of what is queued.
-const OF_ONE_STREAMER: [&str; 5] = ["broadcasts", "hearing", "streamer", "table", "weighing"];
+const OF_ONE_STREAMER: [&str; 6] = ["broadcasts", "delivered", "hearing", "streamer", "table", "weighing"];
 const OF_MANY: [&str; 7] = ["Streamers", "streamers", "Book", "book", "BTreeMap", "HashMap", "VecDeque"];
 
 /// More methods are more than a reader keeps apart.

@@ -212,7 +212,7 @@ impl Core {
                     seat.release(hold, &shards, &mut world.database.locks, agenda.now);
                 }
             }
-            Output::Log(_) => {}
+            Output::AskWebhooks(_) | Output::Webhook(_) | Output::Subscribed(..) | Output::Log(_) => {}
         }
     }
 

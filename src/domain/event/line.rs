@@ -62,6 +62,10 @@ impl Event {
             Event::SweepDone { .. } => "sweep_done",
             Event::SweepBehind { .. } => "sweep_behind",
             Event::SweepImplausible { .. } => "sweep_implausible",
+            Event::WebhookRefused { .. } => "webhook_refused",
+            Event::WebhookListener { .. } => "webhook_listener",
+            Event::WebhookSubscribed { .. } => "webhook_subscribed",
+            Event::WebhookSilent { .. } => "webhook_silent",
             Event::DbUnavailable { .. } => "db_unavailable",
             Event::DbRecovered { .. } => "db_recovered",
             Event::ShardsChanged { .. } => "shards_changed",
@@ -87,6 +91,7 @@ impl Event {
             | Event::RealtimeRefused { .. }
             | Event::PushSilent { .. }
             | Event::TokenRefused { .. }
+            | Event::WebhookListener { .. }
             | Event::DbUnavailable { .. }
             | Event::WriteRefused { .. }
             | Event::ThreadRestarted { .. }
@@ -106,6 +111,8 @@ impl Event {
             | Event::SweepBehind { .. }
             | Event::SweepImplausible { .. }
             | Event::CoordinationOff { .. }
+            | Event::WebhookRefused { .. }
+            | Event::WebhookSilent { .. }
             | Event::StateFile { .. }
             | Event::StatusFile { .. }
             | Event::HeartbeatFailed { .. }
@@ -120,6 +127,7 @@ impl Event {
             | Event::RealtimeConnected { .. }
             | Event::TokenRefreshed { .. }
             | Event::ApiRecovered { .. }
+            | Event::WebhookSubscribed { .. }
             | Event::DbRecovered { .. }
             | Event::HeartbeatRecovered { .. }
             | Event::ShardsChanged { .. }
@@ -188,6 +196,14 @@ impl Event {
             }
             Event::SweepImplausible { .. } => {
                 "one answer of the API would change implausibly many statuses; it is asked again"
+            }
+            Event::WebhookRefused { .. } => "a request for a webhook was refused; see the reason",
+            Event::WebhookListener { .. } => {
+                "webhooks cannot be taken; check WEBHOOK_LISTEN, and what else uses that address"
+            }
+            Event::WebhookSubscribed { .. } => "Kick shows a webhook subscription for every streamer",
+            Event::WebhookSilent { .. } => {
+                "webhooks do not report changes; check the address in the settings of the Kick app, and the proxy"
             }
             Event::DbUnavailable { .. } => "the database cannot be used, so changes wait; run 'kick-monitor check'",
             Event::DbRecovered { .. } => "the database can be used again",

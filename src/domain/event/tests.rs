@@ -161,6 +161,10 @@ fn the_life_outside() {
             Event::SweepDone { streamers: 9, seconds: 1.0, corrected: 0 },
             Event::SweepBehind { streamers: 9_000, seconds: 200.0, fitting: 180 },
             Event::SweepImplausible { endpoint: "channels", covered: 25, changes: 20 },
+            Event::WebhookRefused { reason: "signature", from: "192.0.2.1 through unix".to_owned(), times: 3 },
+            Event::WebhookListener { reason: "127.0.0.1:80: permission denied".to_owned() },
+            Event::WebhookSubscribed { streamers: 9 },
+            Event::WebhookSilent { missed: 5, kind: "both" },
             Event::DbUnavailable { reason: "connection refused".to_owned(), pending: 4 },
             Event::DbRecovered { pending: 4 },
             Event::ShardsChanged { held: 8, of: 16, instances: 2 },
@@ -184,6 +188,10 @@ fn the_life_outside() {
             Debug: every streamer was compared with the API event=sweep_done streamers=9 seconds=1.0 corrected=0
             Warn: the budget of requests is too small for SWEEP_SECS; raise it to 180 or more event=sweep_behind streamers=9000 seconds=200.0 fitting=180
             Warn: one answer of the API would change implausibly many statuses; it is asked again event=sweep_implausible endpoint=channels covered=25 changes=20
+            Warn: a request for a webhook was refused; see the reason event=webhook_refused reason=signature from="192.0.2.1 through unix" times=3
+            Error: webhooks cannot be taken; check WEBHOOK_LISTEN, and what else uses that address event=webhook_listener reason="127.0.0.1:80: permission denied"
+            Info: Kick shows a webhook subscription for every streamer event=webhook_subscribed streamers=9
+            Warn: webhooks do not report changes; check the address in the settings of the Kick app, and the proxy event=webhook_silent missed=5 kind=both
             Error: the database cannot be used, so changes wait; run 'kick-monitor check' event=db_unavailable reason="connection refused" pending=4
             Info: the database can be used again event=db_recovered pending=4
             Info: this instance follows the streamers of the shards that it holds event=shards_changed held=8 of=16 instances=2

@@ -46,7 +46,7 @@ impl Asking {
     /// Takes note that the endpoint answered this request.
     pub(crate) fn answered(&mut self, flight: &Flight, book: &mut Book) {
         self.weather.works(flight.endpoint);
-        if book.works(flight.endpoint) {
+        if book.works(flight.endpoint.word()) {
             book.log(Event::ApiRecovered { endpoint: flight.endpoint.word() });
         }
         let keys: Vec<Key> = flight.keys().collect();

@@ -157,7 +157,7 @@ impl Asking {
 }
 
 fn say_failure(now: Now, endpoint: Endpoint, failure: &Failure, retry_in: Duration, book: &mut Book) {
-    if book.failed(now, endpoint, failure) {
+    if book.failed(now, endpoint.word(), failure) {
         book.log(failure.clone().event(endpoint.word(), retry_in));
     }
 }

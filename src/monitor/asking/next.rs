@@ -99,6 +99,7 @@ impl Asking {
             let after = queued.and_then(|keys| keys.iter().find(|key| Some(**key) > last));
             let Some(key) = after.or(queued.and_then(BTreeSet::first)).copied() else { return };
             self.website_last = Some(key);
+            self.website_next = false;
             self.take(Queue::Website, &[key]);
             if streamers.get(&key).is_none_or(|streamer| streamer.ids.are_certain()) {
                 continue;

@@ -10,11 +10,11 @@
 //!    └──────────────────────────────────────────────────────────────────────────────────► silent, perhaps ailing too
 //! ```
 
-use super::health::Kind;
 use super::ways::Terms;
 use crate::domain::Steady;
 use crate::domain::push::{EndKind, LinkId, Transport};
 use crate::domain::way::{Offer, Way};
+use crate::monitor::misses::Kind;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -7,13 +7,12 @@ use crate::domain::problem::Code;
 use crate::domain::push::{LinkId, Transport};
 use crate::domain::{ChannelId, Now, Status, Steady};
 use crate::monitor::book::{Book, Timer};
+use crate::monitor::misses::{Kind, Misses, Silence};
 use crate::monitor::streamer::{Ids, Streamer};
 use crate::monitor::streamers::{Key, Streamers};
 use crate::monitor::times::PUSH_GRACE;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// After this many misses in a row, a transport is silent.
-const MISSED_MAX: u32 = 5;
 /// How many of the latest changes that push should have reported are remembered, and how many are enough to judge by.
 const OUTCOMES: (usize, usize) = (20, 12);
 /// The share of these that push must miss to be partial, as a divisor: a quarter.
@@ -22,79 +21,13 @@ const PARTIAL_SHARE: usize = 4;
 /// The changes that push should report, and those that it missed.
 #[derive(Debug, Default)]
 pub(super) struct Health {
-    missed: BTreeMap<Transport, Missed>,
+    missed: BTreeMap<Transport, Misses>,
     /// Changes that the sweep found, with the time until which push may still report them.
     expected: BTreeMap<(Key, Status), Steady>,
     /// Whether push reported each of the latest changes.
     outcomes: VecDeque<bool>,
     /// Streamers whose last change push missed.
     missing: BTreeSet<Key>,
-}
-
-/// The misses of a transport since its last event of the same kind.
-#[derive(Clone, Copy, Debug, Default)]
-struct Missed {
-    starts: u32,
-    stops: u32,
-    /// Misses of either kind, since the last event of any kind.
-    any: u32,
-}
-
-/// The kind of change that a transport does not report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Starts,
-    Stops,
-    Both,
-}
-
-/// A transport that is connected and does not report a kind of change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Silence {
-    pub(super) kind: Kind,
-    /// How many it missed in a row.
-    pub(super) missed: u32,
-}
-
-impl Kind {
-    /// The word for the log.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Kind::Starts => "starts",
-            Kind::Stops => "stops",
-            Kind::Both => "both",
-        }
-    }
-
-    /// Returns true if a change to this status is of this kind.
-    pub(super) fn is_of(self, status: Status) -> bool {
-        match self {
-            Kind::Starts => status == Status::Online,
-            Kind::Stops => status == Status::Offline,
-            Kind::Both => true,
-        }
-    }
-}
-
-impl Missed {
-    fn of(&mut self, status: Status) -> &mut u32 {
-        match status {
-            Status::Online => &mut self.starts,
-            Status::Offline => &mut self.stops,
-        }
-    }
-
-    fn silence(self) -> Option<Silence> {
-        let Missed { starts, stops, any } = self;
-        let dead = any >= MISSED_MAX;
-        let (starts_missed, stops_missed) = (starts >= MISSED_MAX, stops >= MISSED_MAX);
-        match (starts_missed || dead && starts > 0, stops_missed || dead && stops > 0) {
-            (true, true) => Some(Silence { kind: Kind::Both, missed: any.max(starts).max(stops) }),
-            (true, false) => Some(Silence { kind: Kind::Starts, missed: starts }),
-            (false, true) => Some(Silence { kind: Kind::Stops, missed: stops }),
-            (false, false) => None,
-        }
-    }
 }
 
 impl Health {
@@ -121,19 +54,14 @@ impl Health {
 
     /// An event of a change to this status came over this transport, whatever the rules made of it.
     pub(super) fn delivers(&mut self, transport: Transport, status: Status) {
-        if let Some(missed) = self.missed.get_mut(&transport) {
-            *missed.of(status) = 0;
-            missed.any = 0;
+        if let Some(misses) = self.missed.get_mut(&transport) {
+            misses.heard(status);
         }
     }
 
     /// Counts a miss. Returns true if the transport is to be left: at every fifth in a row.
     pub(super) fn missed(&mut self, transport: Transport, status: Status) -> bool {
-        let missed = self.missed.entry(transport).or_default();
-        missed.any += 1;
-        let of_kind = missed.of(status);
-        *of_kind += 1;
-        *of_kind % MISSED_MAX == 0 || missed.any % MISSED_MAX == 0
+        self.missed.entry(transport).or_default().missed(status)
     }
 
     /// The kind of change that this transport does not report, if it is silent.
@@ -241,14 +169,14 @@ impl Push {
     fn missed_by(&mut self, now: Now, transport: Transport, status: Status, book: &mut Book) {
         let was_silent = self.health.silence(transport).is_some();
         let leave = self.health.missed(transport, status);
-        let Some(Silence { kind, missed }) = self.health.silence(transport) else { return };
+        let Some(silence) = self.health.silence(transport) else { return };
+        let Silence { kind, missed } = silence;
         self.unjudged_all |= !was_silent;
         if leave {
             self.leave(now.steady, transport, kind);
         }
         let (word, kind) = (transport.word(), kind.word());
-        let what = if kind == "both" { "changes" } else { kind };
-        let words = format!("{missed} {what} in a row, over {word}");
+        let words = format!("{}, over {word}", silence.words());
         if book.troubles.raise(now, Code::PushSilent, "", words, &format!("{word} {kind}")) {
             book.log(Event::PushSilent { transport: word, missed, kind });
         }

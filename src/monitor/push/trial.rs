@@ -4,10 +4,10 @@
 //! other, and proves the transport if it is of the kind that was missed. Events of that kind that only the other
 //! connection brings show that the transport is still silent.
 
-use super::health::Kind;
 use crate::domain::push::{LinkEvent, LinkId};
 use crate::domain::way::Way;
 use crate::domain::{ChannelId, Status, Steady};
+use crate::monitor::misses::Kind;
 use crate::monitor::times::{TAKES_NOBODY, TRIAL_DEAF};
 use std::collections::BTreeSet;
 

@@ -13,7 +13,10 @@ impl Monitor {
         if change.lost != Scope::Shards([].into()) {
             let lost = self.streamers.iter().filter(|(_, streamer)| change.lost.covers(streamer.shard));
             let lost: Vec<Key> = lost.map(|(key, _)| key).collect();
-            lost.into_iter().for_each(|key| self.forget(key));
+            for key in lost {
+                self.webhooks.let_go(key);
+                self.forget(key);
+            }
             self.roster.let_go(&change.lost, &mut self.book);
         }
         // After the forgetting: what waits of rows that are no longer this instance's must not be written.

@@ -1,6 +1,7 @@
 //! The language of the transcripts: commands in, the core's outputs out. `Story::command` is the list of commands.
 
 mod kick;
+mod webhooks;
 mod words;
 
 use crate::domain::ask::{Answer, BrokerQuery, Failure, FailureKind, Offered, Request, Seen};
@@ -27,6 +28,7 @@ pub(super) struct Story {
     now: Now,
     asked: BTreeMap<Asker, (Request, Now)>,
     broker_asked: Option<(Request<BrokerQuery>, Now)>,
+    webhooks: webhooks::Webhooks,
     writes: Vec<Write>,
     transcript: String,
     /// Nothing is written to the transcript.
@@ -56,6 +58,7 @@ impl Story {
             now,
             asked: BTreeMap::new(),
             broker_asked: None,
+            webhooks: webhooks::Webhooks::default(),
             writes: Vec::new(),
             transcript: String::new(),
             quiet: false,
@@ -173,6 +176,7 @@ impl Story {
                 "reconnected" => DatabaseEvent::Reconnected,
                 _ => DatabaseEvent::Down(words[1..].join(" ")),
             })),
+            _ if self.about_webhooks(word, &words) => {}
             _ => self.written(word, &words),
         }
     }
@@ -194,6 +198,7 @@ impl Story {
             Output::AskBroker(request) => {
                 assert!(self.broker_asked.replace((request.clone(), self.now)).is_none(), "two requests at once");
             }
+            Output::AskWebhooks(request) => self.ask_webhooks(request),
             Output::Write(write) => {
                 assert!(!self.writes.iter().any(|other| other.row == write.row), "two writes of a row at once");
                 self.writes.push(write.clone());
@@ -244,7 +249,7 @@ impl Story {
             self.written("written", &[]);
             return true;
         }
-        false
+        self.answer_webhooks()
     }
 
     /// The report, without its histogram.

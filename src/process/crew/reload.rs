@@ -20,6 +20,9 @@ impl Crew {
         let old = std::mem::replace(&mut self.kick, Arc::new(Kick::new(&config.kick, REQUEST_LIMIT)));
         self.tokens = Arc::new(TokenCell::default());
         self.add_askers(supervisor)?;
+        if config.webhook.is_some() {
+            self.add_subscriber(supervisor)?;
+        }
         // A worker that has been told to stop ignores the failure of its request.
         old.hang_up();
         Ok(())

@@ -9,6 +9,7 @@ use crate::domain::problem::{CODES, Health};
 use crate::domain::report::Histogram;
 use crate::domain::text::escaped;
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::RESULTS;
 use std::fmt::{Display, Write};
 
 /// The metrics of a daemon that does not run.
@@ -55,6 +56,18 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
         "last_event_timestamp_seconds",
         "When the last push event of any streamer came.",
         report.realtime.last_event_at,
+    );
+    let webhooks = report.webhooks.unwrap_or_default();
+    page.gauge("webhook_subscriptions", "Streamers with a webhook subscription.", webhooks.subscriptions);
+    page.begin("webhook_deliveries_total", "counter", "Requests for webhooks, by result.");
+    for result in RESULTS {
+        let count = counters.webhook_deliveries.get(result).copied().unwrap_or_default();
+        page.series("webhook_deliveries_total", &[("result", result)], count);
+    }
+    page.time(
+        "last_webhook_timestamp_seconds",
+        "When the last webhook of any streamer came.",
+        webhooks.last_delivery_at,
     );
     page.begin("status_changes_total", "counter", "Status changes written, found by push or by sweep.");
     page.series("status_changes_total", &[("source", "push")], counters.status_changes_push);
@@ -129,7 +142,8 @@ impl Page {
         self.begin("api_requests_total", "counter", "Requests to Kick, by endpoint and HTTP status; none: no answer.");
         let counted = &snapshot.report.counters.api_requests;
         let api = [Endpoint::Channels, Endpoint::Livestreams, Endpoint::UsersLivestreams, Endpoint::Website];
-        for endpoint in api.map(Endpoint::word).into_iter().chain(["token"]) {
+        let webhooks = ["public_key", "subscriptions"].into_iter().filter(|_| snapshot.report.webhooks.is_some());
+        for endpoint in api.map(Endpoint::word).into_iter().chain(["token"]).chain(webhooks) {
             let codes = counted.get(endpoint);
             if codes.is_none_or(|codes| !codes.contains_key("200")) {
                 self.series("api_requests_total", &[("endpoint", endpoint), ("code", "200")], 0);

@@ -118,6 +118,9 @@ pub(super) fn streamer(told: &Streamer, now: Timestamp, paint: Paint) -> String 
     }
     push.extend(told.last_push.as_ref().map(|last| format!("last event {}", what(last, now))));
     part("Push", push);
+    let subscribed = told.webhook_since.map(|at| format!("subscribed since {}", when(at, now)));
+    let delivery = told.last_delivery.as_ref().map(|last| format!("last delivery {}", what(last, now)));
+    part("Webhook", subscribed.into_iter().chain(delivery).collect());
     let mut api: Vec<String> =
         told.compared_at.iter().map(|at| format!("last compared at {}", when(*at, now))).collect();
     api.extend(told.last_found.as_ref().map(|found| format!("first reported {}", what(found, now))));
@@ -190,6 +193,10 @@ fn parts(report: &Report, now: Timestamp) -> Vec<(&'static str, String)> {
     };
     let unrecognised = realtime.unrecognised_events.iter();
     let unrecognised: Vec<String> = unrecognised.map(|it| format!("{} ({})", escaped(&it.name), it.count)).collect();
+    let webhooks = report.webhooks.map(|webhooks| {
+        let subscriptions = counted(webhooks.subscriptions, "subscription");
+        format!("{subscriptions}; {}", ago("last delivery", webhooks.last_delivery_at))
+    });
     let mut parts = shards(&report.coordination);
     parts.extend([
         (
@@ -229,6 +236,7 @@ fn parts(report: &Report, now: Timestamp) -> Vec<(&'static str, String)> {
             ),
         ),
     ]);
+    parts.extend(webhooks.map(|text| ("Webhooks", text)));
     if !unrecognised.is_empty() {
         let names = unrecognised.join(", ");
         parts.push(("Unknown", format!("push events {names}; see PUSH_LIVE_EVENTS in kick-monitor.env(5)")));

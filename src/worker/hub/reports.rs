@@ -87,6 +87,7 @@ mod tests {
                 app_key: String::new(),
                 broker_is_loopback: false,
             },
+            webhooks: false,
             heartbeat: None,
             streamers_per_link: 100,
             open_files: 1024,

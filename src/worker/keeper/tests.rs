@@ -1,6 +1,6 @@
 //! What the core learned reaches the disk, in time and at the end. A bad disk does not end the keeper.
 
-use super::{Keeper, Memory, SPARE, recall, recall_recent};
+use super::{Keeper, Memory, SPARE, recall, recall_recent, recall_webhooks};
 use crate::clock::{Clock, Pulse};
 use crate::domain::ask::Learned;
 use crate::domain::row::Recent;
@@ -20,7 +20,7 @@ use std::time::Duration;
 fn keeper(dir: &Path) -> (Keeper, Sender<Keep>) {
     let (sender, inbox) = unbounded();
     let clock = Clock::start();
-    (Keeper { dir: dir.to_owned(), known: recall(dir), learned: inbox, clock }, sender)
+    (Keeper { dir: dir.to_owned(), known: recall(dir), made: recall_webhooks(dir), learned: inbox, clock }, sender)
 }
 
 fn run(keeper: Keeper) -> anyhow::Result<()> {

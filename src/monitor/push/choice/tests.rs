@@ -2,11 +2,11 @@
 
 mod trials;
 
-use super::super::health::Kind;
 use super::{Choice, KEPT};
 use crate::domain::Steady;
 use crate::domain::push::{EndKind, LinkId, Transport};
 use crate::domain::way::{Offer, Place, Way};
+use crate::monitor::misses::Kind;
 use crate::monitor::push::ways::Terms;
 use expect_test::{Expect, expect};
 use std::fmt::Write;

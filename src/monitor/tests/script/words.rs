@@ -1,5 +1,6 @@
 //! The words of the transcripts: how a script writes times, ids, entries and failures, and how the outputs are written.
 
+use super::webhooks;
 use crate::domain::ask::{BrokerQuery, Failure, FailureKind, Learned, Liveness, Phase, Query, Seen, SeenChannel};
 use crate::domain::event::Event;
 use crate::domain::push::{EndKind, LinkEvent, LinkId, Push, PushKind, Transport, UnrecognisedEvent};
@@ -116,6 +117,7 @@ pub(super) fn said(output: &Output) -> Option<String> {
         }
         Output::ReadRoster => "read the roster".to_owned(),
         Output::Released { hold, shards } => format!("released {} {}", hold.0, numbers(shards)),
+        Output::AskWebhooks(_) | Output::Webhook(_) | Output::Subscribed(..) => return webhooks::said(output),
     })
 }
 
@@ -303,6 +305,7 @@ pub(super) fn settings() -> Settings {
         batch: 25,
         requests_per_minute: 600,
         push: terms(),
+        webhooks: false,
         heartbeat: None,
         streamers_per_link: 2,
         open_files: 1024,

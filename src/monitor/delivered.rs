@@ -1,0 +1,100 @@
+//! What one delivery of a webhook means for one streamer: R27. It knows no livestream id: its broadcast is known by the
+//! time at which it began.
+
+use super::broadcasts::{apart, later_by};
+use super::hearing::Verdict;
+use super::kick_clock::KickTime;
+use super::streamer::{Heard, Streamer};
+use super::times::{API_LAG, CLOCK_MARGIN, OLD_DELIVERY, RESUMED_AFTER, SAME_BROADCAST};
+use crate::domain::Status;
+use crate::domain::time::Timestamp;
+use crate::domain::webhook::Delivery;
+
+impl Streamer {
+    /// Takes note of a delivery, and says what it means.
+    pub(crate) fn hear_delivery(&mut self, delivery: &Delivery, time: &KickTime) -> Verdict {
+        self.delivered = Some((delivery.status, delivery.received));
+        // R4: a time in the future counts as missing.
+        let start = delivery.started_at.filter(|start| !time.is_to_come(*start));
+        let old = later_by(time.at(delivery.received), delivery.sent) > OLD_DELIVERY;
+        let overtaken = self.heard.and_then(|heard| heard.sent).is_some_and(|sent| delivery.sent < sent);
+        let Some(start) = start.filter(|_| !old && !overtaken) else { return Verdict::Ask };
+        let verdict = match delivery.status {
+            Status::Online => self.judge_start(start, delivery, time),
+            Status::Offline => self.judge_end(start),
+        };
+        if verdict == Verdict::Believe {
+            let (status, at, sent) = (delivery.status, delivery.received, Some(delivery.sent));
+            let blind = self.broadcast.start.is_none();
+            match status {
+                Status::Online => self.broadcast.began(start, at),
+                Status::Offline => self.broadcast.ended(start, at),
+            }
+            self.heard = Some(Heard { status, at, held: true, blind, again: None, insisted: false, sent });
+        }
+        verdict
+    }
+
+    fn judge_start(&mut self, start: Timestamp, delivery: &Delivery, time: &KickTime) -> Verdict {
+        if let Some(running) = self.broadcast.start {
+            if apart(running, start) <= SAME_BROADCAST {
+                return self.judge_again(delivery, time);
+            }
+            if start < running {
+                return Verdict::Ask;
+            }
+        }
+        let heard_end = self.heard.filter(|heard| heard.status == Status::Offline && time.dated);
+        let trails = || heard_end.is_some_and(|heard| start <= time.at(heard.at));
+        if self.broadcast.has_ended(start).unwrap_or_else(trails) {
+            self.may_resume(delivery, time);
+            return Verdict::Ask;
+        }
+        // The API lags, but not by more than this.
+        let outdated = self.found_offline.is_some_and(|found| later_by(time.at(found), delivery.sent) > API_LAG);
+        if outdated { Verdict::Ask } else { Verdict::Believe }
+    }
+
+    /// One more of the broadcast that runs: the first that is heard of it, a repetition, or, if it was sent so much
+    /// later that it is hardly one, a sign that the stop of a short pause may be lost (R1).
+    fn judge_again(&mut self, delivery: &Delivery, time: &KickTime) -> Verdict {
+        let Some(heard) = self.heard.as_mut().filter(|heard| heard.status == Status::Online) else {
+            return Verdict::Believe;
+        };
+        if later_by(delivery.sent, time.at(heard.at)) < RESUMED_AFTER {
+            return Verdict::Nothing;
+        }
+        heard.at = delivery.received;
+        heard.sent = Some(delivery.sent);
+        Verdict::Renew
+    }
+
+    fn judge_end(&self, start: Timestamp) -> Verdict {
+        let online = self.belief.status == Some(Status::Online);
+        match self.broadcast.start {
+            Some(running) if apart(running, start) <= SAME_BROADCAST => Verdict::Believe,
+            // A start was missed, and the API has to tell what runs now.
+            Some(running) if start > running => Verdict::Ask,
+            Some(_) => Verdict::Nothing,
+            None if self.broadcast.has_ended(start) != Some(true) => Verdict::Believe,
+            None if online => Verdict::Ask,
+            None => Verdict::Nothing,
+        }
+    }
+
+    /// R1: a live delivery for a broadcast that has ended is a witness, too, if Kick sent it so much later than the
+    /// stop that it is hardly an earlier one that was late.
+    fn may_resume(&mut self, delivery: &Delivery, time: &KickTime) {
+        let offline = self.belief.status == Some(Status::Offline);
+        let Some(heard) = self.heard.as_mut().filter(|heard| offline && heard.status == Status::Offline) else {
+            return;
+        };
+        let (ended, margin) = match heard.sent {
+            Some(sent) => (sent, RESUMED_AFTER),
+            None => (time.at(heard.at), CLOCK_MARGIN),
+        };
+        if later_by(delivery.sent, ended) >= margin {
+            heard.again = Some((None, delivery.received));
+        }
+    }
+}
