@@ -25,6 +25,10 @@ pub enum Face {
     Broker,
     /// `POST /api/v1/realtime/auth/connection`
     GuestToken,
+    /// `GET /public/v1/public-key`
+    PublicKey,
+    /// `/public/v1/events/subscriptions`
+    Subscriptions,
     /// Pusher's websocket.
     Push,
     /// Centrifugo's websocket.
@@ -35,7 +39,7 @@ pub enum Face {
 
 impl Face {
     /// Every face.
-    pub const ALL: [Face; 10] = [
+    pub const ALL: [Face; 12] = [
         Face::OAuth,
         Face::Channels,
         Face::Livestreams,
@@ -43,6 +47,8 @@ impl Face {
         Face::Website,
         Face::Broker,
         Face::GuestToken,
+        Face::PublicKey,
+        Face::Subscriptions,
         Face::Push,
         Face::Centrifugo,
         Face::Elsewhere,
@@ -50,7 +56,7 @@ impl Face {
     /// The official API.
     pub const API: [Face; 3] = [Face::Channels, Face::Livestreams, Face::UsersLivestreams];
     /// What is asked over HTTP: all but the websockets.
-    pub const HTTP: [Face; 8] = [
+    pub const HTTP: [Face; 10] = [
         Face::OAuth,
         Face::Channels,
         Face::Livestreams,
@@ -58,6 +64,8 @@ impl Face {
         Face::Website,
         Face::Broker,
         Face::GuestToken,
+        Face::PublicKey,
+        Face::Subscriptions,
         Face::Elsewhere,
     ];
 
@@ -73,6 +81,8 @@ impl Face {
             "/public/v1/channels" => Face::Channels,
             "/public/v1/livestreams" => Face::Livestreams,
             "/public/v1/users/livestreams" => Face::UsersLivestreams,
+            "/public/v1/public-key" => Face::PublicKey,
+            "/public/v1/events/subscriptions" => Face::Subscriptions,
             _ if path.starts_with("/api/v2/channels/") => Face::Website,
             "/connection/websocket" => Face::Centrifugo,
             _ if path.starts_with("/api/v1/realtime/auth/") => Face::GuestToken,

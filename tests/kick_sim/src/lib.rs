@@ -1,5 +1,5 @@
-//! A loopback Kick: the token endpoint, the official API, the website, the broker of transports and
-//! the push websockets, with streamers and faults that a test scripts while it runs.
+//! A loopback Kick: the token endpoint, the official API, the website, the broker of transports, the push
+//! websockets, and webhooks, with streamers and faults that a test scripts while it runs.
 //!
 //! ```
 //! use kick_sim::{Face, Fault, Kick};
@@ -29,6 +29,7 @@ mod stop;
 mod stream;
 mod tls;
 mod watch;
+mod webhooks;
 mod world;
 
 pub use fault::{Face, Fault};
@@ -38,6 +39,7 @@ pub use journal::Request;
 pub use push::{DataForm, PushEnd, PushScript, Transport};
 pub use realtime::{Guest, Offer, OfferForm};
 pub use tls::Certificate;
+pub use webhooks::{Delivery, status_of};
 pub use world::{Broadcast, ExpiresIn, Ids, Lie, UnknownSlug};
 
 use server::Shared;

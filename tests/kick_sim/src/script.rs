@@ -4,6 +4,7 @@ use crate::clock;
 use crate::fault::{Face, Fault};
 use crate::push::{PushScript, STOP_STREAM_BROADCAST, STREAMER_IS_LIVE, Transport, live_data, no_such_app, stop_data};
 use crate::realtime::{Offer, OfferForm};
+use crate::webhooks::{self, Delivery};
 use crate::world::{Broadcast, ExpiresIn, Ids, Lie, UnknownSlug};
 use crate::{Kick, SignedDuration, Timestamp};
 use std::time::Duration;
@@ -89,6 +90,53 @@ impl Kick {
             self.shared.push.publish(&channel(ids), STOP_STREAM_BROADCAST, &stop_data(ids, broadcast.id));
         }
         Some(broadcast.id)
+    }
+}
+
+/// Webhooks. Who is not subscribed to is told of all the same, if a test sends what it is given.
+impl Kick {
+    /// The truth of now about a streamer who has been live, as Kick would deliver it.
+    pub fn delivery(&self, slug: &str) -> Delivery {
+        self.delivery_of(slug, Duration::ZERO)
+    }
+
+    /// The same, sent by Kick so long ago.
+    pub fn delivery_of(&self, slug: &str, ago: Duration) -> Delivery {
+        let mut world = self.shared.world();
+        let sent = webhooks::earlier(world.kick_time(clock::now()), ago);
+        let streamer = world.get(slug);
+        let start = streamer.latest().unwrap_or_else(|| panic!("{slug:?} was never live")).started_at;
+        let (user, live) = (streamer.ids.user, streamer.live.is_some());
+        world.webhooks.delivery(user, slug, live, start, sent)
+    }
+
+    /// From now on another key signs.
+    pub fn new_webhook_key(&self) {
+        self.shared.world().webhooks.new_key();
+    }
+
+    /// From now on subscriptions are confirmed, and not listed (docs/kick.md §10.5).
+    pub fn hide_subscriptions(&self, hides: bool) {
+        self.shared.world().webhooks.hides = hides;
+    }
+
+    /// From now on subscriptions are refused, in an answer with 200.
+    pub fn refuse_subscriptions(&self, why: Option<&str>) {
+        self.shared.world().webhooks.refuses = why.map(str::to_owned);
+    }
+
+    /// Removes a streamer's subscriptions, as Kick does after a day of failures.
+    pub fn drop_subscriptions(&self, slug: &str) {
+        let mut world = self.shared.world();
+        let user = world.get(slug).ids.user;
+        world.webhooks.remove(|_, about| about != user);
+    }
+
+    /// Another deployment of the same app subscribes to a streamer.
+    pub fn subscribe_for_others(&self, slug: &str) {
+        let mut world = self.shared.world();
+        let user = world.get(slug).ids.user;
+        world.webhooks.subscribe(user);
     }
 }
 

@@ -42,6 +42,15 @@ impl Kick {
         world.streamers().filter(|streamer| streamer.live.is_some()).map(|streamer| streamer.slug.clone()).collect()
     }
 
+    /// The slugs of those whom the app is subscribed to by webhook, one entry a subscription.
+    pub fn webhooks(&self) -> Vec<String> {
+        let world = self.shared.world();
+        let slug = |user: &i64| world.by_user(*user).map_or_else(|| user.to_string(), |it| it.slug.clone());
+        let mut slugs: Vec<String> = world.webhooks.subscriptions().map(|(_, user)| slug(user)).collect();
+        slugs.sort();
+        slugs
+    }
+
     /// Everybody who was given a guest token, one entry a token, the oldest first.
     pub fn guests(&self) -> Vec<Guest> {
         self.shared.world().realtime.guests().cloned().collect()

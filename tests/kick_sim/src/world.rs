@@ -4,6 +4,7 @@
 use crate::clock::Moment;
 use crate::fault::Face;
 use crate::realtime::Realtime;
+use crate::webhooks::Webhooks;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -113,6 +114,11 @@ impl Streamer {
         format!("{} | ¡hola! 🎮", self.slug)
     }
 
+    /// The broadcast that runs, or the one that ran last.
+    pub(crate) fn latest(&self) -> Option<&Broadcast> {
+        self.live.as_ref().or(self.last.as_ref())
+    }
+
     fn known_at(&self, now: Instant) -> Option<&Broadcast> {
         let news = self.coming.iter().rev().find(|(at, _)| *at <= now);
         news.map_or(self.known.as_ref(), |(_, broadcast)| broadcast.as_ref())
@@ -146,6 +152,7 @@ pub(crate) struct World {
     pub(crate) expires_in: ExpiresIn,
     pub(crate) clock_offset: SignedDuration,
     pub(crate) realtime: Realtime,
+    pub(crate) webhooks: Webhooks,
     streamers: BTreeMap<i64, Streamer>,
     by_slug: BTreeMap<String, i64>,
     tokens: BTreeMap<String, Option<Instant>>,
@@ -163,6 +170,7 @@ impl World {
             expires_in: ExpiresIn::Seconds(5_184_000),
             clock_offset: SignedDuration::ZERO,
             realtime: Realtime::new(),
+            webhooks: Webhooks::new(),
             streamers: BTreeMap::new(),
             by_slug: BTreeMap::new(),
             tokens: BTreeMap::new(),

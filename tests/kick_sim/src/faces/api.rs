@@ -78,7 +78,7 @@ pub(super) fn users_livestreams(world: &World, request: &Request, now: Moment) -
     }
 }
 
-fn authorized(world: &World, request: &Request, now: Moment) -> Result<(), Answer> {
+pub(super) fn authorized(world: &World, request: &Request, now: Moment) -> Result<(), Answer> {
     let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
     if token.is_some_and(|token| world.token_is_good(token, now.steady)) {
         return Ok(());
@@ -118,7 +118,7 @@ fn enveloped(data: Vec<Value>) -> Answer {
     Answer::json(200, &json!({"data": data, "message": "OK"}))
 }
 
-fn bad_request(why: &str) -> Answer {
+pub(super) fn bad_request(why: &str) -> Answer {
     Answer::json(400, &json!({"data": why, "message": "Bad request"}))
 }
 

@@ -3,6 +3,7 @@
 mod api;
 mod oauth;
 mod realtime;
+mod webhooks;
 mod website;
 
 use crate::clock::Moment;
@@ -30,6 +31,10 @@ pub(crate) fn answer(face: Face, world: &mut World, app: &App, request: &Request
         (Face::Website, "GET") => website::channel(world, request, now),
         (Face::Broker, "POST") => realtime::connection(world, app, request),
         (Face::GuestToken, "POST") => realtime::guest(world, request, now),
+        (Face::PublicKey, "GET") => webhooks::public_key(world),
+        (Face::Subscriptions, "GET") => webhooks::list(world, request, now),
+        (Face::Subscriptions, "POST") => webhooks::make(world, request, now),
+        (Face::Subscriptions, "DELETE") => webhooks::delete(world, request, now),
         _ => not_found("Not found."),
     }
 }
