@@ -12,6 +12,7 @@ mod listener;
 mod tests;
 
 pub(crate) use key::Key;
+pub(crate) use listener::is_served;
 
 use crate::config::WebhookConfig;
 use crate::domain::Steady;

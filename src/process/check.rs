@@ -9,6 +9,7 @@ mod kick;
 mod machine;
 mod names;
 mod push;
+mod webhooks;
 
 pub(in crate::process) use kick::{no_token, remedy_for};
 
@@ -80,7 +81,8 @@ pub fn run(config: &Path, offline: bool, json: bool, names: &[String]) -> anyhow
                 let clock = Clock::start();
                 machine::check(&loaded, config == Path::new(DEFAULT_CONFIG), &mut report);
                 let known = database::check(&loaded, clock, &mut report);
-                kick::check(&loaded, &known, names, clock, &mut report);
+                let token = kick::check(&loaded, &known, names, clock, &mut report);
+                webhooks::check(&loaded, token.as_ref(), &mut report);
                 push::check(&loaded, &known, clock, &mut report);
             }
             if report.failed { Code::Unavailable } else { Code::Fine }

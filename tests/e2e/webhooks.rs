@@ -1,10 +1,11 @@
 //! Webhooks from end to end: Kick's subscriptions and signed deliveries on one side, the row on the other.
 
+use super::check::SetUp;
 use super::exposition;
 use super::reload::reload;
 use super::scratch::finish;
 use super::stage::{PATIENCE, Stage, changes, wait_change, wait_snapshot};
-use kick_sim::{Face, status_of};
+use kick_sim::{Face, Fault, status_of};
 use lab::{Builder, Daemon, free_port, wait_for};
 use std::collections::BTreeSet;
 use std::fs;
@@ -250,4 +251,33 @@ fn an_address_that_is_in_use_is_said_and_taken_when_it_is_free() {
     drop(taken);
     wait_for("a listener", PATIENCE, || (listeners(daemon.pid()).len() == 1).then_some(()));
     wait_snapshot(&daemon, "no problem", |seen| !seen["problems"].to_string().contains("webhook_listener"));
+}
+
+#[test]
+fn check_tries_the_listener_and_the_list_and_says_what_to_enter_at_kick() {
+    let set_up = SetUp::new();
+    let address = address();
+    let said = |changes: &[(&str, &str)], words: &[&str]| {
+        let ended = set_up.check(changes, &[]);
+        let line = ended.stdout.lines().any(|line| words.iter().all(|word| line.contains(word)));
+        assert!(line, "{words:?} are not in\n{}", ended.stdout);
+        ended.code
+    };
+    let here = [("WEBHOOK_LISTEN", address.as_str()), ("WEBHOOK_PATH", "/hook")];
+    assert_eq!(said(&here, &["ok   webhook listener: ", &address]), Some(0));
+    said(&here, &["ok   webhook subscriptions: ", "0 so far"]);
+    said(&here, &["ok   webhook address: ", "https://YOUR-HOST/hook", &address]);
+    let open = format!("0.0.0.0:{}", free_port());
+    assert_eq!(said(&[("WEBHOOK_LISTEN", &open)], &["warn webhook listener: ", "other machines"]), Some(0));
+    let taken = std::net::TcpListener::bind(&address).expect("an address");
+    assert_eq!(said(&here, &["FAIL webhook listener: ", "in use"]), Some(69));
+    drop(taken);
+    set_up.fails(&[("WEBHOOK_LISTEN", "unix:/nowhere/x.sock")], &["webhook listener", "make the directory"]);
+    set_up.stage.kick.fault([Face::Subscriptions], Fault::status(503, "later"));
+    set_up.fails(&here, &["webhook subscriptions", "status 503"]);
+    // Where the daemon runs, the address is in use, and by the right one.
+    set_up.stage.kick.clear_faults();
+    let daemon = set_up.stage.start(set_up.stage.builder().set("WEBHOOK_LISTEN", &address));
+    wait_for("a listener", PATIENCE, || (listeners(daemon.pid()).len() == 1).then_some(()));
+    assert_eq!(said(&here[..1], &["ok   webhook listener: ", &address]), Some(0));
 }

@@ -1,6 +1,6 @@
 //! Listening on an address or on a Unix socket, and the streams that come of it.
 
-use crate::config::Listen;
+use crate::config::{Listen, WebhookConfig};
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,10 +8,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Anybody may connect, as on the loopback address: Kick's signature is what counts. Who reaches the socket is up to
 /// the directory that it is in.
 const SOCKET_MODE: u32 = 0o666;
+
+/// How long an answer may take, where something listens already.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// What listens.
 #[derive(Debug)]
@@ -91,6 +95,29 @@ impl Listener {
             Listener::Unix(socket) => socket.listener.as_fd(),
         }
     }
+}
+
+/// Whether a server of this kind answers there: it refuses a GET, and says so.
+pub(crate) fn is_served(config: &WebhookConfig) -> bool {
+    let question = format!("GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n", config.path);
+    let answer = match &config.listen {
+        Listen::Tcp(address) => TcpStream::connect_timeout(address, ANSWER).and_then(|stream| {
+            stream.set_read_timeout(Some(ANSWER))?;
+            ask(stream, &question)
+        }),
+        Listen::Unix(path) => UnixStream::connect(path).and_then(|stream| {
+            stream.set_read_timeout(Some(ANSWER))?;
+            ask(stream, &question)
+        }),
+    };
+    answer.is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 405 "))
+}
+
+fn ask(mut stream: impl Read + Write, question: &str) -> io::Result<[u8; 13]> {
+    let mut answer = [0; 13];
+    stream.write_all(question.as_bytes())?;
+    stream.read_exact(&mut answer)?;
+    Ok(answer)
 }
 
 /// Removes a socket on which nothing listens any more: a process that was killed leaves one.

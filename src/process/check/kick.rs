@@ -16,7 +16,14 @@ const SOMEBODY: &str = "xqc";
 /// A clock that is wrong by more than this makes times in the log and the table misleading, in seconds.
 const SKEW_MAX: i64 = 5;
 
-pub(super) fn check(config: &Config, known: &Known, names: &[String], clock: Clock, report: &mut Report) {
+/// Gives back the token, for what else needs one.
+pub(super) fn check(
+    config: &Config,
+    known: &Known,
+    names: &[String],
+    clock: Clock,
+    report: &mut Report,
+) -> Option<Secret> {
     let kick = Kick::new(&config.kick, REQUEST_LIMIT);
     report.trying("asking for a token");
     let oauth = &config.kick.oauth_url.text;
@@ -39,6 +46,7 @@ pub(super) fn check(config: &Config, known: &Known, names: &[String], clock: Clo
         report.ok("heartbeat", "HEARTBEAT_URL is set, and is not asked here: that would say that the daemon runs");
     }
     Asker::new(config, &kick, token.as_ref(), clock).given(names, report);
+    token
 }
 
 /// Why there is no token, and the remedy.
