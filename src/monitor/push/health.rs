@@ -157,9 +157,10 @@ impl Push {
         missed.iter().any(|status| !silence.is_some_and(|silence| silence.kind.is_of(*status)))
     }
 
-    /// R24: the names of unrecognised events around the time of a change that the sweep has just found.
+    /// R24: the names of unrecognised events around the time of a change that the sweep, or a webhook, has just found.
     fn unrecognised_near(&self, now: Now, streamer: &Streamer) -> String {
-        let found = streamer.found.map_or(now.steady, |found| found.at);
+        let delivered = streamer.heard.filter(|heard| heard.sent.is_some()).map(|heard| heard.at);
+        let found = streamer.found.map(|found| found.at).max(delivered).unwrap_or(now.steady);
         let before = Steady(found.0.saturating_sub(self.settings.sweep));
         let channel = streamer.ids.channel;
         channel.map(|channel| self.unrecognised.near(channel, before, found).join(",")).unwrap_or_default()
