@@ -6,7 +6,7 @@ use super::reload::reload;
 use super::scratch::finish;
 use super::stage::{PATIENCE, Stage, changes, wait_change, wait_snapshot};
 use kick_sim::{Face, Fault, status_of};
-use lab::{Builder, Daemon, free_port, wait_for};
+use lab::{Builder, Daemon, Line, free_port, wait_for};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
@@ -174,6 +174,8 @@ fn what_is_not_kicks_or_not_of_now_gets_its_status_and_changes_nothing() {
     slow_too.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     // However many they are, each reason is logged once.
+    let slow = |line: &Line| line.event == "webhook_refused" && line.key("reason") == "slow";
+    daemon.wait_line(PATIENCE, slow);
     let lines = daemon.events("webhook_refused");
     let reasons: BTreeSet<&str> = lines.iter().map(|line| line.key("reason")).collect();
     assert_eq!(lines.len(), reasons.len(), "{reasons:?}");
