@@ -28,7 +28,10 @@ pub(super) fn named(filter: &str) -> Vec<String> {
     let mut columns: Vec<String> = Vec::new();
     let (mut depth, mut subquery) = (0_u32, None);
     for (n, token) in tokens.iter().enumerate() {
-        let (before, after) = (n.checked_sub(1).and_then(|n| tokens.get(n)), tokens.get(n + 1));
+        // The names in front of a dot belong to it.
+        let is_qualified = |n: usize| n >= 2 && tokens[n - 1] == Token::Mark(".");
+        let first = std::iter::successors(Some(n), |n| is_qualified(*n).then(|| n - 2)).last().unwrap_or(n);
+        let (before, after) = (first.checked_sub(1).and_then(|n| tokens.get(n)), tokens.get(n + 1));
         match token {
             Token::Mark("(") => {
                 depth += 1;
