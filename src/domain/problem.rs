@@ -246,7 +246,7 @@ impl Code {
                 "coordination_off",
                 Degraded,
                 "instances cannot share this table, so each of them follows all streamers",
-                "connect to PostgreSQL directly, not through a pooler; if only one instance runs: DB_COORDINATION=off",
+                "connect to PostgreSQL directly, not through a pooler; if only one instance runs, set DB_COORDINATION=off",
             ),
             Code::WriteRefused => (
                 "write_refused",

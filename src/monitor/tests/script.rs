@@ -306,18 +306,17 @@ impl Story {
     fn roster(&mut self, words: &[&str]) {
         let started = words.iter().find_map(|word| word.strip_prefix("read@"));
         let started = started.map_or(self.now, |time| at(time.parse().expect("seconds"))).steady;
-        let mut reads = words.split(|word| *word == "|").map(|words| {
+        let reads = words.split(|word| *word == "|").map(|words| {
             let rows = words.iter().filter(|word| !word.starts_with("read@") && !word.starts_with("scope@"));
             let rows = rows.map(|word| row(word)).collect();
             let scope = words.iter().find_map(|word| word.strip_prefix("scope@"));
             let scope = scope.map_or(Scope::All, |list| Scope::Shards(list.split(',').map(shard).collect()));
             Input::Roster(RosterRead { started, scope, rows })
         });
-        let first = reads.next().expect("a read");
-        let more: Vec<Input> = reads.collect();
-        match more.is_empty() {
-            true => self.input(first),
-            false => self.input(Input::Several([vec![first], more].concat())),
+        let mut reads: Vec<Input> = reads.collect();
+        match reads.len() {
+            1 => self.input(reads.remove(0)),
+            _ => self.input(Input::Several(reads)),
         }
     }
 
