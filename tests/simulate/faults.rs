@@ -88,7 +88,7 @@ impl Day {
         let session = core.seat.as_ref().and_then(|seat| seat.session);
         let until = world.agenda.now
             + if world.agenda.odds(0.7) { world.agenda.secs(1, 20) } else { world.agenda.secs(20, 120) };
-        world.referee.iter_mut().for_each(|referee| referee.disturbed = until);
+        world.referee.iter_mut().for_each(|referee| referee.disturbed = referee.disturbed.max(until));
         if matches!(fault, ShareFault::Killed | ShareFault::SessionEnded) {
             session.into_iter().for_each(|session| world.database.locks.end(session));
         }

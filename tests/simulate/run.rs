@@ -192,7 +192,7 @@ impl Day {
         plan(fault, apart, &mut self.world.agenda);
         self.world.say(|| format!("   ! {fault:?}"));
         if let Some(referee) = &mut self.world.referee {
-            referee.disturbed = self.world.agenda.now;
+            referee.disturbed = referee.disturbed.max(self.world.agenda.now);
         }
         let heard = self.strike(fault);
         heard.into_iter().try_for_each(|(id, input): (usize, Input)| self.cores[id].tell(input, &mut self.world))
