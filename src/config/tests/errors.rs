@@ -75,10 +75,8 @@ fn numbers() {
 #[test]
 fn words() {
     check(
-        concat!(
-            "REALTIME=both\nLOG_LEVEL=INFO\nLOG_TARGET=file\nSYSLOG_FACILITY=local8\nDB_SYNCHRONOUS_COMMIT=true\n",
-            "DB_COORDINATION=on\n",
-        ),
+        "REALTIME=both\nLOG_LEVEL=INFO\nLOG_TARGET=file\nSYSLOG_FACILITY=local8\nDB_SYNCHRONOUS_COMMIT=true\n\
+         DB_COORDINATION=on\n",
         expect![[r#"
             k.env:4: REALTIME: "both" is not allowed; expected one of auto, pusher, centrifugo
             k.env:5: LOG_LEVEL: "INFO" is not allowed; expected one of error, warn, info, debug, trace
