@@ -28,6 +28,9 @@ pub(super) struct Client {
     pub cell: Cell,
     /// The server cannot be reached from here before.
     pub cut_until: Duration,
+    /// The process is stopped for this long with its next statement in hand; and it is, just now.
+    pub stops: Option<Duration>,
+    pub stopped: Option<Duration>,
 }
 
 /// A statement that waits to be carried out.
@@ -80,6 +83,8 @@ impl Client {
             blank_read: false,
             cell: Cell::Off,
             cut_until: Duration::ZERO,
+            stops: None,
+            stopped: None,
         }
     }
 
@@ -186,11 +191,14 @@ impl Client {
     /// Sends the next statement, which takes a moment: to leave, and to get what it needs at the server.
     fn send(&mut self, lane: usize, agenda: &mut Agenda) {
         let Some((rows, limit)) = self.writers[lane].next() else { return };
-        let rows = rows.into_iter().map(|write| {
+        let lease = |write: Write| {
             let lease = self.cell.lease(write.hold, agenda.now);
             (write, lease)
-        });
-        let sent = Sent { lane, life: self.writers[lane].life(), rows: rows.collect(), limit, left: agenda.odds(0.7) };
+        };
+        let rows = rows.into_iter().map(lease).collect();
+        self.stopped = self.stops.take();
+        let left = self.stopped.is_none() && agenda.odds(0.7);
+        let sent = Sent { lane, life: self.writers[lane].life(), rows, limit, left };
         let takes = if agenda.odds(0.02) { agenda.millis(20, 12_000) } else { agenda.millis(1, 20) };
         self.after(takes, Step::Run(sent), agenda);
     }

@@ -36,7 +36,7 @@ pub(super) struct Database {
     pub done: Vec<Done>,
 }
 
-/// A row that a core has changed.
+/// A write that was carried out.
 #[derive(Debug)]
 pub(super) struct Done {
     pub core: usize,
@@ -44,6 +44,8 @@ pub(super) struct Done {
     pub row: RowId,
     pub status: Status,
     pub at: Duration,
+    /// The row showed something else before.
+    pub changed: bool,
 }
 
 impl Database {

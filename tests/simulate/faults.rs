@@ -98,7 +98,10 @@ impl Day {
                 core.begin_process(world)
             }
             ShareFault::Frozen => {
-                core.freeze(until);
+                match world.agenda.odds(0.5) {
+                    true => core.client.stops = Some(world.agenda.secs(1, 60)),
+                    false => core.freeze(until),
+                }
                 Vec::new()
             }
             ShareFault::Cut => core.cut(until, world),

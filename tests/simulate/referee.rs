@@ -25,6 +25,8 @@ pub(super) struct Referee {
     shards: u16,
     /// The last fault.
     pub disturbed: Duration,
+    /// How many rows were changed.
+    pub writes: usize,
 }
 
 /// What one core was told, and has under way.
@@ -49,6 +51,7 @@ impl Referee {
             bound: bounds.max().unwrap_or_default(),
             shards: profile.shards,
             disturbed: Duration::ZERO,
+            writes: 0,
         }
     }
 
@@ -106,18 +109,22 @@ impl Referee {
         Ok(())
     }
 
-    /// A row was changed.
+    /// A write was carried out.
     pub(super) fn judge(&mut self, done: &Done, database: &mut Database, kick: &Kick) -> Result<(), String> {
         let Done { core, row, status, at, .. } = done;
         let Some(record) = database.rows.get(row) else { return Ok(()) };
         let (shard, touched) = (record.row.shard, record.touched);
         let n = kick.by_username(&record.row.username);
-        let before = self.written.insert(row.clone(), (*core, *at, *status));
         let session = done.hold.map_or(0, |hold| hold.0);
         if !database.locks.may_write(session, shard, *at) {
             let holder = database.locks.holder(shard, *at);
             return Err(format!("row {row} of {shard:?} is written under {:?}, and {holder:?} has it", done.hold));
         }
+        if !done.changed {
+            return Ok(());
+        }
+        self.writes += 1;
+        let before = self.written.insert(row.clone(), (*core, *at, *status));
         let Some(streamer) = n.map(|n| &kick.streamers[n]).filter(|_| self.honest) else { return Ok(()) };
         let truth = streamer.now().status();
         let right = before.filter(|(_, when, was)| *was == truth && streamer.since() <= *when && touched < *when);

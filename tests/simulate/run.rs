@@ -70,7 +70,10 @@ fn live(mut day: Day) -> Outcome {
     if !transcript.is_empty() {
         transcript.insert(0, format!("{:#?}", day.profile));
     }
-    let writes = day.cores.iter().map(|core| core.judge.writes).sum();
+    let writes = match &day.world.referee {
+        Some(referee) => referee.writes,
+        None => day.cores.iter().map(|core| core.judge.writes).sum(),
+    };
     let first = day.cores.swap_remove(0);
     let (transport, changes) = first.transport;
     let partial = first.judge.was_partial();
@@ -162,6 +165,11 @@ impl Day {
             Happening::Client(id, step) => {
                 let core = &mut cores[id];
                 let inputs = core.client.step(step, core.now(now), &mut world.database, &mut world.agenda);
+                if let Some(span) = core.client.stopped.take() {
+                    core.freeze(now + span);
+                    let referee = world.referee.iter_mut();
+                    referee.for_each(|referee| referee.disturbed = referee.disturbed.max(now + span));
+                }
                 inputs.into_iter().try_for_each(|input| core.tell(input, world))?;
                 self.judge_done()
             }

@@ -120,7 +120,12 @@ impl Database {
 
     fn write_row(&mut self, core: usize, write: &Write, now: Duration) -> WriteResult {
         let Some(record) = self.rows.get_mut(&write.row) else { return WriteResult::Gone };
-        if !record.differs(write) {
+        let changed = record.differs(write);
+        if !write.start_only && (!changed || now >= record.locked_until) {
+            let (row, status, hold) = (write.row.clone(), write.status, write.hold);
+            self.done.push(Done { core, hold, row, status, at: now, changed });
+        }
+        if !changed {
             return WriteResult::AlreadySo;
         }
         if now < record.locked_until {
@@ -135,10 +140,6 @@ impl Database {
             record.row.started_at = write.started_at;
         }
         record.written.insert(core, now);
-        if !write.start_only {
-            let (row, status, hold) = (write.row.clone(), write.status, write.hold);
-            self.done.push(Done { core, hold, row, status, at: now });
-        }
         WriteResult::Written
     }
 }
