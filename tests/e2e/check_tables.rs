@@ -211,7 +211,7 @@ fn a_schema_of_the_search_path_that_the_role_may_not_use_is_named_too() {
     let url = database.url_as(&role, "p");
     let changes = [("DATABASE_URL", url.as_str()), ("DB_TABLE", "\"Them\"")];
     let remedy = format!("GRANT USAGE ON SCHEMA \"Shut Off\" TO \"{role}\"");
-    set_up.fails(&changes, &["privileges: ", "\"Shut Off\"", &format!("run: {remedy}")]);
+    set_up.fails(&changes, &["privileges: ", "\"Shut Off\"", &format!("in psql: {remedy};")]);
     database.execute(&remedy);
     // The next thing is named: its search path does not have that schema.
     let setting = "DB_TABLE='\"Shut Off\".\"Them\"'";
@@ -235,7 +235,7 @@ fn a_column_that_the_filter_names_is_granted_too() {
     let changes = [("DATABASE_URL", url.as_str()), ("DB_FILTER", filter)];
     for column in ["Wanted", "platform"] {
         let remedy = format!("GRANT SELECT (\"{column}\") ON \"streamers\" TO \"{role}\"");
-        set_up.fails(&changes, &["privileges: ", &format!("run: {remedy}")]);
+        set_up.fails(&changes, &["privileges: ", &format!("in psql: {remedy};")]);
         database.execute(&remedy);
     }
     let ended = set_up.check(&changes, &[]);

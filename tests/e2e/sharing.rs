@@ -222,9 +222,12 @@ fn a_new_number_of_shards_takes_effect_on_reload() {
     wait_shares(&stage, &[1]);
     reload(&daemon, &[("DB_SHARDS", "3")]);
     wait_shares(&stage, &[3]);
+    // What is reported before does not tell whether everybody is followed under the new number.
+    wait_snapshot(&daemon, "it to know of three shards", |snapshot| snapshot["coordination"]["held"] == 3);
     follow_a_change(&stage, &daemon, &names);
     reload(&daemon, &[("DB_COORDINATION", "off")]);
     wait_shares(&stage, &[]);
+    wait_snapshot(&daemon, "it to follow all by itself", |snapshot| snapshot["coordination"]["mode"] == "off");
     follow_a_change(&stage, &daemon, &names);
     assert_written_once(&stage, &names, 3);
 }

@@ -53,7 +53,7 @@ fn inspect(config: &Config, database: &Database, clock: Clock, report: &mut Repo
             let (check, remedy) = blame(misfit, config, database);
             // The gateway may know the very statement.
             match text.split_once("; to allow it: ") {
-                Some((text, sql)) => report.fail(check, text.to_owned(), Some(&format!("run: {sql}"))),
+                Some((text, sql)) => report.fail(check, text.to_owned(), Some(&in_psql(sql))),
                 None => report.fail(check, text, Some(&remedy)),
             }
             Known::default()
