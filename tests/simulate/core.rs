@@ -73,9 +73,13 @@ impl Core {
         let mut client = Client::new(id, &conditions, &mut world.agenda);
         client.cell = if seat.is_some() { Cell::Nothing } else { Cell::Off };
         let now = Now { steady: Steady(Duration::ZERO), wall: super::MIDNIGHT };
+        let mut monitor = Monitor::new(now, conditions.settings.clone(), seed);
+        if seat.is_none() {
+            monitor.handle(now, Input::Coordination(Coordination::Off(None)));
+        }
         Core {
             id,
-            monitor: Monitor::new(now, conditions.settings.clone(), seed),
+            monitor,
             judge: Judge::new(id, conditions.settings.requests_per_minute, world.wrong_hints),
             realtime: Realtime::new(id),
             api: Api::new(id, &conditions),

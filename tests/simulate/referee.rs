@@ -38,10 +38,14 @@ struct Told {
     writes: BTreeMap<WriteId, (RowId, Shard)>,
 }
 
+/// R12: for so long an answer cannot contradict an event that came through a channel id which Kick has not stated.
+const UNCONFIRMED: Duration = Duration::from_secs(15);
+
 impl Referee {
     pub(super) fn new(profile: &Profile) -> Referee {
         let honest = profile.cores.iter().all(|conditions| {
-            conditions.honest() && conditions.tardy == 0.0 && conditions.repeats == 0.0 && conditions.jumps == 0.0
+            let told_in_time = conditions.tardy == 0.0 && conditions.repeats == 0.0 && conditions.jumps == 0.0;
+            conditions.honest() && told_in_time && conditions.lag <= UNCONFIRMED
         });
         let bounds = profile.cores.iter().map(|conditions| conditions.bound(profile.streamers));
         Referee {
