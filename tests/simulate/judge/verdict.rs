@@ -1,6 +1,7 @@
 //! The verdicts: whether a write is right by all that could be known, and whether the table came right.
 
 use super::{API_LAG, Judge, MINUTE, STALE_LIVE};
+use crate::simulate::MIDNIGHT;
 use crate::simulate::conditions::Conditions;
 use crate::simulate::database::{Record, begins_later};
 use crate::simulate::kick::{Kick, Moment, Streamer};
@@ -159,8 +160,9 @@ impl Judge {
         let Some((edited, _)) = edited else { return Ok(false) };
         let before = known.insisted.filter(|insisted| *insisted >= told && *insisted < edited);
         known.insisted = Some(now);
-        // R26: or an answer told so since, and it has stood.
-        let decided = write.source == Source::Sweep && !conditions.settings.offline_delay.is_zero();
+        // Or an answer has told so since the edit (R26: and it has stood).
+        let believed = write.changed_at.duration_since(MIDNIGHT).unsigned_abs();
+        let decided = write.source == Source::Sweep && (believed > edited || conditions.jumps > 0.0);
         match before.filter(|_| !decided) {
             Some(_) => Err(format!("row {} is written over once more for the sake of one push event", write.row)),
             None => Ok(true),
