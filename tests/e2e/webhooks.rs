@@ -100,6 +100,21 @@ fn where_push_is_refused_webhooks_alone_are_enough() {
 }
 
 #[test]
+fn webhooks_that_do_not_come_are_said_to_be_silent() {
+    let names = ["ana", "ben", "cem", "dee", "eve"];
+    let stage = Stage::with(&names);
+    let builder = stage.builder().set("PUSH_HOLD_SECS", "0").set("WEBHOOK_LISTEN", address());
+    let daemon = start(&stage, builder, &names);
+    stage.wait_followed(&names);
+    // Push tells of all, and Kick delivers nothing.
+    for name in names {
+        stage.kick.go_live(name);
+    }
+    let line = daemon.wait_event("webhook_silent", PATIENCE);
+    assert_eq!(line.key("kind"), "starts", "{}", line.text);
+}
+
+#[test]
 fn a_webhook_and_a_push_event_of_one_change_are_one_write() {
     let stage = Stage::with(&["ana"]);
     stage.kick.set_api_lag(None);
