@@ -249,6 +249,12 @@ impl Failure {
             _ => Event::ApiError { status, endpoint, reason, retry_in },
         }
     }
+
+    /// Returns true if Kick asks for fewer requests: by 429, or by its firewall, which also answers 403 to clients that
+    /// send too many (R22).
+    pub(crate) fn asks_for_fewer(&self) -> bool {
+        matches!(self.kind, FailureKind::RateLimited(_)) || self.status == Some(403)
+    }
 }
 
 /// A longer `Retry-After` is shortened to this: one response must not stop the requests for an hour.
@@ -275,6 +281,18 @@ pub enum FailureKind {
     Garbage,
     /// No complete response.
     Network(Phase),
+}
+
+impl FailureKind {
+    /// How long Kick asks us to wait, which is believed up to [`RETRY_AFTER_MAX`]; zero if it does not say.
+    pub(crate) fn retry_after(self) -> Duration {
+        match self {
+            FailureKind::RateLimited(after) | FailureKind::Server(after) => {
+                after.unwrap_or_default().min(RETRY_AFTER_MAX)
+            }
+            _ => Duration::ZERO,
+        }
+    }
 }
 
 /// The phase in which a request failed that has no complete response. The rules treat all of them alike; the remedies

@@ -153,6 +153,6 @@ pub enum WebhookAnswer {
 pub struct Subscription {
     /// Kick's id of it.
     pub id: String,
-    /// Whom it is about.
+    /// The streamer's user id.
     pub user: UserId,
 }

@@ -42,7 +42,7 @@ pub(crate) struct Server {
     connections: Vec<Connection>,
 }
 
-/// Who judges what comes: given a request, or why there is none, and from whom it is.
+/// Decides about requests. `from` is the address of the sender.
 pub(crate) trait Judge {
     /// Takes a request, or says why not.
     fn judge(&mut self, request: &Request, from: &str) -> Result<(), Refusal>;
@@ -104,7 +104,7 @@ impl Server {
         Ok(fds[..count].iter().map(|fd| !fd.revents().is_empty()).collect())
     }
 
-    /// Accepts those who wait, so many at once that the present ones are not kept waiting.
+    /// Accepts waiting connections, but a limited number at once, so that the present ones are not kept waiting.
     fn accept(&mut self, now: Steady, judge: &mut impl Judge) {
         for _ in 0..CONNECTIONS_MAX {
             match self.listener.accept() {

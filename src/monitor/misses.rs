@@ -1,6 +1,10 @@
-//! How many changes in a row a transport did not report, starts and stops apart (R11).
+//! Which changes a transport should have reported and did not, and how many in a row, starts and stops apart (R11).
 
-use crate::domain::Status;
+use super::book::{Book, Timer};
+use super::streamers::Key;
+use super::times::PUSH_GRACE;
+use crate::domain::{Status, Steady};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// This many missed in a row mean that the transport is dead.
 const MISSED_MAX: u32 = 5;
@@ -91,6 +95,54 @@ impl Misses {
             (true, false) => Some(Silence { kind: Kind::Starts, missed: starts }),
             (false, true) => Some(Silence { kind: Kind::Stops, missed: stops }),
             (false, false) => None,
+        }
+    }
+}
+
+/// Changes that another source reported first, and that a transport is to report as well.
+#[derive(Debug, Default)]
+pub(super) struct Awaited {
+    /// Each change, with the time until which its event may still come.
+    due: BTreeMap<(Key, Status), Steady>,
+    /// Streamers about whom the transport has reported nothing since it missed a change of theirs.
+    missing: BTreeSet<Key>,
+}
+
+impl Awaited {
+    /// Waits for the event of this change for a short time.
+    pub(super) fn expect(&mut self, now: Steady, key: Key, status: Status, book: &mut Book) {
+        let due = now + PUSH_GRACE;
+        self.due.insert((key, status), due);
+        book.at(due, Timer::PushGrace(key));
+    }
+
+    /// An event of this change came. Returns true if it was awaited.
+    pub(super) fn came(&mut self, key: Key, status: Status) -> bool {
+        self.missing.remove(&key);
+        self.due.remove(&(key, status)).is_some()
+    }
+
+    /// The changes of a streamer whose time is over. They are missed, and no longer awaited.
+    pub(super) fn overdue(&mut self, now: Steady, key: Key) -> Vec<Status> {
+        let is_overdue = |status: &Status| self.due.get(&(key, *status)).is_some_and(|due| *due <= now);
+        let overdue: Vec<Status> = [Status::Online, Status::Offline].into_iter().filter(is_overdue).collect();
+        for status in &overdue {
+            self.due.remove(&(key, *status));
+            self.missing.insert(key);
+        }
+        overdue
+    }
+
+    /// Returns true if the last change of this streamer was missed.
+    pub(super) fn is_missing(&self, key: Key) -> bool {
+        self.missing.contains(&key)
+    }
+
+    /// The streamer is no longer followed.
+    pub(super) fn forget(&mut self, key: Key) {
+        self.missing.remove(&key);
+        for status in [Status::Online, Status::Offline] {
+            self.due.remove(&(key, status));
         }
     }
 }

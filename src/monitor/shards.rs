@@ -254,7 +254,7 @@ impl Shards {
         self.bystander.look_up(now.steady, is_known)
     }
 
-    /// How many times as many rows as are followed here the table has, about.
+    /// Roughly how many rows the table has for each row that is followed here.
     pub(super) fn share(&self) -> usize {
         if self.mode == Mode::Off { 1 } else { usize::from(self.of).div_ceil(self.held.len().max(1)).max(1) }
     }

@@ -5,10 +5,10 @@
 
 mod subscriptions;
 
-use super::book::{Book, Timer};
-use super::misses::Misses;
+use super::book::Book;
+use super::misses::{Awaited, Misses};
 use super::streamers::Key;
-use super::times::{API_RETRY, PUSH_GRACE};
+use super::times::API_RETRY;
 use super::{Output, Settings};
 use crate::backoff::Backoff;
 use crate::domain::ask::{Answer, Failure, FailureKind, Request, RequestId};
@@ -52,13 +52,10 @@ pub(super) struct Webhooks {
     /// When the last delivery came. Until the first, nobody knows that deliveries reach us.
     last: Option<Steady>,
     misses: Misses,
-    /// Changes that others reported, and until when a delivery may follow.
-    expected: BTreeMap<(Key, Status), Steady>,
-    /// Of whom no delivery came when one should have.
-    missing: BTreeSet<Key>,
+    awaited: Awaited,
     /// How many streamers were subscribed when that was last logged.
     said: Option<usize>,
-    /// Of whom it is to be judged anew whether deliveries cover them (R23), and whether of all.
+    /// Streamers whose coverage is to be judged again (R23), and whether that concerns all.
     unjudged: BTreeSet<Key>,
     unjudged_all: bool,
 }
@@ -80,8 +77,7 @@ impl Webhooks {
             rests_until: Steady::default(),
             last: None,
             misses: Misses::default(),
-            expected: BTreeMap::new(),
-            missing: BTreeSet::new(),
+            awaited: Awaited::default(),
             said: None,
             unjudged: BTreeSet::new(),
             unjudged_all: false,
@@ -131,10 +127,9 @@ impl Webhooks {
         self.leave(key).into_iter().for_each(|user| self.subscriptions.let_go(user));
     }
 
-    /// Gives back the user whom no row is about any more.
+    /// Returns the user if no row is about them any more.
     fn leave(&mut self, key: Key) -> Option<UserId> {
-        self.missing.remove(&key);
-        self.expected.retain(|(expected, _), _| *expected != key);
+        self.awaited.forget(key);
         let user = self.users.remove(&key)?;
         let keys = self.rows.get_mut(&user)?;
         keys.remove(&key);
@@ -175,8 +170,7 @@ impl Webhooks {
         }
         let keys: Vec<Key> = self.rows.get(&delivery.user).into_iter().flatten().copied().collect();
         for key in &keys {
-            self.expected.remove(&(*key, delivery.status));
-            self.missing.remove(key);
+            self.awaited.came(*key, delivery.status);
         }
         keys
     }
@@ -185,20 +179,14 @@ impl Webhooks {
     pub(super) fn expect(&mut self, now: Steady, key: Key, status: Status, book: &mut Book) {
         let since = self.users.get(&key).and_then(|user| self.subscriptions.standing(*user));
         if since.is_some_and(|since| now.since(since) > self.hold) {
-            let due = now + PUSH_GRACE;
-            self.expected.insert((key, status), due);
-            book.at(due, Timer::PushGrace(key));
+            self.awaited.expect(now, key, status, book);
         }
     }
 
     /// That time is over.
     pub(super) fn overdue(&mut self, now: Now, key: Key, book: &mut Book) {
-        for status in [Status::Online, Status::Offline] {
-            if self.expected.get(&(key, status)).is_some_and(|due| *due <= now.steady) {
-                self.expected.remove(&(key, status));
-                self.missing.insert(key);
-                self.missed(now, status, book);
-            }
+        for status in self.awaited.overdue(now.steady, key) {
+            self.missed(now, status, book);
         }
     }
 
@@ -217,10 +205,10 @@ impl Webhooks {
     /// subscription, deliveries have come at all, and none was missed since.
     pub(super) fn covers(&self, key: Key) -> bool {
         let standing = self.users.get(&key).is_some_and(|user| self.subscriptions.standing(*user).is_some());
-        standing && self.last.is_some() && self.misses.silence().is_none() && !self.missing.contains(&key)
+        standing && self.last.is_some() && self.misses.silence().is_none() && !self.awaited.is_missing(key)
     }
 
-    /// R23: of whom it is to be judged anew whether deliveries cover them, since this was last asked.
+    /// R23: the streamers whose coverage is to be judged again since the last call.
     pub(super) fn unjudged(&mut self) -> Vec<Key> {
         let some = std::mem::take(&mut self.unjudged);
         match std::mem::take(&mut self.unjudged_all) {
@@ -270,8 +258,8 @@ impl Webhooks {
         }
     }
 
-    /// Kick answered, or did not. `all_known`: every row has been compared, so it is known whom they are about. Gives
-    /// back whether Kick asks for fewer requests.
+    /// Kick answered, or did not. `all_known`: every row has been compared, so the user of each is known.
+    /// Returns true if Kick asks for fewer requests.
     pub(super) fn take_answer(
         &mut self,
         now: Now,
@@ -359,16 +347,12 @@ impl Webhooks {
         if let WebhookQuery::Make(user) = query {
             self.subscriptions.failed(*user);
         }
-        let after = match failure.kind {
-            FailureKind::RateLimited(after) | FailureKind::Server(after) => after.unwrap_or_default(),
-            _ => Duration::ZERO,
-        };
-        let pause = self.backoff.next(&mut book.rng).max(after.min(PAUSE_MOST));
+        let pause = self.backoff.next(&mut book.rng).max(failure.kind.retry_after());
         self.rests_until = now.steady + pause;
         if failure.kind != FailureKind::NoToken && book.failed(now, query.word(), failure) {
             book.log(failure.clone().event(query.word(), pause));
         }
-        matches!(failure.kind, FailureKind::RateLimited(_)) || failure.status == Some(403)
+        failure.asks_for_fewer()
     }
 
     /// Since when the subscription of this row's streamer is known to stand.

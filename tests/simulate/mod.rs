@@ -51,8 +51,8 @@ fn several_cores_that_share_a_table_are_as_good_as_one() {
     all_days(SHARED_SEEDS, 20, live_sharing);
 }
 
-/// Lives through so many days, or as many as the environment says. Each has to write so much on average, or the world
-/// is too quiet to prove anything.
+/// Simulates this number of days, or the number that the environment names. With fewer `writes` a day on average, the
+/// world is too quiet to prove anything.
 fn all_days(seeds: u64, writes: u64, live: fn(u64, bool) -> run::Outcome) {
     if let Some(seed) = number("SIMULATE_SEED") {
         let day = live(seed, true);

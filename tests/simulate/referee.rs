@@ -38,7 +38,7 @@ struct Told {
     writes: BTreeMap<WriteId, (RowId, Shard)>,
 }
 
-/// R12: for so long an answer cannot contradict an event that came through a channel id which Kick has not stated.
+/// R12: how long an answer cannot contradict an event that came through a channel id which Kick has not stated.
 const UNCONFIRMED: Duration = Duration::from_secs(15);
 
 impl Referee {
@@ -142,7 +142,7 @@ impl Referee {
         }
     }
 
-    /// From time to time. `idle`: so many cores can hold nothing just now.
+    /// Inspects the table, at intervals. `idle`: the number of cores that can hold nothing at present.
     pub(super) fn inspect(
         &mut self,
         now: Duration,
@@ -174,7 +174,7 @@ impl Referee {
             let Some(n) = kick.by_username(&record.row.username) else { continue };
             let streamer = &kick.streamers[n];
             let right = record.row.shown == Shown::Known(streamer.now().status());
-            // Whom Kick names nowhere, a row that came later knows nothing of.
+            // Kick does not name a banned streamer anywhere, so nothing is known about a row that was added later.
             if right || streamer.now() == Moment::Banned || !self.honest && now != Duration::MAX {
                 continue;
             }

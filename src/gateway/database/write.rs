@@ -143,7 +143,7 @@ fn statement(
         // The rows are committed, whatever the outcome of this question. A row without an explanation is tried again
         // like one that was set aside.
         match explain(work, writes, &others, lease) {
-            Ok(reasons) => reasons.into_iter().for_each(|(position, reason)| set(&mut results, position, reason)),
+            Ok(reasons) => reasons.into_iter().for_each(|(n, reason)| results[n].1 = reason),
             Err(fault) if committed => work.learn_from(&fault),
             Err(fault) => return Err(fault),
         }
@@ -184,7 +184,7 @@ fn write_many(
     let statement = if start_only { writing.start.clone() } else { Some(writing.many.clone()) };
     // Since the row was handed over, a reload has made that nobody learns of the start any more.
     let Some(statement) = statement else { return Ok(Vec::new()) };
-    let titles: Vec<String> = writes.iter().map(|write| title(write, &table.encoding)).collect();
+    let encoding = table.encoding.clone();
     let config = &work.database.config;
     // Values that are not needed are not sent: a position beyond the end of an array reads as NULL.
     let told = config.notify_channel.is_some();
@@ -200,20 +200,20 @@ fn write_many(
         Value::text(&config.synchronous_commit),
         Value::text(config.notify_channel.as_deref().unwrap_or_default()),
         Value::list(wanted(config.tells_starts()).iter().map(|write| start(write))),
-        Value::list(titles),
+        Value::list(wanted(told).iter().map(|write| title(write, &encoding))),
     ];
     values.extend(lease.into_iter().flat_map(Lease::values).map(Value::text));
     let rows = work.query(&statement, values)?;
     rows.iter().map(|row| row.try_get(0).map_err(|error| work.judge(&error))).collect()
 }
 
-/// Finds out why these rows were not written, by position.
+/// Finds out why these rows were not written. Returns those of them for which there is an answer.
 fn explain(
     work: &mut Work<'_>,
     writes: &[Write],
     which: &[usize],
     lease: Option<&Lease>,
-) -> Result<Vec<(i64, WriteResult)>, Fault> {
+) -> Result<Vec<(usize, WriteResult)>, Fault> {
     let config = &work.database.config;
     let ids = Value::list(which.iter().map(|n| writes[*n].row.as_str()));
     let statuses = Value::list(which.iter().map(|n| config.status_value(writes[*n].status)));
@@ -233,8 +233,8 @@ fn explain(
             "lapsed" => WriteResult::Lapsed,
             _ => WriteResult::SetAside,
         };
-        let position = usize::try_from(nth - 1).ok().and_then(|nth| which.get(nth));
-        reasons.extend(position.and_then(|n| i64::try_from(n + 1).ok()).map(|position| (position, reason)));
+        let row = usize::try_from(nth - 1).ok().and_then(|nth| which.get(nth));
+        reasons.extend(row.map(|n| (*n, reason)));
     }
     Ok(reasons)
 }
@@ -254,14 +254,6 @@ fn title(write: &Write, encoding: &str) -> String {
     match encoding {
         "UTF8" | "SQL_ASCII" => title,
         _ => title.replace(|c: char| !c.is_ascii(), "?"),
-    }
-}
-
-/// Notes the outcome of the row at a position, counted from 1 as in SQL.
-fn set(results: &mut [(WriteId, WriteResult)], position: i64, result: WriteResult) {
-    let index = usize::try_from(position - 1).ok();
-    if let Some((_, slot)) = index.and_then(|index| results.get_mut(index)) {
-        *slot = result;
     }
 }
 

@@ -55,13 +55,9 @@ impl Asking {
             }
             _ => self.put_back(flight),
         }
-        // Kick's firewall, too, refuses clients that send too many requests.
-        let asks_too_often = match failure.kind {
-            FailureKind::RateLimited(_) => true,
-            FailureKind::Blocked => asker == Asker::Api && failure.status == Some(403),
-            _ => false,
-        };
-        if asks_too_often {
+        // The website also blocks machines that ask seldom.
+        let is_website_block = asker == Asker::Website && failure.kind == FailureKind::Blocked;
+        if failure.asks_for_fewer() && !is_website_block {
             self.budget.refused(now.steady);
         }
         let pause = self.weather.fails(now.steady, flight.endpoint, failure.kind, &mut book.rng);

@@ -6,7 +6,7 @@
 
 use crate::backoff::Backoff;
 use crate::domain::Steady;
-use crate::domain::ask::{Endpoint, FailureKind, RETRY_AFTER_MAX};
+use crate::domain::ask::{Endpoint, FailureKind};
 use crate::monitor::Asker;
 use crate::monitor::times::{API_RETRY, GONE_PAUSE, WEBSITE_PAUSE};
 use std::collections::BTreeMap;
@@ -70,11 +70,7 @@ impl Weather {
         kind: FailureKind,
         rng: &mut fastrand::Rng,
     ) -> Duration {
-        let after = match kind {
-            FailureKind::RateLimited(after) | FailureKind::Server(after) => after,
-            _ => None,
-        };
-        let after = after.unwrap_or_default().min(RETRY_AFTER_MAX);
+        let after = kind.retry_after();
         let own = self.endpoints.entry(endpoint).or_insert_with(Pause::new);
         let mut pause = own.backoff.next(rng).max(after);
         if endpoint == Endpoint::Website {

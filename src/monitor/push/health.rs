@@ -6,12 +6,11 @@ use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::push::{LinkId, Transport};
 use crate::domain::{ChannelId, Now, Status, Steady};
-use crate::monitor::book::{Book, Timer};
-use crate::monitor::misses::{Kind, Misses, Silence};
+use crate::monitor::book::Book;
+use crate::monitor::misses::{Awaited, Kind, Misses, Silence};
 use crate::monitor::streamer::{Ids, Streamer};
 use crate::monitor::streamers::{Key, Streamers};
-use crate::monitor::times::PUSH_GRACE;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// How many of the latest changes that push should have reported are remembered, and how many are enough to judge by.
 const OUTCOMES: (usize, usize) = (20, 12);
@@ -22,26 +21,16 @@ const PARTIAL_SHARE: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct Health {
     missed: BTreeMap<Transport, Misses>,
-    /// Changes that the sweep found, with the time until which push may still report them.
-    expected: BTreeMap<(Key, Status), Steady>,
+    awaited: Awaited,
     /// Whether push reported each of the latest changes.
     outcomes: VecDeque<bool>,
-    /// Streamers whose last change push missed.
-    missing: BTreeSet<Key>,
 }
 
 impl Health {
-    /// The changes of a streamer that push did not report in time. They are no longer expected.
+    /// The changes of a streamer that push did not report in time.
     pub(super) fn overdue(&mut self, now: Steady, key: Key) -> Vec<Status> {
-        let mut overdue = Vec::new();
-        for status in [Status::Online, Status::Offline] {
-            if self.expected.get(&(key, status)).is_some_and(|due| *due <= now) {
-                self.expected.remove(&(key, status));
-                self.remember(false);
-                self.missing.insert(key);
-                overdue.push(status);
-            }
-        }
+        let overdue = self.awaited.overdue(now, key);
+        overdue.iter().for_each(|_| self.remember(false));
         overdue
     }
 
@@ -111,30 +100,26 @@ impl Push {
         let subscribed = certain.filter(|channel| self.links.subscribed_since(*channel).is_some());
         let transport = subscribed.and_then(|channel| self.links.carrier(channel));
         let well = transport.is_some_and(|transport| self.health.silence(transport).is_none());
-        well && !self.health.missing.contains(&key)
+        well && !self.health.awaited.is_missing(key)
     }
 
     /// Push reported this change. `news`: the change was not known before.
     pub(crate) fn told(&mut self, key: Key, status: Status, news: bool) {
-        if self.health.expected.remove(&(key, status)).is_some() || news {
+        if self.health.awaited.came(key, status) || news {
             self.health.remember(true);
         }
-        self.health.missing.remove(&key);
     }
 
     /// The streamer is no longer followed.
     pub(crate) fn forget(&mut self, key: Key) {
-        self.health.missing.remove(&key);
-        self.health.expected.retain(|(expected, _), _| *expected != key);
+        self.health.awaited.forget(key);
     }
 
     /// The sweep found a change. Push has a short time to report it too, if the subscription is older than the hold.
     pub(crate) fn expect(&mut self, now: Steady, key: Key, channel: ChannelId, status: Status, book: &mut Book) {
         let hold = self.settings.hold;
         if self.links.subscribed_since(channel).is_some_and(|since| now.since(since) > hold) {
-            let due = now + PUSH_GRACE;
-            self.health.expected.insert((key, status), due);
-            book.at(due, Timer::PushGrace(key));
+            self.health.awaited.expect(now, key, status, book);
         }
     }
 

@@ -256,7 +256,7 @@ impl Links {
         link.channels.iter().any(|channel| self.subscribed_since(*channel).is_some())
     }
 
-    /// Returns true if the subscription has been confirmed for so long that an earlier failure is over. A server may
+    /// Returns true if the subscription has been confirmed long enough for an earlier failure to be over. A server may
     /// refuse and confirm by turns.
     pub(super) fn has_stood(&mut self, now: Steady, channel: ChannelId) -> bool {
         let Some(home) = self.homes.get_mut(&channel) else { return false };

@@ -71,7 +71,7 @@ impl Bystander {
         self.next
     }
 
-    /// R13: returns true if a row has shown its status for so long that the API must know it.
+    /// R13: returns true if a row has shown its status long enough for the API to know it.
     pub(super) fn knows_old(&self, row: &Row, read_at: Steady) -> bool {
         let seen = self.rows.get(&row.id).filter(|seen| seen.shown == row.shown && self.is_recent(read_at));
         seen.is_some_and(|seen| read_at.since(seen.since) >= API_LAG)

@@ -115,7 +115,7 @@ fn r27_a_delivery_older_than_two_minutes_is_a_question() {
     );
 }
 
-/// A start that is yet to come is none.
+/// A start that lies in the future counts as no start.
 #[test]
 fn r27_a_delivery_without_a_start_is_a_question() {
     check_subscribed(

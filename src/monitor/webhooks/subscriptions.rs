@@ -31,13 +31,13 @@ pub(super) struct Subscriptions {
     standing: BTreeMap<UserId, Steady>,
     /// Those that Kick made and did not show.
     unseen: BTreeSet<UserId>,
-    /// Whom Kick showed subscriptions about that nobody wants, or not yet.
+    /// Users whose subscriptions Kick showed although no row is about them, or none yet.
     others: BTreeSet<UserId>,
     /// When Kick's list came.
     listed: Steady,
-    /// Users for whom one was tried, and is not shown by Kick yet.
+    /// Users for whom a subscription was tried that Kick does not show yet.
     tries: BTreeMap<UserId, Try>,
-    /// Whom to make one for, and not before when.
+    /// Users for whom one is to be made, each with the earliest time.
     to_make: BTreeSet<(Steady, UserId)>,
     to_delete: BTreeSet<UserId>,
     /// When Kick's list is asked for next; none before the first answer.
@@ -203,8 +203,8 @@ impl Subscriptions {
         self.plan(user);
     }
 
-    /// Kick's list. `all_known`: it is known of every row whom it is about. Gives back those whose ids need not be
-    /// kept any more.
+    /// Kick's list. `all_known`: the user of every row is known. Returns the users whose subscription ids need not
+    /// be kept any more.
     pub(super) fn listed(&mut self, now: Steady, list: &[Subscription], all_known: bool) -> Vec<UserId> {
         self.list_due = Some(now + LISTS_APART);
         self.confirm_due = None;
