@@ -3,7 +3,7 @@
 //! lost a part of their names.
 
 use super::reload::reload;
-use super::stage::{LAGGING, PATIENCE, Stage, changes};
+use super::stage::{LAGGING, PATIENCE, Stage, changes, wait_change};
 use kick_sim::{Answer, Face, Fault, Offer, PushScript, Transport};
 use lab::{Daemon, Signal, wait_for};
 use serde_json::json;
@@ -38,9 +38,8 @@ fn a_broadcast_that_resumes_is_online_again() {
     // It is the one that runs, so its stop ends it at once.
     stage.kick.set_api_lag(None);
     stage.kick.stop("ana");
-    stage.wait_status("ana", "Offline");
-    let told = changes(&daemon, "ana").pop().expect("it was told");
-    assert_eq!(told.key("source"), "push", "{}", told.text);
+    let told = wait_change(&daemon, "ana", 5);
+    assert_eq!((told.key("status"), told.key("source")), ("Offline", "push"), "{}", told.text);
 }
 
 /// Push told of ana and ben just before; the API knows of neither.
@@ -96,9 +95,8 @@ fn one_answer_with_another_time_does_not_set_kicks_clock() {
     stage.kick.set_clock_offset(jiff::SignedDuration::ZERO);
     stage.kick.set_api_lag(None);
     stage.kick.go_live("ana");
-    stage.wait_status("ana", "Online");
-    let told = changes(&daemon, "ana").pop().expect("it was told");
-    assert_eq!(told.key("source"), "push", "{}", told.text);
+    let told = wait_change(&daemon, "ana", 2);
+    assert_eq!((told.key("status"), told.key("source")), ("Online", "push"), "{}", told.text);
 }
 
 #[test]
@@ -229,6 +227,7 @@ fn events_by_other_names(transport: Transport, offer: Offer) {
     told(3, &ends, "LivestreamEnded", "Offline");
     told(4, &begins, "LivestreamBegan", "Online");
     assert_eq!(stage.written("ana"), ["Offline", "Online", "Offline", "Online", "Offline", "Online"]);
+    wait_change(&daemon, "ana", 6);
     let sources = changes(&daemon, "ana");
     assert!(sources[1..].iter().all(|line| line.key("source") == "push"), "{sources:?}");
 }
