@@ -64,7 +64,7 @@ interop)
 package-lint) want devscripts lintian man-db procps shellcheck systemd ;;
 package-test) want devscripts lintian man-db mmdebstrap piuparts procps shellcheck systemd-container ;;
 esac
-# Of Prometheus only its tool, unpacked here: the package would start a server.
+# Of Prometheus only its tool, unpacked here: Debian 12 has it in the package that would start a server.
 tools=$(dirname "$0")/../target/tools
 needs_promtool() {
     case $wanted in
@@ -126,15 +126,17 @@ fi
 
 if needs_promtool; then
     has apt-get || fail "promtool is missing; it comes with Prometheus"
-    echo "Unpacking promtool from Debian's package prometheus into target/tools"
     apt-cache show prometheus >/dev/null 2>&1 || [ -z "$as_root" ] || $as_root apt-get update -qq
+    package=prometheus
+    ! apt-cache show promtool >/dev/null 2>&1 || package=promtool
+    echo "Unpacking promtool from Debian's package $package into target/tools"
     unpacked=$(mktemp -d)
     trap 'rm -rf "$unpacked"' EXIT
     trap 'exit 130' INT TERM HUP
     # Not as the user _apt, who may not write there.
-    (cd "$unpacked" && apt-get -qq -o APT::Sandbox::User=root download prometheus) ||
-        fail "The package prometheus cannot be downloaded. Run this, then try again: sudo apt-get update"
-    dpkg-deb -x "$unpacked"/prometheus_*.deb "$unpacked"
+    (cd "$unpacked" && apt-get -qq -o APT::Sandbox::User=root download "$package") ||
+        fail "The package $package cannot be downloaded. Run this, then try again: sudo apt-get update"
+    dpkg-deb -x "$unpacked/$package"_*.deb "$unpacked"
     mkdir -p "$tools/usr/bin"
     mv "$unpacked/usr/bin/promtool" "$tools/usr/bin/"
 fi
