@@ -243,19 +243,18 @@ impl Database {
     /// Adds a remedy or the likely cause to the server's message.
     fn explain(&self, error: DbError, reading: bool) -> DbError {
         match (error, &self.config.filter) {
-            (DbError::Setup(misfit @ Misfit::Privilege, text), _) => {
-                DbError::Setup(misfit, format!("{text}; {}", self.remedy()))
+            (DbError::Setup(Misfit::Privilege, text), _) => {
+                DbError::Denied { text, sql: grant(&self.config, self.role()) }
             }
+            (DbError::Setup(Misfit::Schema, text), _) => match sql::schema(&self.config.table) {
+                Some(schema) => DbError::Denied { text, sql: sql::grant_schema(schema, self.role()) },
+                None => DbError::Setup(Misfit::Schema, text),
+            },
             (DbError::Setup(misfit @ Misfit::Statement, text), Some(filter)) if reading => {
                 DbError::Setup(misfit, format!("DB_FILTER ({filter}): {text}"))
             }
             (error, _) => error,
         }
-    }
-
-    /// The GRANT statements that the role needs.
-    fn remedy(&self) -> String {
-        format!("to allow it: {}", grant(&self.config, self.role()))
     }
 }
 

@@ -171,7 +171,7 @@ impl Event {
             Event::RealtimeRefused { .. } => {
                 "the push server refuses the connection; if it lasts, check REALTIME, PUSHER_URL and PUSHER_APP_KEY"
             }
-            Event::PushMissed { .. } => "the sweep found a change that push should have reported",
+            Event::PushMissed { .. } => "another source reported a change that push should have",
             Event::PushPartial { .. } => "push missed a quarter or more of the last changes; the sweep finds them",
             Event::PushSilent { .. } => "push is connected but reports nothing; another transport is used if Kick offers one",
             Event::SubscriptionFailed { .. } => "a push channel cannot be followed; it is tried again",

@@ -121,7 +121,7 @@ fn the_life_of_a_streamer() {
             Warn: Kick states another channel id than the table, and that one is used; correct the row event=channel_id_mismatch username=xqc configured=1 actual=2
             Notice: push reported Online, and the row was written event=status_changed username=xqc id=7 status=Online source=push lag_ms=4.21
             Notice: the API reported Offline, and the row was written event=status_changed username=xqc id=7 status=Offline source=sweep lag_ms=20
-            Warn: the sweep found a change that push should have reported event=push_missed username=xqc status=Online unrecognised="New\\Event"
+            Warn: another source reported a change that push should have event=push_missed username=xqc status=Online unrecognised="New\\Event"
             Warn: a push channel cannot be followed; it is tried again event=subscription_failed username=xqc channel=668 reason=refused
             Error: PostgreSQL refuses to write a row, which is tried again later; see the reason event=write_refused username=xqc id=7 reason="23514: no \"Online\" here"
         "#]],

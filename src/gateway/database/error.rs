@@ -21,6 +21,14 @@ pub enum DbError {
     /// act.
     #[error("{1}")]
     Setup(Misfit, String),
+    /// The role lacks a privilege, which this statement grants. The operator has to act.
+    #[error("{text}; to allow it: {sql}")]
+    Denied {
+        /// What the role may not do.
+        text: String,
+        /// The statement, for a role that may run it, such as the table's owner.
+        sql: String,
+    },
 }
 
 /// What is in the way of a connection.

@@ -369,6 +369,16 @@ pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// The schema of a table that is given as quoted SQL, if it has one.
+pub(super) fn schema(table: &str) -> Option<&str> {
+    table.find("\".\"").and_then(|end| table.get(..=end))
+}
+
+/// The statement that makes a table visible to a role that may not use its schema. Both are quoted SQL.
+pub(super) fn grant_schema(schema: &str, role: &str) -> String {
+    format!("GRANT USAGE ON SCHEMA {schema} TO {role}")
+}
+
 /// The bare name of a table that is given, as quoted SQL, without a schema.
 pub(super) fn unqualified(table: &str) -> Option<String> {
     let name = table.strip_prefix('"')?.strip_suffix('"')?;

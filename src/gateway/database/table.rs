@@ -285,11 +285,8 @@ fn missing_table(client: &mut Client, config: &DatabaseConfig, place: &str) -> F
         }
         Ok(Some((schema, false, role))) => {
             let (schema, role) = (sql::identifier(&schema), sql::identifier(&role));
-            let text = format!(
-                "table {table} (DB_TABLE) is in schema {schema}, which role {role} may not use; to allow it: GRANT USAGE \
-                 ON SCHEMA {schema} TO {role}"
-            );
-            stale(Misfit::Schema, text)
+            let text = format!("table {table} (DB_TABLE) is in schema {schema}, which role {role} may not use");
+            Fault { stale: true, ..DbError::Denied { text, sql: sql::grant_schema(&schema, &role) }.into() }
         }
     }
 }

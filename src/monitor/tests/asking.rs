@@ -81,7 +81,7 @@ fn r22_the_live_list_takes_a_hundred_and_the_others_what_is_configured() {
             0.0    ask channels: 25 of them
             0.0    ask website: n1
             0.0    ask channels: n26 n27 n28 n29 n30
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=30
+            0.0    log ready version=- seconds=0.0 streamers=30
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
         "#]],
     );
@@ -145,7 +145,7 @@ fn a_refused_batch_is_halved_until_the_culprit_is_alone() {
             0.0    learn b/2/-
             0.0    write 1 Offline by sweep
             0.0    write 2 Offline by sweep
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=5
+            0.0    log ready version=- seconds=0.0 streamers=5
             0.0    ask livestreams: 5
             0.0    log status_changed username=d id=4 status=Offline source=sweep lag_ms=0
             0.0    log status_changed username=e id=5 status=Online source=sweep lag_ms=0
@@ -293,7 +293,7 @@ fn the_website_is_left_alone_for_an_hour_after_it_blocked_us() {
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    ask channels: a b
             0.0    ask website: a
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
             600.0  ask channels: a b
             3600.0 ask website: b

@@ -21,7 +21,7 @@ fn r23_without_push_everybody_is_compared_every_few_seconds() {
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    ask users_livestreams: 1 2
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             3.0    ask users_livestreams: 1 2
             6.0    ask users_livestreams: 1 2
             9.0    ask users_livestreams: 1 2
@@ -154,7 +154,7 @@ fn r23_a_channel_id_that_kick_has_not_stated_covers_nobody() {
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    ask channels: a
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    subscribe 0 11
             0.0    ask users_livestreams: 1
             3.0    ask users_livestreams: 1

@@ -88,7 +88,7 @@ fn r26_by_the_api_alone_the_delay_begins_when_the_second_look_is_believed() {
             100.0  log roster_loaded streamers=1 added=1 removed=0
             100.0  ask channels: xqc
             100.0  ask website: xqc
-            100.0  log ready version=0.1.0 seconds=100.0 streamers=1
+            100.0  log ready version=- seconds=100.0 streamers=1
             100.0  ask livestreams: 676
             100.0  open 0
             160.0  ask users_livestreams: 676
@@ -116,7 +116,7 @@ fn r26_from_not_known_there_is_nothing_to_wait_for() {
             0.0    ask users_livestreams: 676
             0.0    open 0
             0.0    write 1 Offline by sweep
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             1.0    log status_changed username=xqc id=1 status=Offline source=sweep lag_ms=1000
         "#]],
     );
@@ -293,7 +293,7 @@ fn r26_after_a_restart_the_delay_begins_again() {
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    ask users_livestreams: 676
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             3.0    ask channels: 676
             4.0    {"id":"1","username":"xqc","name":"xqc","status":"Offline","source":"sweep","since":"2026-01-01T00:00:03Z","shown":"Online","pending":"an Offline must stand for OFFLINE_DELAY_SECS first","delayed_until":"2026-01-01T00:01:03Z","last_found":{"status":"Offline","at":"2026-01-01T00:00:03Z","by":"channels"},"user_id":676,"channel_id":668,"channel_trust":"confirmed","channel_source":"kept","connection":0,"covered":false,"compared_at":"2026-01-01T00:00:03Z"}
             60.0   ask users_livestreams: 676

@@ -203,7 +203,7 @@ fn r15_an_undone_write_is_sent_again_even_while_the_writers_are_still_cut_off() 
 
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    subscribe 0 11 12
             1.0    read the roster
             1.0    write 1 Online by sweep

@@ -24,7 +24,7 @@ fn r13_a_restart_within_the_lag_of_the_api_takes_nothing_back() {
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    ask users_livestreams: 676
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    subscribe 0 668
             0.0    ask users_livestreams: 676
             30.0   ask users_livestreams: 676
@@ -53,7 +53,7 @@ fn r13_a_restart_within_the_lag_of_the_api_takes_nothing_back() {
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    ask users_livestreams: 676
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    subscribe 0 668
             0.0    ask users_livestreams: 676
             30.0   ask users_livestreams: 676
@@ -208,7 +208,7 @@ fn r13_who_is_not_on_the_list_is_put_right_at_once_and_so_is_who_comes_later() {
             100.0  open 1
             100.0  write 1 Online by sweep
             100.0  write 3 Online by sweep
-            100.0  log ready version=0.1.0 seconds=100.0 streamers=3
+            100.0  log ready version=- seconds=100.0 streamers=3
             110.0  log roster_loaded streamers=4 added=1 removed=0
             110.0  write 4 Online by sweep
             160.0  write 2 Online by sweep
@@ -258,7 +258,7 @@ fn r13_news_count_at_once() {
 
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             10.0   read the roster
             10.0   write 1 Online by sweep
             20.0   read the roster
@@ -287,7 +287,7 @@ fn r13_a_broadcast_that_began_later_than_the_table_was_read_counts_at_once() {
 
             100.0  log roster_loaded streamers=1 added=1 removed=0
             100.0  open 0
-            100.0  log ready version=0.1.0 seconds=100.0 streamers=1
+            100.0  log ready version=- seconds=100.0 streamers=1
             117.0  read the roster
             118.0  read the roster
             118.0  write 1 Online by sweep

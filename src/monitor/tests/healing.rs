@@ -21,7 +21,7 @@ fn r12_what_push_said_through_a_suspect_id_counts_when_kick_confirms_the_id() {
 
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    log api_error status=503 endpoint=website retry_in=0.9 reason=503
             0.0    subscribe 0 668
             104.8  log api_recovered endpoint=website
@@ -52,7 +52,7 @@ fn r12_what_push_said_through_a_suspect_id_for_longer_than_the_hold_is_asked_abo
 
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
             0.0    subscribe 0 668
             3600.0 ask website: train
@@ -83,7 +83,7 @@ fn ids_a_user_id_that_the_website_tells_first_outweighs_a_name_that_the_api_leav
             0.0    ask website: xqc
             0.0    learn xqc/676/668
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    ask users_livestreams: 676
             60.0   write 1 Online by sweep
             60.0   ask users_livestreams: 676
@@ -105,7 +105,7 @@ fn ids_a_learned_name_that_somebody_else_took_while_we_were_down_is_theirs() {
 
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             600.0  write 1 Online by sweep
             600.0  close 0
             600.0  open 1
@@ -151,7 +151,7 @@ fn ids_a_user_id_in_the_channel_id_column_is_the_common_mistake() {
             0.0    ask channels: xqc
             0.0    open 0
             0.0    write 1 Online by sweep
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    ask livestreams: 676
             0.0    log channel_id_mismatch username=xqc configured=676 actual=668
             0.0    open 1
@@ -179,7 +179,7 @@ fn ids_a_channel_id_that_an_earlier_process_learned_outweighs_the_table() {
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    ask users_livestreams: 676
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    subscribe 0 668
         "#]],
     );
@@ -201,7 +201,7 @@ fn ids_a_streamer_without_any_channel_id_is_watched_by_the_sweep_alone() {
         &expect![[r#"
 
             0.0    log roster_loaded streamers=1 added=1 removed=0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
             120.0  write 1 Online by sweep
             120.0  log api_error status=410 endpoint=livestreams retry_in=0.0 reason=410

@@ -18,7 +18,7 @@ fn r12_who_is_found_live_without_a_confirmed_channel_id_is_asked_about_on_livest
             0.0    ask channels: xqc
             0.0    ask website: xqc
             0.0    write 1 Online by sweep
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    ask livestreams: 676
             0.0    open 0
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
@@ -42,7 +42,7 @@ fn r12_kicks_channel_id_outweighs_the_configured_one_and_the_difference_is_said_
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    open 0
             0.0    write 1 Online by sweep
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    log channel_id_mismatch username=xqc configured=999 actual=668
             0.0    open 1
             0.0    close 0
@@ -69,7 +69,7 @@ fn r12_push_through_a_configured_id_is_believed_but_gets_no_hold() {
 
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    subscribe 0 668
             5.0    write 1 Online by push
             20.0   ask users_livestreams: 676
@@ -102,7 +102,7 @@ fn r12_a_contradiction_within_seconds_may_be_lag_and_raises_no_suspicion() {
 
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    subscribe 0 668
             20.0   write 1 Online by push
             30.0   ask users_livestreams: 676
@@ -133,7 +133,7 @@ fn r12_a_confirmed_id_is_free_of_suspicion() {
 
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    subscribe 0 668
             20.0   write 1 Online by push
             35.0   log api_error status=503 endpoint=website retry_in=0.9 reason=503
@@ -161,7 +161,7 @@ fn r12_two_usernames_with_one_id_are_both_suspect_until_kick_confirms_one() {
 
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    subscribe 0 668
             30.0   write 1 Online by sweep
             65.0   write 1 Offline by push
@@ -185,7 +185,7 @@ fn r12_a_learned_id_makes_a_shared_configured_one_suspect() {
 
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    subscribe 0 668
             5.0    write 2 Online by push
         "#]],
@@ -209,7 +209,7 @@ fn r12_what_came_through_a_wrong_id_is_asked_about_when_the_right_one_is_known()
 
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    subscribe 0 999
             5.0    write 1 Online by push
             6.0    open 1
@@ -237,7 +237,7 @@ fn r12_a_banners_id_is_only_a_hint() {
             0.0    ask channels: xqc
             0.0    ask website: xqc
             0.0    learn xqc/676/-
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    open 0
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
             60.0   ask users_livestreams: 676
@@ -272,7 +272,7 @@ fn ids_a_name_is_asked_about_in_both_spellings_and_then_now_and_then() {
             0.0    ask website: sino_tf
             0.0    ask channels: sino-tf
             0.0    log streamer_unknown username=sino_tf id=1
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             60.0   counted: channels 4, wakes 2, website 1
             3600.0 counted: channels 16, wakes 67, website 1
             7200.0 counted: channels 12, wakes 66, website 1
@@ -295,7 +295,7 @@ fn r6_a_name_that_kick_does_not_know_for_ten_minutes_is_not_online() {
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    log streamer_unknown username=xqc id=1
             0.0    log streamer_unknown username=adin id=2
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             930.0  write 1 Offline by sweep
         "#]],
     );
@@ -353,7 +353,7 @@ fn ids_a_name_that_kick_does_not_know_is_followed_by_the_configured_user_id() {
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    ask channels: xqc
             0.0    ask website: xqc
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    ask channels: 676
             0.0    log streamer_renamed username=xqc actual=felix id=1
             0.0    write 1 Online by sweep
@@ -382,7 +382,7 @@ fn ids_one_name_that_the_website_cannot_answer_for_holds_up_no_other() {
             0.0    ask website: a
             0.0    log api_error status=- endpoint=website retry_in=0.9 reason=garbage
             0.9    ask website: b
-            2.0    log ready version=0.1.0 seconds=2.0 streamers=2
+            2.0    log ready version=- seconds=2.0 streamers=2
             2.0    log api_recovered endpoint=website
             2.0    ask website: a
             2.0    open 0

@@ -98,7 +98,7 @@ fn r10_changes_from_unknown_are_always_plausible() {
             0.0    write 2 Online by sweep
             0.0    write 3 Online by sweep
             0.0    write 4 Online by sweep
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=4
+            0.0    log ready version=- seconds=0.0 streamers=4
         "#]],
     );
 }
@@ -126,7 +126,7 @@ fn r10_what_the_second_look_contradicts_never_was() {
             0.0    log roster_loaded streamers=4 added=4 removed=0
             0.0    ask channels: a b c d
             0.0    ask website: a
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=4
+            0.0    log ready version=- seconds=0.0 streamers=4
             0.0    ask website: b
             0.0    ask website: c
             0.0    ask website: d
@@ -157,7 +157,7 @@ fn r10_sweeps_before_the_second_look_do_not_put_it_off() {
         &expect![[r#"
 
             0.0    log roster_loaded streamers=3 added=3 removed=0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=3
+            0.0    log ready version=- seconds=0.0 streamers=3
             55.0   read the roster
             55.0   ask users_livestreams: 1 2 3
             56.0   log sweep_implausible endpoint=users_livestreams covered=3 changes=3

@@ -30,7 +30,7 @@ fn r17_after_a_reconnection_exactly_the_resubscribed_are_asked_about_now_in_30_s
             0.0    log roster_loaded streamers=3 added=3 removed=0
             0.0    open 0
             0.0    open 1
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=3
+            0.0    log ready version=- seconds=0.0 streamers=3
             0.0    subscribe 0 11 12
             0.0    subscribe 1 13
             210.0  ask users_livestreams: 2
@@ -170,7 +170,7 @@ fn a_connection_that_is_not_needed_after_all_is_never_opened() {
             0.0    open 0
             0.0    log streamer_unknown username=xqc id=2
             0.0    log streamer_unknown username=other id=1
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
         "#]],
     );
 }
@@ -279,7 +279,7 @@ fn whom_too_few_open_files_leave_without_push_is_said_and_followed_when_there_is
             0.0    log roster_loaded streamers=4 added=4 removed=0
             0.0    log subscription_failed username=c channel=13 reason="streamers not followed: 2; push connections that the limit of 4 open files allows: 1; raise LimitNOFILE (systemd) or ulimit -n, then restart"
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=4
+            0.0    log ready version=- seconds=0.0 streamers=4
             0.0    subscribe 0 11 12
             10.0   health degraded
             10.0   push_limited since 2026-01-01T00:00:00Z: push does not follow all streamers: each push connection needs two open files, and too few are allowed; the sweep finds the changes of the others: streamers not followed: 2; push connections that the limit of 4 open files allows: 1

@@ -26,7 +26,7 @@ fn r25_what_waits_is_not_written_when_another_instance_has_everything() {
             0.0    ask users_livestreams: 676
             0.0    open 0
             0.0    subscribe 0 668
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    ask users_livestreams: 676
             10.0   log coordination_off reason="the share was not confirmed"
             12.0   log shards_changed held=0 of=1 instances=2
@@ -68,7 +68,7 @@ fn r25_what_push_told_while_the_hold_was_lost_is_written_when_it_is_back() {
             0.0    ask users_livestreams: 676 677
             0.0    open 0
             0.0    subscribe 0 668 669
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    ask users_livestreams: 676 677
             10.0   write 1 Online by push
             10.0   log db_unavailable reason="connection refused" pending=1
@@ -123,7 +123,7 @@ fn r25_what_another_instance_wrote_while_the_hold_was_lost_is_not_written_over()
             0.0    open 0
             0.0    subscribe 0 668
             0.0    write 1 Online by sweep
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             10.0   log coordination_off reason="the connection is closed"
             30.0   ask users_livestreams: 676
             60.0   ask users_livestreams: 676
@@ -173,7 +173,7 @@ fn r25_a_shard_that_another_instance_took_meanwhile_is_forgotten() {
             0.0    ask users_livestreams: 676 677
             0.0    open 0
             0.0    subscribe 0 668 669
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    ask users_livestreams: 676 677
             10.0   log coordination_off reason="the connection is closed"
             12.0   log shards_changed held=1 of=2 instances=2
@@ -211,7 +211,7 @@ fn r25_a_write_whose_hold_was_over_is_written_under_the_next_one() {
             0.0    ask users_livestreams: 676 677
             0.0    open 0
             0.0    subscribe 0 668 669
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    ask users_livestreams: 676 677
             1.0    write 1 Online by push
             6.0    write 1 Online by push
@@ -253,7 +253,7 @@ fn r25_a_writer_that_is_away_is_tried_again_after_a_write_whose_hold_was_over() 
             0.0    ask users_livestreams: 676
             0.0    open 0
             0.0    subscribe 0 668
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    ask users_livestreams: 676
             1.0    write 1 Online by push
             1.0    log db_unavailable reason="connection refused" pending=1

@@ -21,7 +21,7 @@ fn r16_a_channel_id_that_kick_stated_holds_for_a_row_that_learns_of_its_user_lat
         &expect![[r#"
 
             0.0    log roster_loaded streamers=1 added=1 removed=0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    open 0
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
             0.0    subscribe 0 668
@@ -51,7 +51,7 @@ fn r16_a_channel_id_that_kick_stated_holds_for_a_row_that_spells_the_name_otherw
 
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
             0.0    subscribe 0 668
             10.0   write 1 Online by push
@@ -99,7 +99,7 @@ fn r16_a_row_whose_channel_id_is_not_stated_does_not_unlearn_what_kick_stated_fo
             0.0    open 0
             0.0    learn xqc/676/668
             0.0    log channel_id_mismatch username=@XQC configured=999 actual=668
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
         "#]],
     );
 }

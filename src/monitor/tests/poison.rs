@@ -106,7 +106,7 @@ fn a_new_name_that_kick_fails_on_is_the_only_one_that_is_not_compared() {
             3.7    write 1 Online by sweep
             3.7    ask channels: b
             3.7    log api_error status=500 endpoint=channels retry_in=0.9 reason=500
-            3.7    log ready version=0.1.0 seconds=3.7 streamers=3
+            3.7    log ready version=- seconds=3.7 streamers=3
             4.6    ask livestreams: 1
             4.6    open 0
             5.9    ask users_livestreams: 3
@@ -134,7 +134,7 @@ fn rows_that_name_one_streamer_are_one_of_a_batch() {
             0.0    ask channels: a b
             0.0    ask website: a
             0.0    ask channels: c
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=5
+            0.0    log ready version=- seconds=0.0 streamers=5
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
         "#]],
     );
@@ -159,7 +159,7 @@ fn an_asker_that_died_takes_no_pause_from_the_other() {
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    ask channels: a b
             0.0    ask website: a
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
             30.0   ask website: b
         "#]],
@@ -298,7 +298,7 @@ fn r22_a_name_that_kick_does_not_know_and_fails_on_is_asked_about_again() {
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    log streamer_unknown username=abc id=1
             0.0    log streamer_unknown username=xqc id=2
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
             30.0   log api_error status=500 endpoint=channels retry_in=1.0 reason=500
             33.0   log api_recovered endpoint=channels

@@ -346,7 +346,7 @@ fn r12_a_stop_is_believed_though_the_lagging_api_contradicted_the_live_event() {
 
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    subscribe 0 668
             20.0   write 1 Online by push
             31.0   write 1 Offline by push

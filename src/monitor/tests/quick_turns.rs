@@ -28,7 +28,7 @@ fn r23_the_rest_of_a_request_is_for_those_whose_turn_is_next() {
             0.0    log roster_loaded streamers=3 added=3 removed=0
             0.0    open 0
             0.0    open 1
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=3
+            0.0    log ready version=- seconds=0.0 streamers=3
             0.0    subscribe 0 11 22
             96.0   ask users_livestreams: 2 3
             98.5   subscribe 1 33
@@ -105,7 +105,7 @@ fn r23_in_a_small_budget_all_take_turns() {
             0.0    subscribe 0 11 22
             12.0   ask users_livestreams: 1 2
             24.0   ask channels: c
-            24.0   log ready version=0.1.0 seconds=24.0 streamers=3
+            24.0   log ready version=- seconds=24.0 streamers=3
             36.0   ask users_livestreams: 1 2 3
             48.0   ask users_livestreams: 2 3
             60.0   ask website: c
@@ -194,7 +194,7 @@ fn r23_an_unknown_name_keeps_its_own_pace() {
             0.0    ask channels: a
             0.0    ask website: a
             0.0    log streamer_unknown username=a id=1
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             30.0   ask channels: a
             90.0   ask channels: a
             100.0  health degraded
@@ -228,7 +228,7 @@ fn r23_an_api_that_is_away_is_not_hammered() {
 
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             10.0   counted: users_livestreams 4, wakes 3
             12.0   log api_error status=503 endpoint=users_livestreams retry_in=0.9 reason=503
             130.0  counted: users_livestreams 9, wakes 124
@@ -260,7 +260,7 @@ fn r23_an_api_that_trails_has_nobody_flap() {
 
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             102.0  write 1 Online by sweep
             324.0  write 1 Offline by sweep
         "#]],
@@ -285,7 +285,7 @@ fn r23_quick_turns_that_are_taken_away_hold_up_no_sweep() {
 
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             120.0  ask users_livestreams: 1
             180.0  ask users_livestreams: 1
         "#]],

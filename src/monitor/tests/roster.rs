@@ -23,7 +23,7 @@ fn r13_a_new_row_is_what_the_table_shows_and_is_asked_about_at_once() {
             0.0    ask channels: b c
             0.0    write 2 Offline by sweep
             0.0    write 3 Online by sweep
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=3
+            0.0    log ready version=- seconds=0.0 streamers=3
             0.0    ask livestreams: 3
             0.0    open 1
         "#]],
@@ -46,7 +46,7 @@ fn r13_an_online_that_only_the_table_says_needs_two_looks_to_end() {
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    ask users_livestreams: 1
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             3.0    ask channels: 1
             3.0    write 1 Offline by sweep
         "#]],
@@ -194,7 +194,7 @@ fn r16_two_rows_with_one_streamer_are_both_kept_right() {
             0.0    ask channels: xqc
             0.0    ask website: xqc
             0.0    write 2 Offline by sweep
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=3
+            0.0    log ready version=- seconds=0.0 streamers=3
             0.0    ask website: xqc
             0.0    open 0
             0.0    ask website: xqc
@@ -246,7 +246,7 @@ fn r13_rows_that_share_an_id_are_said_once_and_never_written() {
             0.0    log streamer_unusable username=a id=1 reason="other rows have the same id; set DB_ID_COLUMN to a column that tells rows apart"
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    write 2 Online by sweep
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    open 0
             2.0    health degraded
             2.0    push_down since 2026-01-01T00:00:02Z: no push connection is established, so changes are found by the sweep

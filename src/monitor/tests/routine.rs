@@ -26,7 +26,7 @@ fn ready_is_said_once_when_everybody_was_compared() {
             2.9    ask channels: b
             10.0   log api_recovered endpoint=channels
             10.0   log streamer_unknown username=b id=2
-            10.0   log ready version=0.1.0 seconds=10.0 streamers=2
+            10.0   log ready version=- seconds=10.0 streamers=2
             11.0   log roster_loaded streamers=3 added=1 removed=0
             11.0   log streamer_unknown username=c id=3
         "#]],
@@ -36,7 +36,7 @@ fn ready_is_said_once_when_everybody_was_compared() {
         &expect![[r#"
 
         0.0    log roster_loaded streamers=0 added=0 removed=0
-        0.0    log ready version=0.1.0 seconds=0.0 streamers=0
+        0.0    log ready version=- seconds=0.0 streamers=0
     "#]],
     );
 }

@@ -58,7 +58,7 @@ fn r25_only_the_rows_of_shards_that_are_held_are_followed_and_written() {
             0.0    ask users_livestreams: 677
             0.0    open 0
             0.0    subscribe 0 669
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             1.0    write 2 Online by push
             1.0    log detail push_stranger
             3.0    health ok
@@ -96,7 +96,7 @@ fn r25_a_shard_that_is_taken_over_is_read_followed_and_asked_about_at_once() {
             0.0    ask users_livestreams: 676
             0.0    open 0
             0.0    subscribe 0 668
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             100.0  log shards_changed held=2 of=2 instances=1
             100.0  read the roster
             100.1  log roster_loaded streamers=3 added=2 removed=0
@@ -143,7 +143,7 @@ fn r25_a_shard_that_is_handed_over_is_let_go_when_its_last_write_is_answered() {
             0.0    ask users_livestreams: 676 677
             0.0    open 0
             0.0    subscribe 0 668 669
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    ask users_livestreams: 676 677
             1.0    write 1 Online by push
             1.0    write 2 Online by push
@@ -181,7 +181,7 @@ fn r25_a_shard_with_nothing_on_its_way_is_let_go_at_once_and_what_waits_is_dropp
             0.0    ask users_livestreams: 676 677
             0.0    open 0
             0.0    subscribe 0 668 669
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    ask users_livestreams: 676 677
             1.0    write 2 Online by push
             1.0    log shards_changed held=2 of=3 instances=2
@@ -215,7 +215,7 @@ fn r25_a_write_of_unknown_fate_keeps_its_shard_for_as_long_as_its_lease() {
             0.0    ask users_livestreams: 676 677
             0.0    open 0
             0.0    subscribe 0 668 669
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             0.0    ask users_livestreams: 676 677
             1.0    write 2 Online by push
             2.0    log shards_changed held=1 of=2 instances=2
@@ -248,7 +248,7 @@ fn r25_other_numbers_of_shards_are_a_misfit_that_stands_by() {
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    ask users_livestreams: 676 677
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             10.0   log coordination_off reason="2 instances have DB_SHARDS=4"
             10.0   close 0
             10.0   health failing
@@ -289,7 +289,7 @@ fn r25_another_number_of_shards_begins_anew() {
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    ask users_livestreams: 676 677
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             10.0   log coordination_off reason="the settings changed"
             10.0   log shards_changed held=3 of=3 instances=1
             10.0   read the roster
@@ -318,7 +318,7 @@ fn r25_where_no_lock_can_be_held_each_follows_everything_and_it_is_said() {
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    ask users_livestreams: 676 677
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             1.0    health degraded
             1.0    push_down since 2026-01-01T00:00:01Z: no push connection is established, so changes are found by the sweep
             1.0    coordination_off since 2026-01-01T00:00:00Z: instances cannot share this table, so each of them follows all streamers: a pooler in transaction mode is in between
@@ -356,7 +356,7 @@ fn r25_rows_of_a_shard_that_a_read_does_not_cover_are_not_gone() {
             0.0    log roster_loaded streamers=2 added=2 removed=0
             0.0    ask users_livestreams: 676 677
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=2
+            0.0    log ready version=- seconds=0.0 streamers=2
             30.0   log roster_loaded streamers=1 added=0 removed=1
             40.0   log shards_changed held=1 of=2 instances=2
             40.0   released 1 1
@@ -388,7 +388,7 @@ fn r25_an_unchanged_share_says_and_does_nothing() {
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    ask users_livestreams: 676
             0.0    open 0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             20.0   log shards_changed held=1 of=2 instances=3
         "#]],
     );

@@ -27,7 +27,7 @@ fn r25_alone_a_foreign_write_is_a_hand_edit_and_is_put_right_at_once() {
             0.0    ask users_livestreams: 676
             0.0    open 0
             0.0    subscribe 0 668
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             200.0  ask users_livestreams: 676
             203.0  ask channels: 676
             203.0  write 1 Offline by sweep
@@ -61,7 +61,7 @@ fn r25_just_after_taking_over_a_foreign_write_may_be_the_other_instances_last_on
             100.0  ask users_livestreams: 676
             100.0  open 0
             100.0  subscribe 0 668
-            100.0  log ready version=0.1.0 seconds=100.0 streamers=1
+            100.0  log ready version=- seconds=100.0 streamers=1
             105.0  ask users_livestreams: 676
             130.0  ask users_livestreams: 676
             160.0  ask users_livestreams: 676
@@ -118,7 +118,7 @@ fn r25_taking_over_what_a_row_shows_may_be_fresher_than_the_api() {
         &expect![[r#"
 
             0.0    log shards_changed held=0 of=1 instances=2
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=0
+            0.0    log ready version=- seconds=0.0 streamers=0
             100.0  log shards_changed held=1 of=1 instances=1
             100.0  read the roster
             100.0  log roster_loaded streamers=2 added=2 removed=0
@@ -161,7 +161,7 @@ fn r25_standing_by_costs_no_request_but_slow_look_ups() {
         &expect![[r#"
 
             0.0    log shards_changed held=0 of=1 instances=2
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=0
+            0.0    log ready version=- seconds=0.0 streamers=0
             0.0    ask website: adin
             0.0    learn adin/677/669
             3.0    ask website: xqc

@@ -157,7 +157,7 @@ fn r26_those_who_listen_are_told_without_a_column_too() {
             100.0  log roster_loaded streamers=1 added=1 removed=0
             100.0  ask channels: xqc
             100.0  ask website: xqc
-            100.0  log ready version=0.1.0 seconds=100.0 streamers=1
+            100.0  log ready version=- seconds=100.0 streamers=1
             100.0  ask livestreams: 676
             100.0  open 0
             160.0  ask users_livestreams: 676

@@ -76,7 +76,7 @@ fn r5_a_name_that_kick_refuses_for_ten_minutes_is_not_missing() {
 
             0.0    log roster_loaded streamers=1 added=1 removed=0
             0.0    log streamer_unknown username=xqc id=1
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
             2130.0 open 0
         "#]],

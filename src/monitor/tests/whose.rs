@@ -19,7 +19,7 @@ fn r12_an_answer_with_somebody_elses_name_is_not_about_the_streamer() {
             0.0    ask website: xqc
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
             0.0    log streamer_unknown username=xqc id=1
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
         "#]],
     );
     // Another spelling of the name is about the streamer.
@@ -37,7 +37,7 @@ fn r12_an_answer_with_somebody_elses_name_is_not_about_the_streamer() {
             0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
             0.0    learn a-b/5/-
             0.0    write 1 Online by sweep
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             0.0    ask livestreams: 5
         "#]],
     );
@@ -55,7 +55,7 @@ fn r12_an_answer_with_somebody_elses_name_is_not_about_the_streamer() {
             0.0    ask channels: xqc
             0.0    ask website: xqc
             0.0    learn xqc/676/-
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             60.0   ask users_livestreams: 676
             3601.0 ask website: xqc
             3700.0 ask channels: xqc
@@ -105,7 +105,7 @@ fn r12_another_spelling_of_the_name_is_no_rename() {
         &expect![[r#"
 
             0.0    log roster_loaded streamers=1 added=1 removed=0
-            0.0    log ready version=0.1.0 seconds=0.0 streamers=1
+            0.0    log ready version=- seconds=0.0 streamers=1
             120.0  write 1 Online by sweep
             120.0  open 0
             1323.0 write 1 Offline by sweep

@@ -40,7 +40,11 @@ fn inspect(config: &Config, database: &Database, clock: Clock, report: &mut Repo
         }
         Err(DbError::Setup(misfit, text)) => {
             report.ok("database login", place);
-            Err((misfit, text))
+            Err((blame(misfit), text))
+        }
+        Err(DbError::Denied { text, sql }) => {
+            report.ok("database login", place);
+            Err((("privileges", in_psql(&sql)), text))
         }
         Ok(found) => {
             report.ok("database login", format!("{place}, as {}, PostgreSQL {}", found.role, found.version));
@@ -49,13 +53,8 @@ fn inspect(config: &Config, database: &Database, clock: Clock, report: &mut Repo
     };
     encryption(config, database, report);
     match inspection {
-        Err((misfit, text)) => {
-            let (check, remedy) = blame(misfit, config, database);
-            // The gateway may know the very statement.
-            match text.split_once("; to allow it: ") {
-                Some((text, sql)) => report.fail(check, text.to_owned(), Some(&in_psql(sql))),
-                None => report.fail(check, text, Some(&remedy)),
-            }
+        Err(((check, remedy), text)) => {
+            report.fail(check, text, Some(&remedy));
             Known::default()
         }
         Ok(found) => {
@@ -120,28 +119,17 @@ fn login_remedy(obstacle: Obstacle, database: &Database) -> String {
 }
 
 /// The item at fault, and its remedy.
-fn blame(misfit: Misfit, config: &Config, database: &Database) -> (&'static str, String) {
+fn blame(misfit: Misfit) -> (&'static str, String) {
     let (check, remedy) = match misfit {
         Misfit::Column => ("columns", "correct the key that is named, or add the column to the table"),
         Misfit::Type => ("columns", "correct the key that is named, or the column's type"),
         Misfit::Value => ("values", "set DB_ONLINE_VALUE and DB_OFFLINE_VALUE to two values that fit the column"),
-        Misfit::Schema | Misfit::Privilege => {
-            return ("privileges", schema_grant(&config.database.table, database.role()));
-        }
+        Misfit::Schema | Misfit::Privilege => ("privileges", "grant the role the privilege that the message names"),
         Misfit::Table | Misfit::Statement | Misfit::Row => {
             ("table", "correct DB_TABLE, or create the table; an example is printed by: kick-monitor schema")
         }
     };
     (check, remedy.to_owned())
-}
-
-/// What makes a table visible whose schema the role may not use. PostgreSQL ignores such a schema in the search path,
-/// so the table's name has one.
-fn schema_grant(table: &str, role: &str) -> String {
-    match table.split_once("\".\"") {
-        Some((schema, _)) => in_psql(&format!("GRANT USAGE ON SCHEMA {schema}\" TO {role}")),
-        None => format!("grant the privilege that the message names to {role}"),
-    }
 }
 
 fn table(config: &Config, found: &Inspection, report: &mut Report) {

@@ -72,7 +72,11 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
     page.begin("status_changes_total", "counter", "Status changes written, found by push or by sweep.");
     page.series("status_changes_total", &[("source", "push")], counters.status_changes_push);
     page.series("status_changes_total", &[("source", "sweep")], counters.status_changes_sweep);
-    page.counter("push_missed", "Changes that the sweep found and push should have reported.", counters.push_missed);
+    page.counter(
+        "push_missed",
+        "Changes that push should have reported, and another source did.",
+        counters.push_missed,
+    );
     page.counter("push_discarded", "Push events that could not be used.", counters.push_discarded);
     page.counter(
         "subscription_failures",

@@ -29,7 +29,7 @@ const LEAVE: &str = "\u{1b}[?7h\u{1b}[?25h\u{1b}[?1049l";
 pub(super) fn run(mut page: impl FnMut(Paint) -> String) -> anyhow::Result<Code> {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() || dumb {
-        complain("--watch draws on a terminal, and this is none; without --watch, the status is printed once");
+        complain("--watch needs a terminal that it can draw on; without --watch, the status is printed once");
         return Ok(Code::Usage);
     }
     // Before the terminal is changed, so that no signal ends the process in between.

@@ -1,9 +1,11 @@
 //! A way between the daemon and one party outside, on which everything can go wrong that can go wrong
 //! with bytes. It knows no protocol, and listens on 127.0.0.1 alone.
 
-use rustix::net::sockopt::set_socket_linger;
+use rustix::net::sockopt::{set_socket_linger, set_socket_reuseaddr, set_socket_reuseport};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, listen, socket_with};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -49,6 +51,8 @@ pub enum Trouble {
 pub struct Relay {
     shared: Arc<Shared>,
     port: u16,
+    /// Keeps the port while nobody listens: else another party could be given it, and be taken for this one.
+    _kept: OwnedFd,
     listener: Option<JoinHandle<()>>,
 }
 
@@ -90,8 +94,10 @@ impl Relay {
     ///
     /// When no port is free.
     pub fn to(port: u16) -> Relay {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-        let own = listener.local_addr().expect("it has an address").port();
+        let kept = bound(0).expect("a port is free");
+        let address: SocketAddr = getsockname(&kept).and_then(TryInto::try_into).expect("it has an address");
+        let own = address.port();
+        let open = listening(own).expect("its port is kept");
         let state = State { trouble: None, changes: 0, to: port, over: false };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
@@ -100,8 +106,8 @@ impl Relay {
             met: AtomicUsize::new(0),
         });
         let listens = Arc::clone(&shared);
-        let listener = start("relay", move || listens.listen(own, Some(listener)));
-        Relay { shared, port: own, listener: Some(listener) }
+        let listener = start("relay", move || listens.listen(own, Some(open)));
+        Relay { shared, port: own, _kept: kept, listener: Some(listener) }
     }
 
     /// The port where it begins.
@@ -138,6 +144,21 @@ impl Drop for Relay {
             let _ = listener.join();
         }
     }
+}
+
+/// A socket on this port of 127.0.0.1, or on a free one for 0, beside others that were made here.
+fn bound(port: u16) -> io::Result<OwnedFd> {
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    set_socket_reuseaddr(&socket, true)?;
+    set_socket_reuseport(&socket, true)?;
+    bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))?;
+    Ok(socket)
+}
+
+fn listening(port: u16) -> io::Result<TcpListener> {
+    let socket = bound(port)?;
+    listen(&socket, 128)?;
+    Ok(TcpListener::from(socket))
 }
 
 fn start(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
@@ -184,7 +205,7 @@ impl Shared {
                 continue;
             }
             let Some(open) = &listener else {
-                listener = TcpListener::bind(("127.0.0.1", port)).ok();
+                listener = listening(port).ok();
                 self.wait(LOOK);
                 continue;
             };

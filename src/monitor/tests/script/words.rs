@@ -92,7 +92,9 @@ pub(super) fn said(output: &Output) -> Option<String> {
         Output::Log(Event::Detail { what, .. }) => format!("log detail {what}"),
         Output::Log(event) => {
             let line = event.line();
-            format!("log {}", line.split_once(" event=").map_or(line.as_str(), |(_, keys)| keys))
+            let line = line.split_once(" event=").map_or(line.as_str(), |(_, keys)| keys);
+            // A release changes no transcript.
+            format!("log {}", line.replace(concat!("version=", env!("CARGO_PKG_VERSION")), "version=-"))
         }
         Output::Learn(known) => {
             format!("learn {}/{}/{}", known.slug, or_dash(known.user), or_dash(known.channel))
