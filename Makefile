@@ -6,7 +6,7 @@ ROUNDS ?= 3
 MINUTES ?= 30
 RELEASE = $${CARGO_TARGET_DIR:-target}/release
 
-.PHONY: run help build test interop check bench bench-build bench-compare bench-unpushed faults soak simulate install uninstall deb package-test clean needs
+.PHONY: run help build test interop check bench bench-build bench-compare bench-takeover bench-unpushed faults soak simulate install uninstall deb package-test clean needs
 
 # Built programs are started as they are: cargo run would build them anew, for other packages.
 run: ## The demonstration; with a file .env here, the real thing [SECONDS=20]
@@ -62,6 +62,9 @@ bench: bench-build ## Speed and memory, beside minimal programs and scripts [ROU
 
 bench-unpushed: bench-build ## How late a change is where push does not report it: half an hour [SIZES="50 200"]
 	$(RELEASE)/bench unpushed $(SIZES)
+
+bench-takeover: bench-build ## How long until another instance has everybody right: half an hour [SIZES="20 10000"]
+	$(RELEASE)/bench takeover $(SIZES)
 
 bench-compare: bench-build ## As bench, beside another revision of kick-monitor [BASE=v0.1.0]
 	@rm -rf target/bench-base && git worktree prune

@@ -6,6 +6,7 @@ mod floor;
 mod server;
 mod subject;
 mod table;
+mod takeover;
 mod unpushed;
 mod world;
 
@@ -35,13 +36,16 @@ fn run() -> anyhow::Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["floor", url, database, name] => floor::run(url, database, name),
-        ["unpushed", ref sizes @ ..] => {
-            let sizes: Result<Vec<usize>, _> = sizes.iter().map(|size| size.parse()).collect();
-            unpushed::measure(&own()?, &sizes.context("how many streamers")?)
-        }
+        ["unpushed", ref sizes @ ..] => unpushed::measure(&own()?, &numbers(sizes)?),
+        ["takeover", ref sizes @ ..] => takeover::measure(&own()?, &numbers(sizes)?),
         [rounds, ref others @ ..] => measure(rounds.parse().context("the number of rounds")?, others),
-        [] => anyhow::bail!("how to call it: bench ROUNDS [NAME=PROGRAM…], or bench unpushed [STREAMERS…]"),
+        [] => anyhow::bail!("how to call it: bench ROUNDS [NAME=PROGRAM…], or bench unpushed|takeover [STREAMERS…]"),
     }
+}
+
+fn numbers(sizes: &[&str]) -> anyhow::Result<Vec<usize>> {
+    let sizes: Result<Vec<usize>, _> = sizes.iter().map(|size| size.parse()).collect();
+    sizes.context("how many streamers")
 }
 
 /// Everything, so many times; other programs, such as an older kick-monitor, have columns of their own.

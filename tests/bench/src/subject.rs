@@ -6,6 +6,8 @@ use crate::world::{World, busy, now, pause};
 use anyhow::{Context, ensure};
 use kick_sim::Kick;
 use lab::{Who, spawn};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -71,10 +73,7 @@ impl Subject {
 
     /// Begins it. That it is subscribed is for the caller to wait for.
     pub(crate) fn begin(&self, world: &World) -> anyhow::Result<Running> {
-        let directory = Path::new(HERE).join("run");
-        let _ = fs::remove_dir_all(&directory);
-        fs::create_dir_all(&directory).context("failed to make a directory")?;
-        let directory = directory.canonicalize()?;
+        let directory = fresh_directory("run")?;
         let (program, arguments) = match self {
             Subject::Floor(floor) => (
                 std::env::current_exe()?,
@@ -83,8 +82,7 @@ impl Subject {
             Subject::Monitor { program, pool, .. } => {
                 let config = directory.join("config");
                 configure(world, *pool, &directory, &config)?;
-                let arguments = ["run", "--foreground", "--config"].map(str::to_owned).into_iter();
-                (program.clone(), arguments.chain([config.display().to_string()]).collect())
+                (program.clone(), run_with(&config))
             }
             Subject::Peer(peer) => {
                 let (interpreter, script) = peer.command();
@@ -92,13 +90,38 @@ impl Subject {
                 (interpreter, vec![script, world.server.url(), world.database.url()])
             }
         };
-        let log = directory.join("log");
-        let file = File::create(&log).context("failed to make the log")?;
-        let child = spawn(&program, Who::Us, |command| {
-            command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file)
-        })?;
-        Ok(Running { child, log })
+        launch(&program, arguments, directory)
     }
+}
+
+/// Begins a kick-monitor with the default settings but for the budget of requests, as a service of this name.
+pub(crate) fn begin_as(program: &Path, world: &World, name: &str, budget: usize) -> anyhow::Result<Running> {
+    let directory = fresh_directory(name)?;
+    fs::write(directory.join("learned.json"), world.learned())?;
+    let config = directory.join("config");
+    let own = [("DATABASE_URL", world.database.url()), ("API_REQUESTS_PER_MINUTE", budget.to_string())];
+    write_config(&world.kick, own, &directory, &config)?;
+    launch(program, run_with(&config), directory)
+}
+
+fn fresh_directory(name: &str) -> anyhow::Result<PathBuf> {
+    let directory = Path::new(HERE).join(name);
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).context("failed to make a directory")?;
+    Ok(directory.canonicalize()?)
+}
+
+fn run_with(config: &Path) -> Vec<String> {
+    ["run", "--foreground", "--config"].map(str::to_owned).into_iter().chain([config.display().to_string()]).collect()
+}
+
+fn launch(program: &Path, arguments: Vec<String>, directory: PathBuf) -> anyhow::Result<Running> {
+    let log = directory.join("log");
+    let file = File::create(&log).context("failed to make the log")?;
+    let child = spawn(program, Who::Us, |command| {
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file)
+    })?;
+    Ok(Running { child, directory })
 }
 
 /// Writes the configuration of a kick-monitor.
@@ -142,28 +165,40 @@ pub(crate) fn write_config(
 /// A program that runs, until this value is gone.
 pub(crate) struct Running {
     child: Child,
-    log: PathBuf,
+    directory: PathBuf,
 }
 
 impl Running {
-    /// What is mapped of files, and shared with whoever else has them: programs and libraries. In bytes.
-    pub(crate) fn files(&self) -> anyhow::Result<u64> {
-        Ok(number(&fs::read_to_string(self.proc("status"))?, "RssFile:") * 1024)
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), signal)?)
     }
 
-    /// Waits until a kick-monitor has compared everybody.
-    pub(crate) fn wait_ready(&self) -> anyhow::Result<()> {
+    /// How many streamers a kick-monitor follows by push, as it says once a second.
+    pub(crate) fn followed(&self) -> u64 {
+        let text = fs::read(self.directory.join("status.json")).unwrap_or_default();
+        let status: Value = serde_json::from_slice(&text).unwrap_or_default();
+        status["streamers"]["subscribed"].as_u64().unwrap_or_default()
+    }
+
+    /// Waits until a kick-monitor has said an event with these words.
+    pub(crate) fn wait_said(&self, words: &str) -> anyhow::Result<()> {
         let began = now();
-        while !fs::read_to_string(&self.log)?.contains(" event=ready ") {
-            ensure!(began.elapsed() < START_LIMIT, "it does not get ready");
+        while !self.said().contains(words) {
+            ensure!(began.elapsed() < START_LIMIT, "it never says{words}");
             pause(Duration::from_millis(5));
         }
         Ok(())
     }
 
+    /// What is mapped of files, and shared with whoever else has them: programs and libraries. In bytes.
+    pub(crate) fn files(&self) -> anyhow::Result<u64> {
+        Ok(number(&fs::read_to_string(self.proc("status"))?, "RssFile:") * 1024)
+    }
+
     /// What it said, for who wonders why it does not work.
     pub(crate) fn said(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
+        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
     }
 
     fn proc(&self, name: &str) -> PathBuf {
