@@ -19,6 +19,8 @@ pub(super) enum Happening {
     Api(usize, api::Step),
     Client(usize, client::Step),
     Seat(usize, seat::Step),
+    /// There is suddenly much to write, and the server is slow.
+    Rush,
     /// The rows are compared with the truth.
     Inspect,
 }

@@ -5,6 +5,7 @@ mod writer;
 use super::agenda::{Agenda, Happening};
 use super::conditions::Conditions;
 use super::database::Database;
+use super::faults::ShareFault;
 use super::seat::Cell;
 use kick_monitor::domain::row::{DatabaseEvent, RosterRead, Write, WriteResult};
 use kick_monitor::domain::{Now, Steady};
@@ -28,9 +29,9 @@ pub(super) struct Client {
     pub cell: Cell,
     /// The server cannot be reached from here before.
     pub cut_until: Duration,
-    /// The process is stopped for this long with its next statement in hand; and it is, just now.
-    pub stops: Option<Duration>,
-    pub stopped: Option<Duration>,
+    /// What is to happen to the process for so long when it sends its next statement; and what happens just now.
+    pub strikes: Option<(ShareFault, Duration)>,
+    pub struck: Option<(ShareFault, Duration)>,
 }
 
 /// A statement that waits to be carried out.
@@ -83,8 +84,8 @@ impl Client {
             blank_read: false,
             cell: Cell::Off,
             cut_until: Duration::ZERO,
-            stops: None,
-            stopped: None,
+            strikes: None,
+            struck: None,
         }
     }
 
@@ -121,7 +122,7 @@ impl Client {
                 if self.writers[lane].lives(life) {
                     match self.cell {
                         Cell::Off => self.execute(lane, now, database, agenda),
-                        _ => self.send(lane, agenda),
+                        _ => self.send(lane, database.dawdles_until, agenda),
                     }
                 }
                 Vec::new()
@@ -188,18 +189,27 @@ impl Client {
         self.after(took, Step::Confirm(lane, life, now), agenda);
     }
 
-    /// Sends the next statement, which takes a moment: to leave, and to get what it needs at the server.
-    fn send(&mut self, lane: usize, agenda: &mut Agenda) {
+    /// Sends the next statement, which takes a moment: to leave, and to get what it needs at the server. `dawdles_until`:
+    /// it takes longer before.
+    fn send(&mut self, lane: usize, dawdles_until: Duration, agenda: &mut Agenda) {
         let Some((rows, limit)) = self.writers[lane].next() else { return };
         let lease = |write: Write| {
             let lease = self.cell.lease(write.hold, agenda.now);
             (write, lease)
         };
         let rows = rows.into_iter().map(lease).collect();
-        self.stopped = self.stops.take();
-        let left = self.stopped.is_none() && agenda.odds(0.7);
+        self.struck = self.strikes.take();
+        let left = match self.struck {
+            Some((fault, _)) => fault != ShareFault::Frozen,
+            None => agenda.odds(0.7),
+        };
         let sent = Sent { lane, life: self.writers[lane].life(), rows, limit, left };
-        let takes = if agenda.odds(0.02) { agenda.millis(20, 12_000) } else { agenda.millis(1, 20) };
+        let takes = match self.struck {
+            Some(_) if left => agenda.secs(1, 30),
+            _ if agenda.now < dawdles_until => agenda.millis(500, 6_000),
+            _ if agenda.odds(0.02) => agenda.millis(20, 12_000),
+            _ => agenda.millis(1, 20),
+        };
         self.after(takes, Step::Run(sent), agenda);
     }
 
@@ -210,8 +220,9 @@ impl Client {
         if !waits && !left {
             return;
         }
-        let lost = agenda.now < database.down_until.max(self.cut_until);
-        let lost = lost || waits && std::mem::take(&mut self.writers[lane].broken);
+        // The server carries out what has reached it, and whether it could tell anybody is another matter.
+        let unheard = waits && (agenda.now < self.cut_until || std::mem::take(&mut self.writers[lane].broken));
+        let lost = agenda.now < database.down_until || unheard && !left;
         let good = |lease: &Option<Duration>| lease.is_some_and(|lease| agenda.now < lease);
         let lapsed: Vec<_> = rows.iter().filter(|(_, lease)| !good(lease)).map(|(write, _)| write.id).collect();
         let rows: Vec<Write> = rows.into_iter().filter(|(_, lease)| good(lease)).map(|(write, _)| write).collect();
@@ -224,6 +235,7 @@ impl Client {
         };
         if waits {
             let attempt = match attempt {
+                _ if unheard => Attempt::Away("connection lost".to_owned()),
                 Attempt::Done(mut done) => {
                     done.extend(lapsed.into_iter().map(|id| (id, WriteResult::Lapsed)));
                     Attempt::Done(done)

@@ -28,6 +28,8 @@ pub(super) struct Database {
     commits: Vec<(Duration, RowId, (Shown, Option<Timestamp>))>,
     /// No statement can be done before, whatever the row.
     pub refuses_until: Duration,
+    /// Statements wait for seconds before they are carried out, until then.
+    pub dawdles_until: Duration,
     /// Until when each row takes how long.
     slow: (Duration, Duration),
     /// How many shards there are, if the cores share them; their locks; and what writes have done lately.

@@ -80,34 +80,51 @@ impl Day {
         }
     }
 
-    /// Something goes wrong with one core's share.
+    /// Something goes wrong with one core's share, now or with the next statement in hand.
     fn strike_share(&mut self, fault: ShareFault) -> Vec<(usize, Input)> {
+        let agenda = &mut self.world.agenda;
+        let id = agenda.chance.usize(..self.cores.len());
+        let span = if agenda.odds(0.7) { agenda.secs(1, 20) } else { agenda.secs(20, 120) };
+        if agenda.odds(0.5) {
+            self.cores[id].client.strikes = Some((fault, span));
+            return Vec::new();
+        }
+        let until = agenda.now + span;
+        self.strike_core(id, fault, until).into_iter().map(|input| (id, input)).collect()
+    }
+
+    pub(super) fn strike_core(&mut self, id: usize, fault: ShareFault, until: Duration) -> Vec<Input> {
         let Day { world, cores, .. } = self;
-        let id = world.agenda.chance.usize(..cores.len());
         let core = &mut cores[id];
         let session = core.seat.as_ref().and_then(|seat| seat.session);
-        let until = world.agenda.now
-            + if world.agenda.odds(0.7) { world.agenda.secs(1, 20) } else { world.agenda.secs(20, 120) };
         world.referee.iter_mut().for_each(|referee| referee.disturbed = referee.disturbed.max(until));
         if matches!(fault, ShareFault::Killed | ShareFault::SessionEnded) {
             session.into_iter().for_each(|session| world.database.locks.end(session));
         }
-        let heard = match fault {
+        match fault {
             ShareFault::Killed | ShareFault::HostLost => {
                 core.freeze(until);
+                if world.agenda.odds(0.5) {
+                    // While the next process is given its share by the others.
+                    let rush = until - world.agenda.now + world.agenda.secs(0, 5);
+                    world.agenda.after(rush, Happening::Rush);
+                }
                 core.begin_process(world)
             }
             ShareFault::Frozen => {
-                match world.agenda.odds(0.5) {
-                    true => core.client.stops = Some(world.agenda.secs(1, 60)),
-                    false => core.freeze(until),
-                }
+                core.freeze(until);
                 Vec::new()
             }
             ShareFault::Cut => core.cut(until, world),
             ShareFault::SessionEnded => Vec::new(),
-        };
-        heard.into_iter().map(|input| (id, input)).collect()
+        }
+    }
+
+    /// Somebody writes into many rows while the server is slow.
+    pub(super) fn rush(&mut self) {
+        let world = &mut self.world;
+        world.database.dawdles_until = world.agenda.now + Duration::from_secs(20);
+        (0..world.database.rows.len()).for_each(|_| world.edit(Edit::AnyStatus));
     }
 
     /// The server is gone for all cores at once.

@@ -165,13 +165,15 @@ impl Day {
             Happening::Client(id, step) => {
                 let core = &mut cores[id];
                 let inputs = core.client.step(step, core.now(now), &mut world.database, &mut world.agenda);
-                if let Some(span) = core.client.stopped.take() {
-                    core.freeze(now + span);
-                    let referee = world.referee.iter_mut();
-                    referee.for_each(|referee| referee.disturbed = referee.disturbed.max(now + span));
-                }
+                let struck = core.client.struck.take();
                 inputs.into_iter().try_for_each(|input| core.tell(input, world))?;
-                self.judge_done()
+                self.judge_done()?;
+                let heard = struck.map_or(Vec::new(), |(fault, span)| self.strike_core(id, fault, now + span));
+                heard.into_iter().try_for_each(|input| self.cores[id].tell(input, &mut self.world))
+            }
+            Happening::Rush => {
+                self.rush();
+                Ok(())
             }
             Happening::Seat(id, step) => cores[id].coordinate(step, world),
             Happening::Inspect => {
