@@ -53,6 +53,36 @@ fn r26_times_of_one_broadcast_are_the_same_and_write_nothing() {
 }
 
 #[test]
+fn r26_the_start_in_a_row_that_names_somebody_else_now_is_not_theirs() {
+    check_watched(
+        "
+        1 set starts=2
+        .. kick adin/677/669=live@2
+        50 live 668 10 created@50
+        .. written
+        60 auto
+        .. roster 1:adin:Online:.:.:50
+        .. auto asks
+        180 until
+        ",
+        &expect![[r#"
+
+            30.0   ask users_livestreams: 676
+            50.0   write 1 Online by push since 50
+            50.0   log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            60.0   log roster_loaded streamers=1 added=1 removed=1
+            60.0   close 0
+            60.0   write 1 start by sweep since 2
+            60.0   open 1
+            60.0   log detail broadcast
+            63.0   ask users_livestreams: 677
+            120.0  ask users_livestreams: 677
+            180.0  ask users_livestreams: 677
+        "#]],
+    );
+}
+
+#[test]
 fn r26_a_start_that_push_did_not_tell_is_written_when_two_answers_have_it() {
     check_watched(
         "
