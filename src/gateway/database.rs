@@ -140,7 +140,7 @@ impl Database {
             inspection.zoneless = zoneless;
             Ok(inspection)
         })
-        .map_err(Fault::into_error)
+        .map_err(|fault| self.explain(fault.into_error(), false))
     }
 
     /// Has the server plan the statements that write, for a row if one is given, and returns the plans. Nothing is

@@ -265,6 +265,10 @@ impl Streamer {
 
     /// Push confirms what is believed.
     pub(crate) fn bear_out(&mut self) {
+        if !self.belief.verified {
+            // Only the table had shown it.
+            self.belief.source = Source::Push;
+        }
         self.belief.verified = true;
         self.doubt = None;
         self.vanished = None;

@@ -305,5 +305,5 @@ fn watch_needs_a_terminal() {
     let told = Told::new("ok", &json!([]));
     let ended = told.status(&["--watch"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
-    assert!(ended.stderr.contains("--watch draws on a terminal"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--watch needs a terminal"), "{}", ended.stderr);
 }

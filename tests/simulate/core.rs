@@ -257,10 +257,10 @@ impl Core {
         let bound = self.conditions.bound(world.database.rows.len());
         // R26: an Offline has to stand for as long.
         let online = world.kick.streamers[n].now().status() == Status::Online;
-        let bound = bound + if online { Duration::ZERO } else { self.conditions.settings.offline_delay };
+        let delay = if online { Duration::ZERO } else { self.conditions.settings.offline_delay };
         let excused = self.excused.max(self.api.kept_back.get(&n).copied().unwrap_or_default());
         let late = |bound, excused| {
-            self.judge.is_late(world.agenda.now, record, (n, &world.kick.streamers[n]), bound, excused)
+            self.judge.is_late(world.agenda.now, record, (n, &world.kick.streamers[n]), bound + delay, excused)
         };
         // R23: one whom push does not cover waits for no sweep, nor for a hold that is over.
         let quick = self.conditions.quick_bound(world.database.rows.len()).zip(self.uncovered.get(&record.row.id));
