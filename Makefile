@@ -6,7 +6,7 @@ ROUNDS ?= 3
 MINUTES ?= 30
 RELEASE = $${CARGO_TARGET_DIR:-target}/release
 
-.PHONY: run help build test interop check bench bench-build bench-compare bench-takeover bench-unpushed faults soak simulate install uninstall deb package-test clean needs
+.PHONY: run help build test interop check bench bench-build bench-compare bench-takeover bench-unpushed faults soak simulate picture install uninstall deb package-test clean needs
 
 # Built programs are started as they are: cargo run would build them anew, for other packages.
 run: ## The demonstration; with a file .env here, the real thing [SECONDS=20]
@@ -72,6 +72,9 @@ bench-compare: bench-build ## As bench, beside another revision of kick-monitor 
 	cd target/bench-base && CARGO_TARGET_DIR=$(CURDIR)/target/bench-build $(CARGO) build --release --locked --bin kick-monitor
 	git worktree remove --force target/bench-base
 	$(RELEASE)/bench $(ROUNDS) '$(BASE)=target/bench-build/release/kick-monitor'
+
+picture: build ## docs/demonstration.svg, from a real run
+	@tests/picture/run.sh $(RELEASE)/demo
 
 install: ## Program, unit, manual pages, completion and examples [PREFIX=/usr/local DESTDIR=]
 	@command -v go-md2man >/dev/null || tests/needs.sh install go-md2man
