@@ -3,6 +3,7 @@
 
 use super::scratch::{Ended, Scratch, finish};
 use super::stage::Stage;
+use lab::Cluster;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -12,30 +13,38 @@ use std::process::Command;
 const CONFIG: &str = "kick-monitor/kick-monitor.env";
 /// A number that no machine has given to anybody.
 const USER: u32 = 64_242;
+/// A user whom every Debian has.
+const WWW_DATA: u32 = 33;
 
 struct Machine {
     stage: Stage,
     scratch: Scratch,
+    /// The number of the service's user.
+    user: u32,
 }
 
 impl Machine {
     /// None where the test may not make one: it takes root, and the right to mount.
     fn new() -> Option<Machine> {
+        Machine::with(USER, || Stage::with(&["ana"]))
+    }
+
+    fn with(user: u32, stage: impl FnOnce() -> Stage) -> Option<Machine> {
         let mount = Command::new("unshare").args(["--mount", "mount", "--bind", "/etc", "/etc"]).output();
         if !rustix::process::getuid().is_root() || !mount.is_ok_and(|output| output.status.success()) {
             eprintln!("not shown: this takes root, and the right to mount");
             return None;
         }
-        let machine = Machine { stage: Stage::with(&["ana"]), scratch: Scratch::new() };
+        let machine = Machine { stage: stage(), scratch: Scratch::new(), user };
         let copied = Command::new("cp").arg("-a").arg("/etc").arg(machine.scratch.path("etc")).output();
         assert!(copied.is_ok_and(|output| output.status.success()), "/etc can be copied");
-        machine.append("passwd", &format!("kick-monitor:x:{USER}:{USER}::/nonexistent:/usr/sbin/nologin\n"));
-        machine.append("group", &format!("kick-monitor:x:{USER}:\n"));
+        machine.append("passwd", &format!("kick-monitor:x:{user}:{user}::/nonexistent:/usr/sbin/nologin\n"));
+        machine.append("group", &format!("kick-monitor:x:{user}:\n"));
         fs::create_dir_all(machine.etc("kick-monitor")).expect("a directory can be made");
         let _ = fs::remove_file(machine.etc("default/kick-monitor"));
         for name in ["state", "run", "bin"] {
             fs::create_dir(machine.scratch.path(name)).expect("a directory can be made");
-            chown(machine.scratch.path(name), Some(USER), Some(USER)).expect("root may do that");
+            chown(machine.scratch.path(name), Some(user), Some(user)).expect("root may do that");
         }
         machine.systemctl("exit 1");
         Some(machine)
@@ -58,10 +67,14 @@ impl Machine {
 
     /// The configuration, as root leaves it who forgets the group.
     fn configure(&self, change: impl Fn(&str) -> Option<String>, further: &str) {
+        self.configure_for(self.stage.database.url(), change, further);
+    }
+
+    fn configure_for(&self, database: String, change: impl Fn(&str) -> Option<String>, further: &str) {
         let path = |name: &str| self.scratch.path(name).display().to_string();
         let mut settings = self.stage.kick.settings();
         settings.extend([
-            ("DATABASE_URL", self.stage.database.url()),
+            ("DATABASE_URL", database),
             ("STATE_DIR", path("state")),
             ("RUN_DIR", path("run")),
             ("LOG_TARGET", "stderr".to_owned()),
@@ -75,7 +88,7 @@ impl Machine {
 
     /// As the package leaves it.
     fn hand_over(&self) {
-        chown(self.etc(CONFIG), None, Some(USER)).expect("root may do that");
+        chown(self.etc(CONFIG), None, Some(self.user)).expect("root may do that");
         fs::set_permissions(self.etc(CONFIG), Permissions::from_mode(0o640)).expect("root may do that");
     }
 
@@ -137,6 +150,25 @@ fn a_file_that_the_daemon_may_not_read_is_named_with_a_remedy_that_works() {
     let command = remedy(&said, "FAIL /etc/kick-monitor/kick-monitor.env:");
     assert_eq!(machine.run(command).code, Some(0), "{command}");
     assert_eq!(machine.check("").code, Some(0));
+}
+
+#[test]
+fn without_a_password_it_logs_in_as_the_services_user() {
+    // PostgreSQL looks the user of a socket up on the machine that it runs on itself.
+    let files = [("pg_ident.conf", "machine www-data kick-monitor\n")];
+    let cluster = Cluster::start_with("", "local all kick-monitor peer map=machine\n", &files);
+    let Some(machine) = Machine::with(WWW_DATA, || Stage::on(&cluster).add(&["ana"])) else { return };
+    machine.stage.database.execute(
+        "CREATE ROLE \"kick-monitor\" LOGIN;
+         GRANT SELECT (id, username, status), UPDATE (status) ON streamers TO \"kick-monitor\"",
+    );
+    let (name, sockets) = (machine.stage.database.name(), cluster.sockets());
+    let url = format!("postgres://kick-monitor@/{name}?host={}&port={}", sockets.display(), cluster.port());
+    machine.configure_for(url, keep, "");
+    machine.hand_over();
+    let ended = machine.check("");
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{}", ended.stdout);
+    assert!(ended.stdout.contains("as kick-monitor, PostgreSQL "), "{}", ended.stdout);
 }
 
 #[test]

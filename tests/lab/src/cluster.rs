@@ -250,7 +250,7 @@ fn configure(directory: &Path, port: u16, settings: &str, hba: &str) {
     write(&directory.join("data/postgresql.auto.conf"), &common);
     write(
         &directory.join("data/pg_hba.conf"),
-        &format!("local all all trust\n{hba}\nhost all all 127.0.0.1/32 scram-sha-256\n"),
+        &format!("{hba}\nlocal all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"),
     );
 }
 

@@ -48,8 +48,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 const INTRODUCTION: &str = "\
 There is no .env here, so this is a demonstration: a simulated Kick, a private PostgreSQL and the real
 kick-monitor, all on 127.0.0.1 and gone afterwards. Streamers go on and off at random; each line is a
-row of the table at the moment when it can be seen, and how long after Kick's event that was. To run it
-for real, copy etc/kick-monitor.env to .env, fill it in, chmod 0600 it, and say make run again.
+row of the table at the moment when it can be seen, and how long after Kick's event that was. Between
+them is the daemon's log. One row names nobody whom Kick knows, and the log says so (streamer_unknown).
+To run it for real, copy etc/kick-monitor.env to .env, fill it in, chmod 0600 it, and say make run again.
 ";
 
 /// Plays for so long, or until a signal; fails unless the table tells the truth in the end.
