@@ -5,8 +5,8 @@ use super::stage::{LAGGING, PATIENCE, Stage, changes, wait_change};
 use kick_sim::{Face, Fault};
 use lab::{Cluster, Daemon, Line, Shutdown, Signal};
 
-/// A server that keeps what was not synchronously committed to itself for ten seconds.
-const FORGETFUL: &str = "wal_writer_delay = 10s";
+/// A server of which no process but the one for WAL writes anything to the disk by itself.
+const FORGETFUL: &str = "autovacuum = off\nbgwriter_lru_maxpages = 0";
 
 /// Watched and Offline.
 fn watched(usernames: &[&str]) -> (Stage, Daemon) {
@@ -103,8 +103,9 @@ fn undoable(cluster: &Cluster, poll: &str) -> (Stage, Daemon) {
     stage.wait_followed(&["ana", "bob", "cyd", "dan"]);
     wait_change(&daemon, "dan", 1);
     THREE.iter().for_each(|username| stage.wait_status(username, "Offline"));
-    // To the disk with all that was before.
+    // To the disk with all that was before, and with nothing that comes.
     stage.database.execute("CHECKPOINT");
+    cluster.freeze_wal_writer();
     THREE.iter().for_each(|username| _ = stage.kick.go_live_silently(username));
     daemon.signal(Signal::USR1);
     for username in THREE {

@@ -130,6 +130,20 @@ impl Cluster {
         self.all_processes(Signal::CONT);
     }
 
+    /// Halts the process that writes commits to the disk which did not wait for it, so that a crash undoes them.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such process.
+    pub fn freeze_wal_writer(&self) {
+        let server = self.server();
+        let children = children_of(Pid::from_child(server.as_ref().expect("the server runs")));
+        let title =
+            |pid: &Pid| fs::read_to_string(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+        let writer = children.into_iter().find(|pid| title(pid).contains("walwriter"));
+        signal(writer.expect("there is a WAL writer"), Signal::STOP);
+    }
+
     /// A fresh, empty database.
     pub fn database(&self) -> Database {
         self.create("")
