@@ -156,7 +156,11 @@ impl Roster {
             return RowNews::Known(key);
         }
         comparison.added += 1;
-        comparison.removed += usize::from(known.is_some());
+        if known.is_some() {
+            comparison.removed += 1;
+            // R26: the broadcast was that of the streamer whom the row named before.
+            row.started_at = None;
+        }
         RowNews::New(name, known)
     }
 

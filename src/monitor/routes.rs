@@ -59,10 +59,6 @@ impl Monitor {
                 RowNews::Known(key) => self.take_row(now, key, &row, read.started),
                 RowNews::Unfit(before) => before.into_iter().for_each(|key| self.forget(key)),
                 RowNews::New(name, before) => {
-                    if before.is_some() {
-                        // It belongs to whom the row named until now.
-                        row.started_at = None;
-                    }
                     before.into_iter().for_each(|key| self.forget(key));
                     let fresh = self.shards.may_be_fresh(&row, read.started);
                     let key = comparison.welcome(now, row, name, fresh, &mut self.streamers, &mut self.book);

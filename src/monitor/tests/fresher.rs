@@ -343,3 +343,20 @@ fn r15_what_is_edited_of_somebody_who_has_vanished_stands_for_the_lag_too() {
         "#]],
     );
 }
+
+#[test]
+fn r15_what_push_confirms_that_only_the_table_showed_is_written_as_the_word_of_push() {
+    check_watched(
+        "
+        100 roster 1:xqc:Online
+        101 live 668 10
+        105 roster 1:xqc:Offline
+        110 until
+        ",
+        &expect![[r#"
+
+            30.0   ask users_livestreams: 676
+            105.0  write 1 Online by push
+        "#]],
+    );
+}
