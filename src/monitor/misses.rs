@@ -101,14 +101,14 @@ impl Misses {
 
 /// Changes that another source reported first, and that a transport is to report as well.
 #[derive(Debug, Default)]
-pub(super) struct Awaited {
+pub(super) struct Expected {
     /// Each change, with the time until which its event may still come.
     due: BTreeMap<(Key, Status), Steady>,
     /// Streamers about whom the transport has reported nothing since it missed a change of theirs.
     missing: BTreeSet<Key>,
 }
 
-impl Awaited {
+impl Expected {
     /// Waits for the event of this change for a short time.
     pub(super) fn expect(&mut self, now: Steady, key: Key, status: Status, book: &mut Book) {
         let due = now + PUSH_GRACE;
@@ -116,13 +116,13 @@ impl Awaited {
         book.at(due, Timer::PushGrace(key));
     }
 
-    /// An event of this change came. Returns true if it was awaited.
+    /// An event of this change came. Returns true if it was expected.
     pub(super) fn came(&mut self, key: Key, status: Status) -> bool {
         self.missing.remove(&key);
         self.due.remove(&(key, status)).is_some()
     }
 
-    /// The changes of a streamer whose time is over. They are missed, and no longer awaited.
+    /// The changes of a streamer whose time is over. They are missed, and no longer expected.
     pub(super) fn overdue(&mut self, now: Steady, key: Key) -> Vec<Status> {
         let is_overdue = |status: &Status| self.due.get(&(key, *status)).is_some_and(|due| *due <= now);
         let overdue: Vec<Status> = [Status::Online, Status::Offline].into_iter().filter(is_overdue).collect();

@@ -6,7 +6,7 @@
 mod subscriptions;
 
 use super::book::Book;
-use super::misses::{Awaited, Misses};
+use super::misses::{Expected, Misses};
 use super::streamers::Key;
 use super::times::API_RETRY;
 use super::{Output, Settings};
@@ -52,7 +52,7 @@ pub(super) struct Webhooks {
     /// When the last delivery came. Until the first, nobody knows that deliveries reach us.
     last: Option<Steady>,
     misses: Misses,
-    awaited: Awaited,
+    expected: Expected,
     /// How many streamers were subscribed when that was last logged.
     said: Option<usize>,
     /// Streamers whose coverage is to be judged again (R23), and whether that concerns all.
@@ -77,7 +77,7 @@ impl Webhooks {
             rests_until: Steady::default(),
             last: None,
             misses: Misses::default(),
-            awaited: Awaited::default(),
+            expected: Expected::default(),
             said: None,
             unjudged: BTreeSet::new(),
             unjudged_all: false,
@@ -129,7 +129,7 @@ impl Webhooks {
 
     /// Returns the user if no row is about them any more.
     fn leave(&mut self, key: Key) -> Option<UserId> {
-        self.awaited.forget(key);
+        self.expected.forget(key);
         let user = self.users.remove(&key)?;
         let keys = self.rows.get_mut(&user)?;
         keys.remove(&key);
@@ -170,7 +170,7 @@ impl Webhooks {
         }
         let keys: Vec<Key> = self.rows.get(&delivery.user).into_iter().flatten().copied().collect();
         for key in &keys {
-            self.awaited.came(*key, delivery.status);
+            self.expected.came(*key, delivery.status);
         }
         keys
     }
@@ -179,13 +179,13 @@ impl Webhooks {
     pub(super) fn expect(&mut self, now: Steady, key: Key, status: Status, book: &mut Book) {
         let since = self.users.get(&key).and_then(|user| self.subscriptions.standing(*user));
         if since.is_some_and(|since| now.since(since) > self.hold) {
-            self.awaited.expect(now, key, status, book);
+            self.expected.expect(now, key, status, book);
         }
     }
 
     /// That time is over.
     pub(super) fn overdue(&mut self, now: Now, key: Key, book: &mut Book) {
-        for status in self.awaited.overdue(now.steady, key) {
+        for status in self.expected.overdue(now.steady, key) {
             self.missed(now, status, book);
         }
     }
@@ -205,7 +205,7 @@ impl Webhooks {
     /// subscription, deliveries have come at all, and none was missed since.
     pub(super) fn covers(&self, key: Key) -> bool {
         let standing = self.users.get(&key).is_some_and(|user| self.subscriptions.standing(*user).is_some());
-        standing && self.last.is_some() && self.misses.silence().is_none() && !self.awaited.is_missing(key)
+        standing && self.last.is_some() && self.misses.silence().is_none() && !self.expected.is_missing(key)
     }
 
     /// R23: the streamers whose coverage is to be judged again since the last call.

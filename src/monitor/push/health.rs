@@ -7,7 +7,7 @@ use crate::domain::problem::Code;
 use crate::domain::push::{LinkId, Transport};
 use crate::domain::{ChannelId, Now, Status, Steady};
 use crate::monitor::book::Book;
-use crate::monitor::misses::{Awaited, Kind, Misses, Silence};
+use crate::monitor::misses::{Expected, Kind, Misses, Silence};
 use crate::monitor::streamer::{Ids, Streamer};
 use crate::monitor::streamers::{Key, Streamers};
 use std::collections::{BTreeMap, VecDeque};
@@ -21,7 +21,7 @@ const PARTIAL_SHARE: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct Health {
     missed: BTreeMap<Transport, Misses>,
-    awaited: Awaited,
+    expected: Expected,
     /// Whether push reported each of the latest changes.
     outcomes: VecDeque<bool>,
 }
@@ -29,7 +29,7 @@ pub(super) struct Health {
 impl Health {
     /// The changes of a streamer that push did not report in time.
     pub(super) fn overdue(&mut self, now: Steady, key: Key) -> Vec<Status> {
-        let overdue = self.awaited.overdue(now, key);
+        let overdue = self.expected.overdue(now, key);
         overdue.iter().for_each(|_| self.remember(false));
         overdue
     }
@@ -100,26 +100,26 @@ impl Push {
         let subscribed = certain.filter(|channel| self.links.subscribed_since(*channel).is_some());
         let transport = subscribed.and_then(|channel| self.links.carrier(channel));
         let well = transport.is_some_and(|transport| self.health.silence(transport).is_none());
-        well && !self.health.awaited.is_missing(key)
+        well && !self.health.expected.is_missing(key)
     }
 
     /// Push reported this change. `news`: the change was not known before.
     pub(crate) fn told(&mut self, key: Key, status: Status, news: bool) {
-        if self.health.awaited.came(key, status) || news {
+        if self.health.expected.came(key, status) || news {
             self.health.remember(true);
         }
     }
 
     /// The streamer is no longer followed.
     pub(crate) fn forget(&mut self, key: Key) {
-        self.health.awaited.forget(key);
+        self.health.expected.forget(key);
     }
 
     /// The sweep found a change. Push has a short time to report it too, if the subscription is older than the hold.
     pub(crate) fn expect(&mut self, now: Steady, key: Key, channel: ChannelId, status: Status, book: &mut Book) {
         let hold = self.settings.hold;
         if self.links.subscribed_since(channel).is_some_and(|since| now.since(since) > hold) {
-            self.health.awaited.expect(now, key, status, book);
+            self.health.expected.expect(now, key, status, book);
         }
     }
 
