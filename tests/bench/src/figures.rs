@@ -1,7 +1,7 @@
 //! What is measured of one program with one roster. It judges nothing.
 
 use crate::floor::Floor;
-use crate::subject::{Running, Subject};
+use crate::subject::{Running, START_LIMIT, Subject};
 use crate::table::{Figure, Table, median, percentile};
 use crate::world::{World, now, pause};
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(crate) fn take(world: &World, subject: &Subject, table: &mut Table) -> anyho
     add(40, &format!("from its start until {many} are subscribed to"), "s", started.as_secs_f64());
     let is_monitor = matches!(subject, Subject::Monitor { .. });
     if is_monitor {
-        running.wait_said(" event=ready ")?;
+        running.wait_said(" event=ready ", START_LIMIT)?;
         add(50, &format!("until each of {many} is compared with Kick, too"), "s", began.elapsed().as_secs_f64());
     }
     match size {

@@ -18,7 +18,8 @@ use std::time::Duration;
 
 /// Where the programs that are measured keep their files, and where the peers are.
 const HERE: &str = "target/bench";
-const START_LIMIT: Duration = Duration::from_secs(120);
+/// Until a program must have begun its work.
+pub(crate) const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// Which program, and how.
 #[derive(Clone, Debug)]
@@ -104,18 +105,21 @@ pub(crate) fn begin_as(program: &Path, world: &World, name: &str, budget: usize)
     launch(program, run_with(&config), directory)
 }
 
-fn fresh_directory(name: &str) -> anyhow::Result<PathBuf> {
+/// An empty directory of this name for a program's files.
+pub(crate) fn fresh_directory(name: &str) -> anyhow::Result<PathBuf> {
     let directory = Path::new(HERE).join(name);
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).context("failed to make a directory")?;
     Ok(directory.canonicalize()?)
 }
 
-fn run_with(config: &Path) -> Vec<String> {
+/// The arguments of a kick-monitor with this configuration.
+pub(crate) fn run_with(config: &Path) -> Vec<String> {
     ["run", "--foreground", "--config"].map(str::to_owned).into_iter().chain([config.display().to_string()]).collect()
 }
 
-fn launch(program: &Path, arguments: Vec<String>, directory: PathBuf) -> anyhow::Result<Running> {
+/// Starts a program whose files are in this directory.
+pub(crate) fn launch(program: &Path, arguments: Vec<String>, directory: PathBuf) -> anyhow::Result<Running> {
     let log = directory.join("log");
     let file = File::create(&log).context("failed to make the log")?;
     let child = spawn(program, Who::Us, |command| {
@@ -181,17 +185,17 @@ impl Running {
         status["streamers"]["subscribed"].as_u64().unwrap_or_default()
     }
 
-    /// Waits until a kick-monitor has said an event with these words.
-    pub(crate) fn wait_said(&self, words: &str) -> anyhow::Result<()> {
+    /// Waits until it has said these words.
+    pub(crate) fn wait_said(&self, words: &str, limit: Duration) -> anyhow::Result<()> {
         let began = now();
         while !self.said().contains(words) {
-            ensure!(began.elapsed() < START_LIMIT, "it never says{words}");
+            ensure!(began.elapsed() < limit, "it never says{words}");
             pause(Duration::from_millis(5));
         }
         Ok(())
     }
 
-    /// What is mapped of files, and shared with whoever else has them: programs and libraries. In bytes.
+    /// The memory that is mapped from files (programs and libraries), which other processes may share. In bytes.
     pub(crate) fn files(&self) -> anyhow::Result<u64> {
         Ok(number(&fs::read_to_string(self.proc("status"))?, "RssFile:") * 1024)
     }

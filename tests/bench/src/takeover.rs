@@ -1,10 +1,10 @@
 //! How long after the death of the instance that holds a table another one has everybody right: `make bench-takeover`.
-//! Streamers change before and while the other one begins to follow them, and what nobody told it then is found by
-//! comparing all of them. So the budget of requests is the default one (60) up to 1,000 streamers, and above that what
-//! compares all of them within ten seconds.
+//! Streamers change before and while the other one begins to follow them. Changes before that are found by comparing all
+//! streamers. So the budget of requests is the default one (60) up to 1,000 streamers, and above that one that allows to
+//! compare all of them within ten seconds.
 
-use crate::subject::begin_as;
-use crate::world::{World, now, pause};
+use crate::subject::{START_LIMIT, begin_as};
+use crate::world::{World, name, now, pause};
 use anyhow::ensure;
 use postgres::fallible_iterator::FallibleIterator;
 use rustix::process::Signal;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 const SIZES: [usize; 2] = [20, 10_000];
 const ROUNDS: usize = 3;
-/// How many change, half of them each way: not so many of the fewest streamers that it would be implausible (R10).
+/// The number of changes, half of them starts. With more, an answer about 20 streamers would be implausible (R10).
 const CHANGES: usize = 6;
 /// The ends, and how far apart the changes are, so that some of them come before the other one listens.
 const ENDS: [(&str, Signal, Duration); 2] =
@@ -26,7 +26,8 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// A line for each size, end and round.
 pub(crate) fn measure(program: &Path, sizes: &[usize]) -> anyhow::Result<()> {
     println!(
-        "| streamers | requests a minute | end | all are followed after | half, all of 6 changes are written after | requests in the busiest minute |"
+        "| streamers | requests a minute | end | all are followed after | half, all of {CHANGES} changes are written after | \
+         requests in the busiest minute |"
     );
     println!("|---|---|---|---|---|---|");
     for size in if sizes.is_empty() { SIZES.to_vec() } else { sizes.to_vec() } {
@@ -53,14 +54,14 @@ fn round(program: &Path, size: usize, end: Signal, apart: Duration) -> anyhow::R
         world.database.execute(&format!("UPDATE streamers SET status = 'Online' WHERE id = {n}"));
     }
     let first = begin_as(program, &world, "first", budget)?;
-    first.wait_said(" event=ready ")?;
+    first.wait_said(" event=ready ", START_LIMIT)?;
     let began = now();
     while first.followed() < size as u64 {
         ensure!(began.elapsed() < LIMIT, "the first one does not follow everybody");
         pause(Duration::from_millis(100));
     }
     let second = begin_as(program, &world, "second", budget)?;
-    second.wait_said(" event=shards_changed held=0 ")?;
+    second.wait_said(" event=shards_changed held=0 ", START_LIMIT)?;
     pause(STANDS_BY);
     let mut client = world.database.client();
     client.batch_execute("LISTEN seen")?;
@@ -97,8 +98,4 @@ fn round(program: &Path, size: usize, end: Signal, apart: Duration) -> anyhow::R
 /// `API_REQUESTS_PER_MINUTE`. A request asks about a hundred.
 fn budget(size: usize) -> usize {
     (size / 100 * 6).max(60)
-}
-
-fn name(n: usize) -> String {
-    format!("streamer{n}")
 }

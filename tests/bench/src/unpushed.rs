@@ -2,17 +2,16 @@
 //! so the budget of requests is the limit; beside it what a user would write instead, a loop in Python. It takes
 //! minutes for each size, for it waits for changes at the pace of the real world.
 
-use crate::subject::{python, write_config};
-use crate::world::{now, pause};
-use anyhow::{Context, ensure};
+use crate::subject::{Running, fresh_directory, launch, python, run_with, write_config};
+use crate::world::{name, now, pause};
+use anyhow::Context;
 use kick_sim::{Face, Fault, Kick, Transport};
-use lab::{Cluster, Database, Who, spawn};
+use lab::{Cluster, Database};
 use postgres::fallible_iterator::FallibleIterator;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 const SIZES: [usize; 4] = [50, 200, 1_000, 10_000];
@@ -92,8 +91,7 @@ struct Stage {
     lag: Duration,
     kick: Kick,
     database: Database,
-    child: Child,
-    log: PathBuf,
+    running: Running,
 }
 
 impl Stage {
@@ -125,18 +123,13 @@ impl Stage {
              FROM unnest($1::bigint[]) WITH ORDINALITY AS n (kick_user, n)"
         );
         database.client().execute(insert.as_str(), &[&users])?;
-        let directory = Path::new("target/bench").join(format!("unpushed-{n}"));
-        let _ = fs::remove_dir_all(&directory);
-        fs::create_dir_all(&directory).context("failed to make a directory")?;
-        let directory = directory.canonicalize()?;
+        let directory = fresh_directory(&format!("unpushed-{n}"))?;
         let streamers = ids.iter().enumerate().map(|(n, ids)| {
             let known = !matches!(subject, Subject::Monitor(Push::NoIds));
             json!({"name": name(n), "slug": name(n), "user": ids.user, "channel": known.then_some(ids.channel)})
         });
         let learned = json!({"version": 1, "streamers": streamers.collect::<Vec<_>>()});
         fs::write(directory.join("learned.json"), learned.to_string())?;
-        let log = directory.join("log");
-        let output = File::create(&log).context("failed to make the log")?;
         let (program, arguments) = match subject {
             Subject::Monitor(push) => {
                 let config = directory.join("config");
@@ -144,20 +137,18 @@ impl Stage {
                 let pusher = if push == Push::Dead { nowhere() } else { kick.pusher_url() };
                 let own = [("PUSHER_URL", pusher), ("DATABASE_URL", database.url())];
                 write_config(&kick, own, &directory, &config)?;
-                (program.to_owned(), vec!["run".into(), "--foreground".into(), "--config".into(), config.into()])
+                (program.to_owned(), run_with(&config))
             }
             Subject::Loop(rest) => {
                 let python = python().context("there is no Python")?;
                 let script = Path::new("target/bench/peers/loop.py").canonicalize()?;
                 let [id, secret] = [kick.client_id(), kick.client_secret()].map(str::to_owned);
                 let words = [kick.oauth_url(), kick.api_url(), id, secret, database.url(), rest.to_string()];
-                (python, [vec![script.into()], words.map(Into::into).to_vec()].concat())
+                (python, [vec![script.display().to_string()], words.to_vec()].concat())
             }
         };
-        let child = spawn(&program, Who::Us, |command: &mut Command| {
-            command.args::<_, std::ffi::OsString>(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(output)
-        })?;
-        Ok(Stage { subject, size, lag, kick, database, child, log })
+        let running = launch(&program, arguments, directory)?;
+        Ok(Stage { subject, size, lag, kick, database, running })
     }
 
     /// The line of the table.
@@ -223,23 +214,6 @@ impl Stage {
     }
 
     fn wait_said(&self, words: &str) -> anyhow::Result<()> {
-        let began = now();
-        while !fs::read_to_string(&self.log)?.contains(words) {
-            ensure!(began.elapsed() < READY_LIMIT, "{}: never said{words}", self.subject.name());
-            pause(Duration::from_millis(100));
-        }
-        Ok(())
+        self.running.wait_said(words, READY_LIMIT).context(self.subject.name())
     }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn name(n: usize) -> String {
-    format!("streamer{n}")
 }

@@ -30,7 +30,7 @@ pub(crate) fn now() -> Instant {
 impl World {
     pub(crate) fn new(streamers: usize) -> anyhow::Result<World> {
         let kick = Kick::start();
-        let ids: Vec<_> = (0..streamers).map(|n| kick.add(&format!("streamer{n}"))).collect();
+        let ids: Vec<_> = (0..streamers).map(|n| kick.add(&name(n))).collect();
         let database = Cluster::shared().database();
         database.execute(
             "CREATE TABLE streamers (id bigint PRIMARY KEY, username text NOT NULL, status text, channel bigint,
@@ -58,7 +58,7 @@ impl World {
     pub(crate) fn learned(&self) -> String {
         let ids = self.users.iter().zip(&self.channels).enumerate();
         let streamers = ids.map(|(n, (user, channel))| {
-            let name = format!("streamer{n}");
+            let name = name(n);
             json!({"name": name, "slug": name, "user": user, "channel": channel})
         });
         json!({"version": 1, "streamers": streamers.collect::<Vec<_>>()}).to_string()
@@ -182,6 +182,11 @@ pub(crate) fn busy(thread: &Path) -> anyhow::Result<Duration> {
     let schedule = fs::read_to_string(thread.join("schedstat"))?;
     let nanoseconds = schedule.split_whitespace().next().and_then(|word| word.parse().ok());
     Ok(Duration::from_nanos(nanoseconds.unwrap_or_default()))
+}
+
+/// The name of streamer number `n`.
+pub(crate) fn name(n: usize) -> String {
+    format!("streamer{n}")
 }
 
 /// What a streamer is after this change of theirs.
