@@ -5,7 +5,7 @@ use super::stage::{LAGGING, PATIENCE, Stage, changes, wait_change};
 use kick_sim::{Face, Fault};
 use lab::{Cluster, Daemon, Line, Shutdown, Signal};
 
-/// A server of which no process but the one for WAL writes anything to the disk by itself.
+/// A server that writes to the disk by its WAL writer alone, between checkpoints.
 const FORGETFUL: &str = "autovacuum = off\nbgwriter_lru_maxpages = 0";
 
 /// Watched and Offline.
@@ -75,7 +75,7 @@ fn a_database_that_is_absent_at_the_start_is_waited_for() {
 #[test]
 fn connections_that_were_cut_are_made_anew_without_a_word() {
     let (stage, daemon) = watched(&["ana"]);
-    // Not one that is being made: that would be a refusal.
+    // Established ones only: to cut one that is being made is to refuse it.
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                WHERE application_name = 'kick-monitor' AND datname = current_database() AND state = 'idle'";
     for (n, status) in [(2, "Online"), (3, "Offline"), (4, "Online")] {
@@ -103,7 +103,7 @@ fn undoable(cluster: &Cluster, poll: &str) -> (Stage, Daemon) {
     stage.wait_followed(&["ana", "bob", "cyd", "dan"]);
     wait_change(&daemon, "dan", 1);
     THREE.iter().for_each(|username| stage.wait_status(username, "Offline"));
-    // To the disk with all that was before, and with nothing that comes.
+    // What was written until now stays, and what follows is undone.
     stage.database.execute("CHECKPOINT");
     cluster.freeze_wal_writer();
     THREE.iter().for_each(|username| _ = stage.kick.go_live_silently(username));

@@ -29,7 +29,7 @@ pub(super) struct Client {
     pub cell: Cell,
     /// The server cannot be reached from here before.
     pub cut_until: Duration,
-    /// What is to happen to the process for so long when it sends its next statement; and what happens just now.
+    /// A fault, and its duration, that is to strike when the next statement is sent; and the one that strikes now.
     pub strikes: Option<(ShareFault, Duration)>,
     pub struck: Option<(ShareFault, Duration)>,
 }
@@ -220,7 +220,7 @@ impl Client {
         if !waits && !left {
             return;
         }
-        // The server carries out what has reached it, and whether it could tell anybody is another matter.
+        // The server carries out a statement that has reached it, even if the answer is lost.
         let unheard = waits && (agenda.now < self.cut_until || std::mem::take(&mut self.writers[lane].broken));
         let lost = agenda.now < database.down_until || unheard && !left;
         let good = |lease: &Option<Duration>| lease.is_some_and(|lease| agenda.now < lease);

@@ -93,6 +93,7 @@ impl Day {
         self.strike_core(id, fault, until).into_iter().map(|input| (id, input)).collect()
     }
 
+    /// Does it to this core, until then.
     pub(super) fn strike_core(&mut self, id: usize, fault: ShareFault, until: Duration) -> Vec<Input> {
         let Day { world, cores, .. } = self;
         let core = &mut cores[id];
@@ -118,13 +119,6 @@ impl Day {
             ShareFault::Cut => core.cut(until, world),
             ShareFault::SessionEnded => Vec::new(),
         }
-    }
-
-    /// Somebody writes into many rows while the server is slow.
-    pub(super) fn rush(&mut self) {
-        let world = &mut self.world;
-        world.database.dawdles_until = world.agenda.now + Duration::from_secs(20);
-        (0..world.database.rows.len()).for_each(|_| world.edit(Edit::AnyStatus));
     }
 
     /// The server is gone for all cores at once.

@@ -172,7 +172,7 @@ impl Day {
                 heard.into_iter().try_for_each(|input| self.cores[id].tell(input, &mut self.world))
             }
             Happening::Rush => {
-                self.rush();
+                world.rush();
                 Ok(())
             }
             Happening::Seat(id, step) => cores[id].coordinate(step, world),

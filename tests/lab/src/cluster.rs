@@ -130,7 +130,7 @@ impl Cluster {
         self.all_processes(Signal::CONT);
     }
 
-    /// Halts the process that writes commits to the disk which did not wait for it, so that a crash undoes them.
+    /// Stops PostgreSQL's WAL writer, so that a crash undoes all commits that did not wait for the disk.
     ///
     /// # Panics
     ///

@@ -51,7 +51,7 @@ pub enum Trouble {
 pub struct Relay {
     shared: Arc<Shared>,
     port: u16,
-    /// Keeps the port while nobody listens: else another party could be given it, and be taken for this one.
+    /// Keeps the port while it refuses connections. Otherwise the system could give it to another test's server.
     _kept: OwnedFd,
     listener: Option<JoinHandle<()>>,
 }
@@ -146,7 +146,7 @@ impl Drop for Relay {
     }
 }
 
-/// A socket on this port of 127.0.0.1, or on a free one for 0, beside others that were made here.
+/// A socket that is bound to this port of 127.0.0.1, or to a free one if it is 0. Others of ours may have the same port.
 fn bound(port: u16) -> io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     set_socket_reuseaddr(&socket, true)?;

@@ -49,7 +49,8 @@ const INTRODUCTION: &str = "\
 There is no .env here, so this is a demonstration: a simulated Kick, a private PostgreSQL and the real
 kick-monitor, all on 127.0.0.1 and gone afterwards. Streamers go on and off at random; each line is a
 row of the table at the moment when it can be seen, and how long after Kick's event that was. Between
-them is the daemon's log. One row names nobody whom Kick knows, and the log says so (streamer_unknown).
+them is the daemon's log. One row has a name that Kick does not know, which the log reports once
+(streamer_unknown).
 To run it for real, copy etc/kick-monitor.env to .env, fill it in, chmod 0600 it, and say make run again.
 ";
 
