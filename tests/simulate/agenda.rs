@@ -3,7 +3,7 @@
 //! Nothing here knows what the happenings mean.
 
 use super::faults::Fault;
-use super::{api, client, push, seat};
+use super::{api, client, push, seat, webhooks};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ pub(super) enum Happening {
     Seat(usize, seat::Step),
     /// There is suddenly much to write, and the server is slow.
     Rush,
+    Webhooks(usize, webhooks::Step),
     /// The rows are compared with the truth.
     Inspect,
 }
@@ -29,7 +30,7 @@ impl Happening {
     /// The core whose process has to be running for it.
     pub(super) fn process(&self) -> Option<usize> {
         match self {
-            Happening::Push(id, _) | Happening::Api(id, _) => Some(*id),
+            Happening::Push(id, _) | Happening::Api(id, _) | Happening::Webhooks(id, _) => Some(*id),
             Happening::Client(id, step) if !step.is_at_server() => Some(*id),
             Happening::Seat(id, step) if !step.is_at_server() => Some(*id),
             _ => None,

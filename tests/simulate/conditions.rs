@@ -3,6 +3,7 @@
 use super::agenda::Agenda;
 use super::profile::half;
 use super::transports::terms;
+use super::webhooks::Webhooks;
 use kick_monitor::monitor::{Settings, Starts};
 use std::time::Duration;
 
@@ -103,7 +104,7 @@ impl Conditions {
             batch: agenda.pick(&[1, 5, 25, 25, 50]).unwrap_or(25),
             requests_per_minute: agenda.pick(&[60, 60, 60, 300]).unwrap_or(60),
             push: terms(),
-            webhooks: false,
+            webhooks: Webhooks::are_on(agenda),
             heartbeat: agenda.odds(0.5).then_some(Duration::from_secs(300)),
             streamers_per_link: agenda.pick(&[1, 3, 100]).unwrap_or(100),
             open_files: 1024,

@@ -12,6 +12,7 @@ use super::database::Record;
 use super::judge::{API_LAG, Judge};
 use super::push::Realtime;
 use super::seat::{self, Cell, Seat};
+use super::webhooks::Webhooks;
 use super::words;
 use super::world::World;
 use kick_monitor::domain::ask::Learned;
@@ -21,7 +22,7 @@ use kick_monitor::domain::row::{DatabaseEvent, Recent, Row};
 use kick_monitor::domain::shards::Coordination;
 use kick_monitor::domain::time::Timestamp;
 use kick_monitor::domain::way::Offer;
-use kick_monitor::domain::{Now, RowId, Slug, Status, Steady};
+use kick_monitor::domain::{Now, RowId, Slug, Status, Steady, UserId};
 use kick_monitor::monitor::{Input, Monitor, Output};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,6 +42,7 @@ pub(super) struct Core {
     pub seat: Option<Seat>,
     /// Its process does nothing before: it is stopped, or not begun yet.
     pub frozen_until: Duration,
+    pub webhooks: Webhooks,
     /// How far its host's wall clock is off.
     pub wall: jiff::SignedDuration,
     /// When the world was last to blame for any wrong row of its.
@@ -64,6 +66,8 @@ struct Disk {
     worked: Option<Offer>,
     /// Until when the API may not know of what a row shows.
     recent: BTreeMap<RowId, Timestamp>,
+    /// The webhook subscriptions that it made.
+    subscribed: BTreeMap<UserId, String>,
 }
 
 impl Core {
@@ -84,6 +88,7 @@ impl Core {
             realtime: Realtime::new(id),
             api: Api::new(id, &conditions),
             client,
+            webhooks: Webhooks::new(id, &world.agenda),
             seat,
             frozen_until: Duration::ZERO,
             wall: jiff::SignedDuration::ZERO,
@@ -107,6 +112,7 @@ impl Core {
         self.excused = if torn { seen + API_LAG } else { now };
         self.realtime.kill_process();
         self.api.kill_process();
+        self.webhooks.kill_process();
         self.uncovered.clear();
         let writers = self.client.kill_process();
         if let Some(seat) = &mut self.seat {
@@ -122,7 +128,8 @@ impl Core {
         let lately = self.disk.recent.iter().filter(|(_, until)| wall < **until).map(|(row, _)| row.clone());
         let alone = self.seat.is_none().then_some(Input::Coordination(Coordination::Off(None)));
         let recent = Input::Recent(if torn { Recent::Any } else { Recent::Rows(lately.collect()) });
-        writers.into_iter().chain(alone).chain([learned, recent]).chain(worked).collect()
+        let subscribed = Input::Subscribed(self.disk.subscribed.clone());
+        writers.into_iter().chain(alone).chain([learned, recent, subscribed]).chain(worked).collect()
     }
 
     pub(super) fn now(&self, now: Duration) -> Now {
@@ -216,7 +223,10 @@ impl Core {
                     seat.release(hold, &shards, &mut world.database.locks, agenda.now);
                 }
             }
-            Output::AskWebhooks(_) | Output::Webhook(_) | Output::Subscribed(..) | Output::Log(_) => {}
+            Output::AskWebhooks(request) => self.webhooks.ask(request, now, agenda),
+            Output::Subscribed(user, Some(id)) => drop(self.disk.subscribed.insert(user, id)),
+            Output::Subscribed(user, None) => drop(self.disk.subscribed.remove(&user)),
+            Output::Webhook(_) | Output::Log(_) => {}
         }
     }
 

@@ -10,9 +10,10 @@ mod verdict;
 use super::conditions::Conditions;
 use super::kick::{Kick, Moment};
 use kick_monitor::domain::ask::{Answer, Liveness, RequestId, SeenChannel};
-use kick_monitor::domain::push::{Push, PushKind};
+use kick_monitor::domain::push::PushKind;
 use kick_monitor::domain::row::{DatabaseEvent, Shown, Write, WriteId, WriteResult, Written};
 use kick_monitor::domain::time::Timestamp;
+use kick_monitor::domain::webhook::{Delivery, WebhookEvent};
 use kick_monitor::domain::{LivestreamId, Now, RowId, Status, UserId};
 use kick_monitor::monitor::{Asker, Input, Monitor, Output};
 use roster::Known;
@@ -28,6 +29,9 @@ const UNDOABLE: Duration = Duration::from_secs(30);
 
 /// R13, R15: so late at most does the API know of what the table shows.
 pub(super) const API_LAG: Duration = Duration::from_secs(60);
+
+/// R27: what Kick sent so long ago is only a question.
+const OLD_DELIVERY: jiff::SignedDuration = jiff::SignedDuration::from_secs(120);
 
 /// R1: a live event of a broadcast that a stop ended may mean that it resumes when it comes this much later.
 const RESUMED_AFTER: Duration = Duration::from_secs(5);
@@ -188,8 +192,11 @@ impl Judge {
             Input::Roster(read) => self.hear_roster(now, read, kick, conditions),
             Input::Push(_, push) => {
                 self.expect_writes(now, push, kick, conditions);
-                self.hear_push(now, push, kick);
+                let n = kick.streamers.iter().position(|streamer| streamer.channel == push.named);
+                let confirmed = n.is_some_and(|n| self.confirmed.contains(&kick.streamers[n].user));
+                n.into_iter().for_each(|n| self.hear_push(now, n, &push.what, confirmed, kick));
             }
+            Input::Webhook(WebhookEvent::Delivered(delivery)) => self.hear_delivery(now, delivery, kick),
             Input::Answer(answer) => self.hear_answer(answer, kick),
             Input::Written(written) => self.hear_written(now, written),
             Input::WriterStarted { lane, lanes } => self.hear_lost_writes(now, *lane, *lanes),
@@ -202,14 +209,12 @@ impl Judge {
     }
 
     /// A push event that tells of the broadcast that runs: nothing older can be believed after it.
-    fn hear_push(&mut self, now: Duration, push: &Push, kick: &Kick) {
-        let Some(n) = kick.streamers.iter().position(|streamer| streamer.channel == push.named) else { return };
-        let (PushKind::Live { livestream, .. } | PushKind::Stop { livestream }) = &push.what;
-        self.confirmed_when_told.insert(n, self.confirmed.contains(&kick.streamers[n].user));
+    fn hear_push(&mut self, now: Duration, n: usize, what: &PushKind, confirmed: bool, kick: &Kick) {
+        let (PushKind::Live { livestream, .. } | PushKind::Stop { livestream }) = what;
+        self.confirmed_when_told.insert(n, confirmed);
         let before = self.told.get(&n).and_then(|told| told.before.max(Some(told.last)));
-        let (streamer, live) = (&kick.streamers[n], matches!(push.what, PushKind::Live { .. }));
+        let (streamer, live) = (&kick.streamers[n], matches!(what, PushKind::Live { .. }));
         let status = if live { Status::Online } else { Status::Offline };
-        let confirmed = self.confirmed.contains(&streamer.user);
         let told = Told { at: now, status, last: *livestream, before, confirmed };
         // R1: of a broadcast that is known to run it is a duplicate.
         let duplicate = self.told.insert(n, told).is_some_and(|told| (told.status, told.last) == (status, *livestream));
@@ -232,13 +237,25 @@ impl Judge {
         if live {
             self.begun(now, n, streamer.start_of(*livestream));
         }
-        if let (Moment::Live(runs), PushKind::Live { livestream, .. }) = (kick.streamers[n].now(), &push.what) {
+        if let (Moment::Live(runs), PushKind::Live { livestream, .. }) = (kick.streamers[n].now(), what) {
             // One that is lower than another that push told of is only a question.
             let highest = before.is_none_or(|before| *livestream >= before);
             if runs.id == *livestream && highest && !duplicate && confirmed {
                 self.announced.insert(n, now);
             }
         }
+    }
+
+    /// R27: a delivery tells of a broadcast by its start. An old one is only a question.
+    fn hear_delivery(&mut self, now: Duration, delivery: &Delivery, kick: &Kick) {
+        let Some(n) = kick.by_user(delivery.user) else { return };
+        let old = kick.clock(now).duration_since(delivery.sent) > OLD_DELIVERY;
+        let id = delivery.started_at.and_then(|start| kick.streamers[n].id_of(start)).filter(|_| !old);
+        let what = id.map(|livestream| match delivery.status {
+            Status::Online => PushKind::Live { livestream, created_at: delivery.started_at, title: None },
+            Status::Offline => PushKind::Stop { livestream },
+        });
+        what.into_iter().for_each(|what| self.hear_push(now, n, &what, true, kick));
     }
 
     fn begun(&mut self, now: Duration, n: usize, start: Option<Timestamp>) {

@@ -205,6 +205,14 @@ impl Streamer {
         })
     }
 
+    /// The broadcast that began then, by Kick's clock.
+    pub(super) fn id_of(&self, start: Timestamp) -> Option<LivestreamId> {
+        self.moments.iter().rev().find_map(|(_, moment)| match moment {
+            Moment::Live(broadcast) if broadcast.start == start => Some(broadcast.id),
+            _ => None,
+        })
+    }
+
     /// Whether this broadcast had begun by then.
     pub(super) fn ran_before(&self, id: LivestreamId, at: Duration) -> bool {
         let before = self.moments.iter().take_while(|(since, _)| *since <= at);

@@ -21,6 +21,7 @@ mod referee;
 mod run;
 mod seat;
 mod transports;
+mod webhooks;
 mod words;
 mod world;
 

@@ -10,6 +10,7 @@ use super::referee::Referee;
 use super::transports::Ill;
 use super::world::World;
 use jiff::SignedDuration;
+use kick_monitor::domain::Status;
 use kick_monitor::domain::push::Transport;
 use kick_monitor::domain::report::Report;
 use kick_monitor::domain::row::Shown;
@@ -176,6 +177,11 @@ impl Day {
                 Ok(())
             }
             Happening::Seat(id, step) => cores[id].coordinate(step, world),
+            Happening::Webhooks(id, step) => {
+                let core = &mut cores[id];
+                let input = core.webhooks.step(step, core.now(now));
+                input.map_or(Ok(()), |input| core.tell(input, world))
+            }
             Happening::Inspect => {
                 world.agenda.after(INSPECTION, Happening::Inspect);
                 self.inspect()
@@ -188,6 +194,17 @@ impl Day {
         let (world, habits) = (&mut self.world, &self.profile.habits);
         let Some(change) = world.kick.turn(n, habits, &mut world.agenda) else { return };
         world.say(|| format!("   = {} is {:?}", 5_000 + n, change.1));
+        let told = match change {
+            (Moment::Live(broadcast), _) => Some((Status::Offline, broadcast)),
+            (_, Moment::Live(broadcast)) => Some((Status::Online, broadcast)),
+            _ => None,
+        };
+        if let Some((status, broadcast)) = told {
+            let user = world.kick.streamers[n].user;
+            for core in &mut self.cores {
+                core.webhooks.tell(user, status, broadcast, &world.kick, &core.conditions, &mut world.agenda);
+            }
+        }
         let Some(what) = world.kick.announce(n, change, habits, &mut world.agenda) else { return };
         let channel = world.kick.streamers[n].channel;
         for core in &self.cores {
