@@ -179,7 +179,8 @@ impl Day {
             Happening::Seat(id, step) => cores[id].coordinate(step, world),
             Happening::Webhooks(id, step) => {
                 let core = &mut cores[id];
-                let input = core.webhooks.step(step, core.now(now));
+                let listens = core.conditions.settings.webhooks;
+                let input = core.webhooks.step(step, core.now(now)).filter(|_| listens);
                 input.map_or(Ok(()), |input| core.tell(input, world))
             }
             Happening::Inspect => {
