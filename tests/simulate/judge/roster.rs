@@ -53,6 +53,11 @@ impl Judge {
                     if !outdated && !busy.contains(&row.id) && known.shown.is_some() {
                         let undone = self.broke > known.committed;
                         if known.shown != Some(row.shown) && !undone {
+                            let taken_back = known.last.is_some_and(|(_, last)| known.shown != Some(Shown::Known(last)));
+                            if row.shown == Shown::Unknown && taken_back {
+                                // A hand took back what this core wrote, and then emptied the row: nothing is known.
+                                known.last = None;
+                            }
                             // R13: where it shows neither value, one answer is enough; and what this core was about
                             // to write has been decided upon already, as may be an Offline that has to stand (R26).
                             let decided = |status: Status| {
