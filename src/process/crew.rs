@@ -36,6 +36,7 @@ use crate::worker::hub::{Hub, Outlets, ToMain};
 use crate::worker::keeper::{Keeper, recall, recall_recent, recall_webhooks};
 use crate::worker::link::{Link, Orders};
 use crate::worker::listener::Listener;
+use crate::worker::passing_cell::PassingCell;
 use crate::worker::roster::Roster;
 use crate::worker::token::TokenWorker;
 use crate::worker::token_cell::TokenCell;
@@ -80,6 +81,7 @@ pub(super) struct Crew {
     broker_questions: Receiver<ask::Request<ask::BrokerQuery>>,
     webhook_questions: Receiver<ask::Request<WebhookQuery>>,
     webhook: Arc<WebhookCell>,
+    passing: Arc<PassingCell>,
     lanes: Vec<Receiver<Write>>,
     /// Writers that were told to end and that others will replace.
     leaving: Vec<String>,
@@ -135,7 +137,8 @@ impl Crew {
             questions,
             broker_questions,
             webhook_questions,
-            webhook: Arc::new(WebhookCell::default()),
+            webhook: Arc::default(),
+            passing: Arc::default(),
             lanes: lanes_out,
             leaving: Vec::new(),
             relane,
@@ -271,7 +274,8 @@ impl Crew {
     fn add_coordinator(&mut self, supervisor: &mut Supervisor) -> Result<(), Fatal> {
         let ((shards, mode), cell, released) = (self.sharing, Arc::clone(&self.cell), self.released.clone());
         let (inputs, database, rng) = (self.inputs.clone(), Arc::clone(&self.database), self.rng.fork());
-        let coordinator = Coordinator { mode, shards, cell, released, inputs, database, clock: self.clock, rng };
+        let (passing, clock) = (Arc::clone(&self.passing), self.clock);
+        let coordinator = Coordinator { mode, shards, cell, released, passing, inputs, database, clock, rng };
         self.add(supervisor, "coordinator", LAST, move || coordinator.clone())
     }
 

@@ -256,6 +256,30 @@ impl<'a> Headers<'a> {
 }
 
 impl Request {
+    /// The request as one instance passes it to another (R27): what Kick signed, and the signature. `None` if it is
+    /// about another event.
+    pub fn pack(&self) -> Option<Vec<u8>> {
+        // No header has a line feed in it.
+        let head = format!("{}\n{}\n{}\n", self.message, self.sent_text, self.signature);
+        self.is_status.then(|| [head.as_bytes(), &self.body].concat())
+    }
+
+    /// Reads what [`Request::pack`] made. It came through a database, so it is as little to be trusted as any request.
+    pub fn unpack(packed: &[u8]) -> Option<Request> {
+        let mut parts = packed.splitn(4, |byte| *byte == b'\n');
+        let mut text = || std::str::from_utf8(parts.next()?).ok().map(str::to_owned);
+        let (message, sent_text, signature) = (text()?, text()?, text()?);
+        Some(Request {
+            sent: parse_kick_time(&sent_text)?,
+            message,
+            signature,
+            stays: false,
+            is_status: true,
+            sent_text,
+            body: parts.next()?.to_vec(),
+        })
+    }
+
     /// What Kick signs.
     pub fn signed(&self) -> Vec<u8> {
         [self.message.as_bytes(), b".", self.sent_text.as_bytes(), b".", &self.body].concat()

@@ -3,10 +3,13 @@
 //!
 //! `share.rs` decides which shards are taken and handed over. What is held goes into the [`HoldCell`] before the core
 //! hears of it, and is taken out of it before the core hears that it is over.
+//!
+//! Where several instances take webhooks, the session also carries what one has received to the others (R27).
 
 pub mod share;
 
 use super::hold_cell::{EXPIRY, Held, HoldCell};
+use super::passing_cell::PassingCell;
 use crate::backoff::Backoff;
 use crate::clock::{Clock, Pulse};
 use crate::config;
@@ -25,6 +28,8 @@ use std::time::Duration;
 
 /// The time between two turns.
 const TURN: Duration = Duration::from_secs(2);
+/// How long a request that is to be passed on may wait.
+const PASSING_WAIT: Duration = Duration::from_millis(100);
 /// The pauses before the session is opened again.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MOST: Duration = Duration::from_secs(5);
@@ -47,6 +52,8 @@ pub struct Coordinator {
     /// Shards for which the core has nothing on its way any more. Unbounded: each shard that is handed over comes
     /// once.
     pub released: Receiver<(Hold, BTreeSet<Shard>)>,
+    /// The webhooks that are passed on.
+    pub passing: Arc<PassingCell>,
     /// The channel to the core; a full one makes the coordinator wait.
     pub inputs: Sender<Input>,
     /// The database that has the table.
@@ -64,6 +71,8 @@ struct State<'a> {
     share: Share,
     /// When the last turn began that the server answered.
     confirmed: Steady,
+    /// Whether there are other instances, which share the table with this one.
+    shared: bool,
     known: &'a mut Known,
 }
 
@@ -136,7 +145,7 @@ impl Coordinator {
     fn sit(&self, pulse: &Pulse, stop: &Stop, backoff: &mut Backoff, known: &mut Known) -> Result<Infallible, End> {
         let seat = self.database.coordinate()?;
         let (hold, confirmed) = (self.cell.next_hold(), self.clock.steady());
-        let mut state = State { seat, hold, share: Share::default(), confirmed, known };
+        let mut state = State { seat, hold, share: Share::default(), confirmed, shared: false, known };
         loop {
             pulse.promise(LONG_TURN);
             let next = self.clock.steady() + TURN;
@@ -152,6 +161,7 @@ impl Coordinator {
 
     /// One turn: sees who has which locks, and takes and hands over what is due.
     fn turn(&self, state: &mut State<'_>) -> Result<(), End> {
+        state.shared = false;
         let mut sight = self.look(state)?;
         if !state.seat.has_joined() {
             match state.seat.join(self.left(state))? {
@@ -180,6 +190,7 @@ impl Coordinator {
         let (lease, confirmed) = (sight.lease, state.confirmed);
         self.cell.confirm(Held { hold, lease, confirmed, shards: shards.clone() });
         let instances = u32::try_from(sight.instances.len()).unwrap_or(u32::MAX);
+        state.shared = instances > 1;
         self.tell(Coordination::Held { hold, shards, of: self.shards, instances }, state.known);
         Ok(())
     }
@@ -222,12 +233,18 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Waits for the next turn, and unlocks what the core has released meanwhile. Returns false at a stop.
+    /// Waits for the next turn. Meanwhile, unlocks what the core has released, and passes webhooks on. Returns false
+    /// at a stop.
     fn wait(&self, state: &mut State<'_>, next: Steady, stop: &Stop) -> Result<bool, End> {
         let never = crossbeam_channel::never();
         let mut released = &self.released;
         loop {
-            let left = self.clock.until(next);
+            let mut left = self.clock.until(next);
+            let passes = state.shared && self.passing.is_taking();
+            if passes {
+                self.pass(state, left.min(PASSING_WAIT))?;
+                left = Duration::ZERO;
+            }
             match stop.recv(released, left) {
                 Received::Message((hold, shards)) if hold == state.hold => {
                     let shards = state.share.release(&shards);
@@ -236,12 +253,22 @@ impl Coordinator {
                     }
                 }
                 Received::Message(_) => {}
+                Received::Nothing if passes && !self.clock.until(next).is_zero() => {}
                 Received::Nothing => return Ok(true),
                 // The core has ended, and the writers may still be at work: the locks stay until the stop.
                 Received::HungUp => released = &never,
                 Received::Stopped => return Ok(false),
             }
         }
+    }
+
+    /// Passes on to the other instances what has come here, and waits up to `limit` for what they pass on.
+    fn pass(&self, state: &mut State<'_>, limit: Duration) -> Result<(), End> {
+        for request in self.passing.to_pass_on() {
+            state.seat.pass_on(self.left(state), &request)?;
+        }
+        state.seat.hear(limit)?.into_iter().for_each(|request| self.passing.hear(request));
+        Ok(())
     }
 
     /// How long the next statement may take before the hold is over.

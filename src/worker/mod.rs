@@ -9,6 +9,7 @@ pub(crate) mod hub;
 pub(crate) mod keeper;
 pub mod link;
 pub mod listener;
+pub mod passing_cell;
 pub mod roster;
 pub(crate) mod token;
 pub(crate) mod token_cell;

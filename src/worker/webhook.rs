@@ -9,6 +9,7 @@ mod desk;
 mod tests;
 
 use super::Worker;
+use super::passing_cell::PassingCell;
 use super::webhook_cell::WebhookCell;
 use crate::backoff::Backoff;
 use crate::clock::{Clock, Pulse};
@@ -38,6 +39,8 @@ pub(crate) struct Webhook {
     pub config: WebhookConfig,
     /// Kick's key and time.
     pub cell: Arc<WebhookCell>,
+    /// What is passed on between instances.
+    pub passing: Arc<PassingCell>,
     /// The channel to the core; a full one makes the worker wait.
     pub inputs: Sender<Input>,
     pub clock: Clock,
@@ -70,11 +73,13 @@ impl Webhook {
     /// Serves until it is to end, or the listener fails.
     fn listen(&self, pulse: &Pulse, stop: &Stop) -> io::Result<()> {
         let mut server = Server::open(&self.config)?;
-        let mut desk = Desk::new(Arc::clone(&self.cell), self.inputs.clone(), self.clock);
+        let (cell, passing) = (Arc::clone(&self.cell), Arc::clone(&self.passing));
+        let mut desk = Desk::new(cell, passing, self.inputs.clone(), self.clock);
         let mut heard = self.tell(None);
         while heard && !stop.is_stopped() {
             pulse.promise(TURN_MAX);
             server.turn(|| self.clock.steady(), TURN, &mut desk)?;
+            desk.hear();
             heard = desk.report();
         }
         // Those whose requests have arrived get an answer.

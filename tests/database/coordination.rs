@@ -221,3 +221,43 @@ fn every_row_is_in_one_shard_whatever_its_id_is() {
         assert_eq!(two, shards([2, 5]));
     }
 }
+
+/// What a seat has heard by the time that another one's `last` has come.
+fn heard(seat: &mut Seat, last: &[u8]) -> Vec<Vec<u8>> {
+    let mut heard: Vec<Vec<u8>> = Vec::new();
+    wait_for("what was passed on last", PATIENCE, || {
+        heard.extend(seat.hear(Duration::from_millis(50)).expect("it hears"));
+        heard.last().is_some_and(|end| end == last).then_some(())
+    });
+    heard
+}
+
+#[test]
+fn what_one_instance_passes_on_reaches_the_others_as_it_is() {
+    let (lab, config) = fixture(TABLE);
+    let database = open(&shared(&config, 4));
+    let [mut first, mut second] = [0, 1].map(|_| member(&database));
+    let nothing: Vec<Vec<u8>> = Vec::new();
+    assert_eq!(first.hear(Duration::ZERO), Ok(nothing.clone()));
+    assert_eq!(second.hear(Duration::ZERO), Ok(nothing.clone()));
+    // Text of any kind, the longest that there is room for, and what is too long.
+    let all = [b"\0 \xff '\\".to_vec(), Vec::new(), vec![b'x'; 5997]];
+    for what in &all {
+        assert_eq!(first.pass_on(PATIENCE, what), Ok(true));
+    }
+    assert_eq!(first.pass_on(PATIENCE, &[b'x'; 5998]), Ok(false));
+    assert_eq!(heard(&mut second, &all[2]), all);
+    assert_eq!(first.hear(Duration::ZERO), Ok(nothing), "nobody hears themselves");
+    // Somebody else's, which is no base64, is nothing.
+    let oid = lab.value("SELECT 'streamers'::regclass::oid::text").expect("the table");
+    lab.execute(&format!("SELECT pg_notify('kick_monitor_{oid}', 'änything')"));
+    assert_eq!(first.pass_on(PATIENCE, b"last"), Ok(true));
+    assert_eq!(heard(&mut second, b"last"), [b"last"]);
+    // A session that has ended is noticed at once.
+    lab.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+                 AND datname = current_database()",
+    );
+    let end = wait_for("the end of the session", PATIENCE, || second.hear(Duration::from_millis(50)).err());
+    assert!(matches!(end, Unfit::Failed(_)), "{end:?}");
+}

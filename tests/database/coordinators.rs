@@ -51,6 +51,7 @@ impl Instance {
             shards: config.shards,
             cell: Arc::clone(&cell),
             released: releases,
+            passing: Arc::default(),
             inputs: sender,
             database: Arc::clone(&database),
             clock,

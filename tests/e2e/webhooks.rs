@@ -142,6 +142,49 @@ fn a_webhook_and_a_push_event_of_one_change_are_one_write() {
 }
 
 #[test]
+fn with_two_instances_a_delivery_reaches_the_one_that_follows_the_streamer() {
+    let names = ["ana", "ben", "cem", "dee", "eve", "fay"];
+    let stage = Stage::with(&names);
+    let addresses = [address(), address()];
+    let start = |address: &String| stage.start(alone(&stage, address).set("DB_SHARDS", "6"));
+    let instances = addresses.each_ref().map(start);
+    for daemon in &instances {
+        wait_snapshot(daemon, "half of the shards", |seen| seen["coordination"]["held"] == 3);
+    }
+    names.iter().for_each(|name| stage.wait_status(name, "Offline"));
+    assert!(stage.kick.wait_for(PATIENCE, |kick| kick.webhooks() == names), "{:?}", stage.kick.webhooks());
+    let deliver = |name: &str, addresses: &[String]| {
+        let delivery = stage.kick.delivery(name);
+        addresses.iter().for_each(|address| assert_eq!(delivery.send(address).expect("an answer"), 200));
+    };
+    for name in names {
+        stage.kick.go_live_silently(name);
+        deliver(name, &addresses[..1]);
+        stage.wait_status(name, "Online");
+    }
+    // A proxy that sends to all.
+    for name in names {
+        stage.kick.stop_silently(name);
+        deliver(name, &addresses);
+        stage.wait_status(name, "Offline");
+    }
+    // What somebody else notifies is not Kick's word.
+    let oid = stage.database.value("SELECT 'streamers'::regclass::oid::text").expect("the table");
+    stage
+        .database
+        .execute(&format!("SELECT pg_notify('kick_monitor_{oid}', 'bm8='), pg_notify('kick_monitor_{oid}', '')"));
+    for daemon in &instances {
+        wait_snapshot(daemon, "both refused", |seen| seen["counters"]["webhook_deliveries"]["malformed"] == 2);
+        assert!(names.iter().any(|name| !changes(daemon, name).is_empty()), "it followed somebody");
+        let repeated = &wait_snapshot(daemon, "any", |_| true)["counters"]["webhook_deliveries"]["repeated"];
+        assert!(repeated.is_null() || *repeated == 0, "{repeated}");
+    }
+    for name in names {
+        assert_eq!(stage.written(name), ["Offline", "Online", "Offline"]);
+    }
+}
+
+#[test]
 fn what_is_not_kicks_or_not_of_now_gets_its_status_and_changes_nothing() {
     let stage = Stage::with(&["ana"]);
     let address = address();

@@ -17,7 +17,7 @@ use kick_monitor::gateway::kick::entries;
 use kick_monitor::gateway::state;
 use kick_monitor::monitor::Terms;
 use kick_monitor::wire::names::EventNames;
-use kick_monitor::wire::webhook::{Reader, Reading};
+use kick_monitor::wire::webhook::{Reader, Reading, Request};
 use kick_monitor::wire::{Act, SessionInput, offer, sessions};
 use mutate::fuzz;
 use std::collections::BTreeMap;
@@ -172,6 +172,10 @@ fn requests_for_webhooks() {
             assert!(requests.len() <= bytes.len() / 100 + 1, "{} requests", requests.len());
             for request in &requests {
                 assert!(request.signed().len() <= bytes.len() + 64, "it signs no more than came");
+                if let Some(packed) = request.pack() {
+                    let unpacked = Request::unpack(&packed).map(|request| (request.signed(), request.signature));
+                    assert_eq!(unpacked, Some((request.signed(), request.signature.clone())));
+                }
                 if let Ok(Some(delivery)) = request.delivery(Steady::default()) {
                     assert!(delivery.user.0 > 0, "{delivery:?}");
                 }
@@ -180,6 +184,16 @@ fn requests_for_webhooks() {
         }
         let same = read[0].iter().zip(&read[1]).all(|(a, b)| a == b);
         assert!(same, "{read:?}");
+    });
+}
+
+#[test]
+fn requests_that_instances_pass_on() {
+    let seeds = ["01JD\n2026-11-30T09:00:00Z\nc2ln\n{}", "01JD\n2026-11-30 09:00:00\n\n\n\n", "\n\n\n"];
+    fuzz("passed_on", &seeds.map(|seed| seed.as_bytes().to_vec()), |bytes| {
+        if let Some(request) = Request::unpack(bytes) {
+            assert_eq!(request.pack().as_deref(), Some(bytes));
+        }
     });
 }
 

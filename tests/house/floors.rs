@@ -23,7 +23,7 @@ const FLOORS: [(&str, u8); 12] = [
 const ROOMS: [&str; 2] = ["gateway", "worker"];
 
 /// What may be known all the same, and why.
-const EXCEPTIONS: [(&str, &str, &str); 12] = [
+const EXCEPTIONS: [(&str, &str, &str); 14] = [
     ("gateway/kick", "gateway/http", "how HTTP is spoken is what the two share; it is no party outside"),
     ("gateway/heartbeat", "gateway/http", "how HTTP is spoken is what the two share; it is no party outside"),
     ("gateway/http", "gateway/trust", "whom the platform trusts is what the two share; it is no party outside"),
@@ -36,6 +36,8 @@ const EXCEPTIONS: [(&str, &str, &str); 12] = [
     ("worker/token", "worker/token_cell", "the cell is what the two workers share; it is no worker"),
     ("worker/hub", "worker/webhook_cell", "the cell is what the two workers share; it is no worker"),
     ("worker/webhook", "worker/webhook_cell", "the cell is what the two workers share; it is no worker"),
+    ("worker/coordinator", "worker/passing_cell", "the cell is what the two workers share; it is no worker"),
+    ("worker/webhook", "worker/passing_cell", "the cell is what the two workers share; it is no worker"),
 ];
 
 #[test]

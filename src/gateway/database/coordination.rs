@@ -6,8 +6,10 @@
 //! before the first lock is taken: while another connection holds a transaction open, two statements here must run in
 //! one session, and not in that transaction's. Later, each turn compares the session and looks for its own locks.
 
+mod passing;
+
 use super::error::{DbError, Fault, Misfit, Obstacle, connecting};
-use super::session::{Patience, Session};
+use super::session::{Held, Patience, Session};
 use super::sql::locks::{self, Membership};
 use super::work::{Value, Work};
 use super::{Database, WRITE_LIMIT};
@@ -92,6 +94,8 @@ pub struct Seat {
     pid: i32,
     oid: i64,
     joined: bool,
+    /// Whether it listens for what other instances pass on.
+    listens: bool,
     /// Whether the server ends this session when the process is stopped.
     pub ends_when_stopped: bool,
 }
@@ -109,6 +113,7 @@ impl Database {
             pid: 0,
             oid: 0,
             joined: false,
+            listens: false,
             ends_when_stopped: false,
         };
         seat.pid = seat.identify(FIRST_LIMIT)?;
@@ -280,8 +285,21 @@ impl Seat {
         rows.first().ok_or_else(none)?.try_get(index).map_err(|error| self.judge(&error))
     }
 
-    /// Runs a statement. After `limit` the connection is given up at once: waiting longer would gain nothing.
+    /// Runs a statement.
     fn query(&mut self, limit: Duration, sql: &str, values: Vec<Value>) -> Result<Vec<postgres::Row>, Unfit> {
+        let sql = sql.to_owned();
+        self.call(limit, move |held| {
+            let values: Vec<_> = values.iter().map(Value::typed).collect();
+            held.client.query_typed(&sql, &values)
+        })
+    }
+
+    /// Has the connection do something. After `limit` it is given up at once: waiting longer would gain nothing.
+    fn call<T: Send + 'static>(
+        &mut self,
+        limit: Duration,
+        work: impl FnOnce(&mut Held) -> Result<T, postgres::Error> + Send + 'static,
+    ) -> Result<T, Unfit> {
         let (clock, due, given_up) = (self.clock, self.clock.steady() + limit, AtomicBool::new(false));
         let patience = Patience {
             clock,
@@ -292,13 +310,8 @@ impl Seat {
             alive: &|| given_up.store(clock.until(due).is_zero(), Ordering::Relaxed),
             abandoned: &given_up,
         };
-        let sql = sql.to_owned();
-        let answer = self.session.call(&patience, move |held| {
-            let values: Vec<_> = values.iter().map(Value::typed).collect();
-            held.client.query_typed(&sql, &values)
-        });
-        match answer {
-            Ok(rows) => rows.map_err(|error| self.judge(&error)),
+        match self.session.call(&patience, work) {
+            Ok(done) => done.map_err(|error| self.judge(&error)),
             Err(_) if given_up.load(Ordering::Relaxed) => {
                 let text = format!("{} did not answer within {:.1} s", self.place, limit.as_secs_f64());
                 Err(Unfit::Failed(DbError::Connection(Obstacle::Other, text)))

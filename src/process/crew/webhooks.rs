@@ -16,6 +16,7 @@ impl Crew {
         config: &Config,
         supervisor: &mut Supervisor,
     ) -> Result<(), Fatal> {
+        self.passing.take(config.webhook.is_some());
         let Some(webhook) = config.webhook.clone() else {
             supervisor.remove("webhook");
             supervisor.remove("subscriber");
@@ -26,6 +27,7 @@ impl Crew {
         let webhook = Webhook {
             config: webhook,
             cell: Arc::clone(&self.webhook),
+            passing: Arc::clone(&self.passing),
             inputs: self.inputs.clone(),
             clock: self.clock,
             rng: self.rng.fork(),

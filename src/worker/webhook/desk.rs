@@ -1,4 +1,5 @@
-//! Judges one request after another: is it Kick's, is it of now, is it new? What is taken goes to the core.
+//! Judges one request after another: is it Kick's, is it of now, is it new? What is taken goes to the core, and to the
+//! other instances; what they pass on is judged in the same way.
 
 use crate::clock::Clock;
 use crate::domain::event::Event;
@@ -9,6 +10,7 @@ use crate::gateway::webhook::{Judge, Key};
 use crate::monitor::io::Input;
 use crate::repeats::Repeats;
 use crate::wire::webhook::Request;
+use crate::worker::passing_cell::PassingCell;
 use crate::worker::webhook_cell::{Known, WebhookCell};
 use crossbeam_channel::Sender;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,14 +23,19 @@ const AGE_MAX: Duration = Duration::from_secs(600);
 const SEEN_MAX: usize = 20_000;
 /// How often the core is told what was refused.
 const REPORTS_APART: Duration = Duration::from_secs(1);
+/// The sender, in the log, of what other instances pass on.
+const PASSED_ON_BY: &str = "PostgreSQL";
 
 /// The state of the judge.
 #[derive(Debug)]
 pub(super) struct Desk {
     cell: Arc<WebhookCell>,
+    passing: Arc<PassingCell>,
     known: Known,
     key: Option<Key>,
     seen: Seen,
+    /// Those that were passed on. A proxy may send to all instances, so none of these is a reason to refuse a request.
+    passed_on: Seen,
     inputs: Sender<Input>,
     clock: Clock,
     stopping: bool,
@@ -65,12 +72,14 @@ impl Seen {
 }
 
 impl Desk {
-    pub(super) fn new(cell: Arc<WebhookCell>, inputs: Sender<Input>, clock: Clock) -> Desk {
+    pub(super) fn new(cell: Arc<WebhookCell>, passing: Arc<PassingCell>, inputs: Sender<Input>, clock: Clock) -> Desk {
         Desk {
             cell,
+            passing,
             known: Known::default(),
             key: None,
             seen: Seen::default(),
+            passed_on: Seen::default(),
             inputs,
             clock,
             stopping: false,
@@ -84,6 +93,48 @@ impl Desk {
     /// From now on everything is refused.
     pub(super) fn stop(&mut self) {
         self.stopping = true;
+    }
+
+    /// Takes what other instances have passed on.
+    pub(super) fn hear(&mut self) {
+        let passing = Arc::clone(&self.passing);
+        for packed in passing.heard() {
+            let request = Request::unpack(&packed).ok_or(Refusal::Malformed);
+            if let Err(refusal) = request.and_then(|request| self.hear_one(&request)) {
+                self.refused(refusal, PASSED_ON_BY);
+            }
+        }
+    }
+
+    fn hear_one(&mut self, request: &Request) -> Result<(), Refusal> {
+        self.check(request)?;
+        if self.seen.ids.contains(request.message.as_str()) || !self.passed_on.is_new(&request.message) {
+            return Ok(());
+        }
+        self.deliver(request)
+    }
+
+    /// Whether Kick sent it, and lately.
+    fn check(&mut self, request: &Request) -> Result<(), Refusal> {
+        self.look_up();
+        let key = self.key.as_ref().ok_or(Refusal::NoKey)?;
+        if !key.holds(&request.signed(), &request.signature) {
+            return Err(Refusal::Signature);
+        }
+        if request.sent.duration_since(self.kick_time(self.clock.now())).unsigned_abs() > AGE_MAX {
+            return Err(Refusal::Age);
+        }
+        Ok(())
+    }
+
+    /// Hands it to the core, if it is about a streamer's status.
+    fn deliver(&mut self, request: &Request) -> Result<(), Refusal> {
+        match request.delivery(self.clock.steady())? {
+            Some(delivery) if !self.send(WebhookEvent::Delivered(delivery)) => return Err(Refusal::Stopping),
+            Some(_) => {}
+            None => *self.others.entry("other").or_default() += 1,
+        }
+        Ok(())
     }
 
     /// Tells the core what was not evidence, once a second at most. False when the core is gone.
@@ -121,26 +172,13 @@ impl Judge for Desk {
         if self.stopping {
             return Err(Refusal::Stopping);
         }
-        self.look_up();
-        let now = self.clock.now();
-        let key = self.key.as_ref().ok_or(Refusal::NoKey)?;
-        if !key.holds(&request.signed(), &request.signature) {
-            return Err(Refusal::Signature);
-        }
-        if request.sent.duration_since(self.kick_time(now)).unsigned_abs() > AGE_MAX {
-            return Err(Refusal::Age);
-        }
+        self.check(request)?;
         if !self.seen.is_new(&request.message) {
             return Err(Refusal::Repeated);
         }
-        match request.delivery(now.steady)? {
-            Some(delivery) if !self.send(WebhookEvent::Delivered(delivery)) => Err(Refusal::Stopping),
-            Some(_) => Ok(()),
-            None => {
-                *self.others.entry("other").or_default() += 1;
-                Ok(())
-            }
-        }
+        self.deliver(request)?;
+        request.pack().into_iter().for_each(|packed| self.passing.pass_on(packed));
+        Ok(())
     }
 
     fn refused(&mut self, refusal: Refusal, from: &str) {

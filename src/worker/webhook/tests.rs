@@ -9,7 +9,9 @@ use crate::gateway::kick::tests::server::{PATIENCE, spawn};
 use crate::gateway::state::tests::Scratch;
 use crate::monitor::io::Input;
 use crate::stop::stop_pair;
+use crate::wire::webhook::{Reader, Reading, Request};
 use crate::worker::Worker;
+use crate::worker::passing_cell::PassingCell;
 use crate::worker::webhook_cell::WebhookCell;
 use crossbeam_channel::{Receiver, unbounded};
 use jiff::SignedDuration;
@@ -35,6 +37,14 @@ fn request(key: &PKey<Private>, message: &str, later: SignedDuration, body: &str
     )
 }
 
+/// The same request, as another instance passes it on.
+fn pack(request: &str) -> Vec<u8> {
+    let mut reader = Reader::new("/kick");
+    reader.take(request.as_bytes());
+    let Reading::Whole(request) = reader.step() else { panic!("{request}") };
+    request.pack().expect("it is about a status")
+}
+
 /// The next event that is not about listening.
 fn next(inputs: &Receiver<Input>) -> WebhookEvent {
     match inputs.recv_timeout(PATIENCE).expect("an input") {
@@ -51,7 +61,9 @@ fn what_is_kicks_and_new_is_taken_and_all_else_is_counted() {
     let config = WebhookConfig { listen: Listen::Unix(path.clone()), path: "/kick".to_owned() };
     let (sender, inputs) = unbounded();
     let (cell, clock, (source, stop)) = (Arc::new(WebhookCell::default()), Clock::start(), stop_pair());
-    let worker = Webhook { config, cell: Arc::clone(&cell), inputs: sender, clock, rng: fastrand::Rng::with_seed(1) };
+    let (passing, rng) = (Arc::new(PassingCell::default()), fastrand::Rng::with_seed(1));
+    let (cells, shared) = (Arc::clone(&cell), Arc::clone(&passing));
+    let worker = Webhook { config, cell: cells, passing: shared, inputs: sender, clock, rng };
     let pulse = Pulse::new(clock, PATIENCE);
     let thread = spawn(move || worker.run(&pulse, &stop));
     assert_eq!(inputs.recv_timeout(PATIENCE), Ok(Input::Webhook(WebhookEvent::Listening(None))));
@@ -112,6 +124,29 @@ fn what_is_kicks_and_new_is_taken_and_all_else_is_counted() {
     cell.put(WebhookOrder::Clock(zero));
     assert_eq!(status(&request(&key, "h", now, live)), "401");
     assert_eq!(status(&request(&key, "i", minutes(60), live)), "200");
+
+    // What was taken is passed on, once; what another instance passes on is judged as what comes here.
+    let passed_on: Vec<Vec<u8>> = passing.to_pass_on().collect();
+    let texts: Vec<_> = passed_on.iter().map(|packed| String::from_utf8_lossy(packed)).collect();
+    assert_eq!(texts.iter().map(|text| &text[..2]).collect::<Vec<_>>(), ["a\n", "f\n", "i\n"]);
+    assert!(
+        passed_on
+            .iter()
+            .all(|packed| Request::unpack(packed).and_then(|request| request.pack()).as_ref() == Some(packed))
+    );
+    let ours = &passed_on[2];
+    let theirs = pack(&request(&key, "j", minutes(60), &live.replace("676", "678")));
+    let forged = pack(&request(&other, "k", minutes(60), live));
+    for packed in [ours, &theirs, &theirs, &forged, &b"nothing".to_vec()] {
+        passing.hear(packed.clone());
+    }
+    while !matches!(next(&inputs), WebhookEvent::Delivered(delivery) if delivery.user == UserId(678)) {}
+    assert_eq!(
+        next(&inputs),
+        WebhookEvent::Others([("age", 1), ("malformed", 1), ("signature", 1)].into_iter().collect()),
+        "the first is that of `h`; neither ours nor the repeated one is evidence once more, or refused"
+    );
+    assert_eq!(passing.to_pass_on().count(), 0, "what was passed on is not passed on again");
     drop(source);
     thread.join().expect("it ends").expect("in order");
     assert!(!path.exists());

@@ -53,7 +53,8 @@ impl Judge {
                     if !outdated && !busy.contains(&row.id) && known.shown.is_some() {
                         let undone = self.broke > known.committed;
                         if known.shown != Some(row.shown) && !undone {
-                            let taken_back = known.last.is_some_and(|(_, last)| known.shown != Some(Shown::Known(last)));
+                            let taken_back =
+                                known.last.is_some_and(|(_, last)| known.shown != Some(Shown::Known(last)));
                             if row.shown == Shown::Unknown && taken_back {
                                 // A hand took back what this core wrote, and then emptied the row: nothing is known.
                                 known.last = None;

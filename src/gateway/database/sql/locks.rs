@@ -125,6 +125,9 @@ pub(in crate::gateway::database) const RELEASE: &str = "\
 SELECT w.shard::pg_catalog.int4 FROM pg_catalog.unnest($2::pg_catalog.text[]) AS w(shard)
 WHERE pg_catalog.pg_advisory_unlock($1::pg_catalog.oid::pg_catalog.int4, w.shard::pg_catalog.int4)";
 
+/// Tells the sessions that listen on the channel `$1` the text `$2`.
+pub(in crate::gateway::database) const PASS_ON: &str = "SELECT pg_catalog.pg_notify($1, $2)::pg_catalog.text";
+
 /// Lets go of everything that this session has.
 pub(in crate::gateway::database) const LEAVE: &str = "SELECT pg_catalog.pg_advisory_unlock_all()::pg_catalog.text";
 
