@@ -15,3 +15,5 @@ mod rows;
 mod soak;
 // The ways to Kick and to the database, and what is wrong with them.
 mod ways;
+// The way on which webhooks come.
+mod webhooks;
