@@ -314,7 +314,12 @@ impl Asking {
         }
     }
 
-    /// Counts requests that other parts of the program sent.
+    /// Counts a request for a token or to the broker, which never waits.
+    pub(super) fn spend_elsewhere(&mut self, now: Now) {
+        self.budget.spend_elsewhere(now.steady, 1);
+    }
+
+    /// Counts requests about webhooks beyond the first.
     pub(super) fn spend(&mut self, now: Now, count: u32) {
         self.budget.spend(now.steady, count);
     }

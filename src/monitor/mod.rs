@@ -106,7 +106,7 @@ impl Monitor {
         self.judge_push(now);
         self.run_timers(now);
         if self.push.turn(now, &mut self.book) {
-            self.asking.spend(now, 1);
+            self.asking.spend_elsewhere(now);
         }
         self.judge_push(now);
         self.hand_over(now);
@@ -144,7 +144,7 @@ impl Monitor {
             Input::TokenFailed { status, reason, refused } => book.token_failed(now, status, &reason, refused),
             Input::Listening(why_not) => book.troubles.set(now, Code::RosterListener, why_not),
             Input::Heartbeat(why_not) => book.troubles.set(now, Code::HeartbeatUrl, why_not),
-            Input::Spent => self.asking.spend(now, 1),
+            Input::Spent => self.asking.spend_elsewhere(now),
             Input::SweepNow => {
                 book.out.push(Output::ReadRoster);
                 self.asking.order_sweep(now, streamers, book);

@@ -1,5 +1,5 @@
-//! The one budget for all requests to Kick (R22, `API_REQUESTS_PER_MINUTE`): a token bucket that never allows more than
-//! the configured number in any one minute, keeps a reserve for urgent requests, and shrinks when Kick answers 429.
+//! The one budget for all requests to Kick (R22, `API_REQUESTS_PER_MINUTE`): token buckets that never allow more than
+//! the configured number in any one minute, keep a reserve for urgent requests, and shrink when the API answers 429.
 
 use crate::domain::Steady;
 use std::time::Duration;
@@ -30,32 +30,29 @@ impl Class {
     }
 }
 
-/// The bucket.
+/// The two buckets that a request to the API passes.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    /// The configured requests per minute.
-    most: f64,
-    /// The requests per minute that Kick allows at present.
-    rate: f64,
-    tokens: f64,
-    filled: Steady,
+    /// All requests to Kick, as many as are configured.
+    all: Bucket,
+    /// Those to the API, as many as Kick allows at present. What others are asked does not keep it from being asked.
+    api: Bucket,
     raised: Steady,
 }
 
-impl Budget {
-    pub(crate) fn new(per_minute: u32) -> Budget {
-        let most = f64::from(per_minute);
-        let mut budget = Budget { most, rate: most, tokens: 0.0, filled: Steady::default(), raised: Steady::default() };
-        budget.tokens = budget.capacity();
-        budget
-    }
+#[derive(Debug)]
+struct Bucket {
+    /// Requests per minute.
+    rate: f64,
+    tokens: f64,
+    filled: Steady,
+}
 
-    /// Sets the configured number. A rate that Kick's refusals have made lower stays.
-    pub(crate) fn set(&mut self, per_minute: u32) {
-        let most = f64::from(per_minute);
-        self.rate = if self.rate < self.most { self.rate.min(most) } else { most };
-        self.most = most;
-        self.tokens = self.tokens.min(self.capacity());
+impl Bucket {
+    fn new(rate: f64) -> Bucket {
+        let mut bucket = Bucket { rate, tokens: 0.0, filled: Steady::default() };
+        bucket.tokens = bucket.capacity();
+        bucket
     }
 
     /// The most requests that may go out at once. A minute refills the rest of the rate, so that no minute has more
@@ -68,24 +65,23 @@ impl Budget {
         (self.rate - self.capacity()).max(self.rate / 2.0) / 60.0
     }
 
+    fn set(&mut self, rate: f64) {
+        self.rate = rate;
+        self.tokens = self.tokens.min(self.capacity());
+    }
+
     fn fill(&mut self, now: Steady) {
-        // Additive increase: a twentieth of the whole for each minute without a 429.
-        while self.rate < self.most && now.since(self.raised) >= Duration::from_secs(60) {
-            self.raised = self.raised + Duration::from_secs(60);
-            self.rate = (self.rate + self.most / 20.0).min(self.most);
-        }
         let gained = now.since(self.filled).as_secs_f64() * self.per_second();
         self.filled = now;
         self.tokens = (self.tokens + gained).min(self.capacity());
     }
 
-    /// The tokens that a request of this class needs in the bucket. A small bucket keeps no reserve.
+    /// The tokens that a request of this class needs. A small bucket keeps no reserve.
     fn needed(&self, class: Class) -> f64 {
         (1.0 + class.spared() * self.capacity()).min(self.capacity())
     }
 
-    /// When a request of this class may go out: `now`, or a later time.
-    pub(crate) fn ready_at(&mut self, now: Steady, class: Class) -> Steady {
+    fn ready_at(&mut self, now: Steady, class: Class) -> Steady {
         self.fill(now);
         let missing = self.needed(class) - self.tokens;
         if missing <= 1e-9 {
@@ -93,24 +89,61 @@ impl Budget {
         }
         now + Duration::from_secs_f64(missing / self.per_second()).max(Duration::from_millis(1))
     }
+}
 
-    /// Counts requests that went out, also those that never wait for the budget.
-    pub(crate) fn spend(&mut self, now: Steady, count: u32) {
-        self.fill(now);
-        self.tokens -= f64::from(count);
+impl Budget {
+    pub(crate) fn new(per_minute: u32) -> Budget {
+        let most = f64::from(per_minute);
+        Budget { all: Bucket::new(most), api: Bucket::new(most), raised: Steady::default() }
     }
 
-    /// Kick refused a request for being one too many: multiplicative decrease.
+    /// Sets the configured number. A rate that Kick's refusals have made lower stays.
+    pub(crate) fn set(&mut self, per_minute: u32) {
+        let most = f64::from(per_minute);
+        self.api.set(if self.api.rate < self.all.rate { self.api.rate.min(most) } else { most });
+        self.all.set(most);
+    }
+
+    fn fill(&mut self, now: Steady) {
+        // Additive increase: a twentieth of the whole for each minute without a 429.
+        while self.api.rate < self.all.rate && now.since(self.raised) >= Duration::from_secs(60) {
+            self.raised = self.raised + Duration::from_secs(60);
+            self.api.rate = (self.api.rate + self.all.rate / 20.0).min(self.all.rate);
+        }
+        self.all.fill(now);
+        self.api.fill(now);
+    }
+
+    /// When a request of this class may go out: `now`, or a later time.
+    pub(crate) fn ready_at(&mut self, now: Steady, class: Class) -> Steady {
+        self.fill(now);
+        self.all.ready_at(now, class).max(self.api.ready_at(now, class))
+    }
+
+    /// Counts requests to the API that went out.
+    pub(crate) fn spend(&mut self, now: Steady, count: u32) {
+        self.spend_elsewhere(now, count);
+        self.api.tokens -= f64::from(count);
+    }
+
+    /// Counts requests to others than the API, which never wait for the budget.
+    pub(crate) fn spend_elsewhere(&mut self, now: Steady, count: u32) {
+        self.fill(now);
+        self.all.tokens -= f64::from(count);
+    }
+
+    /// The API refused a request for being one too many: multiplicative decrease.
     pub(crate) fn refused(&mut self, now: Steady) {
         self.fill(now);
-        self.rate = (self.rate / 2.0).max((self.most / 20.0).max(1.0)).min(self.most);
+        let most = self.all.rate;
+        self.api.rate = (self.api.rate / 2.0).max((most / 20.0).max(1.0)).min(most);
         self.raised = now;
-        self.tokens = self.tokens.min(0.0);
+        self.api.tokens = self.api.tokens.min(0.0);
     }
 
     /// How long this many requests take.
     pub(crate) fn time_for(&self, requests: usize) -> Duration {
-        Duration::from_secs_f64(requests as f64 / self.per_second())
+        Duration::from_secs_f64(requests as f64 / self.api.per_second())
     }
 }
 
@@ -166,6 +199,24 @@ mod tests {
     }
 
     #[test]
+    fn what_others_are_asked_keeps_the_api_from_nothing_that_it_allows() {
+        let mut budget = Budget::new(60);
+        (0..10).for_each(|_| budget.refused(at(0)));
+        let mut asked = 0;
+        for second in 0..120 {
+            let now = at(second * 1000);
+            if second % 12 == 0 {
+                budget.spend_elsewhere(now, 1);
+            }
+            if budget.ready_at(now, Class::Routine) == now {
+                budget.spend(now, 1);
+                asked += 1;
+            }
+        }
+        assert!((4..=9).contains(&asked), "{asked} in two minutes of 3 and 6");
+    }
+
+    #[test]
     fn a_429_halves_the_rate_and_time_restores_it() {
         let mut budget = Budget::new(60);
         budget.refused(at(0));
@@ -176,6 +227,6 @@ mod tests {
             now = at(minute * 60_000);
             budget.ready_at(now, Class::Fresh);
         }
-        assert_eq!(budget.rate, 60.0, "restored at {now:?}");
+        assert_eq!(budget.api.rate, 60.0, "restored at {now:?}");
     }
 }
