@@ -81,8 +81,8 @@ impl Broadcasts {
         self.title = None;
         // If the API reported the end before the stop came, the start is known already. R2: if no id was known, the
         // stop may be of an older broadcast than the API shows.
-        if !unknown && (start.is_some() || unheard.is_none()) {
-            self.ended_start = start;
+        if start.is_some() || unheard.is_none() {
+            self.ended_start = start.filter(|_| !unknown);
         }
     }
 

@@ -44,8 +44,8 @@ impl Streamer {
                 return Verdict::Ask;
             }
         }
-        let heard_end = self.heard.filter(|heard| heard.status == Status::Offline && time.dated);
-        let trails = || heard_end.is_some_and(|heard| start <= time.at(heard.at));
+        let heard_end = self.heard.filter(|heard| heard.status == Status::Offline);
+        let trails = || heard_end.is_some_and(|heard| !time.dated || start <= time.at(heard.at));
         if self.broadcast.has_ended(start).unwrap_or_else(trails) {
             self.may_resume(delivery, time);
             return Verdict::Ask;

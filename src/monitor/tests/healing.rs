@@ -1,5 +1,6 @@
 //! R12 and docs/kick.md §6: wrong ids are corrected by what Kick states.
 
+use super::webhooks::check_both;
 use super::{check, check_watched};
 use expect_test::expect;
 
@@ -255,6 +256,34 @@ fn r2_a_late_stop_of_an_older_id_ends_no_broadcast_whose_live_event_was_only_a_q
 
             60.0   write 1 Online by sweep
             110.0  write 1 Offline by push
+        "#]],
+    );
+}
+
+/// It was shown by the API alone, so whether the stop was its own is not known; but neither is it one that begins now.
+#[test]
+fn r27_a_webhook_of_what_a_stop_of_an_unknown_id_ended_is_a_question() {
+    check_both(
+        "
+        20 kick xqc/676/668=live@20
+        .. delivered 676 live start@20
+        60 kick xqc/676/668=offline
+        .. delivered 676 stop start@20
+        .. kick-clock 0
+        1000 kick xqc/676/668=live@1000
+        1100 stop 668 5
+        .. kick xqc/676/668=offline
+        1195 delivered 676 live start@1000
+        1200 until
+        ",
+        &expect![[r#"
+
+            20.0   write 1 Online by push
+            60.0   write 1 Offline by push
+            90.0   webhook clock 0
+            1020.0 write 1 Online by sweep
+            1030.0 log push_missed username=xqc status=Online
+            1100.0 write 1 Offline by push
         "#]],
     );
 }

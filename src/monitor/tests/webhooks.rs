@@ -21,7 +21,7 @@ pub(super) fn check_subscribed(script: &str, expect: &Expect) {
 
 /// The same, and the websocket has a confirmed subscription as well.
 #[track_caller]
-fn check_both(script: &str, expect: &Expect) {
+pub(super) fn check_both(script: &str, expect: &Expect) {
     let both = format!("{WATCHED} .. kick xqc/676/668=offline\n .. webhooks on\n .. auto\n 9 until");
     play_after(&both, script, expect);
 }
