@@ -1,8 +1,8 @@
 //! The core in a simulated world: whole days in moments, each made by a seed.
 //!
 //! First faults, and nothing wrong may be written; then calm, and every row must come right.
-//! `SIMULATE_SEEDS=N` runs so many days, `SIMULATE_SEED=n` runs one and tells the
-//! last `SIMULATE_LINES=n` lines of it.
+//! `SIMULATE_SEEDS=N` runs so many days, from the first or from `SIMULATE_FIRST=n`; `SIMULATE_SEED=n` runs one and
+//! tells the last `SIMULATE_LINES=n` lines of it.
 
 mod agenda;
 mod api;
@@ -61,12 +61,13 @@ fn all_days(seeds: u64, writes: u64, live: fn(u64, bool) -> run::Outcome) {
         return;
     }
     let seeds = number("SIMULATE_SEEDS").unwrap_or(seeds);
+    let first = number("SIMULATE_FIRST").unwrap_or(1);
     let outcome = |seed: u64| {
         let day = live(seed, false);
         (seed, day.wrong, day.writes)
     };
     // Two halves, one for each of two processors.
-    let half = |odd: u64| (1..=seeds).filter(move |seed| seed % 2 == odd).map(outcome).collect::<Vec<_>>();
+    let half = |odd: u64| (first..first + seeds).filter(move |seed| seed % 2 == odd).map(outcome).collect::<Vec<_>>();
     let (mut days, odd) = std::thread::scope(|scope| {
         let odd = scope.spawn(|| half(1));
         (half(0), odd.join().expect("a half of the days"))

@@ -248,12 +248,13 @@ impl Day {
     /// After the calm, nothing excuses anything.
     fn inspect_at_end(&mut self) -> Result<(), String> {
         self.world.agenda.now = DAY;
+        let starts = self.compare_starts();
         self.world.database.forgive_nothing();
         if let Some(referee) = &self.world.referee {
             return referee.inspect_at_end(&self.world.database, &self.world.kick);
         }
         self.compare(Core::is_late_at_last)?;
-        self.compare_starts()
+        starts
     }
 
     /// R26: who is live has the start of the broadcast that runs, unless a false answer told of a later one.
@@ -264,7 +265,9 @@ impl Day {
             let Moment::Live(runs) = self.world.kick.streamers[n].now() else { continue };
             let started_at = record.row.started_at;
             let same = |start: Timestamp| start.duration_since(runs.start).abs() <= SignedDuration::from_secs(4);
-            if !started_at.is_some_and(same) {
+            // A row that came to name them while they were live has the start of whom it named before, if it is later.
+            let kept = started_at > Some(runs.start) && record.touched > self.world.kick.streamers[n].since();
+            if !started_at.is_some_and(same) && !kept {
                 return Err(format!("row {id} has the start {started_at:?}, and not {:?}", runs.start));
             }
         }

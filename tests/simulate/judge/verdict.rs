@@ -14,6 +14,11 @@ const ACTED_UPON: Duration = Duration::from_secs(600);
 /// R6: how long a streamer whom Kick names nowhere is not taken for Offline.
 const VANISHED: Duration = Duration::from_secs(600);
 
+/// R26: how long ago a write was decided upon at least, for an Offline has to stand.
+fn delay(write: &Write, conditions: &Conditions) -> Duration {
+    if write.status == Status::Offline { conditions.settings.offline_delay } else { Duration::ZERO }
+}
+
 impl Judge {
     pub(super) fn check_write(
         &mut self,
@@ -182,9 +187,8 @@ impl Judge {
     ) -> Result<(), String> {
         let streamer = &kick.streamers[n];
         let announced = self.announced.get(&n).is_some_and(|at| streamer.since() <= *at);
-        // R26: an Offline was decided upon before it stood, and a pause that ends meanwhile may be no news yet.
-        let delay = if write.status == Status::Offline { conditions.settings.offline_delay } else { Duration::ZERO };
-        if streamer.since() + delay > now {
+        // A pause that ends before an Offline has stood may be no news yet.
+        if streamer.since() + delay(write, conditions) > now {
             return Ok(());
         }
         let right_before = before.is_some_and(|(at, _)| streamer.since() <= at || announced);
@@ -220,10 +224,11 @@ impl Judge {
         conditions: &Conditions,
     ) -> Result<(), String> {
         let streamer = &kick.streamers[n];
-        if streamer.has_been(write.status, now.saturating_sub(conditions.stale())) {
+        let stale = conditions.stale() + delay(write, conditions);
+        if streamer.has_been(write.status, now.saturating_sub(stale)) {
             return Ok(());
         }
-        let settled = streamer.since() + conditions.stale();
+        let settled = streamer.since() + stale;
         let told = self.evidence.get(&n).into_iter().flatten().filter(|(started, _)| *started >= settled);
         let (told, explicit) = told.fold((0, 0), |(told, explicit), (_, said)| (told + 1, explicit + u32::from(*said)));
         // Rows that name one streamer may each have been asked about by themselves.
