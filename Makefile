@@ -29,7 +29,7 @@ test: needs ## Every test, from nothing
 	EVENTS_SEEN=$(CURDIR)/target/events-seen RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --workspace --locked -- --skip interop::
 	@tests/events-seen.sh target/events-seen
 
-interop: needs ## Push against a Pusher server and a Centrifugo client of others, from npm
+interop: needs ## With parts of others: a Pusher server, a Centrifugo client, nginx
 	@tests/needs.sh interop
 	@mkdir -p target/interop
 	@cp tests/interop/package.json tests/interop/package-lock.json tests/interop/centrifuge.mjs target/interop
@@ -39,7 +39,7 @@ interop: needs ## Push against a Pusher server and a Centrifugo client of others
 
 faults: needs ## Every fault on every connection of the program; prints what came of each
 	@rm -rf target/faults && mkdir -p target/faults
-	FAULTS_MATRIX=$(CURDIR)/target/faults RUST_TEST_THREADS=8 $(CARGO) test --locked --test tests -- faults::ways faults::database faults::rows faults::machine faults::outage
+	FAULTS_MATRIX=$(CURDIR)/target/faults RUST_TEST_THREADS=8 $(CARGO) test --locked --test tests -- faults::ways faults::database faults::rows faults::machine faults::outage faults::webhooks
 	@tests/faults.sh target/faults
 
 check: needs ## Formatting, lints and the house rules

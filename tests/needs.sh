@@ -60,6 +60,7 @@ deb) want build-essential debhelper go-md2man libssl-dev ;;
 interop)
     has node || packages="$packages nodejs"
     has npm || packages="$packages npm"
+    has nginx || [ -x /usr/sbin/nginx ] || packages="$packages nginx"
     ;;
 package-lint) want devscripts lintian man-db procps shellcheck systemd ;;
 package-test) want devscripts lintian man-db mmdebstrap piuparts procps shellcheck systemd-container ;;
@@ -91,7 +92,7 @@ if [ -n "$packages" ]; then
     no_cluster=/etc/postgresql-common/createcluster.d/kick-monitor-tests.conf
     enabled() { ls /etc/systemd/system/*.wants/"$1.service" /etc/rc[2-5].d/S??"$1" >/dev/null 2>&1; }
     servers=
-    for server in postgresql pgbouncer; do
+    for server in postgresql pgbouncer nginx; do
         enabled "$server" || servers="$servers $server"
     done
     made=

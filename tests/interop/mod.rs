@@ -1,4 +1,4 @@
-//! Other people's parts: a Pusher server and a Centrifugo client that know nothing of us. `make interop`
+//! Other people's parts: a Pusher server, a Centrifugo client and a web server that know nothing of us. `make interop`
 //! installs them and runs this; `make test`, which is to need nothing of npm's, passes it over.
 //!
 //! soketi asks for uWebSockets.js by an address of git's. In `package-lock.json` it asks, by hand, for the same
@@ -6,6 +6,8 @@
 
 // The official client against our own Centrifugo: whether that is one.
 mod centrifuge;
+// Webhooks through a real web server, as the example has it.
+mod nginx;
 // The program against a real Pusher server.
 mod pusher;
 // That server.

@@ -38,7 +38,7 @@ pub use jiff::{SignedDuration, Timestamp};
 pub use journal::Request;
 pub use push::{DataForm, PushEnd, PushScript, Transport};
 pub use realtime::{Guest, Offer, OfferForm};
-pub use tls::Certificate;
+pub use tls::{Certificate, certificate};
 pub use webhooks::{Delivery, status_of};
 pub use world::{Broadcast, ExpiresIn, Ids, Lie, UnknownSlug};
 

@@ -40,6 +40,17 @@ pub(crate) fn acceptor(certificate: Certificate) -> io::Result<(TlsAcceptor, Str
     Ok((acceptor, String::from_utf8_lossy(&pem).into_owned()))
 }
 
+/// A right certificate and its key, for a server of somebody else's, and the authority that clients are to trust; all in
+/// PEM.
+///
+/// # Errors
+/// OpenSSL cannot make them.
+pub fn certificate() -> io::Result<[Vec<u8>; 3]> {
+    let authority = Authority::make()?;
+    let (chain, key) = authority.issue(Certificate::Right)?;
+    Ok([chain, key, authority.certificate.to_pem()?])
+}
+
 struct Authority {
     certificate: X509,
     key: PKey<Private>,
