@@ -4,6 +4,7 @@
 
 use super::matrix::{Came, Cell, LONG, THREE, Watch, assert_told, compare_three, wait_online};
 use crate::e2e::stage::Stage;
+use kick_monitor::stop::Stop;
 use kick_sim::{Delivery, Face, Fault, status_of};
 use lab::{Daemon, free_port, wait_for};
 use rustix::net::sockopt::set_socket_linger;
@@ -97,12 +98,12 @@ impl Ground {
                 let mut stream = self.begin(b"");
                 for byte in &bytes[..12] {
                     let _ = stream.write_all(&[*byte]);
-                    std::thread::sleep(Duration::from_secs(1));
+                    Stop::never().wait(Duration::from_secs(1));
                 }
                 vec![stream]
             }
             Trouble::Late => {
-                std::thread::sleep(Duration::from_secs(10));
+                Stop::never().wait(Duration::from_secs(10));
                 self.deliver(&delivery, 200);
                 Vec::new()
             }
