@@ -206,6 +206,27 @@ reloaded() {
     same "$(pid)" "$before" "the process before and after"
 }
 
+# The status that a request without Kick's headers gets.
+answers() { [ "$(m curl -s -o /dev/null -w '%{http_code}' -X POST "${@:2}")" = "$1" ]; }
+listens_on_nothing() { ! m ss -Hlntxp | grep '"kick-monitor"'; }
+
+# Where the examples for nginx and Caddy expect it.
+webhooks() {
+    local socket=/run/kick-monitor/webhook.sock
+    listens_on_nothing
+    m sed -i '$a WEBHOOK_LISTEN=127.0.0.1:8437' $config
+    gives 0 service reload
+    within 10 answers 400 http://127.0.0.1:8437/kick
+    m sed -i "s|^WEBHOOK_LISTEN=.*|WEBHOOK_LISTEN=unix:$socket|" $config
+    gives 0 service reload
+    within 10 answers 400 --unix-socket $socket http://localhost/kick
+    m sed -i '/^WEBHOOK_LISTEN/d' $config
+    gives 0 service reload
+    within 10 listens_on_nothing
+    m sh -c "! ls $socket"
+    follows
+}
+
 failing() {
     m sed -i '$a SWEEP_SCS=1' $config
     service stop
@@ -471,6 +492,7 @@ prove "21" "the log: one line an event, once, with its priority" logged
 prove "21 24" "the examples for rsyslog and logrotate work; logcheck's rules fit" log_examples
 prove "10" "restarted ten times: one process" restarted
 prove "11 12" "reloaded; a broken file is refused and the old settings go on" reloaded
+prove "18" "takes webhooks on a port or a socket file, and on nothing by default" webhooks
 prove "10 12 13" "a restart with a broken file fails, and says why" failing
 prove "20" "/etc/default: variables, or nothing" variables
 prove "7" "no secret in /proc, the log, the unit; a readable file is refused" secret

@@ -42,6 +42,7 @@ documented() {
     for file in man/man8/kick-monitor.8.gz man/man5/kick-monitor.env.5.gz doc/kick-monitor/README.Debian \
         doc/kick-monitor/operating.md.gz doc/kick-monitor/copyright doc/kick-monitor/crates.gz \
         doc/kick-monitor/examples/rsyslog.conf doc/kick-monitor/examples/credential.conf \
+        doc/kick-monitor/examples/nginx.conf doc/kick-monitor/examples/Caddyfile \
         bash-completion/completions/kick-monitor; do
         echo "$files" | grep -x "./usr/share/$file" || fail "$file is missing"
     done

@@ -9,7 +9,7 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(120);
 /// Single changes, one after the other. The first ones are not counted: the first statements of a connection are
 /// planned, and caches are filled.
-const SINGLES: (usize, usize) = (200, 1_000);
+pub(crate) const SINGLES: (usize, usize) = (200, 1_000);
 /// Frames that change nothing.
 const CHATTER: usize = 200_000;
 /// After this everybody was asked about a second time (R17), and the roster is all that is left to do.
@@ -42,7 +42,7 @@ pub(crate) fn take(world: &World, subject: &Subject, table: &mut Table) -> anyho
     match size {
         1_000 => {
             idle(world, &running, &many, (Duration::from_secs(2), IDLE_SMALL), &mut add)?;
-            let singles = world.singles(SINGLES.0, SINGLES.1)?;
+            let singles = world.push_singles(SINGLES.0, SINGLES.1)?;
             let singles: Vec<f64> = singles.iter().map(|took| took.as_secs_f64() * 1e3).collect();
             add(0, "a change, from its frame to another client of the database, p50", "ms", median(&singles));
             add(3, "the same, p99", "ms", percentile(&singles, 99));

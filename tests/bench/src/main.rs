@@ -8,6 +8,7 @@ mod subject;
 mod table;
 mod takeover;
 mod unpushed;
+mod webhooks;
 mod world;
 
 use anyhow::Context;
@@ -87,6 +88,10 @@ fn measure(rounds: usize, others: &[&str]) -> anyhow::Result<()> {
                 // Whoever comes second finds no caches that the first has filled.
                 let world = World::new(size)?;
                 figures::take(&world, subject, &mut table)?;
+            }
+            if size == 1_000 {
+                eprintln!("{size} streamers, round {round} of {rounds}: webhooks");
+                webhooks::take(&own, &monitor("kick-monitor", &own, 2), &mut table)?;
             }
         }
     }

@@ -82,7 +82,7 @@ impl Subject {
             ),
             Subject::Monitor { program, pool, .. } => {
                 let config = directory.join("config");
-                configure(world, *pool, &directory, &config)?;
+                configure(world, *pool, [], &directory, &config)?;
                 (program.clone(), run_with(&config))
             }
             Subject::Peer(peer) => {
@@ -102,6 +102,18 @@ pub(crate) fn begin_as(program: &Path, world: &World, name: &str, budget: usize)
     let config = directory.join("config");
     let own = [("DATABASE_URL", world.database.url()), ("API_REQUESTS_PER_MINUTE", budget.to_string())];
     write_config(&world.kick, own, &directory, &config)?;
+    launch(program, run_with(&config), directory)
+}
+
+/// Begins a kick-monitor as it is measured, with these settings as well.
+pub(crate) fn begin_with(
+    program: &Path,
+    world: &World,
+    own: impl IntoIterator<Item = (&'static str, String)>,
+) -> anyhow::Result<Running> {
+    let directory = fresh_directory("run")?;
+    let config = directory.join("config");
+    configure(world, 2, own, &directory, &config)?;
     launch(program, run_with(&config), directory)
 }
 
@@ -129,8 +141,14 @@ pub(crate) fn launch(program: &Path, arguments: Vec<String>, directory: PathBuf)
 }
 
 /// Writes the configuration of a kick-monitor.
-fn configure(world: &World, pool: u32, directory: &Path, config: &Path) -> anyhow::Result<()> {
-    let own = [
+fn configure(
+    world: &World,
+    pool: u32,
+    own: impl IntoIterator<Item = (&'static str, String)>,
+    directory: &Path,
+    config: &Path,
+) -> anyhow::Result<()> {
+    let usual = [
         ("PUSHER_URL", world.server.url()),
         ("DATABASE_URL", world.database.url()),
         ("DB_CHANNEL_ID_COLUMN", "channel".to_owned()),
@@ -141,7 +159,7 @@ fn configure(world: &World, pool: u32, directory: &Path, config: &Path) -> anyho
         ("PUSH_HOLD_SECS", "3600".to_owned()),
     ];
     fs::write(directory.join("learned.json"), world.learned())?;
-    write_config(&world.kick, own, directory, config)
+    write_config(&world.kick, usual.into_iter().chain(own), directory, config)
 }
 
 /// Writes a configuration of these settings, and those that every kick-monitor has here.

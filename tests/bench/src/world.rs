@@ -114,19 +114,33 @@ impl World {
         Ok(spent)
     }
 
-    /// One change after the other, each when the one before is seen: how long each took, behind the first ones,
-    /// until another client of the database was told of it.
-    pub(crate) fn singles(&self, first: usize, count: usize) -> anyhow::Result<Vec<Duration>> {
+    /// One change after the other that push reports.
+    pub(crate) fn push_singles(&self, first: usize, count: usize) -> anyhow::Result<Vec<Duration>> {
+        self.singles(first, count, |n, turn| {
+            let load = self.server.load(&[self.change(n, turn)])?;
+            Ok(move || Ok(load.send()?))
+        })
+    }
+
+    /// One change after the other, each when the one before is seen: how long each took, behind the first ones, until
+    /// another client of the database was told of it. `report` makes the report of a change ready to be sent: number
+    /// `turn` of streamer `n`.
+    pub(crate) fn singles<Send: FnOnce() -> anyhow::Result<()>>(
+        &self,
+        first: usize,
+        count: usize,
+        report: impl Fn(usize, usize) -> anyhow::Result<Send>,
+    ) -> anyhow::Result<Vec<Duration>> {
         self.database.execute("CREATE TRIGGER tell AFTER UPDATE ON streamers FOR EACH ROW EXECUTE FUNCTION tell()");
         let mut client = self.database.client();
         client.batch_execute("LISTEN seen")?;
         let mut all = Vec::new();
         for n in 0..first + count {
             let (n, turn) = (n % self.size(), n / self.size());
-            let load = self.server.load(&[self.change(n, turn)])?;
+            let send = report(n, turn)?;
             let wanted = format!("{n} {}", status(turn));
             let began = now();
-            load.send()?;
+            send()?;
             let mut told = client.notifications();
             let mut told = told.timeout_iter(LIMIT);
             loop {
@@ -190,7 +204,7 @@ pub(crate) fn name(n: usize) -> String {
 }
 
 /// What a streamer is after this change of theirs.
-fn status(turn: usize) -> &'static str {
+pub(crate) fn status(turn: usize) -> &'static str {
     if turn % 2 == 0 { "Online" } else { "Offline" }
 }
 
