@@ -70,10 +70,9 @@ impl Names {
     /// outweighs the table.
     pub(super) fn take_hints(&mut self, now: Now, key: Key, streamers: &mut Streamers, book: &mut Book) {
         let Some(streamer) = streamers.get_mut(&key) else { return };
-        let ids = &mut streamer.ids;
-        if let Some(learned) = self.learned.get(&streamer.name).filter(|_| ids.user.is_none()) {
-            ids.user = learned.user;
-            ids.slug = learned.user.map(|_| learned.slug.clone());
+        if let Some(learned) = self.learned.get(&streamer.name).filter(|_| streamer.ids.user.is_none()) {
+            streamer.ids.slug = learned.user.map(|_| learned.slug.clone());
+            streamers.set_user(key, learned.user);
             let kept = learned.channel.map(|channel| (channel, ChannelSource::Kept));
             let stated = || self.stated.get(&learned.user?).copied();
             if let Some((channel, source)) = kept.or_else(stated) {
@@ -121,12 +120,13 @@ impl Names {
             ids.doubtful = Some(slug.clone());
             book.at(now.steady, Timer::Ask(key));
         }
-        ids.user = seen.user.or(ids.user);
         ids.misses = 0;
         if std::mem::take(&mut ids.unknown) {
             streamer.vanished = None;
             book.troubles.settle(Code::StreamerUnknown, streamer.row.as_str());
         }
+        let user = seen.user.or(ids.user);
+        streamers.set_user(key, user);
         if let Some(slug) = another.filter(|_| kind == Kind::Hint) {
             self.follow_rename(now, key, slug.clone(), streamers, book);
         }
@@ -227,8 +227,9 @@ impl Names {
 
     /// The row's name belongs to another user than was thought: what is known is not about them.
     fn become_another(&mut self, now: Now, key: Key, streamers: &mut Streamers, book: &mut Book) {
+        let Some((channel, shown)) = streamers.get(&key).map(|it| (it.ids.channel, it.table.shown)) else { return };
+        streamers.set_user(key, None);
         let Some(streamer) = streamers.get_mut(&key) else { return };
-        let (channel, shown) = (streamer.ids.channel, streamer.table.shown);
         streamer.become_another();
         self.learned.remove(&streamer.name);
         streamers.believe_table(now, key, shown, book);

@@ -4,8 +4,8 @@
 use super::book::{Book, Timer};
 use super::streamer::Streamer;
 use crate::domain::row::Shown;
-use crate::domain::{ChannelId, Now, RowId, Source, Status, Steady};
-use std::collections::BTreeMap;
+use crate::domain::{ChannelId, Now, RowId, Source, Status, Steady, UserId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 /// Identifies a streamer inside the core. Never used again for another one.
@@ -47,6 +47,7 @@ pub(super) struct Streamers {
     by_key: BTreeMap<Key, Box<Streamer>>,
     by_row: BTreeMap<RowId, Key>,
     by_channel: BTreeMap<ChannelId, Vec<Key>>,
+    by_user: BTreeSet<(UserId, Key)>,
     tally: Tally,
     next: u32,
     moves: Vec<Move>,
@@ -77,6 +78,7 @@ impl Streamers {
         self.by_row.remove(&streamer.row);
         self.tally.leaves(streamer.belief.status);
         streamer.ids.channel.into_iter().for_each(|channel| self.leave_channel(key, channel));
+        streamer.ids.user.into_iter().for_each(|user| _ = self.by_user.remove(&(user, key)));
         Some(streamer)
     }
 
@@ -160,12 +162,19 @@ impl Streamers {
         std::mem::take(&mut self.moves)
     }
 
-    /// The other followed rows of the same streamer (R16).
+    /// A row is about this user of Kick's from now on, or about nobody who is known.
+    pub(super) fn set_user(&mut self, key: Key, user: Option<UserId>) {
+        let Some(streamer) = self.by_key.get_mut(&key).filter(|streamer| streamer.ids.user != user) else { return };
+        let before = std::mem::replace(&mut streamer.ids.user, user);
+        before.into_iter().for_each(|user| _ = self.by_user.remove(&(user, key)));
+        self.by_user.extend(user.map(|user| (user, key)));
+    }
+
+    /// The other rows of the same streamer (R16).
     pub(super) fn namesakes(&self, key: Key) -> Vec<Key> {
-        let ids = self.get(&key).map(|streamer| &streamer.ids);
-        let Some((user, channel)) = ids.and_then(|ids| ids.user.zip(ids.channel)) else { return Vec::new() };
-        let same = |other: &&Key| **other != key && self.get(other).is_some_and(|it| it.ids.user == Some(user));
-        self.of_channel(channel).iter().filter(same).copied().collect()
+        let Some(user) = self.get(&key).and_then(|streamer| streamer.ids.user) else { return Vec::new() };
+        let rows = self.by_user.range((user, Key(0))..=(user, Key(u32::MAX)));
+        rows.map(|(_, other)| *other).filter(|other| *other != key).collect()
     }
 
     /// The keys of the rows after this one, in the order of their ids as text.

@@ -151,3 +151,30 @@ fn r16_a_failed_request_about_rows_that_share_streamers_is_halved_to_its_end() {
         "#]],
     );
 }
+
+#[test]
+fn r16_an_answer_about_a_user_serves_a_row_whose_channel_id_is_not_known() {
+    check(
+        "
+        0 kick xqc/676/668=offline
+        .. down website 403
+        .. auto
+        .. roster 1:xqc:Offline:668 2:@XQC:Offline
+        .. link 0 started
+        .. link 0 subscribed 668
+        40 kick xqc/676/668=live@40
+        .. live 668 10 created@40
+        60 until
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=2 added=2 removed=0
+            0.0    open 0
+            0.0    log ready version=- seconds=0.0 streamers=2
+            0.0    log api_blocked status=403 endpoint=website retry_in=3600.0 reason=403
+            0.0    subscribe 0 668
+            40.0   write 1 Online by push
+            40.0   write 2 Online by sweep
+        "#]],
+    );
+}

@@ -195,9 +195,7 @@ fn r16_two_rows_with_one_streamer_are_both_kept_right() {
             0.0    ask website: xqc
             0.0    write 2 Offline by sweep
             0.0    log ready version=- seconds=0.0 streamers=3
-            0.0    ask website: xqc
             0.0    open 0
-            0.0    ask website: xqc
             0.0    subscribe 0 668
             0.0    ask users_livestreams: 676
             3.0    ask users_livestreams: 676
