@@ -68,6 +68,13 @@ impl Broadcasts {
         }
     }
 
+    /// Returns true if the broadcast that the API shows as running is this one, by its start. The API may have shown it
+    /// as ended meanwhile, but no stop of it came.
+    pub(crate) fn is_shown(&self, livestream: LivestreamId, start: Option<Timestamp>) -> bool {
+        let same = start.zip(self.start).is_some_and(|(a, b)| apart(a, b) <= SAME_BROADCAST);
+        same && self.current.is_none() && self.highest <= Some(livestream) && self.ended_at(livestream).is_none()
+    }
+
     /// A stop ended this one.
     pub(crate) fn end(&mut self, livestream: LivestreamId, at: Steady) {
         let unknown = self.highest.is_none();

@@ -73,6 +73,9 @@ impl Streamer {
         if self.broadcast.current == Some(livestream) {
             return Verdict::Nothing;
         }
+        if self.broadcast.is_shown(livestream, created_at) {
+            return Verdict::Believe;
+        }
         if self.broadcast.highest.is_some_and(|highest| livestream <= highest) {
             return Verdict::Ask;
         }

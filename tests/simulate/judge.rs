@@ -178,6 +178,9 @@ impl Judge {
         self.evidence.clear();
         self.announced.clear();
         self.begun.clear();
+        // R12: an id that is only kept may be doubted when push misses something.
+        self.confirmed.clear();
+        self.confirmed_when_told.clear();
         self.told.clear();
         self.told_so.clear();
         self.present.clear();

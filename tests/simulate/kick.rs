@@ -27,6 +27,8 @@ pub(super) struct Streamer {
     pub channel: ChannelId,
     /// `/channels` gives the channel id away in the banner's address (docs/kick.md §6.1).
     pub banner: bool,
+    /// Push told of a broadcast under an id that is not its own: later ones may be lower than that.
+    pub misnamed: bool,
     /// All that ever happened, the latest last.
     moments: Vec<(Duration, Moment)>,
 }
@@ -66,6 +68,7 @@ impl Kick {
                 user: UserId(1_000 + n as i64),
                 channel: ChannelId(5_000 + n as i64),
                 banner: agenda.odds(0.2),
+                misnamed: false,
                 moments: vec![(Duration::ZERO, Moment::Off)],
             };
             kick.streamers.push(streamer);
@@ -135,7 +138,7 @@ impl Kick {
 
     /// What push tells of a change, the same to all who listen; nothing of a ban that ends.
     pub(super) fn announce(
-        &self,
+        &mut self,
         n: usize,
         change: (Moment, Moment),
         habits: &Habits,
@@ -150,19 +153,21 @@ impl Kick {
             (Moment::Live(broadcast), _) => Some(PushKind::Stop { livestream: id(broadcast, agenda) }),
             (_, Moment::Live(broadcast)) => {
                 let created_at = broadcast.start + Duration::from_secs(agenda.chance.u64(0..3));
-                Some(PushKind::Live { livestream: id(broadcast, agenda), created_at: Some(created_at), title: None })
+                let livestream = id(broadcast, agenda);
+                self.streamers[n].misnamed |= livestream != broadcast.id;
+                Some(PushKind::Live { livestream, created_at: Some(created_at), title: None })
             }
             _ => None,
         }
     }
 
-    /// The highest id that there can be, none at all, or that of an earlier broadcast.
+    /// The highest id that there can be, the lowest, or that of an earlier broadcast.
     fn absurd_id(&self, n: usize, agenda: &mut Agenda) -> LivestreamId {
         let first = self.streamers[n].moments.iter().find_map(|(_, moment)| match moment {
             Moment::Live(broadcast) => Some(broadcast.id),
             Moment::Off | Moment::Banned => None,
         });
-        let ids = [LivestreamId(i64::MAX), LivestreamId(0), first.unwrap_or(LivestreamId(1))];
+        let ids = [LivestreamId(i64::MAX), LivestreamId(1), first.unwrap_or(LivestreamId(1))];
         agenda.pick(&ids).unwrap_or(ids[0])
     }
 
@@ -230,6 +235,12 @@ impl Streamer {
     pub(super) fn last_began(&self, status: Status) -> Duration {
         let began = self.moments.iter().rev().skip_while(|(_, moment)| moment.status() != status);
         began.take_while(|(_, moment)| moment.status() == status).last().map_or(Duration::ZERO, |(at, _)| *at)
+    }
+
+    /// When the last ban ended.
+    pub(super) fn back_since(&self) -> Option<Duration> {
+        let ended = |two: &&[(Duration, Moment)]| two[0].1 == Moment::Banned;
+        self.moments.windows(2).rev().find(ended).map(|two| two[1].0)
     }
 
     /// Whether the status was this at any time from then on.

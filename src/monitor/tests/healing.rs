@@ -287,3 +287,36 @@ fn r27_a_webhook_of_what_a_stop_of_an_unknown_id_ended_is_a_question() {
         "#]],
     );
 }
+
+/// The API lags, and its pause is over: without the hold it would take back what push tells again.
+#[test]
+fn r1_a_live_event_of_what_the_api_showed_as_ended_and_as_running_again_has_the_hold() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        200 kick xqc/676/668=offline
+        .. sweep
+        300 kick xqc/676/668=live@1
+        .. sweep
+        320 kick xqc/676/668=offline
+        .. live 668 10 created@1
+        .. sweep
+        340 sweep
+        360 kick xqc/676/668=live@1
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            200.0  read the roster
+            203.0  write 1 Offline by sweep
+            213.0  log push_missed username=xqc status=Offline
+            300.0  read the roster
+            300.0  write 1 Online by sweep
+            310.0  log push_missed username=xqc status=Online
+            320.0  read the roster
+            340.0  read the roster
+        "#]],
+    );
+}

@@ -46,7 +46,7 @@ impl Judge {
         if delayed {
             return;
         }
-        if !(highest && news && settled && confirmed) || streamer.now().status() != status {
+        if !(highest && news && settled && confirmed) || streamer.misnamed || streamer.now().status() != status {
             return;
         }
         let other = match status {

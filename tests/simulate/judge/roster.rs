@@ -81,11 +81,12 @@ impl Judge {
                     self.rows.remove(&row.id);
                 }
                 None => {
+                    self.met.retain(|(met, _)| *met != row.id);
                     // R13: what push told before may be fresher than the API.
                     let n = kick.by_username(&row.username);
                     let told = |n, shown| self.told_before.as_ref().is_none_or(|told| told.get(&n) == Some(&shown));
                     let fresh = match (first, n, row.shown) {
-                        (true, Some(n), Shown::Known(shown)) => Some((now, shown)).filter(|_| told(n, shown)),
+                        (true, Some(n), Shown::Known(shown)) => Some((self.began, shown)).filter(|_| told(n, shown)),
                         _ => None,
                     };
                     let known = Known {

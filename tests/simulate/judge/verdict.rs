@@ -14,9 +14,9 @@ const ACTED_UPON: Duration = Duration::from_secs(600);
 /// R6: how long a streamer whom Kick names nowhere is not taken for Offline.
 const VANISHED: Duration = Duration::from_secs(600);
 
-/// R26: how long ago a write was decided upon at least, for an Offline has to stand.
-fn delay(write: &Write, conditions: &Conditions) -> Duration {
-    if write.status == Status::Offline { conditions.settings.offline_delay } else { Duration::ZERO }
+/// R26: how long before it is written a status was decided upon at least, for an Offline has to stand.
+fn delay(status: Status, conditions: &Conditions) -> Duration {
+    if status == Status::Offline { conditions.settings.offline_delay } else { Duration::ZERO }
 }
 
 impl Judge {
@@ -57,7 +57,9 @@ impl Judge {
         if write.status == Status::Online {
             known.online = Some(now);
         }
-        if before.is_none_or(|(_, status)| status != write.status) {
+        // What was committed once and is written again has been decided upon anew.
+        let done = |at: Duration| known.committed.is_some_and(|committed| committed >= at);
+        if before.is_none_or(|(at, status)| status != write.status || done(at)) {
             known.last = Some((now, write.status));
         }
         let (edited, committed) = (known.edited, known.committed);
@@ -188,14 +190,16 @@ impl Judge {
         let streamer = &kick.streamers[n];
         let announced = self.announced.get(&n).is_some_and(|at| streamer.since() <= *at);
         // A pause that ends before an Offline has stood may be no news yet.
-        if streamer.since() + delay(write, conditions) > now {
+        if streamer.since() + delay(write.status, conditions) > now {
             return Ok(());
         }
         let right_before = before.is_some_and(|(at, _)| streamer.since() <= at || announced);
         // A broadcast, or a pause that push told nothing of, is news all the same when it was so short
         // that an endpoint told of it only when it was over.
         let unseen = (write.status == Status::Online || !announced)
-            && before.is_some_and(|(at, _)| streamer.last_began(write.status) + conditions.stale() > at);
+            && before.is_some_and(|(at, status)| {
+                streamer.last_began(write.status) + conditions.stale() + delay(status, conditions) > at
+            });
         // R2: a late stop of a broadcast that push never told of may be that of the one that runs.
         let stranger = self.told.get(&n).is_some_and(|told| told.before < Some(told.last));
         let late_stop = write.status == Status::Offline && write.source == Source::Push && stranger && !announced;
@@ -203,8 +207,8 @@ impl Judge {
         let borne_out = |at: &Duration| self.present.get(&n).is_some_and(|started| started >= at);
         let resumed = self.repeated.get(&n).is_some_and(|at| now <= *at + conditions.stale() && borne_out(at));
         let resumed = resumed && write.status == Status::Online && write.source == Source::Sweep;
-        // R12: push through an id that was not confirmed has no hold.
-        let confirmed = self.confirmed_when_told.get(&n) == Some(&true);
+        // R12: push through an id that was not confirmed has no hold; R1: nor has what is only a question.
+        let confirmed = self.confirmed_when_told.get(&n) == Some(&true) && !streamer.misnamed;
         // Its own stop, which comes when it has resumed already.
         let resumed = resumed || write.status == Status::Offline && !self.resumed_until(n, streamer).is_zero();
         if right_before && !unseen && !late_stop && !resumed && self.is_honest(conditions) && confirmed {
@@ -224,7 +228,7 @@ impl Judge {
         conditions: &Conditions,
     ) -> Result<(), String> {
         let streamer = &kick.streamers[n];
-        let stale = conditions.stale() + delay(write, conditions);
+        let stale = conditions.stale() + delay(write.status, conditions);
         if streamer.has_been(write.status, now.saturating_sub(stale)) {
             return Ok(());
         }
@@ -255,9 +259,11 @@ impl Judge {
     /// Until when a stop that push told of, of the broadcast that runs, keeps the row Offline (R7).
     fn resumed_until(&self, n: usize, streamer: &Streamer) -> Duration {
         match (streamer.now(), self.stopped.get(&n)) {
-            // R2: a stop whose id is no broadcast's may have been meant for it.
+            // R2: a stop whose id is no broadcast's may have been meant for it; and where its own id is not known, so
+            // may any other.
             (Moment::Live(runs), Some((stopped, at)))
                 if runs.id == *stopped
+                    || streamer.misnamed
                     || streamer.start_of(*stopped).is_none() && streamer.ran_before(runs.id, *at) =>
             {
                 *at + STALE_LIVE
@@ -298,7 +304,9 @@ impl Judge {
         let misled = self.misled.get(&n).copied().unwrap_or_default().max(self.resumed_until(n, streamer));
         // R15: what others wrote, another core or a person, stands for a lag of the API.
         let changed = if changed.is_zero() { Duration::ZERO } else { changed + API_LAG };
-        let since = streamer.since().max(changed).max(excused).max(misled) + vanished;
+        // R6: a name that Kick did not know is asked about every ten minutes.
+        let back = streamer.back_since().map_or(Duration::ZERO, |at| at + VANISHED);
+        let since = streamer.since().max(changed).max(excused).max(misled).max(back) + vanished;
         now > (since + bound).max(withheld)
     }
 }
