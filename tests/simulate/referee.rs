@@ -25,6 +25,8 @@ pub(super) struct Referee {
     shards: u16,
     /// The last fault.
     pub disturbed: Duration,
+    /// Until then a core may have asked the API in vain.
+    pub excused: Duration,
     /// How many rows were changed.
     pub writes: usize,
 }
@@ -55,6 +57,7 @@ impl Referee {
             bound: bounds.max().unwrap_or_default(),
             shards: profile.shards,
             disturbed: Duration::ZERO,
+            excused: Duration::ZERO,
             writes: 0,
         }
     }
@@ -179,7 +182,7 @@ impl Referee {
                 continue;
             }
             let withheld = record.locked_until.max(record.ill_until).max(record.timed_out) + Duration::from_secs(300);
-            let since = streamer.since().max(record.touched).max(self.disturbed).max(withheld);
+            let since = streamer.since().max(record.touched).max(self.disturbed).max(self.excused).max(withheld);
             if now > since + bound {
                 return Err(format!(
                     "row {id} shows {:?}, but {} is {:?} since {:?}",

@@ -236,6 +236,7 @@ impl Day {
         }
         if let Some(referee) = &mut world.referee {
             let idle = cores.iter().filter(|core| core.is_cut_off(world.agenda.now)).count();
+            referee.excused = cores.iter().map(|core| core.excused).max().unwrap_or_default();
             return referee.inspect(world.agenda.now, idle, &mut world.database, &world.kick);
         }
         if self.profile.wrong_hints {
