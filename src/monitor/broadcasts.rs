@@ -170,6 +170,8 @@ impl Broadcasts {
             if self.ended.len() == ENDED_MAX {
                 self.ended.remove(0);
             }
+            // Most have one: room for four would be the most of it.
+            self.ended.reserve_exact(1);
             self.ended.push((livestream, at));
         }
     }
