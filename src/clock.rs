@@ -27,7 +27,7 @@ impl Clock {
 
     /// Reads the steady clock alone.
     pub fn steady(&self) -> Steady {
-        Steady(self.start.elapsed())
+        Steady::after(self.start.elapsed())
     }
 
     /// The time from now until `then`; zero if `then` has passed.
@@ -56,11 +56,11 @@ impl Pulse {
     /// Promises to call this again within `limit`.
     pub(crate) fn promise(&self, limit: Duration) {
         let until = self.clock.steady() + limit;
-        self.until_ms.store(u64::try_from(until.0.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.until_ms.store(u64::try_from(until.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Returns true while the promise holds.
     pub(crate) fn fresh(&self) -> bool {
-        self.clock.steady().0.as_millis() <= u128::from(self.until_ms.load(Ordering::Relaxed))
+        self.clock.steady().elapsed().as_millis() <= u128::from(self.until_ms.load(Ordering::Relaxed))
     }
 }

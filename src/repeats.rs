@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_said_when_it_starts_changes_lasts_and_ends() {
-        let at = |s| Steady(Duration::from_secs(s));
+        let at = |s| Steady::after(Duration::from_secs(s));
         let mut repeats = Repeats::default();
         assert!(repeats.fails(at(0), "api", "timeout"));
         assert!(!repeats.fails(at(299), "api", "timeout"));

@@ -3,6 +3,8 @@
 //! Nothing here reads a clock; only `crate::clock` does.
 
 use jiff::{civil::DateTime, tz::Offset};
+use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::Add;
 use std::time::Duration;
 
@@ -10,13 +12,38 @@ use std::time::Duration;
 pub use jiff::Timestamp;
 
 /// Steady time since the process began. It never jumps and has no meaning outside the process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Steady(pub Duration);
+///
+/// In nanoseconds, and one more: each streamer has a dozen of these, and so an `Option` of one takes no more room.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Steady(NonZeroU64);
 
 impl Steady {
+    /// The time this long after the process began, at most five centuries.
+    pub fn after(elapsed: Duration) -> Steady {
+        let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+        Steady(NonZeroU64::MIN.saturating_add(nanoseconds))
+    }
+
+    /// How long after the process began that is.
+    pub fn elapsed(self) -> Duration {
+        Duration::from_nanos(self.0.get() - 1)
+    }
+
     /// The time from `earlier` to `self`; zero if `earlier` is later.
     pub fn since(self, earlier: Steady) -> Duration {
-        self.0.saturating_sub(earlier.0)
+        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+impl Default for Steady {
+    fn default() -> Steady {
+        Steady(NonZeroU64::MIN)
+    }
+}
+
+impl fmt::Debug for Steady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Steady").field(&self.elapsed()).finish()
     }
 }
 
@@ -24,7 +51,7 @@ impl Add<Duration> for Steady {
     type Output = Steady;
 
     fn add(self, wait: Duration) -> Steady {
-        Steady(self.0.saturating_add(wait))
+        Steady::after(self.elapsed().saturating_add(wait))
     }
 }
 

@@ -90,7 +90,7 @@ impl Client {
         let clock = Clock::start();
         match request().call() {
             Err(error) if kept::was_lost(&error) => {
-                let left = self.limit.saturating_sub(clock.steady().0);
+                let left = self.limit.saturating_sub(clock.steady().elapsed());
                 // With a maximum idle age of zero, no kept connection is used.
                 let config = request().config().max_idle_age(Duration::ZERO).timeout_global(Some(left));
                 read(config.build().call())

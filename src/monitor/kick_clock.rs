@@ -35,11 +35,11 @@ impl KickClock {
         let Some(date) = answer.server_date else { return false };
         // The header is cut to whole seconds, half a second too low on average, and was written
         // somewhere between the request and the end of the answer.
-        let middle = answer.started.steady.0 + answer.finished.steady.since(answer.started.steady) / 2;
+        let middle = answer.started.steady.elapsed() + answer.finished.steady.since(answer.started.steady) / 2;
         let Ok(zero) = date.checked_sub(middle).and_then(|zero| zero.checked_add(Duration::from_millis(500))) else {
             return false;
         };
-        let known = self.zero.or_else(|| answer.finished.wall.checked_sub(answer.finished.steady.0).ok());
+        let known = self.zero.or_else(|| answer.finished.wall.checked_sub(answer.finished.steady.elapsed()).ok());
         let agrees = |other: Option<Timestamp>| other.is_some_and(|other| apart(zero, other) <= CLOCK_JUMP);
         let (as_known, as_doubted) = (agrees(known), agrees(self.doubted));
         self.doubted = (!as_known && !as_doubted).then_some(zero);
@@ -56,9 +56,9 @@ impl KickClock {
 
     /// The time on Kick's clock or, until Kick has stated it, on ours.
     pub(super) fn read(&self, now: Now) -> KickTime {
-        let ours = now.wall.checked_sub(now.steady.0).unwrap_or(Timestamp::MIN);
+        let ours = now.wall.checked_sub(now.steady.elapsed()).unwrap_or(Timestamp::MIN);
         let zero = self.zero.unwrap_or(ours);
-        let present = zero.checked_add(now.steady.0).unwrap_or(zero);
+        let present = zero.checked_add(now.steady.elapsed()).unwrap_or(zero);
         KickTime { zero, dated: self.zero.is_some(), present }
     }
 }
@@ -66,7 +66,7 @@ impl KickClock {
 impl KickTime {
     /// The time on Kick's clock at a moment of our steady time.
     pub(super) fn at(&self, moment: Steady) -> Timestamp {
-        self.zero.checked_add(moment.0).unwrap_or(self.zero)
+        self.zero.checked_add(moment.elapsed()).unwrap_or(self.zero)
     }
 
     /// Returns true if this time is later than Kick's present: it cannot be right (R4).

@@ -143,7 +143,7 @@ mod tests {
 
     fn at(second: u32) -> Now {
         let wall = Timestamp::from_second(second.into()).expect("a time");
-        Now { steady: Steady(Duration::from_secs(second.into())), wall }
+        Now { steady: Steady::after(Duration::from_secs(second.into())), wall }
     }
 
     #[test]

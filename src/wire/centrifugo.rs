@@ -136,7 +136,7 @@ impl Session for Centrifugo {
                 let life = self.silence.next_wake().min(self.lease.next_wake());
                 self.subscriptions.next_wake().map_or(life, |due| due.min(life))
             }
-            Phase::Over => Steady(Duration::MAX),
+            Phase::Over => Steady::after(Duration::MAX),
         }
     }
 

@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_core_is_told_of_a_few_in_a_while_and_of_the_number_of_all() {
-        let at = |seconds| Steady(Duration::from_secs(seconds));
+        let at = |seconds| Steady::after(Duration::from_secs(seconds));
         let mut unrecognised = Unrecognised::default();
         let told: Vec<_> = (0..30).filter_map(|_| unrecognised.count(at(1), "New")).collect();
         assert_eq!(told, [1; 20]);

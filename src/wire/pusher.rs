@@ -106,7 +106,7 @@ impl Session for Pusher {
                 let life = self.silence.next_wake();
                 self.subscriptions.next_wake().map_or(life, |due| due.min(life))
             }
-            Phase::Over => Steady(Duration::MAX),
+            Phase::Over => Steady::after(Duration::MAX),
         }
     }
 

@@ -33,7 +33,7 @@ impl<S: Session> Stage<S> {
     pub(super) fn check(mut self, script: &str, expected: Expect) {
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (second, rest) = line.split_once(' ').expect("a line has a time and a verb");
-            let then = Steady(Duration::from_secs_f64(second.parse().expect("a time is a number")));
+            let then = Steady::after(Duration::from_secs_f64(second.parse().expect("a time is a number")));
             self.pass_until(then);
             writeln!(self.transcript, "{line}").expect("a string takes all");
             self.play(then, rest);
@@ -101,7 +101,7 @@ pub(super) fn shown(act: &Act) -> String {
 }
 
 fn seconds(time: Steady) -> f64 {
-    time.0.as_secs_f64()
+    time.elapsed().as_secs_f64()
 }
 
 /// One of the texts with a few bytes overwritten, cut, repeated or inserted. Invalid UTF-8 is replaced, because the

@@ -30,7 +30,7 @@ fn lines(text: &str) -> Vec<Vec<u8>> {
 
 /// A session that hears each line as a frame, with seconds in between.
 fn converse(transport: Transport, bytes: &[u8]) {
-    let mut now = Steady(Duration::from_secs(1));
+    let mut now = Steady::after(Duration::from_secs(1));
     let mut session = sessions(&["channel.{id}".to_owned()], &EventNames::default())(now, transport);
     let mut acts = Vec::new();
     session.handle(now, SessionInput::Opened, &mut acts);
@@ -114,7 +114,7 @@ const GREETING: &str = r#"{"event":"pusher:connection_established","data":"{}"}"
 
 /// Whether the last of the frames is evidence to a session that follows 668.
 fn brings_evidence(transport: Transport, frames: &[&str]) -> bool {
-    let now = Steady(Duration::from_secs(1));
+    let now = Steady::after(Duration::from_secs(1));
     let mut session = sessions(&["channel.{id}".to_owned()], &EventNames::default())(now, transport);
     let mut acts = Vec::new();
     session.handle(now, SessionInput::Opened, &mut acts);

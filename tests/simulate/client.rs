@@ -167,7 +167,7 @@ impl Client {
         let scope = self.cell.scope();
         let rows = if std::mem::take(&mut self.blank_read) { Vec::new() } else { database.roster(&scope) };
         let takes = if agenda.odds(0.05) { agenda.millis(50, 5_000) } else { agenda.millis(1, 50) };
-        let read = RosterRead { started: Steady(agenda.now), scope, rows };
+        let read = RosterRead { started: Steady::after(agenda.now), scope, rows };
         self.after(takes, Step::HaveRead(self.reader_life, read), agenda);
         std::mem::take(&mut self.reader_broken).then_some(Input::Database(DatabaseEvent::Reconnected))
     }

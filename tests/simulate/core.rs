@@ -76,7 +76,7 @@ impl Core {
         let seat = (shards > 0).then(|| Seat::new(id, shards, &mut world.agenda));
         let mut client = Client::new(id, &conditions, &mut world.agenda);
         client.cell = if seat.is_some() { Cell::Nothing } else { Cell::Off };
-        let now = Now { steady: Steady(Duration::ZERO), wall: super::MIDNIGHT };
+        let now = Now { steady: Steady::after(Duration::ZERO), wall: super::MIDNIGHT };
         let mut monitor = Monitor::new(now, conditions.settings.clone(), seed);
         if seat.is_none() {
             monitor.handle(now, Input::Coordination(Coordination::Off(None)));
@@ -133,12 +133,12 @@ impl Core {
     }
 
     pub(super) fn now(&self, now: Duration) -> Now {
-        Now { steady: Steady(now), wall: super::MIDNIGHT + now + self.wall }
+        Now { steady: Steady::after(now), wall: super::MIDNIGHT + now + self.wall }
     }
 
     /// When the machine wants to be woken.
     pub(super) fn wakes(&self, now: Duration) -> Option<Duration> {
-        self.monitor.next_wake().map(|wake| wake.at.0.max(now).max(self.frozen_until))
+        self.monitor.next_wake().map(|wake| wake.at.elapsed().max(now).max(self.frozen_until))
     }
 
     pub(super) fn wake(&mut self, world: &mut World) -> Result<(), String> {
@@ -155,7 +155,7 @@ impl Core {
         if world.story.is_some() {
             self.say_input(&input, world);
         }
-        self.judge.hear(now.steady.0, &input, &world.kick, &self.conditions);
+        self.judge.hear(now.steady.elapsed(), &input, &world.kick, &self.conditions);
         if let Some(referee) = &mut world.referee {
             referee.hear(self.id, &input);
         }
@@ -163,7 +163,7 @@ impl Core {
             world.say(|| format!("{}    <- {}", self.id, words::output(&output)));
             match &mut world.referee {
                 Some(referee) => referee.check(self.id, &output, &world.database)?,
-                None => self.judge.check(now.steady.0, &output, &world.kick, &self.conditions)?,
+                None => self.judge.check(now.steady.elapsed(), &output, &world.kick, &self.conditions)?,
             }
             self.carry_out(output, world);
         }

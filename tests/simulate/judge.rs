@@ -289,11 +289,11 @@ impl Judge {
             let entry = seen.iter().find(|entry| entry.user == Some(kick.streamers[n].user));
             match entry.map(|entry| entry.liveness) {
                 Some(Liveness::Live(start)) => {
-                    self.present.insert(n, answer.started.steady.0);
+                    self.present.insert(n, answer.started.steady.elapsed());
                     self.shown_start.insert(n, start);
-                    self.begun(answer.finished.steady.0, n, start);
+                    self.begun(answer.finished.steady.elapsed(), n, start);
                 }
-                Some(Liveness::Offline) | None => drop(self.absent.insert(n, answer.started.steady.0)),
+                Some(Liveness::Offline) | None => drop(self.absent.insert(n, answer.started.steady.elapsed())),
                 Some(Liveness::Unsaid | Liveness::Nothing) => {}
             }
             let usable =
@@ -303,7 +303,7 @@ impl Judge {
             }
             self.confirmed_when_told.insert(n, self.confirmed.contains(&kick.streamers[n].user));
             let told = self.evidence.entry(n).or_default();
-            told.push_back((answer.started.steady.0, entry.is_some()));
+            told.push_back((answer.started.steady.elapsed(), entry.is_some()));
             if told.len() > 20 {
                 told.pop_front();
             }
@@ -325,8 +325,8 @@ impl Judge {
                         continue;
                     }
                     known.shown = Some(Shown::Known(write.status));
-                    known.committed = Some(written.at.steady.0);
-                    if self.broke.is_some_and(|broke| written.at.steady.0 <= broke) {
+                    known.committed = Some(written.at.steady.elapsed());
+                    if self.broke.is_some_and(|broke| written.at.steady.elapsed() <= broke) {
                         known.shown = None;
                     }
                 }

@@ -143,13 +143,13 @@ impl Realtime {
             Step::Deliver(id, life, channel, what) => {
                 let link = self.links.get(&id).filter(|link| link.life == life && link.wanted.contains(&channel));
                 let inside = agenda.odds(0.9).then_some(channel);
-                let push = Push { received: Steady(agenda.now), named: channel, inside, what };
+                let push = Push { received: Steady::after(agenda.now), named: channel, inside, what };
                 (link.is_some() && self.silent_until <= agenda.now).then_some(Input::Push(id, push))
             }
             Step::DeliverRenamed(id, life, channel, what) => {
                 let link = self.links.get(&id).filter(|link| link.life == life && link.wanted.contains(&channel));
                 let name = renamed(what.status()).to_owned();
-                let received = Steady(agenda.now);
+                let received = Steady::after(agenda.now);
                 let event = UnrecognisedEvent { channel, name, sample: "{}".to_owned(), times: 1, received };
                 (link.is_some() && self.silent_until <= agenda.now)
                     .then(|| Input::Link(id, LinkEvent::Unrecognised(Box::new(event))))

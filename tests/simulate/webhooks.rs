@@ -60,7 +60,7 @@ impl Webhooks {
                 Some(Input::WebhookAnswer(Answer { id, started, finished: now, server_date: None, spent: 1, result }))
             }
             Step::Deliver(delivery) => {
-                let delivery = Delivery { received: Steady(now.steady.0), ..delivery };
+                let delivery = Delivery { received: Steady::after(now.steady.elapsed()), ..delivery };
                 Some(Input::Webhook(WebhookEvent::Delivered(delivery)))
             }
         }

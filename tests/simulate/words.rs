@@ -7,7 +7,7 @@ pub(super) fn input(input: &Input) -> String {
     match input {
         Input::Roster(RosterRead { started, rows, .. }) => {
             let rows = rows.iter().map(|row| format!("{}:{}:{:?}", row.id, row.username.trim(), row.shown));
-            format!("Roster of {:.3}: {}", started.0.as_secs_f64(), rows.collect::<Vec<_>>().join(" "))
+            format!("Roster of {:.3}: {}", started.elapsed().as_secs_f64(), rows.collect::<Vec<_>>().join(" "))
         }
         Input::Answer(answer) => match &answer.result {
             Ok(seen) => {
@@ -15,7 +15,7 @@ pub(super) fn input(input: &Input) -> String {
                 format!(
                     "Answer {} of {:.3}: {}",
                     answer.id.0,
-                    answer.started.steady.0.as_secs_f64(),
+                    answer.started.steady.elapsed().as_secs_f64(),
                     seen.collect::<Vec<_>>().join(" ")
                 )
             }

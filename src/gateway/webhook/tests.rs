@@ -53,7 +53,7 @@ impl Stage {
         drop(free);
         let server = Server::open(&WebhookConfig { listen: Listen::Tcp(address), path: "/kick".to_owned() });
         let (server, desk) = (server.expect("it listens"), Desk::default());
-        Stage { server, desk, now: Cell::new(Steady(Duration::from_secs(100))), port: address.port() }
+        Stage { server, desk, now: Cell::new(Steady::after(Duration::from_secs(100))), port: address.port() }
     }
 
     fn connect(&self) -> TcpStream {
@@ -231,7 +231,7 @@ fn a_unix_socket_can_be_reached_by_anybody_and_one_that_was_left_is_replaced() {
     let mut client = UnixStream::connect(&path).expect("connected");
     client.write_all(&request("good", "", "{}")).expect("sent");
     let mut desk = Desk::default();
-    let now = || Steady(Duration::from_secs(1));
+    let now = || Steady::after(Duration::from_secs(1));
     while desk.taken == 0 {
         server.turn(now, Duration::from_secs(1), &mut desk).expect("served");
     }

@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_those_of_the_streamers() {
-        let at = |secs: u64| Steady(Duration::from_secs(secs));
+        let at = |secs: u64| Steady::after(Duration::from_secs(secs));
         let mut ages = Ages::default();
         assert_eq!(ages.quantile(at(9), 0.5), None);
         (0..98).for_each(|_| ages.add(at(60)));

@@ -154,7 +154,7 @@ mod tests {
     use std::time::Duration;
 
     fn at(millis: u64) -> Steady {
-        Steady(Duration::from_millis(millis))
+        Steady::after(Duration::from_millis(millis))
     }
 
     /// The times, in milliseconds, of the requests of a class within `limit_ms`, if each goes out as soon as it may.
@@ -165,7 +165,7 @@ mod tests {
             let ready = budget.ready_at(now, class);
             if ready == now {
                 budget.spend(now, 1);
-                times.push(now.0.as_millis() as u64);
+                times.push(now.elapsed().as_millis() as u64);
             } else {
                 now = ready;
             }

@@ -146,7 +146,7 @@ impl Push {
     fn unrecognised_near(&self, now: Now, streamer: &Streamer) -> String {
         let delivered = streamer.heard.filter(|heard| heard.sent.is_some()).map(|heard| heard.at);
         let found = streamer.found.map(|found| found.at).max(delivered).unwrap_or(now.steady);
-        let before = Steady(found.0.saturating_sub(self.settings.sweep));
+        let before = Steady::after(found.elapsed().saturating_sub(self.settings.sweep));
         let channel = streamer.ids.channel;
         channel.map(|channel| self.unrecognised.near(channel, before, found).join(",")).unwrap_or_default()
     }

@@ -99,7 +99,7 @@ impl Story {
             assert!(turns < 10_000, "the machine does not stop waking for {}", wake.why);
             *self.counts.entry("wakes").or_default() += 1;
             let steady = wake.at.max(self.now.steady);
-            self.now = Now { steady, ..at(steady.0.as_secs_f64()) };
+            self.now = Now { steady, ..at(steady.elapsed().as_secs_f64()) };
             self.input(Input::Tick);
         }
         self.now = then;
@@ -219,7 +219,7 @@ impl Story {
 
     fn write_down(&mut self, line: &str) {
         if !self.quiet {
-            let _ = writeln!(self.transcript, "{:<6.1} {line}", self.now.steady.0.as_secs_f64());
+            let _ = writeln!(self.transcript, "{:<6.1} {line}", self.now.steady.elapsed().as_secs_f64());
         }
     }
 
@@ -377,7 +377,7 @@ impl Story {
             if !self.writes.is_empty() {
                 self.written("locked", &[]);
             }
-            let wake = self.monitor.next_wake().map(|wake| at(wake.at.0.as_secs_f64()));
+            let wake = self.monitor.next_wake().map(|wake| at(wake.at.elapsed().as_secs_f64()));
             let Some(wake) = wake.filter(|wake| wake.steady <= until.steady) else { return };
             self.wait_until(wake);
         }

@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn requests_are_as_far_apart_as_the_budget_says() {
         let mut pace = Pace::new(60);
-        let at = |milliseconds| Steady(Duration::from_millis(milliseconds));
+        let at = |milliseconds| Steady::after(Duration::from_millis(milliseconds));
         assert_eq!(pace.wait(at(0)), Duration::ZERO, "the first need not wait");
         assert_eq!(pace.wait(at(400)), Duration::from_millis(600));
         assert_eq!(pace.wait(at(1000)), seconds(1));

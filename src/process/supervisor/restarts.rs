@@ -63,7 +63,7 @@ mod tests {
     /// The pauses after failures at these times, in whole seconds and without jitter.
     fn pauses(failures: impl IntoIterator<Item = u64>) -> Vec<Option<u64>> {
         let (mut restarts, mut rng) = (Restarts::default(), fastrand::Rng::with_seed(1));
-        let pause = |at| match restarts.failed(Steady(Duration::from_secs(at)), &mut rng) {
+        let pause = |at| match restarts.failed(Steady::after(Duration::from_secs(at)), &mut rng) {
             AfterFailure::RestartAfter(pause) => {
                 [1_u32, 2, 4, 8, 16, 30].into_iter().find(|most| pause.as_secs_f64() <= f64::from(*most)).map(u64::from)
             }
@@ -83,7 +83,7 @@ mod tests {
         let (mut restarts, mut rng) = (Restarts::default(), fastrand::Rng::with_seed(1));
         let pauses: Vec<Duration> = (0..100).map(|_| restarts.not_begun(&mut rng)).collect();
         assert!(pauses[0] <= Duration::from_secs(1) && pauses[99] <= Duration::from_secs(30));
-        let failed = restarts.failed(Steady(Duration::from_secs(2000)), &mut rng);
+        let failed = restarts.failed(Steady::after(Duration::from_secs(2000)), &mut rng);
         assert!(matches!(failed, AfterFailure::RestartAfter(_)), "it has not failed yet");
     }
 

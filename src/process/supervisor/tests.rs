@@ -61,7 +61,7 @@ impl Scene {
 
     /// Skips all pauses.
     fn rest(&mut self) {
-        let later = Steady(Duration::from_secs(60)) + self.clock.steady().0;
+        let later = Steady::after(Duration::from_secs(60)) + self.clock.steady().elapsed();
         assert_eq!(self.supervisor.turn(later), Ok(None));
     }
 }
@@ -156,7 +156,7 @@ fn a_stage_sees_the_one_before_it_hang_up() {
     scene.add(spec("hub", 1, Box::new(hub)));
     drop(inputs);
     assert_eq!(scene.supervisor.stop(LIMIT), [""; 0]);
-    assert!(scene.clock.steady().0 < LIMIT, "the hub waited for its own time-out");
+    assert!(scene.clock.steady().elapsed() < LIMIT, "the hub waited for its own time-out");
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_thread_that_breaks_its_promise_is_stale() {
     scene.add(scene.spec("punctual", 0, obedient));
     seen.recv_timeout(LIMIT).expect("the worker starts");
     while scene.supervisor.stale() != ["late"] {
-        assert!(scene.clock.steady().0 < LIMIT, "nobody notices");
+        assert!(scene.clock.steady().elapsed() < LIMIT, "nobody notices");
         std::thread::yield_now();
     }
     assert_eq!(scene.supervisor.stop(LIMIT), [""; 0]);

@@ -54,7 +54,7 @@ impl Lease {
     /// When the token expires.
     pub(super) fn end(self) -> Steady {
         match self {
-            Lease::Endless => Steady(Duration::MAX),
+            Lease::Endless => Steady::after(Duration::MAX),
             Lease::Fresh { end, .. } | Lease::Wanted { end } | Lease::Sent { end, .. } => end,
         }
     }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 fn at(seconds: f64) -> Steady {
-    Steady(Duration::from_secs_f64(seconds))
+    Steady::after(Duration::from_secs_f64(seconds))
 }
 
 /// The pauses after connections that were established at once, lasted `lived` seconds and ended like this.

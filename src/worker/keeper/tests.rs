@@ -50,10 +50,10 @@ fn what_was_learned_is_on_the_disk_before_the_end_and_not_at_once() {
         sender.send(Keep::Streamer(learned("a", user))).expect("the keeper listens");
     }
     while scratch.names() != [state::FILE] {
-        assert!(clock.steady() < Steady(PATIENCE), "nothing is written");
+        assert!(clock.steady() < Steady::after(PATIENCE), "nothing is written");
         Stop::never().wait(Duration::from_millis(25));
     }
-    assert!(clock.steady() >= Steady(Duration::from_secs(5)), "written at once");
+    assert!(clock.steady() >= Steady::after(Duration::from_secs(5)), "written at once");
     assert_eq!(recall(&scratch.0).streamers, [learned("a", 3)]);
     drop(sender);
     running.join().expect("no panic").expect("it never fails");
@@ -160,14 +160,14 @@ fn a_change_is_written_at_once_and_for_a_second_any_row_may_have_changed() {
     let running = spawn(move || run(keeper));
     sender.send(Keep::Recent(vec![RowId::new("1")], until)).expect("the keeper listens");
     while scratch.names() != [recent::FILE] {
-        assert!(clock.steady() < Steady(PATIENCE), "nothing is written");
+        assert!(clock.steady() < Steady::after(PATIENCE), "nothing is written");
         Stop::never().wait(Duration::from_millis(5));
     }
     let (first, written) = (recalled(&scratch.0), clock.steady());
-    assert!(first == Recent::Any || written > Steady(Duration::from_secs(1)), "{first:?}");
+    assert!(first == Recent::Any || written > Steady::after(Duration::from_secs(1)), "{first:?}");
     sender.send(Keep::Recent(vec![RowId::new("2")], until)).expect("the keeper listens");
     while recalled(&scratch.0) != these(&["1", "2"]) {
-        assert!(clock.steady() < Steady(PATIENCE), "{:?}", recalled(&scratch.0));
+        assert!(clock.steady() < Steady::after(PATIENCE), "{:?}", recalled(&scratch.0));
         Stop::never().wait(Duration::from_millis(25));
     }
     drop(sender);

@@ -129,7 +129,7 @@ mod tests {
     const DAY: u64 = 24 * 3600;
 
     fn at(seconds: f64) -> Steady {
-        Steady(Duration::from_secs_f64(seconds))
+        Steady::after(Duration::from_secs_f64(seconds))
     }
 
     fn unavailable(retry_after: Option<u64>) -> TokenError {

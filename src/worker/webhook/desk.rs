@@ -163,7 +163,7 @@ impl Desk {
 
     /// What Kick's clock shows; ours until Kick has said.
     fn kick_time(&self, now: Now) -> Timestamp {
-        self.known.zero.and_then(|zero| zero.checked_add(now.steady.0).ok()).unwrap_or(now.wall)
+        self.known.zero.and_then(|zero| zero.checked_add(now.steady.elapsed()).ok()).unwrap_or(now.wall)
     }
 }
 

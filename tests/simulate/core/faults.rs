@@ -105,7 +105,7 @@ impl Core {
             CoreFault::OffersChanged => self.realtime.transports.change_offers(agenda),
             CoreFault::SweepOrdered => return vec![Input::SweepNow],
             CoreFault::TokenAsked => {
-                return vec![Input::Spent, Input::Token(Steady(agenda.now + Duration::from_secs(3_600)))];
+                return vec![Input::Spent, Input::Token(Steady::after(agenda.now + Duration::from_secs(3_600)))];
             }
         }
         Vec::new()

@@ -49,7 +49,7 @@ impl Judge {
             match known.filter(same) {
                 Some(known) => {
                     known.username.clone_from(&row.username);
-                    let outdated = known.committed.is_some_and(|at| read.started.0 <= at);
+                    let outdated = known.committed.is_some_and(|at| read.started.elapsed() <= at);
                     if !outdated && !busy.contains(&row.id) && known.shown.is_some() {
                         let undone = self.broke > known.committed;
                         if known.shown != Some(row.shown) && !undone {

@@ -92,7 +92,7 @@ fn a_broker_that_is_silent_costs_seconds_and_not_more() {
     let failure = broker(&server.base).offers(CLIENT, &BOTH).expect_err("no answer");
     assert_eq!(failure.kind, FailureKind::Network(Phase::Answer));
     // A third more than the limit, for a busy machine.
-    assert!(clock.steady().0 < super::LIMIT * 4 / 3 + Duration::from_secs(2), "{:?}", clock.steady());
+    assert!(clock.steady().elapsed() < super::LIMIT * 4 / 3 + Duration::from_secs(2), "{:?}", clock.steady());
 }
 
 #[test]

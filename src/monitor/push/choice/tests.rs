@@ -43,7 +43,7 @@ fn check_with(terms: Terms, worked: Option<Offer>, script: &str, expected: &Expe
     for line in script.split([';', '\n']).map(str::trim).filter(|line| !line.is_empty()) {
         match line.strip_prefix('@') {
             Some(time) => now = time.parse().expect("seconds"),
-            None => story.play(Steady(Duration::from_secs_f64(now)), line),
+            None => story.play(Steady::after(Duration::from_secs_f64(now)), line),
         }
     }
     expected.assert_eq(&story.transcript);
@@ -86,7 +86,7 @@ impl Story {
             }
             "trial" => {
                 let next = choice.next_trial();
-                let due = next.as_ref().map_or("never".to_owned(), |(_, at)| at.0.as_secs().to_string());
+                let due = next.as_ref().map_or("never".to_owned(), |(_, at)| at.elapsed().as_secs().to_string());
                 self.trial = next.filter(|(_, at)| *at <= now).map(|(way, _)| (way, link));
                 let begun = self.trial.is_some();
                 self.say(now, &format!("{line}: due {due}, begun {begun}"));
@@ -104,7 +104,7 @@ impl Story {
     }
 
     fn say(&mut self, now: Steady, text: &str) {
-        writeln!(self.transcript, "{} {text}", now.0.as_secs_f64()).expect("a string takes all");
+        writeln!(self.transcript, "{} {text}", now.elapsed().as_secs_f64()).expect("a string takes all");
     }
 }
 

@@ -8,7 +8,7 @@ use crate::domain::secret::Secret;
 use std::time::Duration;
 
 fn at(millis: u64) -> Steady {
-    Steady(Duration::from_millis(millis))
+    Steady::after(Duration::from_millis(millis))
 }
 
 fn failure(kind: FailureKind) -> Failure {
@@ -82,6 +82,6 @@ fn tokens_that_live_for_no_time_do_not_eat_the_budget() {
         }
         now = now + Duration::from_millis(100);
     }
-    assert_eq!(asked.iter().filter(|at| **at < Steady(Duration::from_secs(10))).count(), 10, "ten at once");
+    assert_eq!(asked.iter().filter(|at| **at < Steady::after(Duration::from_secs(10))).count(), 10, "ten at once");
     assert!((14..=15).contains(&asked.len()), "and one more every ten seconds: {asked:?}");
 }

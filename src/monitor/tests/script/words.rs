@@ -18,7 +18,7 @@ use std::time::Duration;
 pub(super) fn at(seconds: f64) -> Now {
     let steady = Duration::from_secs_f64(seconds);
     let wall = Timestamp::from_second(1_767_225_600).expect("2026") + steady;
-    Now { steady: Steady(steady), wall }
+    Now { steady: Steady::after(steady), wall }
 }
 
 pub(super) fn number(text: &str) -> i64 {

@@ -6,7 +6,7 @@ use crate::domain::{Steady, UserId};
 use std::time::Duration;
 
 fn at(seconds: u64) -> Steady {
-    Steady(Duration::from_secs(seconds))
+    Steady::after(Duration::from_secs(seconds))
 }
 
 /// Makes all that are to be made at this time, each with its user's number as the id.

@@ -159,7 +159,7 @@ fn a_refused_token_is_an_ordinary_loss_and_other_refusals_are_not() {
         let said: Vec<String> = said.iter().map(shown).collect();
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].starts_with(&format!("end {kind:?} None \"connect refused: 1")), "{said:?}");
-        assert_eq!(stage.session.next_wake(), Steady(Duration::MAX));
+        assert_eq!(stage.session.next_wake(), Steady::after(Duration::MAX));
     }
 }
 
@@ -203,7 +203,7 @@ fn silence_is_measured_by_the_servers_own_pings() {
             stage.play(Steady::default(), line);
         }
         stage.transcript.clear();
-        stage.pass_until(Steady(Duration::from_secs(60)));
+        stage.pass_until(Steady::after(Duration::from_secs(60)));
         let dead = asked + 15;
         assert_eq!(
             stage.transcript,
@@ -321,6 +321,6 @@ fn a_close_is_understood_by_its_code() {
 #[test]
 fn a_thread_that_was_held_up_asks_before_it_gives_up() {
     let mut session = following(&[]);
-    let said = acts(&mut session, Steady(Duration::from_secs(600)), SessionInput::Tick);
+    let said = acts(&mut session, Steady::after(Duration::from_secs(600)), SessionInput::Tick);
     assert_eq!(said.iter().map(shown).collect::<Vec<_>>(), [r#"send {"id":2,"ping":{}}"#]);
 }

@@ -60,7 +60,7 @@ fn flooded(line: &str) -> (usize, usize, Option<String>) {
     let (mut frames, mut most) = (0, 0);
     loop {
         frames += 1;
-        let done = acts(&mut session, Steady(Duration::from_millis(frames)), SessionInput::Text(&frame));
+        let done = acts(&mut session, Steady::after(Duration::from_millis(frames)), SessionInput::Text(&frame));
         most = most.max(done.len());
         let end = done.iter().find_map(|act| match act {
             Act::End(end) => Some(end.reason.clone()),

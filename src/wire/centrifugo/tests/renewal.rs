@@ -16,7 +16,7 @@ fn three_lifetimes_of_a_token_pass_on_one_connection() {
     let mut token = 0;
     // The server's pings, for a little more than three times 2700 s.
     for second in (25..=8300).step_by(25) {
-        let now = Steady(Duration::from_secs(second));
+        let now = Steady::after(Duration::from_secs(second));
         stage.play(now, "text {}");
         stage.pass_until(now);
         if stage.transcript.matches("want token").count() > token + 1 {
@@ -57,7 +57,7 @@ fn a_token_is_renewed_at_three_quarters_and_well_before_its_end() {
             stage.pass_until(now);
             stage.play(now, "alive");
         }
-        assert_eq!(now.0.as_secs_f64(), at, "ttl {ttl}");
+        assert_eq!(now.elapsed().as_secs_f64(), at, "ttl {ttl}");
     }
 }
 
@@ -68,8 +68,8 @@ fn a_token_that_does_not_end_is_not_renewed() {
         for line in ["open", "token t", &format!("greet {result}")] {
             stage.play(Steady::default(), line);
         }
-        assert_eq!(stage.session.next_wake(), Steady(Duration::from_secs(30)), "the silence, {result}");
-        let hour = Steady(Duration::from_secs(3600));
+        assert_eq!(stage.session.next_wake(), Steady::after(Duration::from_secs(30)), "the silence, {result}");
+        let hour = Steady::after(Duration::from_secs(3600));
         let said = acts(&mut stage.session, hour, SessionInput::Alive);
         assert_eq!(said, [], "{result}");
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 #[test]
 fn the_recorded_frames_are_read() {
     let mut session = following(&[668, 2587387, 2915525, 5541527, 67262278]);
-    let now = Steady(Duration::from_secs(1));
+    let now = Steady::after(Duration::from_secs(1));
     let read: Vec<String> = RECORDED
         .lines()
         .flat_map(|line| acts(&mut session, now, SessionInput::Text(line)))

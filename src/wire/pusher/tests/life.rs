@@ -94,7 +94,7 @@ fn the_greeting_may_be_an_object_or_lack_the_timeout() {
         stage.play(Steady::default(), "open");
         stage.play(Steady::default(), &format!("greet {data}"));
         assert_eq!(stage.transcript, "    0 say Connected(Pusher)\n", "{data}");
-        assert_eq!(stage.session.next_wake(), Steady(Duration::from_secs(30)), "our own ping, {data}");
+        assert_eq!(stage.session.next_wake(), Steady::after(Duration::from_secs(30)), "our own ping, {data}");
     }
 }
 
@@ -262,7 +262,7 @@ fn a_close_is_understood_by_its_code() {
 #[test]
 fn a_thread_that_was_held_up_pings_before_it_gives_up() {
     let mut session = following(&[]);
-    let hour = Steady(Duration::from_secs(3600));
+    let hour = Steady::after(Duration::from_secs(3600));
     let said: Vec<String> = acts(&mut session, hour, SessionInput::Tick).iter().map(shown).collect();
     assert_eq!(said, [r#"send {"event":"pusher:ping","data":{}}"#]);
 }

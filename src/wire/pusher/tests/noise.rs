@@ -52,7 +52,7 @@ fn whatever_floods_the_session_ends_the_connection() {
     ] {
         let mut session = following(&[668]);
         let ended = (0..100_000).any(|n| {
-            let done = acts(&mut session, Steady(Duration::from_micros(n)), SessionInput::Text(frame));
+            let done = acts(&mut session, Steady::after(Duration::from_micros(n)), SessionInput::Text(frame));
             done.iter().any(|act| matches!(act, Act::End(end) if end.reason == "the server sends too many messages"))
         });
         assert!(ended, "{frame}");
@@ -64,7 +64,7 @@ fn what_no_server_overdoes_ends_nothing() {
     let mut session = following(&[668]);
     for minute in 0..60 {
         for n in 0..50 {
-            let now = Steady(Duration::from_millis(minute * 60_000 + n * 100));
+            let now = Steady::after(Duration::from_millis(minute * 60_000 + n * 100));
             let done = acts(&mut session, now, SessionInput::Text("x"));
             assert!(!done.iter().any(|act| matches!(act, Act::End(_))), "minute {minute}");
         }
@@ -78,7 +78,7 @@ fn refusals_and_acknowledgements_by_turns_are_bounded() {
     // The server acknowledges each of our subscriptions at once, and revokes it at once.
     for minute in 0..10 {
         for n in 0..60 {
-            let now = Steady(Duration::from_secs(minute * 60 + n));
+            let now = Steady::after(Duration::from_secs(minute * 60 + n));
             for frame in [
                 r#"{"event":"pusher:subscription_error","channel":"channel.668"}"#,
                 r#"{"event":"pusher_internal:subscription_succeeded","channel":"channel.668"}"#,

@@ -282,7 +282,7 @@ fn a_thousand_subscriptions_are_paced() {
         sent += turn.len();
         turns += 1;
     }
-    assert_eq!((sent, turns, now), (1000, 10, Steady(Duration::from_millis(90))));
+    assert_eq!((sent, turns, now), (1000, 10, Steady::after(Duration::from_millis(90))));
     let last: Vec<String> = acts(&mut session, now, SessionInput::Unfollow(&ids[998..])).iter().map(shown).collect();
     assert_eq!(
         last,

@@ -51,7 +51,7 @@ impl Session for Guest {
     }
 
     fn next_wake(&self) -> Steady {
-        Steady(Duration::MAX)
+        Steady::after(Duration::MAX)
     }
 
     fn end_of(&self, code: Option<u16>, reason: &str) -> End {
