@@ -244,6 +244,10 @@ impl Coordinator {
             if passes {
                 self.pass(state, left.min(PASSING_WAIT))?;
                 left = Duration::ZERO;
+            } else {
+                // For those who come later it would be old.
+                self.passing.to_pass_on().for_each(drop);
+                state.seat.stop_hearing(self.left(state))?;
             }
             match stop.recv(released, left) {
                 Received::Message((hold, shards)) if hold == state.hold => {

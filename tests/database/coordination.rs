@@ -253,6 +253,12 @@ fn what_one_instance_passes_on_reaches_the_others_as_it_is() {
     lab.execute(&format!("SELECT pg_notify('kick_monitor_{oid}', 'änything')"));
     assert_eq!(first.pass_on(PATIENCE, b"last"), Ok(true));
     assert_eq!(heard(&mut second, b"last"), [b"last"]);
+    // Who listens no longer gets nothing of what came meanwhile.
+    second.stop_hearing(PATIENCE).expect("it stops");
+    assert_eq!(first.pass_on(PATIENCE, b"unheard"), Ok(true));
+    assert_eq!(second.hear(Duration::ZERO), Ok(Vec::new()));
+    assert_eq!(first.pass_on(PATIENCE, b"heard"), Ok(true));
+    assert_eq!(heard(&mut second, b"heard"), [b"heard"]);
     // A session that has ended is noticed at once.
     lab.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()

@@ -157,8 +157,8 @@ impl Judge {
         }
     }
 
-    /// A new process knows nothing, but for whom push told of within the hold; Kick still counts what the old one
-    /// asked. `excused`: until then the API may tell of these in vain.
+    /// A new process knows nothing, but for whom push told of within the hold, and ids that may be doubted (R12); Kick
+    /// still counts what the old one asked. `excused`: until then the API may tell of these in vain.
     pub(super) fn forget_process(&mut self, now: Duration, torn: bool, excused: Duration, hold: Duration) {
         let lately = self.told.iter().filter(|(_, told)| now < told.at + hold.max(API_LAG) && told.counts());
         let lately: BTreeMap<usize, Status> = lately.map(|(n, told)| (*n, told.status)).collect();
@@ -178,7 +178,6 @@ impl Judge {
         self.evidence.clear();
         self.announced.clear();
         self.begun.clear();
-        // R12: an id that is only kept may be doubted when push misses something.
         self.confirmed.clear();
         self.confirmed_when_told.clear();
         self.told.clear();

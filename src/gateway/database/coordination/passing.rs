@@ -47,6 +47,16 @@ impl Seat {
         Ok(heard.texts.iter().filter_map(|text| base64::decode_block(text).ok()).collect())
     }
 
+    /// Listens no longer, and forgets what has come: nobody else would take it, and it would pile up in the driver.
+    pub fn stop_hearing(&mut self, limit: Duration) -> Result<(), Unfit> {
+        if std::mem::take(&mut self.listens) {
+            self.query(limit, "UNLISTEN *", Vec::new())?;
+            let own = self.pid;
+            self.call(limit, move |held| hear(held, own, Duration::ZERO))?;
+        }
+        Ok(())
+    }
+
     fn channel(&self) -> String {
         format!("kick_monitor_{}", self.oid)
     }
