@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// A notification's text is shorter than this (PostgreSQL, NOTIFY).
 const TEXT_MAX: usize = 8000;
+/// The most that one wait takes, so that nobody who may connect can keep the session from its turns.
+const TEXTS_MAX: usize = 256;
 
 /// What a wait has brought.
 struct Heard {
@@ -62,7 +64,7 @@ impl Seat {
     }
 }
 
-/// Waits for the first notification, and takes those that have arrived by then. What this session sent itself is
+/// Waits for the first notification, and takes those that have arrived by then, as far as there is room. What this session sent itself is
 /// left out.
 fn hear(held: &mut Held, own: i32, limit: Duration) -> Result<Heard, postgres::Error> {
     let mut texts = Vec::new();
@@ -72,7 +74,7 @@ fn hear(held: &mut Held, own: i32, limit: Duration) -> Result<Heard, postgres::E
         if notification.process_id() != own {
             texts.push(notification.payload().to_owned());
         }
-        next = notifications.iter().next()?;
+        next = if texts.len() < TEXTS_MAX { notifications.iter().next()? } else { None };
     }
     drop(notifications);
     Ok(Heard { texts, closed: held.client.is_closed() })
