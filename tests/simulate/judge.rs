@@ -6,6 +6,7 @@ mod requests;
 mod roster;
 mod silence;
 mod verdict;
+mod webhooks;
 
 use super::conditions::Conditions;
 use super::kick::{Kick, Moment};
@@ -13,7 +14,7 @@ use kick_monitor::domain::ask::{Answer, Liveness, RequestId, SeenChannel};
 use kick_monitor::domain::push::PushKind;
 use kick_monitor::domain::row::{DatabaseEvent, Shown, Write, WriteId, WriteResult, Written};
 use kick_monitor::domain::time::Timestamp;
-use kick_monitor::domain::webhook::{Delivery, WebhookEvent};
+use kick_monitor::domain::webhook::WebhookEvent;
 use kick_monitor::domain::{LivestreamId, Now, RowId, Status, UserId};
 use kick_monitor::monitor::{Asker, Input, Monitor, Output};
 use roster::Known;
@@ -29,9 +30,6 @@ const UNDOABLE: Duration = Duration::from_secs(30);
 
 /// R13, R15: so late at most does the API know of what the table shows.
 pub(super) const API_LAG: Duration = Duration::from_secs(60);
-
-/// R27: what Kick sent so long ago is only a question.
-const OLD_DELIVERY: jiff::SignedDuration = jiff::SignedDuration::from_secs(120);
 
 /// R1: a live event of a broadcast that a stop ended may mean that it resumes when it comes this much later.
 const RESUMED_AFTER: Duration = Duration::from_secs(5);
@@ -246,18 +244,6 @@ impl Judge {
                 self.announced.insert(n, now);
             }
         }
-    }
-
-    /// R27: a delivery tells of a broadcast by its start. An old one is only a question.
-    fn hear_delivery(&mut self, now: Duration, delivery: &Delivery, kick: &Kick) {
-        let Some(n) = kick.by_user(delivery.user) else { return };
-        let old = kick.clock(now).duration_since(delivery.sent) > OLD_DELIVERY;
-        let id = delivery.started_at.and_then(|start| kick.streamers[n].id_of(start)).filter(|_| !old);
-        let what = id.map(|livestream| match delivery.status {
-            Status::Online => PushKind::Live { livestream, created_at: delivery.started_at, title: None },
-            Status::Offline => PushKind::Stop { livestream },
-        });
-        what.into_iter().for_each(|what| self.hear_push(now, n, &what, true, kick));
     }
 
     fn begun(&mut self, now: Duration, n: usize, start: Option<Timestamp>) {
