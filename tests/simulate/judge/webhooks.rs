@@ -16,13 +16,14 @@ impl Judge {
     pub(super) fn hear_delivery(&mut self, now: Duration, delivery: &Delivery, kick: &Kick) {
         let Some(n) = kick.by_user(delivery.user) else { return };
         let old = kick.clock(now).duration_since(delivery.sent) > OLD_DELIVERY;
-        let gone = self.absent.get(&n).filter(|at| self.present.get(&n) < Some(*at)).map(|at| kick.clock(*at));
-        let ended = delivery.status == Status::Online && delivery.started_at < gone;
-        let id = delivery.started_at.and_then(|start| kick.streamers[n].id_of(start)).filter(|_| !old && !ended);
+        let gone = self.absent.get(&n) > self.present.get(&n);
+        let shown = self.shown_start.get(&n).copied().flatten();
+        let ended = delivery.status == Status::Online && gone && shown.is_some() && shown == delivery.started_at;
+        let id = delivery.started_at.and_then(|start| kick.streamers[n].id_of(start)).filter(|_| !old);
         let what = id.map(|livestream| match delivery.status {
             Status::Online => PushKind::Live { livestream, created_at: delivery.started_at, title: None },
             Status::Offline => PushKind::Stop { livestream },
         });
-        what.into_iter().for_each(|what| self.hear_push(now, n, &what, true, kick));
+        what.into_iter().for_each(|what| self.hear_push(now, n, &what, !ended, kick));
     }
 }
