@@ -245,7 +245,7 @@ impl Coordinator {
                 self.pass(state, left.min(PASSING_WAIT))?;
                 left = Duration::ZERO;
             } else {
-                // For those who come later it would be old.
+                // An instance that joins later would get old requests.
                 self.passing.to_pass_on().for_each(drop);
                 state.seat.stop_hearing(self.left(state))?;
             }

@@ -6,7 +6,6 @@ use super::session::{Held, Patience, Session};
 use super::{Database, sql};
 use crate::clock::Clock;
 use crate::stop::Stop;
-use postgres::fallible_iterator::FallibleIterator;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -43,7 +42,17 @@ impl Listening {
     /// has passed. Heartbeats do not count.
     pub(crate) fn wait(&mut self, limit: Duration) -> Result<bool, DbError> {
         let heartbeat = self.heartbeat.clone();
-        let heard = self.call(limit + ANSWER_LIMIT, move |held| hear(held, &heartbeat, limit))?;
+        let heard = self.call(limit + ANSWER_LIMIT, move |held| {
+            let mut heard = Heard::default();
+            heard.closed = held.hear(limit, |notification| {
+                match notification.channel() == heartbeat {
+                    true => heard.heartbeat = true,
+                    false => heard.other = true,
+                }
+                true
+            })?;
+            Ok(heard)
+        })?;
         self.alive |= heard.heartbeat;
         if heard.closed {
             return Err(DbError::Connection(Obstacle::Other, format!("lost the connection to {}", self.place)));
@@ -82,21 +91,4 @@ impl Listening {
             format!("no notification comes through from {} (is there a pooler in between?)", self.place),
         )
     }
-}
-
-/// Waits for the first notification, and takes those that have arrived by then.
-fn hear(held: &mut Held, heartbeat: &str, limit: Duration) -> Result<Heard, postgres::Error> {
-    let mut heard = Heard::default();
-    let mut notifications = held.client.notifications();
-    let mut next = notifications.timeout_iter(limit).next()?;
-    while let Some(notification) = next {
-        match notification.channel() == heartbeat {
-            true => heard.heartbeat = true,
-            false => heard.other = true,
-        }
-        next = notifications.iter().next()?;
-    }
-    drop(notifications);
-    heard.closed = held.client.is_closed();
-    Ok(heard)
 }

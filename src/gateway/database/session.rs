@@ -15,7 +15,8 @@ use crate::domain::Steady;
 use crate::stop::Stop;
 use crate::thread;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use postgres::{CancelToken, Client};
+use postgres::fallible_iterator::FallibleIterator;
+use postgres::{CancelToken, Client, Notification};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,6 +37,24 @@ pub(super) struct Held {
     pub(super) client: Client,
     /// The prepared one-row statement, if there is one.
     pub(super) plan: Option<Plan>,
+}
+
+impl Held {
+    /// Waits up to `limit` for the first notification, and hands over those that have arrived by then, until `take`
+    /// returns false. Returns true if the connection is closed.
+    pub(super) fn hear(
+        &mut self,
+        limit: Duration,
+        mut take: impl FnMut(Notification) -> bool,
+    ) -> Result<bool, postgres::Error> {
+        let mut notifications = self.client.notifications();
+        let mut next = notifications.timeout_iter(limit).next()?;
+        while let Some(notification) = next {
+            next = if take(notification) { notifications.iter().next()? } else { None };
+        }
+        drop(notifications);
+        Ok(self.client.is_closed())
+    }
 }
 
 /// A call that runs on the connection's thread.

@@ -81,8 +81,7 @@ impl Bucket {
         (1.0 + class.spared() * self.capacity()).min(self.capacity())
     }
 
-    fn ready_at(&mut self, now: Steady, class: Class) -> Steady {
-        self.fill(now);
+    fn ready_at(&self, now: Steady, class: Class) -> Steady {
         let missing = self.needed(class) - self.tokens;
         if missing <= 1e-9 {
             return now;

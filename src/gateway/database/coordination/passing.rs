@@ -3,23 +3,15 @@
 
 use super::{Seat, Unfit};
 use crate::gateway::database::error::{DbError, Obstacle};
-use crate::gateway::database::session::Held;
 use crate::gateway::database::sql::{self, locks};
 use crate::gateway::database::work::Value;
 use openssl::base64;
-use postgres::fallible_iterator::FallibleIterator;
 use std::time::Duration;
 
 /// A notification's text is shorter than this (PostgreSQL, NOTIFY).
 const TEXT_MAX: usize = 8000;
-/// The most that one wait takes, so that nobody who may connect can keep the session from its turns.
+/// The most that one wait takes: any client of the database can send notifications, and the session's turns are due.
 const TEXTS_MAX: usize = 256;
-
-/// What a wait has brought.
-struct Heard {
-    texts: Vec<String>,
-    closed: bool,
-}
 
 impl Seat {
     /// Passes something on to all other instances on the table that listen now. Returns false if it is too long.
@@ -40,42 +32,39 @@ impl Seat {
             self.query(super::FIRST_LIMIT, &sql::listen(&self.channel()), Vec::new())?;
             self.listens = true;
         }
-        let own = self.pid;
-        let heard = self.call(limit + super::FIRST_LIMIT, move |held| hear(held, own, limit))?;
-        if heard.closed {
+        let (texts, closed) = self.texts(limit, limit + super::FIRST_LIMIT)?;
+        if closed {
             let text = format!("lost the connection to {}", self.place);
             return Err(Unfit::Failed(DbError::Connection(Obstacle::Other, text)));
         }
-        Ok(heard.texts.iter().filter_map(|text| base64::decode_block(text).ok()).collect())
+        Ok(texts.iter().filter_map(|text| base64::decode_block(text).ok()).collect())
     }
 
-    /// Listens no longer, and forgets what has come: nobody else would take it, and it would pile up in the driver.
+    /// Stops listening, and drops what has arrived. The driver would keep it for ever.
     pub fn stop_hearing(&mut self, limit: Duration) -> Result<(), Unfit> {
         if std::mem::take(&mut self.listens) {
             self.query(limit, "UNLISTEN *", Vec::new())?;
-            let own = self.pid;
-            self.call(limit, move |held| hear(held, own, Duration::ZERO))?;
+            self.texts(Duration::ZERO, limit)?;
         }
         Ok(())
+    }
+
+    /// Waits up to `wait` for notifications of other sessions. Returns their texts, and whether the connection is closed.
+    fn texts(&mut self, wait: Duration, limit: Duration) -> Result<(Vec<String>, bool), Unfit> {
+        let own = self.pid;
+        self.call(limit, move |held| {
+            let mut texts = Vec::new();
+            let closed = held.hear(wait, |notification| {
+                if notification.process_id() != own {
+                    texts.push(notification.payload().to_owned());
+                }
+                texts.len() < TEXTS_MAX
+            })?;
+            Ok((texts, closed))
+        })
     }
 
     fn channel(&self) -> String {
         format!("kick_monitor_{}", self.oid)
     }
-}
-
-/// Waits for the first notification, and takes those that have arrived by then, as far as there is room. What this session sent itself is
-/// left out.
-fn hear(held: &mut Held, own: i32, limit: Duration) -> Result<Heard, postgres::Error> {
-    let mut texts = Vec::new();
-    let mut notifications = held.client.notifications();
-    let mut next = notifications.timeout_iter(limit).next()?;
-    while let Some(notification) = next {
-        if notification.process_id() != own {
-            texts.push(notification.payload().to_owned());
-        }
-        next = if texts.len() < TEXTS_MAX { notifications.iter().next()? } else { None };
-    }
-    drop(notifications);
-    Ok(Heard { texts, closed: held.client.is_closed() })
 }
