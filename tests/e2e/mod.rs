@@ -33,7 +33,7 @@ mod ids;
 // Ids that a person looks up and puts into the table.
 mod ids_command;
 // Kick's webhooks: subscribed to, taken, refused.
-mod webhooks;
+pub(crate) mod webhooks;
 // Tokens that end early or cannot be had, and secrets that stay secret.
 mod token;
 // What the outside may cost: open files, floods, patience.

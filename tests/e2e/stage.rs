@@ -3,7 +3,7 @@
 
 use super::scratch::finish;
 use kick_sim::{Kick, Transport};
-use lab::{Builder, Cluster, Daemon, Database, Line, wait_for};
+use lab::{Builder, Cluster, Daemon, Database, Line, free_port, wait_for};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -66,6 +66,12 @@ impl Stage {
             .set("API_REQUESTS_PER_MINUTE", "6000")
             .set("HEARTBEAT_SECS", "0")
             .set("LOG_LEVEL", "debug")
+    }
+
+    /// The same, and no push connection can be made.
+    pub(crate) fn unpushed(&self) -> Builder {
+        let nowhere = format!("ws://127.0.0.1:{}", free_port());
+        self.builder().set("REALTIME", "pusher").set("PUSHER_URL", nowhere)
     }
 
     /// Starts the program and waits until it has compared everybody.

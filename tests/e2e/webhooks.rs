@@ -16,12 +16,11 @@ use std::time::Duration;
 /// Webhooks alone: no push connection can be made, and the API learns of nothing.
 fn alone(stage: &Stage, address: &str) -> Builder {
     stage.kick.set_api_lag(None);
-    let nowhere = format!("ws://127.0.0.1:{}", free_port());
-    let builder = stage.builder().set("REALTIME", "pusher").set("PUSHER_URL", nowhere);
-    builder.set("WEBHOOK_LISTEN", address)
+    stage.unpushed().set("WEBHOOK_LISTEN", address)
 }
 
-fn address() -> String {
+/// A free address for the listener.
+pub(crate) fn address() -> String {
     format!("127.0.0.1:{}", free_port())
 }
 

@@ -4,9 +4,10 @@
 
 use super::matrix::{Came, Cell, LONG, THREE, Watch, assert_told, compare_three, wait_online};
 use crate::e2e::stage::Stage;
+use crate::e2e::webhooks::address;
 use kick_monitor::stop::Stop;
 use kick_sim::{Delivery, Face, Fault, status_of};
-use lab::{Daemon, free_port, wait_for};
+use lab::{Daemon, wait_for};
 use rustix::net::sockopt::set_socket_linger;
 use std::io::Write;
 use std::net::TcpStream;
@@ -65,10 +66,8 @@ impl Ground {
         if trouble == Trouble::NoKey {
             stage.kick.fault([Face::PublicKey], Fault::Reset);
         }
-        let address = format!("127.0.0.1:{}", free_port());
-        let nowhere = format!("ws://127.0.0.1:{}", free_port());
-        let builder = stage.builder().set("REALTIME", "pusher").set("PUSHER_URL", nowhere);
-        let builder = builder.set("SWEEP_SECS", "1").set("SWEEP_UNCOVERED_SECS", "1");
+        let address = address();
+        let builder = stage.unpushed().set("SWEEP_SECS", "1").set("SWEEP_UNCOVERED_SECS", "1");
         let daemon = stage.start(builder.set("WEBHOOK_LISTEN", &address));
         THREE.iter().for_each(|username| stage.wait_status(username, "Offline"));
         if trouble != Trouble::NoKey {
@@ -82,35 +81,30 @@ impl Ground {
         self.stage.kick.go_live_silently(username);
         let delivery = self.stage.kick.delivery(username);
         let bytes = delivery.request("/kick").into_bytes();
+        let mut open = Vec::new();
         match trouble {
-            Trouble::Lost | Trouble::NotSubscribed => Vec::new(),
+            Trouble::Lost | Trouble::NotSubscribed => {}
             Trouble::Reset => {
                 let stream = self.begin(&bytes[..300]);
                 set_socket_linger(&stream, Some(Duration::ZERO)).expect("an option");
-                Vec::new()
             }
-            Trouble::Closed => {
-                drop(self.begin(&bytes[..300]));
-                Vec::new()
-            }
-            Trouble::Half => vec![self.begin(&bytes[..bytes.len() - 1])],
+            Trouble::Closed => drop(self.begin(&bytes[..300])),
+            Trouble::Half => open.push(self.begin(&bytes[..bytes.len() - 1])),
             Trouble::Drip => {
                 let mut stream = self.begin(b"");
                 for byte in &bytes[..12] {
                     let _ = stream.write_all(&[*byte]);
                     Stop::never().wait(Duration::from_secs(1));
                 }
-                vec![stream]
+                open.push(stream);
             }
             Trouble::Late => {
                 Stop::never().wait(Duration::from_secs(10));
                 self.deliver(&delivery, 200);
-                Vec::new()
             }
             Trouble::Twice => {
                 self.deliver(&delivery, 200);
                 self.deliver(&delivery, 401);
-                Vec::new()
             }
             Trouble::Backwards => {
                 // A short broadcast was before; of both only the API could tell which is the later one.
@@ -120,41 +114,27 @@ impl Ground {
                 self.deliver(&self.stage.kick.delivery(username), 200);
                 self.deliver(&stop, 200);
                 self.deliver(&delivery, 200);
-                Vec::new()
             }
-            Trouble::Garbage => {
-                let _ = status_of(&self.address, b"\0\xff\x16\x03\x01 garbage\r\n\r\n");
-                Vec::new()
-            }
+            Trouble::Garbage => drop(status_of(&self.address, b"\0\xff\x16\x03\x01 garbage\r\n\r\n")),
             Trouble::Oversize => {
                 let head = String::from_utf8_lossy(&bytes).replace("Content-Length: ", "Content-Length: 9999999");
                 let _ = status_of(&self.address, head.as_bytes());
-                Vec::new()
             }
-            Trouble::Forged => {
-                self.deliver(&forged(&delivery), 401);
-                Vec::new()
-            }
-            Trouble::Flood => {
-                std::thread::scope(|scope| {
-                    for _ in 0..4 {
-                        scope.spawn(|| (0..500).for_each(|_| self.deliver(&forged(&delivery), 401)));
-                    }
-                    self.deliver(&delivery, 200);
-                });
-                Vec::new()
-            }
-            Trouble::Crowd => {
-                let crowd = (0..200).map(|_| self.begin(b"")).collect();
+            Trouble::Forged => self.deliver(&forged(&delivery), 401),
+            Trouble::Flood => std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| (0..500).for_each(|_| self.deliver(&forged(&delivery), 401)));
+                }
                 self.deliver(&delivery, 200);
-                crowd
+            }),
+            Trouble::Crowd => {
+                open.extend((0..200).map(|_| self.begin(b"")));
+                self.deliver(&delivery, 200);
             }
             // What cannot be verified is refused.
-            Trouble::AnotherKey | Trouble::NoKey => {
-                let _ = delivery.send(&self.address);
-                Vec::new()
-            }
+            Trouble::AnotherKey | Trouble::NoKey => drop(delivery.send(&self.address)),
         }
+        open
     }
 
     fn begin(&self, bytes: &[u8]) -> TcpStream {

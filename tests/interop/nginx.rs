@@ -2,6 +2,7 @@
 //! `debian/examples/nginx.conf` says, and passes them on to the program. Push does not work, and the API stands still.
 
 use crate::e2e::stage::{PATIENCE, Stage, wait_snapshot};
+use crate::e2e::webhooks::address;
 use lab::{Daemon, Who, free_port, spawn, wait_for};
 use native_tls::{Certificate, TlsConnector};
 use std::fs;
@@ -99,9 +100,7 @@ impl Drop for Nginx {
 
 /// The program, which takes webhooks there; everybody is Offline.
 fn watch(stage: &Stage, listen: &str, usernames: &[&str]) -> Daemon {
-    let nowhere = format!("ws://127.0.0.1:{}", free_port());
-    let builder = stage.builder().set("REALTIME", "pusher").set("PUSHER_URL", nowhere);
-    let daemon = stage.start(builder.set("WEBHOOK_LISTEN", listen));
+    let daemon = stage.start(stage.unpushed().set("WEBHOOK_LISTEN", listen));
     usernames.iter().for_each(|username| stage.wait_status(username, "Offline"));
     daemon.wait_event("webhook_subscribed", PATIENCE);
     stage.kick.set_api_lag(None);
@@ -113,7 +112,7 @@ fn webhooks_come_through_nginx_and_what_is_none_is_stopped_there_or_refused() {
     let all: Vec<String> = (0..20).map(|n| format!("s{n}")).collect();
     let names: Vec<&str> = all.iter().map(String::as_str).collect();
     let stage = Stage::with(&names);
-    let address = format!("127.0.0.1:{}", free_port());
+    let address = address();
     let daemon = watch(&stage, &address, &names);
     let nginx = Nginx::start(&stage.database.name().replace('/', "_"), &format!("http://{address}"));
     for name in &names {

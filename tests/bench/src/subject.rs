@@ -74,24 +74,19 @@ impl Subject {
 
     /// Begins it. That it is subscribed is for the caller to wait for.
     pub(crate) fn begin(&self, world: &World) -> anyhow::Result<Running> {
-        let directory = fresh_directory("run")?;
         let (program, arguments) = match self {
             Subject::Floor(floor) => (
                 std::env::current_exe()?,
                 vec!["floor".to_owned(), world.server.url(), world.database.url(), floor.name().to_owned()],
             ),
-            Subject::Monitor { program, pool, .. } => {
-                let config = directory.join("config");
-                configure(world, *pool, [], &directory, &config)?;
-                (program.clone(), run_with(&config))
-            }
+            Subject::Monitor { program, pool, .. } => return begin_with(program, world, *pool, []),
             Subject::Peer(peer) => {
                 let (interpreter, script) = peer.command();
                 let script = script.display().to_string();
                 (interpreter, vec![script, world.server.url(), world.database.url()])
             }
         };
-        launch(&program, arguments, directory)
+        launch(&program, arguments, fresh_directory("run")?)
     }
 }
 
@@ -109,11 +104,12 @@ pub(crate) fn begin_as(program: &Path, world: &World, name: &str, budget: usize)
 pub(crate) fn begin_with(
     program: &Path,
     world: &World,
+    pool: u32,
     own: impl IntoIterator<Item = (&'static str, String)>,
 ) -> anyhow::Result<Running> {
     let directory = fresh_directory("run")?;
     let config = directory.join("config");
-    configure(world, 2, own, &directory, &config)?;
+    configure(world, pool, own, &directory, &config)?;
     launch(program, run_with(&config), directory)
 }
 

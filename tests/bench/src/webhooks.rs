@@ -36,7 +36,7 @@ pub(crate) fn take(program: &Path, subject: &Subject, table: &mut Table) -> anyh
 fn begin(program: &Path, world: &World, own: &[(&'static str, String)]) -> anyhow::Result<(Running, String)> {
     let address = format!("127.0.0.1:{}", free_port());
     let listen = [("WEBHOOK_LISTEN", address.clone())];
-    let running = begin_with(program, world, listen.into_iter().chain(own.iter().cloned()))?;
+    let running = begin_with(program, world, 2, listen.into_iter().chain(own.iter().cloned()))?;
     running.wait_said(" event=webhook_subscribed ", START_LIMIT)?;
     anyhow::ensure!(world.kick.count([Face::PublicKey]) > 0, "Kick's key was not asked for");
     Ok((running, address))
