@@ -150,7 +150,7 @@ impl Coordinator {
             pulse.promise(LONG_TURN);
             let next = self.clock.steady() + TURN;
             self.turn(&mut state)?;
-            state.known.complete = self.clock.steady();
+            state.known.complete = state.confirmed;
             backoff.reset();
             if !self.wait(&mut state, next, stop)? {
                 let _ = state.seat.leave(LEAVE_LIMIT);
