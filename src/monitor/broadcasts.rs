@@ -21,6 +21,8 @@ pub(crate) struct Broadcasts {
     pub start: Option<Timestamp>,
     /// Push stated `start`, or two answers did.
     proven: bool,
+    /// An answer of the API has shown the running one.
+    shown: bool,
     /// What the running one is called, as far as it was heard last.
     pub title: Option<Arc<str>>,
     /// When the API reported the end of a broadcast whose stop has not come.
@@ -34,6 +36,7 @@ impl Broadcasts {
     pub(crate) fn begin(&mut self, livestream: LivestreamId, start: Option<Timestamp>, title: Option<Arc<str>>) {
         self.current = Some(livestream);
         self.highest = self.highest.max(Some(livestream));
+        self.shown &= self.began_at(start);
         self.start = start;
         self.proven = true;
         self.title = title;
@@ -43,6 +46,16 @@ impl Broadcasts {
     /// what is told of a broadcast is never taken back.
     pub(crate) fn proven_start(&self) -> Option<Timestamp> {
         self.start.filter(|_| self.proven)
+    }
+
+    /// R7: when the running one began, if the API has shown it, so that an endpoint may yet show it when it has ended.
+    pub(crate) fn shown_start(&self) -> Option<Timestamp> {
+        self.start.filter(|_| self.shown)
+    }
+
+    /// Returns true if the running one began then.
+    fn began_at(&self, start: Option<Timestamp>) -> bool {
+        start.zip(self.start).is_some_and(|(a, b)| apart(a, b) <= SAME_BROADCAST)
     }
 
     /// Who told of the running one: its id comes by push alone.
@@ -62,8 +75,7 @@ impl Broadcasts {
     /// broadcast ends nothing. If it began when the running broadcast began, by the API, it is the id of that one.
     pub(crate) fn heard_of(&mut self, livestream: LivestreamId, start: Option<Timestamp>) {
         self.highest = self.highest.max(Some(livestream));
-        let same = start.zip(self.start).is_some_and(|(a, b)| apart(a, b) <= SAME_BROADCAST);
-        if same && self.current.is_none() && self.highest == Some(livestream) {
+        if self.began_at(start) && self.current.is_none() && self.highest == Some(livestream) {
             self.current = Some(livestream);
         }
     }
@@ -71,8 +83,10 @@ impl Broadcasts {
     /// Returns true if the broadcast that the API shows as running is this one, by its start. The API may have shown it
     /// as ended meanwhile, but no stop of it came.
     pub(crate) fn is_shown(&self, livestream: LivestreamId, start: Option<Timestamp>) -> bool {
-        let same = start.zip(self.start).is_some_and(|(a, b)| apart(a, b) <= SAME_BROADCAST);
-        same && self.current.is_none() && self.highest <= Some(livestream) && self.ended_at(livestream).is_none()
+        self.began_at(start)
+            && self.current.is_none()
+            && self.highest <= Some(livestream)
+            && self.ended_at(livestream).is_none()
     }
 
     /// A stop ended this one.
@@ -98,7 +112,7 @@ impl Broadcasts {
         self.ended.retain(|(ended, _)| Some(*ended) != livestream);
         self.current = livestream;
         self.start = start;
-        self.proven = true;
+        (self.proven, self.shown) = (true, true);
         self.ended_start = None;
     }
 
@@ -123,6 +137,12 @@ impl Broadcasts {
     /// ended without a stop, and its late stop must not end the new one.
     pub(crate) fn seen_running(&mut self, start: Option<Timestamp>, asked: Steady) {
         let Some(start) = start else { return };
+        self.runs(start, asked);
+        self.shown |= self.began_at(Some(start));
+    }
+
+    /// One that began then is running.
+    fn runs(&mut self, start: Timestamp, asked: Steady) {
         let another = self.start.is_some_and(|known| later_by(start, known) > SAME_BROADCAST);
         if another {
             self.unheard_end = Some(asked);
@@ -132,8 +152,8 @@ impl Broadcasts {
         }
         if another || self.start.is_none() {
             self.start = Some(start);
-            self.proven = false;
-        } else if self.start.is_some_and(|known| apart(start, known) <= SAME_BROADCAST) {
+            (self.proven, self.shown) = (false, false);
+        } else if self.began_at(Some(start)) {
             self.proven = true;
         }
     }
@@ -151,7 +171,7 @@ impl Broadcasts {
     /// R27: a webhook told that one began then. Another one that was thought to run has ended unheard, as where the API
     /// tells so.
     pub(crate) fn began(&mut self, start: Timestamp, at: Steady) {
-        self.seen_running(Some(start), at);
+        self.runs(start, at);
     }
 
     /// R27: a webhook told that the one that began then has ended. Where its id is not known, its stop by the websocket

@@ -138,7 +138,7 @@ pub(crate) struct Found {
     /// When the request started whose answer reported it, and its endpoint.
     pub at: Steady,
     pub endpoint: Endpoint,
-    /// When the broadcast had begun that is running, or that ended.
+    /// When the broadcast had begun that is running, or that ended, if the API has shown it.
     pub start: Option<Timestamp>,
 }
 
@@ -252,7 +252,7 @@ impl Streamer {
     /// Remembers a change that the API reported.
     pub(crate) fn find(&mut self, seen: &Observation) {
         let Observation { status, endpoint, .. } = *seen;
-        let start = seen.start.or(self.broadcast.start);
+        let start = seen.start.or(self.broadcast.shown_start());
         self.found = Some(Found { status, at: seen.started, endpoint, start });
     }
 

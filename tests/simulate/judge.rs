@@ -100,6 +100,8 @@ struct Told {
     before: Option<LivestreamId>,
     /// Kick had stated the channel id that it came through (R12).
     confirmed: bool,
+    /// Without Kick's clock, ours may make a delivery look old (R27): it may be only a question.
+    doubtful: bool,
 }
 
 impl Told {
@@ -159,11 +161,12 @@ impl Judge {
     /// still counts what the old one asked. `excused`: until then the API may tell of these in vain.
     pub(super) fn forget_process(&mut self, now: Duration, torn: bool, excused: Duration, hold: Duration) {
         let lately = self.told.iter().filter(|(_, told)| now < told.at + hold.max(API_LAG) && told.counts());
-        let lately: BTreeMap<usize, Status> = lately.map(|(n, told)| (*n, told.status)).collect();
+        let lately: BTreeMap<usize, &Told> = lately.map(|(n, told)| (*n, told)).collect();
         for n in lately.keys() {
             let misled = self.misled.entry(*n).or_default();
             *misled = excused.max(*misled);
         }
+        let lately = lately.iter().filter(|(_, told)| !told.doubtful).map(|(n, told)| (*n, told.status)).collect();
         self.silence = Silence::default();
         self.told_before = (!torn).then_some(lately);
         self.loaded = false;
@@ -196,7 +199,7 @@ impl Judge {
                 let confirmed = n.is_some_and(|n| self.confirmed.contains(&kick.streamers[n].user));
                 n.into_iter().for_each(|n| self.hear_push(now, n, &push.what, confirmed, kick));
             }
-            Input::Webhook(WebhookEvent::Delivered(delivery)) => self.hear_delivery(now, delivery, kick),
+            Input::Webhook(WebhookEvent::Delivered(delivery)) => self.hear_delivery(now, delivery, kick, conditions),
             Input::Answer(answer) => self.hear_answer(answer, kick),
             Input::Written(written) => self.hear_written(now, written),
             Input::WriterStarted { lane, lanes } => self.hear_lost_writes(now, *lane, *lanes),
@@ -215,7 +218,7 @@ impl Judge {
         let before = self.told.get(&n).and_then(|told| told.before.max(Some(told.last)));
         let (streamer, live) = (&kick.streamers[n], matches!(what, PushKind::Live { .. }));
         let status = if live { Status::Online } else { Status::Offline };
-        let told = Told { at: now, status, last: *livestream, before, confirmed };
+        let told = Told { at: now, status, last: *livestream, before, confirmed, doubtful: false };
         // R1: of a broadcast that is known to run it is a duplicate.
         let duplicate = self.told.insert(n, told).is_some_and(|told| (told.status, told.last) == (status, *livestream));
         self.told_so.insert((n, status), now);

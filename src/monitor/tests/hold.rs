@@ -1,6 +1,6 @@
 //! R7: the API against push.
 
-use super::check_watched;
+use super::{check, check_watched};
 use expect_test::expect;
 
 #[test]
@@ -324,6 +324,43 @@ fn r7_a_stop_that_comes_behind_the_sweep_says_nothing_of_the_next_broadcast() {
             103.0  log push_missed username=xqc status=Offline
             295.0  write 1 Online by sweep
             305.0  log push_missed username=xqc status=Online
+        "#]],
+    );
+}
+
+#[test]
+fn r7_an_endpoint_that_bears_out_what_push_told_does_not_trail() {
+    check(
+        "
+        0 kick xqc/676=offline
+        .. auto
+        .. roster 1:xqc:Offline:668
+        .. link 0 started
+        .. link 0 subscribed 668
+        .. kick-clock 0
+        5 live 668 10 created@5
+        .. auto asks
+        24 kick xqc/676/668=live@5
+        130 until
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=1 added=1 removed=0
+            0.0    open 0
+            0.0    log ready version=- seconds=0.0 streamers=1
+            0.0    subscribe 0 668
+            5.0    write 1 Online by push
+            20.0   ask users_livestreams: 676
+            20.0   ask livestreams: 676
+            20.0   ask website: xqc
+            23.0   ask channels: 676
+            23.0   write 1 Offline by sweep
+            30.0   ask users_livestreams: 676
+            30.0   write 1 Online by sweep
+            30.0   ask livestreams: 676
+            60.0   ask users_livestreams: 676
+            90.0   ask users_livestreams: 676
+            120.0  ask users_livestreams: 676
         "#]],
     );
 }

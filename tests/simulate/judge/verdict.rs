@@ -1,7 +1,6 @@
 //! The verdicts: whether a write is right by all that could be known, and whether the table came right.
 
 use super::{API_LAG, Judge, MINUTE, STALE_LIVE};
-use crate::simulate::MIDNIGHT;
 use crate::simulate::conditions::Conditions;
 use crate::simulate::database::{Record, begins_later};
 use crate::simulate::kick::{Kick, Moment, Streamer};
@@ -160,6 +159,7 @@ impl Judge {
         write: &Write,
         conditions: &Conditions,
     ) -> Result<bool, String> {
+        let said = if write.status == Status::Online { &self.present } else { &self.absent };
         let told = self.told_so.get(&(n, write.status)).copied();
         let told = told.filter(|at| now < *at + conditions.settings.hold);
         let Some((known, told)) = self.rows.get_mut(&write.row).zip(told) else { return Ok(false) };
@@ -167,9 +167,8 @@ impl Judge {
         let Some((edited, _)) = edited else { return Ok(false) };
         let before = known.insisted.filter(|insisted| *insisted >= told && *insisted < edited);
         known.insisted = Some(now);
-        // Or an answer has told so since the edit (R26: and it has stood).
-        let believed = write.changed_at.duration_since(MIDNIGHT).unsigned_abs();
-        let decided = write.source == Source::Sweep && (believed > edited || conditions.jumps > 0.0);
+        // Or the answer to a later question has told so.
+        let decided = write.source == Source::Sweep && said.get(&n).is_some_and(|started| *started >= edited);
         match before.filter(|_| !decided) {
             Some(_) => Err(format!("row {} is written over once more for the sake of one push event", write.row)),
             None => Ok(true),

@@ -1,6 +1,7 @@
 //! What a delivery of a webhook tells, as the judge sees it.
 
 use super::Judge;
+use crate::simulate::conditions::Conditions;
 use crate::simulate::kick::Kick;
 use kick_monitor::domain::Status;
 use kick_monitor::domain::push::PushKind;
@@ -13,7 +14,7 @@ const OLD_DELIVERY: jiff::SignedDuration = jiff::SignedDuration::from_secs(120);
 impl Judge {
     /// R27: a delivery tells of a broadcast by its start. An old one is only a question, and so is a live one of what the
     /// API has shown as ended.
-    pub(super) fn hear_delivery(&mut self, now: Duration, delivery: &Delivery, kick: &Kick) {
+    pub(super) fn hear_delivery(&mut self, now: Duration, delivery: &Delivery, kick: &Kick, conditions: &Conditions) {
         let Some(n) = kick.by_user(delivery.user) else { return };
         let old = kick.clock(now).duration_since(delivery.sent) > OLD_DELIVERY;
         let gone = self.absent.get(&n) > self.present.get(&n);
@@ -25,5 +26,6 @@ impl Judge {
             Status::Offline => PushKind::Stop { livestream },
         });
         what.into_iter().for_each(|what| self.hear_push(now, n, &what, !ended, kick));
+        self.told.get_mut(&n).into_iter().for_each(|told| told.doubtful = conditions.dateless);
     }
 }
