@@ -23,6 +23,9 @@ pub struct Report {
     pub api: Api,
     pub database: Database,
     pub latency_ms: LatencyMs,
+    /// The longest time, since the start, for which the thread that decides took no further input.
+    #[serde(default)]
+    pub longest_turn_ms: f64,
     pub counters: Counters,
     /// The last changes written, the latest first.
     pub recent: Vec<Change>,

@@ -282,6 +282,7 @@ impl Monitor {
                 last_write_at: book.last_write.map(|at| now.wall_at(at)),
             },
             latency_ms: book.latency.percentiles(),
+            longest_turn_ms: 0.0,
             counters,
             recent: book.recent(now),
             coordination: self.shards.report(),

@@ -99,6 +99,18 @@ struct Held {
     openings: Openings,
     /// Events to be logged.
     lines: Lines,
+    /// The longest time from the end of a wait to the next one: so long an input may have waited for this thread.
+    longest_turn: Duration,
+}
+
+/// What ended a wait.
+enum Woken {
+    Input(Input),
+    HungUp,
+    Lanes(Vec<Sender<Write>>),
+    LanesHungUp,
+    Stopped,
+    Due,
 }
 
 impl Worker for Hub {
@@ -118,33 +130,35 @@ impl Worker for Hub {
             let next = wake.into_iter().chain(deadline).chain(opening).chain([reports.due(&self.monitor)]).min();
             let wait = next.map_or(WAIT_MOST, |at| at.since(now.steady).min(WAIT_MOST));
             let wait = if held.lines.is_empty() { wait } else { Duration::ZERO };
-            select! {
-                recv(self.inputs) -> input => match input {
-                    Ok(input) => self.take_all(input, &mut held),
-                    Err(_) => deadline = Some(now.steady),
-                },
-                recv(relaned) -> lanes => match lanes {
-                    Ok(lanes) => self.outlets.lanes = lanes,
-                    Err(_) => relaned = never(),
-                },
-                recv(stopped) -> _ => {
+            let woken = select! {
+                recv(self.inputs) -> input => input.map_or(Woken::HungUp, Woken::Input),
+                recv(relaned) -> lanes => lanes.map_or(Woken::LanesHungUp, Woken::Lanes),
+                recv(stopped) -> _ => Woken::Stopped,
+                default(wait) => Woken::Due,
+            };
+            let begun = self.clock.steady();
+            match woken {
+                Woken::Input(input) => self.take_all(input, &mut held),
+                Woken::HungUp => deadline = Some(begun),
+                Woken::Lanes(lanes) => self.outlets.lanes = lanes,
+                Woken::LanesHungUp => relaned = never(),
+                Woken::Stopped => {
                     stopped = never();
-                    deadline = Some(now.steady + DRAIN_MOST);
+                    deadline = Some(begun + DRAIN_MOST);
                     // The links close their connections while the last writes are done.
                     held.links.clear();
                 }
-                default(wait) => match held.lines.is_empty() {
-                    true => self.take(self.clock.now(), Input::Tick, &mut held),
-                    false => held.lines.say_some(),
-                },
+                Woken::Due if held.lines.is_empty() => self.take(self.clock.now(), Input::Tick, &mut held),
+                Woken::Due => held.lines.say_some(),
             }
             if deadline.is_none() {
                 self.open_links(&mut held);
             }
             held.lines.say_overdue();
-            if reports.tell(self.clock.now(), &mut self.monitor, &self.outlets.bulletins) {
+            if reports.tell(self.clock.now(), &mut self.monitor, held.longest_turn, &self.outlets.bulletins) {
                 let _ = self.outlets.health.try_send(self.monitor.health());
             }
+            held.longest_turn = held.longest_turn.max(self.clock.steady().since(begun));
             let Some(deadline) = deadline else { continue };
             let unwritten = self.monitor.pending_writes();
             if unwritten == 0 || deadline <= self.clock.steady() {

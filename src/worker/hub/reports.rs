@@ -3,7 +3,7 @@
 //!
 //! It never waits for the `status` thread: a bulletin that finds the channel full is skipped.
 
-use crate::domain::report::{Bulletin, Page};
+use crate::domain::report::{Bulletin, Page, Report};
 use crate::domain::{Now, RowId, Steady};
 use crate::monitor::Monitor;
 use crossbeam_channel::{Sender, TrySendError};
@@ -32,8 +32,14 @@ impl Reports {
         self.last.map_or(Steady::default(), |last| last + pause)
     }
 
-    /// Sends a bulletin if one is due; whether one was.
-    pub(super) fn tell(&mut self, now: Now, monitor: &mut Monitor, bulletins: &Sender<Bulletin>) -> bool {
+    /// Sends a bulletin if one is due; whether one was. `longest_turn`: of the hub.
+    pub(super) fn tell(
+        &mut self,
+        now: Now,
+        monitor: &mut Monitor,
+        longest_turn: Duration,
+        bulletins: &Sender<Bulletin>,
+    ) -> bool {
         if self.due(monitor) > now.steady {
             return false;
         }
@@ -51,7 +57,9 @@ impl Reports {
         });
         let next = page.as_ref().filter(|page| !page.last).and_then(|page| page.streamers.last());
         let next = next.map(|streamer| Some(RowId::new(&streamer.id)));
-        let bulletin = Bulletin { report: monitor.report(now), sweep_every: monitor.sweep_every(), page };
+        let longest_turn_ms = (longest_turn.as_secs_f64() * 1e6).round() / 1e3;
+        let report = Report { longest_turn_ms, ..monitor.report(now) };
+        let bulletin = Bulletin { report, sweep_every: monitor.sweep_every(), page };
         match bulletins.try_send(bulletin) {
             Ok(()) => self.round = next,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
@@ -119,7 +127,7 @@ mod tests {
         let mut told = Vec::new();
         for turn in 0..8 {
             now.steady = now.steady + Duration::from_secs(2);
-            reports.tell(now, &mut monitor, &sender);
+            reports.tell(now, &mut monitor, Duration::ZERO, &sender);
             // Every other bulletin stays in the channel, so that the next one finds it full.
             if turn % 2 == 0 {
                 continue;
@@ -143,7 +151,7 @@ mod tests {
         let mut reports = Reports::default();
         let mut told_after = |millis: u64, monitor: &mut Monitor| {
             now.steady = now.steady + Duration::from_millis(millis);
-            reports.tell(now, monitor, &sender);
+            reports.tell(now, monitor, Duration::ZERO, &sender);
             desk.try_recv().is_ok()
         };
         assert!(told_after(0, &mut monitor), "at once");
