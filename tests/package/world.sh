@@ -22,9 +22,12 @@ EOF
         sleep 1
     done
     runuser -u postgres -- createdb live
-    sed -n 's/^       //p' /usr/share/doc/kick-monitor/README.Debian >/root/README.sql.all
-    awk '/^(CREATE|ALTER|INSERT|GRANT) / { on = 1 } on; /;$/ { on = 0 } /;  / { on = 0 }' /root/README.sql.all |
-        grep -v '"kick-monitor"' >/root/README.sql
+    # The statements for a role with a password; not those for the one that peer authentication lets in.
+    awk '{ sub(/^ +/, "") }
+        /^(CREATE|ALTER|INSERT|GRANT) / { text = ""; on = 1 }
+        on { text = text $0 "\n" }
+        on && /;( |$)/ { if (text !~ /"kick-monitor"/) printf "%s", text; on = 0 }' \
+        /usr/share/doc/kick-monitor/README.Debian | sed 's/THE-PASSWORD/choose-one/' >/root/README.sql
     runuser -u postgres -- psql -q -v ON_ERROR_STOP=1 live </root/README.sql
     runuser -u postgres -- psql -q live -c "DELETE FROM streamers"
     for name in $streamers; do
