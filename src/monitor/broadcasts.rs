@@ -1,7 +1,7 @@
 //! The broadcasts of one streamer, as push and the API report them: which one is running, and which have ended.
 
 use super::kick_clock::KickTime;
-use super::times::SAME_BROADCAST;
+use super::times::{RESUMED_AFTER, SAME_BROADCAST};
 use crate::domain::{LivestreamId, Source, Steady, time::Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub(crate) struct Broadcasts {
     proven: bool,
     /// An answer of the API has shown the running one.
     shown: bool,
+    /// A webhook told of the running one.
+    delivered: bool,
     /// What the running one is called, as far as it was heard last.
     pub title: Option<Arc<str>>,
     /// When the API reported the end of a broadcast whose stop has not come.
@@ -34,6 +36,7 @@ pub(crate) struct Broadcasts {
 impl Broadcasts {
     /// A broadcast began.
     pub(crate) fn begin(&mut self, livestream: LivestreamId, start: Option<Timestamp>, title: Option<Arc<str>>) {
+        self.ended.retain(|(ended, _)| *ended != livestream);
         self.current = Some(livestream);
         self.highest = self.highest.max(Some(livestream));
         self.shown &= self.began_at(start);
@@ -54,18 +57,27 @@ impl Broadcasts {
     }
 
     /// Returns true if the running one began then.
-    fn began_at(&self, start: Option<Timestamp>) -> bool {
+    pub(crate) fn began_at(&self, start: Option<Timestamp>) -> bool {
         start.zip(self.start).is_some_and(|(a, b)| apart(a, b) <= SAME_BROADCAST)
     }
 
-    /// Who told of the running one: its id comes by push alone.
-    pub(crate) fn told_by(&self) -> Source {
-        if self.current.is_some() { Source::Push } else { Source::Sweep }
+    /// Returns true if the last one that ended began then.
+    pub(crate) fn last_ended(&self, start: Timestamp) -> bool {
+        self.ended_start.is_some_and(|ended| apart(start, ended) <= SAME_BROADCAST)
     }
 
-    /// What an answer calls the broadcast that began then; not one before the running one, which a lagging API shows.
+    /// Who told of the running one: its id comes by the websocket alone.
+    pub(crate) fn told_by(&self) -> Source {
+        if self.current.is_some() || self.delivered { Source::Push } else { Source::Sweep }
+    }
+
+    /// What an answer calls the broadcast that began then; not one that has ended, which a lagging API shows.
     pub(crate) fn hear_title(&mut self, start: Option<Timestamp>, title: &Option<Arc<str>>) {
-        let outdated = start.zip(self.start).is_some_and(|(shown, runs)| later_by(runs, shown) > SAME_BROADCAST);
+        let outdated = match (start, self.start) {
+            (Some(shown), Some(runs)) => later_by(runs, shown) > SAME_BROADCAST,
+            (Some(shown), None) => self.has_ended(shown) == Some(true),
+            (None, _) => false,
+        };
         if title.is_some() && !outdated {
             self.title.clone_from(title);
         }
@@ -81,12 +93,13 @@ impl Broadcasts {
     }
 
     /// Returns true if the broadcast that the API shows as running is this one, by its start. The API may have shown it
-    /// as ended meanwhile, but no stop of it came.
-    pub(crate) fn is_shown(&self, livestream: LivestreamId, start: Option<Timestamp>) -> bool {
+    /// as ended meanwhile, but no stop of it came; or one came, and it runs again (R1).
+    pub(crate) fn is_shown(&self, livestream: LivestreamId, start: Option<Timestamp>, received: Steady) -> bool {
+        let resumed = |ended: Steady| received >= ended + RESUMED_AFTER;
         self.began_at(start)
             && self.current.is_none()
             && self.highest <= Some(livestream)
-            && self.ended_at(livestream).is_none()
+            && self.ended_at(livestream).is_none_or(resumed)
     }
 
     /// A stop ended this one.
@@ -112,7 +125,7 @@ impl Broadcasts {
         self.ended.retain(|(ended, _)| Some(*ended) != livestream);
         self.current = livestream;
         self.start = start;
-        (self.proven, self.shown) = (true, true);
+        (self.proven, self.shown, self.delivered) = (true, true, false);
         self.ended_start = None;
     }
 
@@ -152,7 +165,7 @@ impl Broadcasts {
         }
         if another || self.start.is_none() {
             self.start = Some(start);
-            (self.proven, self.shown) = (false, false);
+            (self.proven, self.shown, self.delivered) = (false, false, false);
         } else if self.began_at(Some(start)) {
             self.proven = true;
         }
@@ -171,7 +184,11 @@ impl Broadcasts {
     /// R27: a webhook told that one began then. Another one that was thought to run has ended unheard, as where the API
     /// tells so.
     pub(crate) fn began(&mut self, start: Timestamp, at: Steady) {
+        if !self.began_at(Some(start)) {
+            self.title = None;
+        }
         self.runs(start, at);
+        (self.proven, self.delivered) = (true, true);
     }
 
     /// R27: a webhook told that the one that began then has ended. Where its id is not known, its stop by the websocket
@@ -182,7 +199,14 @@ impl Broadcasts {
             None => self.unheard_end = Some(at),
         }
         self.start = None;
+        self.title = None;
         self.ended_start = Some(start);
+    }
+
+    /// The channel that they were heard of through was somebody else's: only what a webhook told is theirs.
+    pub(crate) fn forget_ids(&mut self) {
+        (self.current, self.highest, self.unheard_end) = (None, None, None);
+        self.ended.clear();
     }
 
     fn remember_ended(&mut self, livestream: LivestreamId, at: Steady) {

@@ -17,12 +17,21 @@ impl Streamer {
         // R4: a time in the future counts as missing.
         let start = delivery.started_at.filter(|start| !time.is_to_come(*start));
         let old = later_by(time.at(delivery.received), delivery.sent) > OLD_DELIVERY;
-        let overtaken = self.heard.and_then(|heard| heard.sent).is_some_and(|sent| delivery.sent < sent);
-        let Some(start) = start.filter(|_| !old && !overtaken) else { return Verdict::Ask };
+        let early = time.is_to_come(delivery.sent);
+        let Some(start) = start.filter(|_| !old && !early && !self.overtakes(delivery, time)) else {
+            return Verdict::Ask;
+        };
         let verdict = match delivery.status {
             Status::Online => self.judge_start(start, delivery, time),
             Status::Offline => self.judge_end(start),
         };
+        if verdict == Verdict::Nothing && self.repeats(start, delivery.status) {
+            // What the websocket told first is about Kick's own user id from now on.
+            self.heard.iter_mut().for_each(|heard| {
+                heard.held = true;
+                heard.sent = heard.sent.max(Some(delivery.sent));
+            });
+        }
         if verdict == Verdict::Believe {
             let (status, at, sent) = (delivery.status, delivery.received, Some(delivery.sent));
             let blind = self.broadcast.start.is_none();
@@ -30,9 +39,29 @@ impl Streamer {
                 Status::Online => self.broadcast.began(start, at),
                 Status::Offline => self.broadcast.ended(start, at),
             }
-            self.heard = Some(Heard { status, at, held: true, blind, again: None, insisted: false, sent });
+            let heard = Heard { status, at, held: true, blind, again: None, resumed: false, insisted: false, sent };
+            self.heard = Some(heard);
         }
         verdict
+    }
+
+    /// Returns true if what is believed is later: Kick sent it later, or the broadcast has resumed since (R1). Kick sends
+    /// the end of a broadcast some seconds after it.
+    fn overtakes(&self, delivery: &Delivery, time: &KickTime) -> bool {
+        self.heard.is_some_and(|heard| {
+            let resumed = heard.resumed && delivery.status == Status::Offline;
+            let sent_before = || later_by(delivery.sent, time.at(heard.at)) < RESUMED_AFTER;
+            heard.sent.is_some_and(|sent| delivery.sent < sent) || resumed && sent_before()
+        })
+    }
+
+    /// Returns true if the last event that was believed told the same of the broadcast that began then.
+    fn repeats(&self, start: Timestamp, status: Status) -> bool {
+        let same = match status {
+            Status::Online => self.broadcast.began_at(Some(start)),
+            Status::Offline => self.broadcast.last_ended(start),
+        };
+        same && self.heard.is_some_and(|heard| heard.status == status)
     }
 
     fn judge_start(&mut self, start: Timestamp, delivery: &Delivery, time: &KickTime) -> Verdict {
@@ -91,7 +120,7 @@ impl Streamer {
         };
         let (ended, margin) = match heard.sent {
             Some(sent) => (sent, RESUMED_AFTER),
-            None => (time.at(heard.at), CLOCK_MARGIN),
+            None => (time.at(heard.at), if time.dated { RESUMED_AFTER } else { CLOCK_MARGIN }),
         };
         if later_by(delivery.sent, ended) >= margin {
             heard.again = Some((None, delivery.received));

@@ -29,7 +29,9 @@ impl Streamer {
         // R4: a time in the future counts as missing.
         let start = |created_at: Option<Timestamp>| created_at.filter(|created| !time.is_to_come(*created));
         let verdict = match push.what {
-            PushKind::Live { livestream, created_at, .. } => self.judge_live(livestream, start(created_at), time),
+            PushKind::Live { livestream, created_at, .. } => {
+                self.judge_live(livestream, start(created_at), push.received, time)
+            }
             PushKind::Stop { livestream } => self.judge_stop(livestream, push.received),
         };
         // R12: an event through a suspect id that Kick never confirmed is only a question.
@@ -48,11 +50,16 @@ impl Streamer {
                     }
                     PushKind::Stop { livestream } => self.broadcast.end(*livestream, at),
                 }
-                self.heard = Some(Heard { status, at, held, blind, again: None, insisted: false, sent: None });
+                // R27: what a webhook told has the hold, whatever channel id bears it out.
+                if held || self.heard.is_none_or(|heard| heard.status != status || heard.sent.is_none()) {
+                    let (resumed, insisted) = (false, false);
+                    self.heard = Some(Heard { status, at, held, blind, again: None, resumed, insisted, sent: None });
+                }
             }
             (Verdict::Ask, PushKind::Live { livestream, created_at, .. }) if !questionable => {
-                self.broadcast.heard_of(*livestream, start(*created_at));
-                self.hear_again(*livestream, push.received);
+                let start = start(*created_at);
+                self.broadcast.heard_of(*livestream, start);
+                self.hear_again(*livestream, start, push.received);
             }
             (Verdict::Nothing, PushKind::Live { .. }) if self.told_again(push.received) => return Verdict::Renew,
             _ => {}
@@ -69,19 +76,23 @@ impl Streamer {
     }
 
     /// R1: judges a live event.
-    fn judge_live(&self, livestream: LivestreamId, created_at: Option<Timestamp>, time: &KickTime) -> Verdict {
+    fn judge_live(
+        &self,
+        livestream: LivestreamId,
+        created_at: Option<Timestamp>,
+        received: Steady,
+        time: &KickTime,
+    ) -> Verdict {
         if self.broadcast.current == Some(livestream) {
             return Verdict::Nothing;
         }
-        if self.broadcast.is_shown(livestream, created_at) {
+        if self.broadcast.is_shown(livestream, created_at, received) {
             return Verdict::Believe;
         }
         if self.broadcast.highest.is_some_and(|highest| livestream <= highest) {
             return Verdict::Ask;
         }
-        // R27: where a webhook told of the end, the id of what ended is not known.
-        let by_webhook = self.heard.is_some_and(|heard| heard.status == Status::Offline && heard.sent.is_some());
-        if by_webhook && created_at.is_some_and(|created| self.broadcast.has_ended(created) == Some(true)) {
+        if self.ended_by_webhook(created_at).is_some() {
             return Verdict::Ask;
         }
         let outdated = match (created_at, self.found_offline) {
@@ -89,6 +100,12 @@ impl Streamer {
             _ => false,
         };
         if outdated { Verdict::Ask } else { Verdict::Believe }
+    }
+
+    /// R27: when a webhook told of the end of the broadcast that began then. The id of what ended is not known.
+    fn ended_by_webhook(&self, created_at: Option<Timestamp>) -> Option<Steady> {
+        let told = self.heard.filter(|heard| heard.status == Status::Offline && heard.sent.is_some())?;
+        created_at.filter(|created| self.broadcast.has_ended(*created) == Some(true)).map(|_| told.at)
     }
 
     /// R2: judges a stop event. If a stop already ended this id, it is a repetition, and says nothing about a broadcast
@@ -117,8 +134,8 @@ impl Streamer {
     /// R1: a live event of a broadcast that a stop ended is only a question. If it comes too long after the stop to be
     /// a mere repetition, it is also a witness, because Kick keeps a broadcast's id over a short pause. If the streamer
     /// is believed Online already, it tells nothing new, and is no witness against what the table shows later.
-    fn hear_again(&mut self, livestream: LivestreamId, received: Steady) {
-        let ended = self.broadcast.ended_at(livestream);
+    fn hear_again(&mut self, livestream: LivestreamId, created_at: Option<Timestamp>, received: Steady) {
+        let ended = self.broadcast.ended_at(livestream).or_else(|| self.ended_by_webhook(created_at));
         let offline = self.belief.status == Some(Status::Offline);
         if let (Some(heard), Some(ended)) = (self.heard.as_mut().filter(|_| offline), ended) {
             if received >= ended + RESUMED_AFTER {

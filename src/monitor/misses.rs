@@ -99,6 +99,29 @@ impl Misses {
     }
 }
 
+/// What was counted at one moment: several rows may name one streamer (R16).
+#[derive(Debug)]
+pub(super) struct Counted<T> {
+    at: Steady,
+    changes: BTreeSet<(T, Status)>,
+}
+
+impl<T> Default for Counted<T> {
+    fn default() -> Counted<T> {
+        Counted { at: Steady::default(), changes: BTreeSet::new() }
+    }
+}
+
+impl<T: Ord> Counted<T> {
+    /// Returns true if this change has not been counted at this moment.
+    pub(super) fn is_first(&mut self, now: Steady, of: T, status: Status) -> bool {
+        if std::mem::replace(&mut self.at, now) != now {
+            self.changes.clear();
+        }
+        self.changes.insert((of, status))
+    }
+}
+
 /// Changes that another source reported first, and that a transport is to report as well.
 #[derive(Debug, Default)]
 pub(super) struct Expected {

@@ -271,10 +271,13 @@ fn switch_channel(
         streamer.ids.suspect = false;
         streamer.questioned = None;
         if let Some(before) = before {
-            // Events through the previous channel were about somebody else.
-            streamer.broadcast = Broadcasts::default();
-            if streamer.heard.take().is_some() {
-                book.at(now.steady, Timer::Ask(key));
+            // Events through the previous channel were about somebody else; what a webhook told was not (R27).
+            match streamer.heard.take_if(|heard| heard.sent.is_none()) {
+                None if streamer.heard.is_some() => streamer.broadcast.forget_ids(),
+                heard => {
+                    streamer.broadcast = Broadcasts::default();
+                    heard.into_iter().for_each(|_| book.at(now.steady, Timer::Ask(key)));
+                }
             }
             streamers.leave_channel(key, before);
         }

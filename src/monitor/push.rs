@@ -264,6 +264,7 @@ impl Push {
         self.unjudged_all = true;
         self.end_trial(now, false);
         self.health.begin_anew();
+        book.troubles.settle(Code::PushPartial, "");
         for closed in self.links.renew() {
             self.guide.closed(closed);
         }

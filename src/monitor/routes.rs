@@ -65,6 +65,7 @@ impl Monitor {
                     self.asking.greet(key);
                     self.asking.ask_about(key, &self.streamers);
                     self.names.take_hints(now, key, &mut self.streamers, &mut self.book);
+                    self.share_told(now, key);
                     self.judge_coverage(now, key);
                 }
             }
@@ -197,6 +198,7 @@ impl Monitor {
                     for key in names.take_identity(now, *key, entry, flight.kind, streamers, book) {
                         self.replay_questioned(now, key);
                     }
+                    self.share_told(now, *key);
                     true
                 }
                 None => self.take_absence(now, *key, flight, asked),
@@ -318,7 +320,7 @@ impl Monitor {
         let verdict = streamer.hear(push, &self.kick.read(now));
         let changes = streamer.belief.status != Some(status);
         let news = changes && matches!(verdict, Verdict::Believe | Verdict::Question);
-        self.push.told(key, status, news);
+        self.push.told(now, key, push.named, status, news, &mut self.book);
         let was_verified = streamer.belief.status.is_some() && streamer.belief.verified;
         if changes && was_verified && verdict == Verdict::Believe {
             self.expect_delivery(now, key, status);
@@ -348,6 +350,22 @@ impl Monitor {
                 self.write(now, key);
             }
         }
+    }
+
+    /// R16: what push told of a streamer, within the hold, holds for a row of theirs of which nothing but the table is
+    /// known.
+    fn share_told(&mut self, now: Now, key: Key) {
+        let new = self.streamers.get(&key).is_some_and(|it| !it.belief.verified && it.heard.is_none());
+        let others = if new { self.streamers.namesakes(key) } else { Vec::new() };
+        let others = others.iter().filter_map(|other| self.streamers.get(other));
+        let told = others.filter_map(|other| Some((other.heard.filter(|heard| heard.held)?, other)));
+        let lately = told.filter(|(heard, _)| now.steady.since(heard.at) < self.settings.hold);
+        let Some((heard, other)) = lately.max_by_key(|(heard, _)| heard.at) else { return };
+        let (found, found_offline, broadcast) = (other.found, other.found_offline, other.broadcast.clone());
+        let Some(streamer) = self.streamers.get_mut(&key) else { return };
+        (streamer.heard, streamer.found, streamer.found_offline) = (Some(heard), found, found_offline);
+        streamer.broadcast = broadcast;
+        self.follow_verdict(now, key, Verdict::Believe, heard.status, now.steady);
     }
 
     /// R12: Kick has confirmed the channel id of a push event that was only a question until then: the event is judged

@@ -125,6 +125,8 @@ pub(crate) struct Heard {
     pub blind: bool,
     /// A live event for a broadcast that had ended, received after its stop (R1). A delivery of a webhook knows no id.
     pub again: Option<(Option<LivestreamId>, Steady)>,
+    /// A broadcast that had ended resumed with it (R1).
+    pub resumed: bool,
     /// What somebody else wrote was written over because of this event (R15).
     pub insisted: bool,
     /// When Kick sent it, if a webhook brought it (R27).
@@ -234,7 +236,7 @@ impl Streamer {
         self.broadcast.resume(livestream, seen.start);
         let held = self.heard.is_some_and(|heard| heard.held);
         let (status, sent) = (Status::Online, self.heard.and_then(|heard| heard.sent));
-        self.heard = Some(Heard { status, at, held, blind: false, again: None, insisted: false, sent });
+        self.heard = Some(Heard { status, at, held, blind: false, again: None, resumed: true, insisted: false, sent });
         true
     }
 

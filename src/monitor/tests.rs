@@ -31,6 +31,7 @@ mod subscriptions;
 mod sweep;
 mod transports;
 mod trials;
+mod two_witnesses;
 mod webhooks;
 mod whose;
 mod writes;

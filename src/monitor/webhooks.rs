@@ -6,7 +6,7 @@
 mod subscriptions;
 
 use super::book::Book;
-use super::misses::{Expected, Misses};
+use super::misses::{Counted, Expected, Misses};
 use super::streamers::Key;
 use super::times::API_RETRY;
 use super::{Output, Settings};
@@ -53,6 +53,7 @@ pub(super) struct Webhooks {
     last: Option<Steady>,
     misses: Misses,
     expected: Expected,
+    counted: Counted<Option<UserId>>,
     /// How many streamers were subscribed when that was last logged.
     said: Option<usize>,
     /// Streamers whose coverage is to be judged again (R23), and whether that concerns all.
@@ -78,6 +79,7 @@ impl Webhooks {
             last: None,
             misses: Misses::default(),
             expected: Expected::default(),
+            counted: Counted::default(),
             said: None,
             unjudged: BTreeSet::new(),
             unjudged_all: false,
@@ -185,8 +187,11 @@ impl Webhooks {
 
     /// That time is over.
     pub(super) fn overdue(&mut self, now: Now, key: Key, book: &mut Book) {
+        let user = self.users.get(&key).copied();
         for status in self.expected.overdue(now.steady, key) {
-            self.missed(now, status, book);
+            if self.counted.is_first(now.steady, user, status) {
+                self.missed(now, status, book);
+            }
         }
     }
 

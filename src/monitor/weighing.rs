@@ -167,7 +167,7 @@ impl Streamer {
         };
         // Kick's own times are better than our clock, which may be wrong, and than the time of a stop, which may be
         // late.
-        let heard_at = time.at(heard.at);
+        let heard_at = heard.sent.map_or(time.at(heard.at), |sent| sent.min(time.at(heard.at)));
         let trails = || time.dated && !heard.blind && start <= heard_at;
         let stale = self.broadcast.has_ended(start).unwrap_or_else(trails);
         if !stale && later_by(start, heard_at) > CLOCK_MARGIN {
@@ -177,7 +177,8 @@ impl Streamer {
             return (seen.started < shielded).then_some(Weight::NotBefore(shielded));
         }
         if seen.started < heard.at + STALE_LIVE {
-            return Some(if seen.started < shielded { Weight::NotBefore(shielded) } else { Weight::Nothing });
+            let due = if seen.started < shielded { shielded } else { heard.at + STALE_LIVE };
+            return Some(Weight::NotBefore(due));
         }
         if self.belief.status == Some(Status::Online) {
             return None;

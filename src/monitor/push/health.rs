@@ -7,7 +7,7 @@ use crate::domain::problem::Code;
 use crate::domain::push::{LinkId, Transport};
 use crate::domain::{ChannelId, Now, Status, Steady};
 use crate::monitor::book::Book;
-use crate::monitor::misses::{Expected, Kind, Misses, Silence};
+use crate::monitor::misses::{Counted, Expected, Kind, Misses, Silence};
 use crate::monitor::streamer::{Ids, Streamer};
 use crate::monitor::streamers::{Key, Streamers};
 use std::collections::{BTreeMap, VecDeque};
@@ -24,16 +24,10 @@ pub(super) struct Health {
     expected: Expected,
     /// Whether push reported each of the latest changes.
     outcomes: VecDeque<bool>,
+    counted: Counted<Option<ChannelId>>,
 }
 
 impl Health {
-    /// The changes of a streamer that push did not report in time.
-    pub(super) fn overdue(&mut self, now: Steady, key: Key) -> Vec<Status> {
-        let overdue = self.expected.overdue(now, key);
-        overdue.iter().for_each(|_| self.remember(false));
-        overdue
-    }
-
     fn remember(&mut self, told: bool) {
         if self.outcomes.len() == OUTCOMES.0 {
             self.outcomes.pop_front();
@@ -104,9 +98,11 @@ impl Push {
     }
 
     /// Push reported this change. `news`: the change was not known before.
-    pub(crate) fn told(&mut self, key: Key, status: Status, news: bool) {
-        if self.health.expected.came(key, status) || news {
+    pub(crate) fn told(&mut self, now: Now, key: Key, channel: ChannelId, status: Status, news: bool, book: &mut Book) {
+        let counts = self.health.expected.came(key, status) || news;
+        if counts && self.health.counted.is_first(now.steady, Some(channel), status) {
             self.health.remember(true);
+            self.weigh(now, book);
         }
     }
 
@@ -126,17 +122,19 @@ impl Push {
     /// That time is over. Returns true if push did not report the change and the channel id may be to blame, that is,
     /// unless its transport reports no such changes at all.
     pub(crate) fn has_missed(&mut self, now: Now, key: Key, streamers: &Streamers, book: &mut Book) -> bool {
-        let missed = self.health.overdue(now.steady, key);
+        let missed = self.health.expected.overdue(now.steady, key);
         let Some(streamer) = streamers.get(&key) else { return false };
-        let carrier = streamer.ids.channel.and_then(|channel| self.links.carrier(channel));
+        let channel = streamer.ids.channel;
+        let carrier = channel.and_then(|channel| self.links.carrier(channel));
         for status in &missed {
             let (username, unrecognised) = (streamer.username.clone(), self.unrecognised_near(now, streamer));
             book.log(Event::PushMissed { username, status: *status, unrecognised });
             book.counters.push_missed += 1;
-            if let Some(transport) = carrier {
-                self.missed_by(now, transport, *status, book);
+            if self.health.counted.is_first(now.steady, channel, *status) {
+                self.health.remember(false);
+                carrier.into_iter().for_each(|transport| self.missed_by(now, transport, *status, book));
+                self.weigh(now, book);
             }
-            self.weigh(now, book);
         }
         let silence = carrier.and_then(|transport| self.health.silence(transport));
         missed.iter().any(|status| !silence.is_some_and(|silence| silence.kind.is_of(*status)))

@@ -176,13 +176,12 @@ fn r15_what_resumed_long_ago_takes_no_edit_back() {
 
             1.0    write 1 Online by push
             100.0  write 1 Offline by push
-            723.0  write 1 Online by sweep
-            733.0  log push_missed username=xqc status=Online
+            703.0  write 1 Online by sweep
+            713.0  log push_missed username=xqc status=Online
             910.0  ask users_livestreams: 676
             960.0  ask users_livestreams: 676
             970.0  ask users_livestreams: 676
-            973.0  ask channels: 676
-            973.0  write 1 Online by sweep
+            970.0  write 1 Online by sweep
         "#]],
     );
 }

@@ -113,8 +113,8 @@ fn r12_a_missed_change_makes_no_id_suspect_while_the_whole_transport_is_silent()
     );
 }
 
-#[test]
-fn r11_a_quarter_of_the_changes_missed_is_said() {
+/// Push tells of all changes of two streamers, and of none of a third one's, up to 1,050 s.
+fn a_third_untold() -> String {
     let mut script = "
         0 learned a/1/11 b/2/12 c/3/13
         .. kick a/1/11=offline b/2/12=offline c/3/13=offline
@@ -141,6 +141,12 @@ fn r11_a_quarter_of_the_changes_missed_is_said() {
             "
         ));
     }
+    script
+}
+
+#[test]
+fn r11_a_quarter_of_the_changes_missed_is_said() {
+    let script = a_third_untold();
     check(
         &format!("{script} 1100 loud\n1101 report"),
         &expect![[r#"
@@ -161,6 +167,35 @@ fn r11_a_quarter_of_the_changes_missed_is_said() {
             1101.0 {"at":"2026-01-01T00:14:10Z","id":"1","lag_ms":0.0,"source":"push","status":"Offline","username":"a"}
             1101.0 {"at":"2026-01-01T00:13:00Z","id":"3","lag_ms":0.0,"source":"sweep","status":"Online","username":"c"}
         "#]],
+    );
+}
+
+#[test]
+fn r11_push_that_tells_of_the_changes_again_is_partial_no_more() {
+    let mut script = a_third_untold();
+    for n in 0..8 {
+        let (live, stop) = (1100 + 100 * n, 1150 + 100 * n);
+        script.push_str(&format!("{live} live 11 9{n}1\n{stop} stop 11 9{n}1\n"));
+    }
+    check(
+        &format!("{script} 1890 loud\n.. report"),
+        &expect![[r#"
+
+        1890.0 health ok
+        1890.0 {"realtime":{"connected":2,"connections":2,"last_event_at":"2026-01-01T00:30:50Z","transport":"pusher","unrecognised_events":[]},"streamers":{"covered":2,"offline":3,"online":0,"subscribed":3,"total":3,"unknown":0,"unusable":0}}
+        1890.0 {"api":{"comparison_age_seconds":{"max":30.0,"p50":30.0,"p99":30.0},"last_sweep_at":"2026-01-01T00:31:00Z","last_sweep_seconds":0.0,"ready":true,"token_expires_at":null,"uncovered_every_seconds":null},"database":{"last_write_at":"2026-01-01T00:30:50Z","ok":true,"pending_writes":0},"latency_ms":{"p50":0.0,"p99":0.0}}
+        1890.0 {"api_requests":{"channels":{"200":6},"livestreams":{"200":10},"users_livestreams":{"200":41},"website":{"200":10}},"push_missed":10,"status_changes_push":36,"status_changes_sweep":10}
+        1890.0 {"at":"2026-01-01T00:30:50Z","id":"1","lag_ms":0.0,"source":"push","status":"Offline","username":"a"}
+        1890.0 {"at":"2026-01-01T00:30:00Z","id":"1","lag_ms":0.0,"source":"push","status":"Online","username":"a"}
+        1890.0 {"at":"2026-01-01T00:29:10Z","id":"1","lag_ms":0.0,"source":"push","status":"Offline","username":"a"}
+        1890.0 {"at":"2026-01-01T00:28:20Z","id":"1","lag_ms":0.0,"source":"push","status":"Online","username":"a"}
+        1890.0 {"at":"2026-01-01T00:27:30Z","id":"1","lag_ms":0.0,"source":"push","status":"Offline","username":"a"}
+        1890.0 {"at":"2026-01-01T00:26:40Z","id":"1","lag_ms":0.0,"source":"push","status":"Online","username":"a"}
+        1890.0 {"at":"2026-01-01T00:25:50Z","id":"1","lag_ms":0.0,"source":"push","status":"Offline","username":"a"}
+        1890.0 {"at":"2026-01-01T00:25:00Z","id":"1","lag_ms":0.0,"source":"push","status":"Online","username":"a"}
+        1890.0 {"at":"2026-01-01T00:24:10Z","id":"1","lag_ms":0.0,"source":"push","status":"Offline","username":"a"}
+        1890.0 {"at":"2026-01-01T00:23:20Z","id":"1","lag_ms":0.0,"source":"push","status":"Online","username":"a"}
+    "#]],
     );
 }
 

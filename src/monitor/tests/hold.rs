@@ -109,7 +109,8 @@ fn r7_the_broadcast_that_a_stop_ended_is_not_live_again_for_ten_minutes() {
 
             1.0    write 1 Online by push
             200.0  write 1 Offline by push
-            843.0  write 1 Online by sweep
+            803.0  write 1 Online by sweep
+            813.0  log push_missed username=xqc status=Online
         "#]],
     );
 }

@@ -76,8 +76,8 @@ fn r16_a_late_stop_does_not_end_the_next_broadcast_of_a_row_that_came_in_between
         &expect![[r#"
 
             1.0    write 1 Online by push
+            50.0   write 2 Online by push
             50.0   log roster_loaded streamers=2 added=1 removed=0
-            50.0   write 2 Online by sweep
         "#]],
     );
 }
@@ -175,6 +175,77 @@ fn r16_an_answer_about_a_user_serves_a_row_whose_channel_id_is_not_known() {
             0.0    subscribe 0 668
             40.0   write 1 Online by push
             40.0   write 2 Online by sweep
+        "#]],
+    );
+}
+
+#[test]
+fn r16_a_row_that_is_added_shows_what_push_told_of_its_streamer() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        100 stop 668 10
+        110 roster 1:xqc:Offline 2:@XQC:Offline
+        140 kick xqc/676/668=offline
+        200 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            100.0  write 1 Offline by push
+            110.0  log roster_loaded streamers=2 added=1 removed=0
+        "#]],
+    );
+    check_watched(
+        "
+        100 auto
+        .. live 668 10 created@100
+        110 roster 1:xqc:Online 2:@XQC:.
+        140 kick xqc/676/668=live@100
+        200 until
+        ",
+        &expect![[r#"
+
+            30.0   ask users_livestreams: 676
+            100.0  write 1 Online by push
+            110.0  write 2 Online by push
+            110.0  log roster_loaded streamers=2 added=1 removed=0
+        "#]],
+    );
+}
+
+#[test]
+fn r11_one_event_that_push_misses_is_one_however_many_rows_name_the_streamer() {
+    check(
+        "
+        0 learned xqc/676/668
+        .. kick xqc/676/668=offline
+        .. auto
+        .. roster 1:xqc:Offline 2:@xqc:Offline 3:XQC:Offline 4:Xqc:Offline 5:xQc:Offline
+        .. link 0 started
+        .. link 0 connected
+        .. link 0 subscribed 668
+        170 kick xqc/676/668=live@170
+        195 until
+        ",
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=5 added=5 removed=0
+            0.0    open 0
+            0.0    log ready version=- seconds=0.0 streamers=5
+            0.0    subscribe 0 668
+            180.0  write 1 Online by sweep
+            180.0  write 2 Online by sweep
+            180.0  write 3 Online by sweep
+            180.0  write 4 Online by sweep
+            180.0  write 5 Online by sweep
+            190.0  log push_missed username=xqc status=Online
+            190.0  log push_missed username=@xqc status=Online
+            190.0  log push_missed username=XQC status=Online
+            190.0  log push_missed username=Xqc status=Online
+            190.0  log push_missed username=xQc status=Online
         "#]],
     );
 }

@@ -36,7 +36,8 @@ impl Judge {
             }
             PushKind::Stop { .. } => {
                 let ended = self.absent.get(&n).max(self.renewed.get(&n)).copied().unwrap_or_default();
-                ended + LATE_STOP < now
+                // Without Kick's clock, ours may have hidden when the next one began (R5).
+                ended + LATE_STOP < now && !conditions.dateless
             }
         };
         let settled = self.began.max(self.troubled) + TROUBLED.max(SETTLED) < now;

@@ -8,7 +8,7 @@ use kick_monitor::domain::event::Event;
 use kick_monitor::domain::push::{LinkEvent, LinkId, Transport};
 use kick_monitor::domain::{ChannelId, Now, Status};
 use kick_monitor::monitor::{Input, Monitor, Output};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// R11: this many changes of one kind missed in a row are silence.
@@ -23,6 +23,8 @@ pub(super) struct Silence {
     /// How often in a row a change to each status was missed over connections that stood all the while and had one
     /// transport, without an event of that kind.
     missed: BTreeMap<Status, u32>,
+    /// Whose misses were counted when that was last done: several rows may name one streamer.
+    counted: (Duration, BTreeSet<(usize, Status)>),
     /// When an event under an unknown name last came for each channel, over such connections.
     unrecognised: BTreeMap<(ChannelId, String), Duration>,
     /// A change was missed just now.
@@ -78,10 +80,13 @@ impl Silence {
         self.partial |= matches!(event, Event::PushPartial { .. });
         let Event::PushMissed { username, status, unrecognised } = event else { return Ok(()) };
         self.looks = true;
-        if self.one_transport() {
+        let Some(n) = kick.by_username(username) else { return Ok(()) };
+        if self.counted.0 != now {
+            self.counted = (now, BTreeSet::new());
+        }
+        if self.counted.1.insert((n, *status)) && self.one_transport() {
             *self.missed.entry(*status).or_default() += 1;
         }
-        let Some(n) = kick.by_username(username) else { return Ok(()) };
         let name = renamed(*status);
         let came = self.unrecognised.get(&(kick.streamers[n].channel, name.to_owned()));
         let near = came.is_some_and(|at| *at + conditions.settings.sweep >= now && *at + GRACE <= now);
