@@ -31,6 +31,8 @@ pub(crate) struct Broadcasts {
     pub unheard_end: Option<Steady>,
     /// When the last ended broadcast had begun.
     ended_start: Option<Timestamp>,
+    /// Push told of that end.
+    stopped: bool,
 }
 
 impl Broadcasts {
@@ -113,6 +115,7 @@ impl Broadcasts {
         }
         let (start, unheard) = (self.start.take(), self.unheard_end.take());
         self.title = None;
+        self.stopped = true;
         // If the API reported the end before the stop came, the start is known already. R2: if no id was known, the
         // stop may be of an older broadcast than the API shows.
         if start.is_some() || unheard.is_none() {
@@ -146,6 +149,11 @@ impl Broadcasts {
         self.ended_start.map(|ended| later_by(start, ended) <= SAME_BROADCAST)
     }
 
+    /// R7: the same of the last one of whose end push told.
+    pub(crate) fn was_stopped(&self, start: Timestamp) -> Option<bool> {
+        self.has_ended(start).filter(|_| self.stopped)
+    }
+
     /// The API reports a running broadcast that began at `start`. If it is not the one whose id is known, that one has
     /// ended without a stop, and its late stop must not end the new one.
     pub(crate) fn seen_running(&mut self, start: Option<Timestamp>, asked: Steady) {
@@ -176,6 +184,7 @@ impl Broadcasts {
         if self.current.is_some() || self.start.is_some() {
             self.unheard_end = Some(asked);
             self.ended_start = self.start.take();
+            self.stopped = false;
             self.current = None;
             self.title = None;
         }
@@ -201,6 +210,7 @@ impl Broadcasts {
         self.start = None;
         self.title = None;
         self.ended_start = Some(start);
+        self.stopped = true;
     }
 
     /// The channel that they were heard of through was somebody else's: only what a webhook told is theirs.

@@ -169,7 +169,7 @@ impl Streamer {
         // late.
         let heard_at = heard.sent.map_or(time.at(heard.at), |sent| sent.min(time.at(heard.at)));
         let trails = || time.dated && !heard.blind && start <= heard_at;
-        let stale = self.broadcast.has_ended(start).unwrap_or_else(trails);
+        let stale = self.broadcast.was_stopped(start).unwrap_or_else(trails);
         if !stale && later_by(start, heard_at) > CLOCK_MARGIN {
             return None;
         }

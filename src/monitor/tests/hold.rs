@@ -365,3 +365,31 @@ fn r7_an_endpoint_that_bears_out_what_push_told_does_not_trail() {
         "#]],
     );
 }
+
+#[test]
+fn r7_what_the_api_alone_saw_end_is_live_again_as_soon_as_the_api_says_so() {
+    check_watched(
+        "
+        1 auto
+        .. kick-clock 0
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        100 stop 668 10
+        150 kick xqc/676/668=live@150
+        220 kick xqc/676/668=offline
+        250 kick xqc/676/668=live@150
+        400 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            100.0  write 1 Offline by push
+            180.0  write 1 Online by sweep
+            190.0  log push_missed username=xqc status=Online
+            243.0  write 1 Offline by sweep
+            253.0  log push_missed username=xqc status=Offline
+            303.0  write 1 Online by sweep
+            313.0  log push_missed username=xqc status=Online
+        "#]],
+    );
+}

@@ -165,11 +165,11 @@ impl Judge {
         let Some((known, told)) = self.rows.get_mut(&write.row).zip(told) else { return Ok(false) };
         let edited = known.edited.filter(|(at, status)| *status != write.status && *at > told);
         let Some((edited, _)) = edited else { return Ok(false) };
-        let before = known.insisted.filter(|insisted| *insisted >= told && *insisted < edited);
-        known.insisted = Some(now);
-        // Or the answer to a later question has told so.
-        let decided = write.source == Source::Sweep && said.get(&n).is_some_and(|started| *started >= edited);
-        match before.filter(|_| !decided) {
+        if write.source == Source::Sweep && said.get(&n).is_some_and(|started| *started >= edited) {
+            // The answer to a later question has told so.
+            return Ok(true);
+        }
+        match known.insisted.replace(now).filter(|insisted| *insisted >= told && *insisted < edited) {
             Some(_) => Err(format!("row {} is written over once more for the sake of one push event", write.row)),
             None => Ok(true),
         }
