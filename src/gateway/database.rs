@@ -197,6 +197,12 @@ impl Database {
         self.config.url == config.url && self.config.table == config.table
     }
 
+    /// Returns true if the instances that share the table are told apart, and the table's rows divided, in the same way.
+    pub(crate) fn shares_as(&self, config: &DatabaseConfig) -> bool {
+        let DatabaseConfig { pool_size, synchronous_commit, notify_channel, .. } = config.clone();
+        DatabaseConfig { pool_size, synchronous_commit, notify_channel, ..(*self.config).clone() } == *config
+    }
+
     /// How to wait for a statement that changes nothing.
     fn patience<'a>(&'a self, limit: Duration, stop: &'a Stop) -> Patience<'a> {
         Patience { clock: self.clock, limit, leaves: true, stop, alive: &|| (), abandoned: &self.abandoned }

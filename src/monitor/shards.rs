@@ -101,7 +101,8 @@ impl Shards {
                 Change { lost: Scope::All, ..nothing }
             }
         };
-        if matches!(mode, Mode::Held(_)) && was != (self.count(), self.of, self.instances) {
+        let news = before == Mode::Lost || was != (self.count(), self.of, self.instances);
+        if matches!(mode, Mode::Held(_)) && news {
             let (held, of, instances) = (self.held.len(), self.of, self.instances);
             book.log(Event::ShardsChanged { held, of, instances });
         }

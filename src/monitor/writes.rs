@@ -136,9 +136,15 @@ impl Writes {
             Permit::Free => None,
         };
         let belief = &streamer.belief;
-        let (status, changed_at, source) = match wanted {
-            Wanted::Status(status) => (status, belief.since.wall, belief.source),
-            Wanted::Start => (Status::Online, now.wall, streamer.broadcast.told_by()),
+        // The row had shown it already, and somebody else has changed it since (R15).
+        let again = |status| {
+            let table = &streamer.table;
+            !table.unsure && table.confirmed.is_some_and(|(ours, at)| ours == status && at >= belief.since.steady)
+        };
+        let (status, since, source) = match wanted {
+            Wanted::Status(status) if again(status) => (status, now, belief.source),
+            Wanted::Status(status) => (status, Now { steady: belief.received, ..belief.since }, belief.source),
+            Wanted::Start => (Status::Online, Now { steady: belief.received, ..now }, streamer.broadcast.told_by()),
         };
         // The start is not needed where it is neither kept nor told.
         let live = status == Status::Online && self.starts != Starts::Ignored;
@@ -154,7 +160,7 @@ impl Writes {
             username: streamer.username.clone(),
             status,
             source,
-            received: belief.received,
+            received: since.steady,
             start: streamer.broadcast.start.filter(|_| live),
             start_only: wanted == Wanted::Start,
         };
@@ -163,7 +169,7 @@ impl Writes {
             row: flight.row.clone(),
             username: flight.username.clone(),
             status,
-            changed_at,
+            changed_at: since.wall,
             source,
             started_at: flight.start,
             title: streamer.broadcast.title.clone().filter(|_| live),

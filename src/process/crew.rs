@@ -75,6 +75,8 @@ pub(super) struct Crew {
     cell: Arc<HoldCell>,
     /// `DB_SHARDS` and `DB_COORDINATION`.
     sharing: (u16, Coordination),
+    /// A reload asks for another coordinator, which begins when the old writers have ended.
+    reseated: bool,
     released: Receiver<(Hold, BTreeSet<Shard>)>,
     inputs: Sender<Input>,
     questions: BTreeMap<Asker, Receiver<ask::Request>>,
@@ -132,6 +134,7 @@ impl Crew {
             database: Arc::new(database),
             cell: Arc::new(HoldCell::new(clock)),
             sharing: (config.database.shards, config.database.coordination),
+            reseated: false,
             released,
             inputs,
             questions,

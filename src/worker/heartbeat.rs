@@ -21,6 +21,8 @@ use std::time::Duration;
 const EVERY_MAX: Duration = Duration::from_secs(60);
 /// The longest wait for the hub before the thread shows that it is alive.
 const TURN: Duration = Duration::from_secs(20);
+/// For how long what the hub said holds: it speaks every two seconds.
+const FRESH: Duration = Duration::from_secs(5);
 /// What a failure is called in `Repeats`.
 const ASKING: &str = "HEARTBEAT_URL";
 
@@ -42,19 +44,25 @@ impl Worker for Heartbeat {
         // What waits may be from before this thread.
         let _ = self.health.try_recv();
         let mut due = Steady::default();
+        let mut heard = None;
         let (mut failures, mut repeats) = (0, Repeats::default());
         loop {
             pulse.promise(2 * TURN);
-            let health = match stop.recv(&self.health, TURN) {
-                Received::Message(health) => health,
-                Received::Nothing => continue,
-                Received::HungUp | Received::Stopped => return self.end(),
+            let works = |now: Steady, heard: Option<(Health, Steady)>| {
+                heard.is_some_and(|(health, at)| health != Health::Failing && now.since(at) <= FRESH)
             };
             let now = self.clock.steady();
-            if health == Health::Failing || now < due {
+            let wait = if works(now, heard) { due.since(now).min(TURN) } else { TURN };
+            match stop.recv(&self.health, wait) {
+                Received::Message(health) => heard = Some((health, self.clock.steady())),
+                Received::Nothing => {}
+                Received::HungUp | Received::Stopped => return self.end(),
+            }
+            let now = self.clock.steady();
+            if !works(now, heard) || now < due {
                 continue;
             }
-            due = now + pause;
+            due = next(due, now, pause);
             let asked = self.switch.ask();
             // A stop aborts the request; its failure says nothing about the service.
             if stop.is_stopped() || !self.report(asked, &mut failures, &mut repeats) {
@@ -96,10 +104,24 @@ fn pause(every: Option<Duration>) -> Duration {
     every.map_or(EVERY_MAX, |every| every.min(EVERY_MAX))
 }
 
+/// When the next request is due, after one that was due at `due` and is sent `now`: as often as is wanted on average.
+fn next(due: Steady, now: Steady, pause: Duration) -> Steady {
+    if now.since(due) < pause { due + pause } else { now + pause }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::pause;
+    use super::{next, pause};
+    use crate::domain::Steady;
     use std::time::Duration;
+
+    #[test]
+    fn a_request_that_is_late_does_not_put_off_the_next_one() {
+        let at = |millis| Steady::after(Duration::from_millis(millis));
+        for (due, now, then) in [(60_000, 60_020, 120_000), (60_000, 119_999, 120_000), (60_000, 200_000, 260_000)] {
+            assert_eq!(next(at(due), at(now), Duration::from_secs(60)), at(then), "{due} {now}");
+        }
+    }
 
     #[test]
     fn it_is_asked_once_a_minute_at_least_whatever_the_log_says() {

@@ -80,12 +80,13 @@ fn the_ssl_modes_do_as_in_libpq() {
         "ssl = on",
         "hostssl all encrypted 127.0.0.1/32 scram-sha-256
         hostnossl all encrypted 127.0.0.1/32 reject
-        hostssl all plain 127.0.0.1/32 reject",
+        hostssl all plain 127.0.0.1/32 reject
+        host all either 127.0.0.1/32 scram-sha-256",
         &files,
     );
     let lab = cluster.database();
     lab.execute(TABLE);
-    for role in ["encrypted", "plain"] {
+    for role in ["encrypted", "plain", "either"] {
         lab.execute(&format!("CREATE ROLE {role} LOGIN PASSWORD 'p'; GRANT SELECT ON streamers TO {role}"));
     }
     let root = |name: &str| Some(cluster.data().join(name));
@@ -95,9 +96,19 @@ fn the_ssl_modes_do_as_in_libpq() {
     let (t, f) = (true, false);
     assert_eq!(modes(&named, root("ours.crt")), [f, t, t, t, t, t], "our authority, the right name");
     assert_eq!(modes(&numbered, root("ours.crt")), [f, t, t, t, t, f], "our authority, another name");
-    assert_eq!(modes(&named, root("other.crt")), [f, t, t, f, f, f], "require checks when it can");
+    assert_eq!(modes(&named, root("other.crt")), [f, f, f, f, f, f], "each mode checks when it can");
     assert_eq!(modes(&named, None), [f, t, t, t, f, f], "the platform does not know our authority");
     assert_eq!(modes(&plain, None), [t, t, t, f, f, f], "the server wants no TLS");
+    for sslmode in [SslMode::Allow, SslMode::Prefer, SslMode::Require] {
+        let config = DatabaseConfig { sslmode, sslrootcert: root("none.crt"), ..config(&named) };
+        assert_eq!(shown(&open(&config)).len(), 1, "{sslmode:?} does without the file");
+    }
+    let either = lab.url_as("either", "p").replace("127.0.0.1", "localhost") + "?hostaddr=127.0.0.1";
+    let refused = DatabaseConfig { sslmode: SslMode::Prefer, sslrootcert: root("other.crt"), ..config(&either) };
+    assert_eq!(shown(&open(&refused)).len(), 1, "prefer does without TLS that it cannot check");
+    let encrypted =
+        "SELECT count(*) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE s.ssl AND usename = 'either'";
+    assert_eq!(lab.value(encrypted).as_deref(), Some("0"));
 }
 
 #[test]

@@ -161,6 +161,8 @@ fn a_change_that_waits_survives_new_database_settings() {
     lock.commit().expect("the lock is released");
     stage.wait_status("ana", "Online");
     assert_eq!(stage.written("ana"), ["Offline", "Online"]);
+    // The share of the table does not depend on these settings.
+    assert!(daemon.events("coordination_off").is_empty(), "{:?}", daemon.events("coordination_off"));
 }
 
 #[test]

@@ -159,9 +159,10 @@ fn connector(mode: SslMode, root: Option<&Path>) -> Result<TlsConnector, DbError
     let mut builder = TlsConnector::builder();
     // libpq's default.
     builder.min_protocol_version(Some(Protocol::Tlsv12));
+    // As in libpq, a file of authorities counts in every mode, and only the strict modes need it.
     let check_authority = match mode {
-        SslMode::Disable | SslMode::Allow | SslMode::Prefer => false,
-        SslMode::Require => root.is_some(),
+        SslMode::Disable => false,
+        SslMode::Allow | SslMode::Prefer | SslMode::Require => root.is_some_and(Path::exists),
         SslMode::VerifyCa | SslMode::VerifyFull => true,
     };
     builder.danger_accept_invalid_certs(!check_authority);

@@ -86,6 +86,13 @@ impl Asking {
             self.routine.cycle.iter_mut().for_each(|cycle| cycle.again = true);
         }
         self.begin_sweep(now, streamers, book);
+        self.ask_whole_sweep();
+    }
+
+    /// An ordered sweep waits for no quick turns.
+    fn ask_whole_sweep(&mut self) {
+        let left: Vec<Key> = self.routine.cycle.iter().flat_map(|cycle| cycle.left.iter().copied()).collect();
+        left.into_iter().for_each(|key| self.put(Queue::Routine, key));
     }
 
     /// Compares every streamer with the API. If a sweep is still under way, it goes on instead.
@@ -240,6 +247,7 @@ impl Asking {
         book.log(Event::SweepDone { streamers: cycle.covers, seconds, corrected });
         if cycle.again {
             self.begin_sweep(now, streamers, book);
+            self.ask_whole_sweep();
         }
     }
 

@@ -1,6 +1,7 @@
 //! R24: push events whose names are not known. They are counted by name, and are evidence of nothing.
 
 use crate::domain::push::UnrecognisedEvent;
+use crate::domain::text::{escaped, shown};
 use crate::domain::{ChannelId, Steady, report};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -55,10 +56,27 @@ impl Unrecognised {
     /// All of them, for the report.
     pub(super) fn report(&self) -> Vec<report::UnrecognisedEvent> {
         let told = |(name, seen): (&String, &Seen)| report::UnrecognisedEvent {
-            name: name.clone(),
+            name: shown(name),
             count: seen.count,
-            sample: seen.sample.clone(),
+            sample: escaped(&seen.sample),
         };
         self.names.iter().map(told).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Unrecognised, UnrecognisedEvent};
+    use crate::domain::{ChannelId, Steady};
+
+    #[test]
+    fn what_a_stranger_names_an_event_controls_no_terminal() {
+        let mut events = Unrecognised::default();
+        let name = "App\\X\u{9b}31m\u{7f}\u{202e}".to_owned();
+        let (channel, sample) = (ChannelId(668), "{\u{1b}}".to_owned());
+        events.take(UnrecognisedEvent { channel, name, sample, times: 1, received: Steady::default() });
+        let told = events.report();
+        assert_eq!(told[0].name, r"App\X\u009b31m\u007f\u202e");
+        assert_eq!(told[0].sample, r"{\u001b}");
     }
 }

@@ -359,3 +359,23 @@ fn r15_what_push_confirms_that_only_the_table_showed_is_written_as_the_word_of_p
         "#]],
     );
 }
+
+#[test]
+fn r15_what_is_put_right_is_a_change_of_now() {
+    check_watched(
+        "
+        1 live 668 10
+        .. written
+        100 roster 1:xqc:bogus
+        .. written
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            30.0   ask users_livestreams: 676
+            100.0  write 1 Online by push
+            100.0  log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+        "#]],
+    );
+}

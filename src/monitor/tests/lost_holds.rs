@@ -269,3 +269,26 @@ fn r25_a_writer_that_is_away_is_tried_again_after_a_write_whose_hold_was_over() 
         "#]],
     );
 }
+
+#[test]
+fn r25_a_share_that_does_not_come_back_is_said() {
+    check_sharing(
+        "
+        0 shards held 1 of 1 by 1 0
+        .. roster 1/0:xqc:Offline scope@0
+        10 shards lost not confirmed for 6 s
+        20 shards held 2 of 1 by 2
+        ",
+        &expect![[r#"
+
+            0.0    log shards_changed held=1 of=1 instances=1
+            0.0    read the roster
+            0.0    log roster_loaded streamers=1 added=1 removed=0
+            0.0    ask users_livestreams: 676
+            0.0    open 0
+            10.0   log coordination_off reason="not confirmed for 6 s"
+            20.0   log shards_changed held=0 of=1 instances=2
+            20.0   close 0
+        "#]],
+    );
+}

@@ -34,7 +34,7 @@ fn r23_the_rest_of_a_request_is_for_those_whose_turn_is_next() {
             98.5   subscribe 1 33
             98.5   ask users_livestreams: 2 3
             98.5   read the roster
-            98.5   ask users_livestreams: 1 3
+            98.5   ask users_livestreams: 1 2 3
             101.5  ask users_livestreams: 2
             104.5  ask users_livestreams: 2
         "#]],

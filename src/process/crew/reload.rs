@@ -64,11 +64,14 @@ impl Crew {
             // Whatever still runs there cannot change a row of the new database.
             self.database.abandon();
         }
+        if !self.database.shares_as(&config.database) {
+            // The old writers and the old coordinator keep the old cell until the last of these writers has ended. In the
+            // new one nothing is held before the new coordinator says so.
+            self.cell = Arc::new(self.cell.successor());
+            self.sharing = (config.database.shards, config.database.coordination);
+            self.reseated = true;
+        }
         self.database = Arc::new(database);
-        // The old writers and the old coordinator keep the old cell until the last of these writers has ended. In the
-        // new one nothing is held before the new coordinator says so.
-        self.cell = Arc::new(self.cell.successor());
-        self.sharing = (config.database.shards, config.database.coordination);
         let (lanes, lanes_out) = lane_channels(config);
         self.lanes = lanes_out;
         // The core sends the old writers' rows again when the new writers report their start.
@@ -84,7 +87,9 @@ impl Crew {
             return Ok(());
         }
         self.leaving.clear();
-        self.add_coordinator(supervisor)?;
+        if std::mem::take(&mut self.reseated) {
+            self.add_coordinator(supervisor)?;
+        }
         self.add_writers(supervisor)
     }
 }

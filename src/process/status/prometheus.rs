@@ -10,6 +10,7 @@ use crate::domain::report::Histogram;
 use crate::domain::text::escaped;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::RESULTS;
+use std::collections::BTreeSet;
 use std::fmt::{Display, Write};
 
 /// The metrics of a daemon that does not run.
@@ -147,7 +148,9 @@ impl Page {
         let counted = &snapshot.report.counters.api_requests;
         let api = [Endpoint::Channels, Endpoint::Livestreams, Endpoint::UsersLivestreams, Endpoint::Website];
         let webhooks = ["public_key", "subscriptions"].into_iter().filter(|_| snapshot.report.webhooks.is_some());
-        for endpoint in api.map(Endpoint::word).into_iter().chain(["token"]).chain(webhooks) {
+        let always = api.map(Endpoint::word).into_iter().chain(["token"]).chain(webhooks);
+        let endpoints: BTreeSet<&str> = always.chain(counted.keys().map(String::as_str)).collect();
+        for endpoint in endpoints {
             let codes = counted.get(endpoint);
             if codes.is_none_or(|codes| !codes.contains_key("200")) {
                 self.series("api_requests_total", &[("endpoint", endpoint), ("code", "200")], 0);

@@ -27,7 +27,7 @@ const LEAVE: &str = "\u{1b}[?7h\u{1b}[?25h\u{1b}[?1049l";
 /// # Errors
 /// When the terminal cannot be set up or written to.
 pub(super) fn run(mut page: impl FnMut(Paint) -> String) -> anyhow::Result<Code> {
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() || dumb {
         complain("--watch needs a terminal that it can draw on; without --watch, the status is printed once");
         return Ok(Code::Usage);
