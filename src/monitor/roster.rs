@@ -1,6 +1,7 @@
 //! The roster: which rows there are, and which of them can be used. R13, R14 and R16.
 
 use super::book::{Book, Timer};
+use super::shards::Age;
 use super::streamer::Streamer;
 use super::streamers::{Key, Streamers};
 use super::times::{API_LAG, OLD_NAME_PAUSE};
@@ -182,21 +183,26 @@ impl Roster {
 }
 
 impl Comparison {
-    /// R13: a new row starts with what the table shows, as a belief that is not verified. `fresh`: whether another
-    /// instance may have written the row just before, if that is known (R25).
+    /// R13: a new row starts with what the table shows, as a belief that is not verified. `age`: for how long the row has
+    /// shown it, since another instance may have written it just before (R25).
     pub(super) fn welcome(
         &mut self,
         now: Now,
         row: Row,
         name: Slug,
-        fresh: Option<bool>,
+        age: Age,
         streamers: &mut Streamers,
         book: &mut Book,
     ) -> Key {
         let mut streamer = Streamer::new(now, row, name, self.read_at);
-        let recent = || self.recent.as_ref().is_some_and(|recent| recent.holds(&streamer.row));
-        if fresh.unwrap_or_else(recent) && streamer.table.shown != Shown::Unknown {
-            streamer.table_is_fresh(now);
+        let listed = || self.recent.as_ref().is_some_and(|recent| recent.holds(&streamer.row));
+        let since = match age {
+            Age::Old => None,
+            Age::Since(since) => Some(since),
+            Age::Listed => listed().then_some(now.steady),
+        };
+        if let Some(since) = since.filter(|_| streamer.table.shown != Shown::Unknown) {
+            streamer.table_is_fresh(since);
             self.fresh.push(streamer.row.clone());
         }
         book.revision += 1;

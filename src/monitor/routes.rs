@@ -20,6 +20,7 @@ use crate::domain::ask::{Answer, Endpoint, Liveness, Seen};
 use crate::domain::problem::Code;
 use crate::domain::push::{LinkId, Push};
 use crate::domain::row::{RosterRead, Row, Shown};
+use crate::domain::shards::Scope;
 use crate::domain::{Now, Source, Status, Steady};
 
 /// The problems that concern one row, and end with it.
@@ -47,21 +48,23 @@ impl Monitor {
 impl Monitor {
     pub(super) fn take_roster(&mut self, now: Now, mut read: RosterRead) {
         let Some(part) = self.shards.part_of(&read) else { return self.look_on(now, read) };
-        read.rows.retain(|row| part.covers(row.shard));
+        let whole = read.scope == Scope::All;
+        let (own, others) = std::mem::take(&mut read.rows).into_iter().partition(|row| part.covers(row.shard));
+        read.rows = own;
         let begun = self.roster.begin(&read, &part, &self.streamers, &mut self.book);
         let Some(mut comparison) = begun else { return };
         self.asking.reconsider();
         for key in std::mem::take(&mut comparison.gone) {
             self.forget(key);
         }
-        for mut row in read.rows {
+        for mut row in std::mem::take(&mut read.rows) {
             match self.roster.compare(now, &mut row, &mut comparison, &mut self.streamers, &mut self.book) {
                 RowNews::Known(key) => self.take_row(now, key, &row, read.started),
                 RowNews::Unfit(before) => before.into_iter().for_each(|key| self.forget(key)),
                 RowNews::New(name, before) => {
                     before.into_iter().for_each(|key| self.forget(key));
-                    let fresh = self.shards.may_be_fresh(&row, read.started);
-                    let key = comparison.welcome(now, row, name, fresh, &mut self.streamers, &mut self.book);
+                    let age = self.shards.age(&row, read.started);
+                    let key = comparison.welcome(now, row, name, age, &mut self.streamers, &mut self.book);
                     self.asking.greet(key);
                     self.asking.ask_about(key, &self.streamers);
                     self.names.take_hints(now, key, &mut self.streamers, &mut self.book);
@@ -77,6 +80,9 @@ impl Monitor {
             self.names.forget_strangers(&self.streamers, self.shards.share());
         }
         self.shards.compared(&part, read.started);
+        if whole {
+            self.shards.watch_others(now, RosterRead { rows: others, ..read });
+        }
         self.writes.allow(now, self.shards.permit(), &mut self.streamers, &mut self.book);
         self.check_compared(now);
     }
@@ -121,7 +127,7 @@ impl Monitor {
                 self.streamers.believe_table(now, key, shown, &mut self.book);
                 let others = self.streamers.get_mut(&key).filter(|_| !alone);
                 if let (Some(streamer), Shown::Known(_)) = (others, shown) {
-                    streamer.table_is_fresh(now);
+                    streamer.table_is_fresh(now.steady);
                     self.book.changed_lately(now, vec![streamer.row.clone()], API_LAG);
                 }
             }

@@ -4,7 +4,7 @@
 mod bystander;
 
 use super::book::Book;
-use super::times::LEASE;
+use super::times::{API_LAG, LEASE};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::report::{self, Sharing};
@@ -56,6 +56,17 @@ struct Taken {
     back: bool,
     /// From when on no other instance can write its rows. `None` until they have been read once.
     alone_from: Option<Steady>,
+}
+
+/// For how long a new row has shown its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Age {
+    /// For long enough that the API knows it.
+    Old,
+    /// At least since then, as this instance has seen.
+    Since(Steady),
+    /// This process knows by its own list of recent changes.
+    Listed,
 }
 
 /// What follows from what the coordinator reported.
@@ -212,13 +223,21 @@ impl Shards {
     }
 
     /// R13: whether a new row may be fresher than the API, because another instance may have written it just before.
-    /// `None` if this process knows by its own list of recent changes.
-    pub(super) fn may_be_fresh(&self, row: &Row, read_at: Steady) -> Option<bool> {
+    pub(super) fn age(&self, row: &Row, read_at: Steady) -> Age {
         match self.held.get(&row.shard) {
-            Some(taken) if taken.alone_from.is_some() => Some(false),
-            Some(taken) if !taken.alone => Some(!self.bystander.knows_old(row, read_at)),
-            _ => None,
+            Some(taken) if taken.alone_from.is_some() => Age::Old,
+            Some(taken) if !taken.alone => {
+                let since = self.bystander.shown_since(row, read_at).unwrap_or(read_at);
+                if read_at.since(since) >= API_LAG { Age::Old } else { Age::Since(since) }
+            }
+            _ => Age::Listed,
         }
+    }
+
+    /// Takes the rows that other instances follow, from a read of all rows: who gets their shards must know how old
+    /// their statuses are.
+    pub(super) fn watch_others(&mut self, now: Now, read: RosterRead) {
+        self.bystander.watch(now.steady, read, |_| true);
     }
 }
 

@@ -287,9 +287,10 @@ impl Streamer {
         self.doubt = None;
     }
 
-    /// From now on, what the table shows may be more recent than what the API says.
-    pub(crate) fn table_is_fresh(&mut self, now: Now) {
-        self.belief.fresher = Some(Fresher { until: now.steady + API_LAG, borne_out: Vec::new() });
+    /// What the table shows since then may be more recent than what the API says.
+    pub(crate) fn table_is_fresh(&mut self, since: Steady) {
+        self.belief.received = since;
+        self.belief.fresher = Some(Fresher { until: since + API_LAG, borne_out: Vec::new() });
     }
 
     /// The status that the row is to show and does not. What only the table shows is no reason to write (R13).

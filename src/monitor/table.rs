@@ -121,9 +121,7 @@ impl Streamer {
         table.unsure = false;
         let known_before = std::mem::replace(&mut table.known_at, read_at);
         if shown == table.shown {
-            if table.confirmed.is_some_and(|(status, _)| shown == Shown::Known(status)) {
-                table.overruled = 0;
-            }
+            table.overruled = 0;
             return Edit::Nothing;
         }
         let before = std::mem::replace(&mut table.shown, shown);

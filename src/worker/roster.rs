@@ -8,6 +8,7 @@ use crate::backoff::Backoff;
 use crate::clock::{Clock, Pulse};
 use crate::domain::Steady;
 use crate::domain::row::{DatabaseEvent, RosterRead};
+use crate::domain::shards::Scope;
 use crate::gateway::database::Database;
 use crate::monitor::io::Input;
 use crate::stop::{Received, Stop};
@@ -26,6 +27,9 @@ const TURN: Duration = Duration::from_secs(5);
 const NUDGED_APART: Duration = Duration::from_millis(500);
 /// The same limit as a multiple of the last read's duration, so that such reads take at most a tenth of the time.
 const NUDGED_SHARE: u32 = 10;
+/// How often all rows are read where this instance follows some of them only: it must know how old the statuses of the
+/// others are when it gets them (R25). Half the lag of the API.
+const LOOK_AROUND: Duration = Duration::from_secs(30);
 /// What the pulse allows for a turn with a read: a new connection (5 s) and a read until it is cancelled (30 s), each
 /// twice, and a busy machine.
 const READ_TURN: Duration = Duration::from_secs(120);
@@ -54,10 +58,13 @@ impl Worker for Roster {
     fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MOST);
         let mut broken = self.database.broken();
+        let mut looked = Steady::default();
         while !stop.is_stopped() {
             pulse.promise(READ_TURN);
             let started = self.clock.steady();
-            let scope = self.cell.scope();
+            let around = started.since(looked) >= LOOK_AROUND;
+            let scope = if around { Scope::All } else { self.cell.scope() };
+            looked = if scope == Scope::All { started } else { looked };
             let read = self.database.read_roster(&scope, stop);
             let broken_before = std::mem::replace(&mut broken, self.database.broken());
             let goes_on = match read {

@@ -1,5 +1,6 @@
-//! What an instance that stands by sees of the table (R25): for how long each row has shown its status, so that it is
-//! known after a takeover which statuses the API must know by now; and which channel ids are to be looked up until then.
+//! What an instance sees of the rows that it does not follow (R25): for how long each has shown its status, so that it is
+//! known after a takeover which statuses the API must know by now; and, while it stands by, which channel ids are to be
+//! looked up until then.
 
 use crate::domain::row::{RosterRead, Row, Shown};
 use crate::domain::{RowId, Slug, Steady};
@@ -29,7 +30,7 @@ struct Seen {
 }
 
 impl Bystander {
-    /// Takes a read of all rows. Returns the time for which a look-up is to be scheduled, if any.
+    /// Takes a read of all these rows. Returns the time for which a look-up is to be scheduled, if any.
     pub(super) fn watch(&mut self, now: Steady, read: RosterRead, is_known: impl Fn(&Slug) -> bool) -> Option<Steady> {
         let mut before = std::mem::take(&mut self.rows);
         // A row that was not read for long may have changed twice.
@@ -71,19 +72,18 @@ impl Bystander {
         self.next
     }
 
-    /// R13: returns true if a row has shown its status long enough for the API to know it.
-    pub(super) fn knows_old(&self, row: &Row, read_at: Steady) -> bool {
+    /// R13: since when a row has shown its status without a break. `None` if that is not known.
+    pub(super) fn shown_since(&self, row: &Row, read_at: Steady) -> Option<Steady> {
         let seen = self.rows.get(&row.id).filter(|seen| seen.shown == row.shown && self.is_recent(read_at));
-        seen.is_some_and(|seen| read_at.since(seen.since) >= API_LAG)
+        seen.map(|seen| seen.since)
     }
 
     fn is_recent(&self, now: Steady) -> bool {
         now.since(self.read_at) <= API_LAG
     }
 
-    /// Forgets everything, because this instance does not stand by any more.
+    /// Looks no names up, because this instance does not stand by any more.
     pub(super) fn end(&mut self) {
-        self.rows = HashMap::new();
         self.names.clear();
     }
 }

@@ -273,17 +273,3 @@ fn r21_three_hand_edits_are_no_trigger() {
         "#]],
     );
 }
-
-#[test]
-fn r21_a_trigger_that_restores_the_other_status_is_left_alone_after_three_writes() {
-    let reads: String = (1..30).map(|n| format!("{}0 roster 1:xqc:Offline\n", n)).collect();
-    check_watched(
-        &format!("1 auto\n.. kick xqc/676/668=live@1\n.. live 668 10 created@1\n{reads}"),
-        &expect![[r#"
-
-            1.0    write 1 Online by push
-            10.0   write 1 Online by push
-            80.0   write 1 Online by sweep
-        "#]],
-    );
-}

@@ -178,3 +178,61 @@ fn r25_standing_by_costs_no_request_but_slow_look_ups() {
         "#]],
     );
 }
+
+#[test]
+fn r25_who_follows_some_rows_knows_how_old_the_statuses_of_the_others_are() {
+    check_sharing(
+        "
+        0 quiet
+        .. shards held 1 of 2 by 2 0
+        .. kick xqc/676/668=offline adin/677/669=offline kai/678/670=live@75
+        .. auto
+        .. roster 1/0:xqc:Offline scope@0
+        10 roster 1/0:xqc:Offline 2/1:adin:Online 3/1:kai:Online
+        20 roster 1/0:xqc:Offline scope@0
+        40 roster 1/0:xqc:Offline 2/1:adin:Online 3/1:kai:Online
+        70 roster 1/0:xqc:Offline 2/1:adin:Online 3/1:kai:Offline
+        75 loud
+        .. shards held 1 of 2 by 1 0 1
+        .. roster 1/0:xqc:Offline 2/1:adin:Online 3/1:kai:Offline scope@0,1
+        140 until
+        ",
+        &expect![[r#"
+
+            75.0   log shards_changed held=2 of=2 instances=1
+            75.0   read the roster
+            75.0   log roster_loaded streamers=3 added=2 removed=0
+            75.0   open 1
+            78.0   write 2 Offline by sweep
+            130.0  write 3 Online by sweep
+        "#]],
+    );
+}
+
+#[test]
+fn r25_a_broadcast_that_began_since_a_stand_by_first_looked_is_news() {
+    check_sharing(
+        "
+        0 quiet
+        .. shards held 1 of 1 by 2
+        .. kick xqc/676/668=live@30 adin/677/669=live@2
+        .. kick-clock 0
+        .. roster 1/0:xqc:Offline 2/0:adin:Offline
+        10 roster 1/0:xqc:Offline 2/0:adin:Offline
+        35 auto
+        .. loud
+        .. shards held 1 of 1 by 1 0
+        .. roster 1/0:xqc:Offline 2/0:adin:Offline scope@0
+        100 until
+        ",
+        &expect![[r#"
+
+            35.0   log shards_changed held=1 of=1 instances=1
+            35.0   read the roster
+            35.0   log roster_loaded streamers=2 added=2 removed=0
+            35.0   open 0
+            35.0   write 1 Online by sweep
+            60.0   write 2 Online by sweep
+        "#]],
+    );
+}
