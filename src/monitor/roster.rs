@@ -1,9 +1,9 @@
 //! The roster: which rows there are, and which of them can be used. R13, R14 and R16.
 
 use super::book::{Book, Timer};
-use super::shards::Age;
 use super::streamer::Streamer;
 use super::streamers::{Key, Streamers};
+use super::table::Age;
 use super::times::{API_LAG, OLD_NAME_PAUSE};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;

@@ -4,6 +4,7 @@
 mod bystander;
 
 use super::book::Book;
+use super::table::Age;
 use super::times::{API_LAG, LEASE};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
@@ -56,17 +57,6 @@ struct Taken {
     back: bool,
     /// From when on no other instance can write its rows. `None` until they have been read once.
     alone_from: Option<Steady>,
-}
-
-/// For how long a new row has shown its status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Age {
-    /// For long enough that the API knows it.
-    Old,
-    /// At least since then, as this instance has seen.
-    Since(Steady),
-    /// This process knows by its own list of recent changes.
-    Listed,
 }
 
 /// What follows from what the coordinator reported.

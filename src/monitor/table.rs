@@ -84,6 +84,17 @@ impl Broke {
     }
 }
 
+/// For how long a new row has shown its status (R13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// For long enough that the API knows it.
+    Old,
+    /// At least since then, as this instance has seen.
+    Since(Steady),
+    /// This process knows by its own list of recent changes.
+    Listed,
+}
+
 /// What a read shows of one row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowRead {
