@@ -48,9 +48,12 @@ impl Monitor {
 impl Monitor {
     pub(super) fn take_roster(&mut self, now: Now, mut read: RosterRead) {
         let Some(part) = self.shards.part_of(&read) else { return self.look_on(now, read) };
-        let whole = read.scope == Scope::All;
-        let (own, others) = std::mem::take(&mut read.rows).into_iter().partition(|row| part.covers(row.shard));
-        read.rows = own;
+        let (whole, mut others) = (read.scope == Scope::All, Vec::new());
+        read.rows.retain(|row| {
+            let own = part.covers(row.shard);
+            others.extend((whole && !own).then(|| row.clone()));
+            own
+        });
         let begun = self.roster.begin(&read, &part, &self.streamers, &mut self.book);
         let Some(mut comparison) = begun else { return };
         self.asking.reconsider();
