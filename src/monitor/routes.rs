@@ -119,7 +119,8 @@ impl Monitor {
         }
         let (hold, broke, api) = (self.settings.hold, self.writes.broke(), !self.book.api_is_away());
         let alone = self.shards.is_alone(streamer.shard, at);
-        let edit = streamer.compare(now.steady, RowRead { shown, at, alone }, hold, broke, api);
+        let read = RowRead { shown, at, alone, delay: self.settings.offline_delay };
+        let edit = streamer.compare(now.steady, read, hold, broke, api);
         self.book.revision += u64::from(edit != Edit::Nothing);
         match edit {
             Edit::Nothing if self.writes.lacks_start(streamer) => return self.write(now, key),

@@ -103,6 +103,8 @@ pub(crate) struct RowRead {
     pub at: Steady,
     /// Whether no other instance can have written the row (R25).
     pub alone: bool,
+    /// `OFFLINE_DELAY_SECS` (R26)
+    pub delay: Duration,
 }
 
 /// What it means that a row shows a different status than was known.
@@ -123,7 +125,7 @@ pub(crate) enum Edit {
 impl Streamer {
     /// R15: compares what a read showed. `api`: the API answers.
     pub(crate) fn compare(&mut self, now: Steady, read: RowRead, hold: Duration, broke: Broke, api: bool) -> Edit {
-        let RowRead { shown, at: read_at, alone } = read;
+        let RowRead { shown, at: read_at, alone, delay } = read;
         let table = &mut self.table;
         let outdated = read_at <= table.known_at || (table.unsure && self.belief.verified);
         if outdated || table.settled == Some((table.shown, shown)) {
@@ -157,7 +159,12 @@ impl Streamer {
         // Once for each event: another instance that writes over it again may have received a later event, and be
         // right.
         let of_belief = self.heard.as_mut().filter(|heard| heard.status == believed && heard.held);
-        let may_insist = |heard: &&mut Heard| (alone || !heard.insisted) && now.since(heard.at) < hold;
+        // R26: an Offline may be written when the hold is over, and then it is no push any more that says so.
+        let written = match believed {
+            Status::Online => now,
+            Status::Offline => now.max(self.belief.since.steady + delay),
+        };
+        let may_insist = |heard: &&mut Heard| (alone || !heard.insisted) && written.since(heard.at) < hold;
         let heard = of_belief.filter(may_insist);
         let heard = heard.map(|heard| heard.insisted = true).is_some();
         // A value that is neither status says nothing that Kick does not know better. If the belief came only from the

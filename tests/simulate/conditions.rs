@@ -175,7 +175,8 @@ impl Conditions {
         // R6: two absences, half a minute apart, and the pauses between the looks.
         let unsaid = if self.unsaid { Duration::from_secs(75) } else { Duration::ZERO };
         let sweep = self.settings.sweep + self.asking(rows) + self.lag + Duration::from_secs(45) + unsaid;
-        if self.deaf { sweep } else { sweep + self.settings.hold }
+        let pushed = !self.deaf || self.settings.webhooks;
+        if pushed { sweep + self.settings.hold } else { sweep }
     }
 
     /// The same for a row that push does not cover, where those have quick turns: two of them and the looks between,

@@ -236,3 +236,23 @@ fn r25_a_broadcast_that_began_since_a_stand_by_first_looked_is_news() {
         "#]],
     );
 }
+
+#[test]
+fn r15_an_offline_that_stands_for_longer_than_the_hold_is_not_insisted_on() {
+    check_watched(
+        "
+        1 set delay=120
+        .. auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        10 stop 668 10
+        60 roster 1:xqc:Offline
+        70 roster 1:xqc:Online
+        200 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+        "#]],
+    );
+}

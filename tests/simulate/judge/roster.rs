@@ -21,14 +21,16 @@ pub(super) struct Known {
     pub(super) committed: Option<Duration>,
     /// When a read last showed something else than the machine knew of, and what.
     pub(super) edited: Option<(Duration, Status)>,
+    /// When it was first seen that somebody else wrote this.
+    pub(super) others: Option<(Duration, Status)>,
     /// The last status that was given out to be written, and when it was first.
     pub(super) last: Option<(Duration, Status)>,
     /// Since when the row may show Online, at the earliest.
     pub(super) online: Option<Duration>,
     /// The start of the broadcast that was last written by this process.
     pub(super) start: Option<Timestamp>,
-    /// When what push told was last written over what somebody else wrote.
-    pub(super) insisted: Option<Duration>,
+    /// When what push told was last written over what somebody else wrote, and what that was.
+    pub(super) insisted: Option<(Duration, Status)>,
 }
 
 impl Judge {
@@ -65,6 +67,10 @@ impl Judge {
                                 known.last.is_some_and(|(_, last)| last == status)
                                     || status == Status::Offline && !conditions.settings.offline_delay.is_zero()
                             };
+                            known.others = match row.shown {
+                                Shown::Known(status) => Some((now, status)),
+                                Shown::Unknown => None,
+                            };
                             known.edited = match row.shown {
                                 Shown::Known(status) if !decided(status) => Some((now, status)),
                                 Shown::Known(_) | Shown::Unknown => None,
@@ -94,6 +100,7 @@ impl Judge {
                         shown: Some(row.shown),
                         committed: None,
                         edited: fresh,
+                        others: None,
                         last: None,
                         online: (row.shown == ONLINE).then_some(now),
                         start: None,

@@ -135,7 +135,8 @@ impl Judge {
     ) -> Result<(), String> {
         let stop = self.stopped.get(&n).filter(|(_, at)| before == Some((*at, Status::Offline)));
         let Some((stopped, at)) = stop.filter(|_| write.status == Status::Online) else { return Ok(()) };
-        let told = self.told.get(&n).is_some_and(|told| told.last == *stopped);
+        // R7: after ten minutes, two answers are enough to know that it runs again.
+        let told = self.told.get(&n).is_some_and(|told| told.last == *stopped && told.at < *at + STALE_LIVE);
         // R12: push through an id that was not confirmed has no hold.
         let held = self.told.get(&n).is_some_and(|told| told.at == *at && told.confirmed);
         let shown = self.shown_start.get(&n).copied().flatten();
@@ -163,13 +164,14 @@ impl Judge {
         let told = self.told_so.get(&(n, write.status)).copied();
         let told = told.filter(|at| now < *at + conditions.settings.hold);
         let Some((known, told)) = self.rows.get_mut(&write.row).zip(told) else { return Ok(false) };
-        let edited = known.edited.filter(|(at, status)| *status != write.status && *at > told);
+        let edited = known.others.filter(|(at, status)| *status != write.status && *at > told);
         let Some((edited, _)) = edited else { return Ok(false) };
         if write.source == Source::Sweep && said.get(&n).is_some_and(|started| *started >= edited) {
             // The answer to a later question has told so.
             return Ok(true);
         }
-        match known.insisted.replace(now).filter(|insisted| *insisted >= told && *insisted < edited) {
+        let before = known.insisted.replace((now, write.status));
+        match before.filter(|(at, status)| *status == write.status && *at >= told && *at < edited) {
             Some(_) => Err(format!("row {} is written over once more for the sake of one push event", write.row)),
             None => Ok(true),
         }
