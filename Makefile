@@ -29,7 +29,7 @@ test: needs ## Every test, from nothing
 	EVENTS_SEEN=$(CURDIR)/target/events-seen RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --workspace --locked -- --skip interop::
 	@tests/events-seen.sh target/events-seen
 
-interop: needs ## With parts of others: a Pusher server, a Centrifugo client, nginx
+interop: needs ## With parts of others: a Pusher server, a Centrifugo client, nginx, Prometheus
 	@tests/needs.sh interop
 	@mkdir -p target/interop
 	@cp tests/interop/package.json tests/interop/package-lock.json tests/interop/centrifuge.mjs target/interop

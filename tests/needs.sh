@@ -65,14 +65,13 @@ interop)
 package-lint) want devscripts lintian man-db procps shellcheck systemd ;;
 package-test) want devscripts lintian man-db mmdebstrap piuparts procps shellcheck systemd-container ;;
 esac
-# Of Prometheus only its tool, unpacked here: Debian 12 has it in the package that would start a server.
+# Of Prometheus only what is needed, unpacked here: its package would start a server.
 tools=$(dirname "$0")/../target/tools
-needs_promtool() {
-    case $wanted in
-    install | run | suite) return 1 ;;
-    esac
-    ! has promtool && [ ! -x "$tools/usr/bin/promtool" ]
-}
+programs=promtool
+case $wanted in
+install | run | suite) programs= ;;
+interop) programs="promtool prometheus" ;;
+esac
 
 as_root=
 if [ "$(id -u)" -eq 0 ]; then
@@ -125,12 +124,12 @@ if [ -n "$packages" ]; then
     trap - EXIT
 fi
 
-if needs_promtool; then
-    has apt-get || fail "promtool is missing; it comes with Prometheus"
+unpack() {
+    has apt-get || fail "$1 is missing; it comes with Prometheus"
     apt-cache show prometheus >/dev/null 2>&1 || [ -z "$as_root" ] || $as_root apt-get update -qq
     package=prometheus
-    ! apt-cache show promtool >/dev/null 2>&1 || package=promtool
-    echo "Unpacking promtool from Debian's package $package into target/tools"
+    ! apt-cache show "$1" >/dev/null 2>&1 || package=$1
+    echo "Unpacking $1 from Debian's package $package into target/tools"
     unpacked=$(mktemp -d)
     trap 'rm -rf "$unpacked"' EXIT
     trap 'exit 130' INT TERM HUP
@@ -139,5 +138,10 @@ if needs_promtool; then
         fail "The package $package cannot be downloaded. Run this, then try again: sudo apt-get update"
     dpkg-deb -x "$unpacked/$package"_*.deb "$unpacked"
     mkdir -p "$tools/usr/bin"
-    mv "$unpacked/usr/bin/promtool" "$tools/usr/bin/"
-fi
+    mv "$unpacked/usr/bin/$1" "$tools/usr/bin/"
+    rm -rf "$unpacked"
+}
+
+for program in $programs; do
+    has "$program" || [ -x "$tools/usr/bin/$program" ] || unpack "$program"
+done

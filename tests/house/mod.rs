@@ -2,7 +2,7 @@
 //! they are for. These tests read the repository and run nothing of it;
 //! `alerts` tries what it offers to Prometheus with promtool.
 
-mod alerts;
+pub(crate) mod alerts;
 mod commands;
 mod dependencies;
 mod documents;

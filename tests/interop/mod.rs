@@ -1,4 +1,4 @@
-//! Other people's parts: a Pusher server, a Centrifugo client and a web server that know nothing of us. `make interop`
+//! Other people's parts: a Pusher server, a Centrifugo client, a web server and Prometheus, which know nothing of us. `make interop`
 //! installs them and runs this; `make test`, which is to need nothing of npm's, passes it over.
 //!
 //! soketi asks for uWebSockets.js by an address of git's. In `package-lock.json` it asks, by hand, for the same
@@ -8,6 +8,8 @@
 mod centrifuge;
 // Webhooks through a real web server, as the example has it.
 mod nginx;
+// The metrics, the alerts and the dashboard in a real Prometheus.
+mod prometheus;
 // The program against a real Pusher server.
 mod pusher;
 // That server.
