@@ -1,7 +1,6 @@
 //! The events that the daemon logs, one line each, with stable names (kick-monitor(8), EVENTS).
 //!
-//! The list is complete. A new event needs a variant here, its keys and its line in `event/`, and an entry in the
-//! manual page.
+//! The list is complete. What else a new event needs stands in ARCHITECTURE.md.
 
 #![expect(missing_docs, reason = "fields are the keys of the log line, and the manual explains each")]
 

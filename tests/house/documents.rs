@@ -63,6 +63,38 @@ pub(super) fn spans(text: &str) -> Vec<(usize, &str)> {
     spans
 }
 
+/// What stands at the top of the repository, apart from hidden files.
+const TOP: [&str; 20] = [
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "Makefile",
+    "README.md",
+    "SECURITY.md",
+    "clippy.toml",
+    "debian",
+    "deny.toml",
+    "docs",
+    "etc",
+    "rustfmt.toml",
+    "src",
+    "target",
+    "tests",
+];
+
+#[test]
+fn nothing_else_stands_at_the_top() {
+    let entries = fs::read_dir(root()).expect("a directory");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let known = |name: &str| TOP.contains(&name) || name.starts_with('.');
+    none(&names.filter(|name| !known(name)).map(|name| format!("{name}:1: a stray file")).collect::<Vec<_>>());
+}
+
 #[test]
 fn every_link_leads_somewhere() {
     let (mut violations, mut looked_at) = (Vec::new(), 0);

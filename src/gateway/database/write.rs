@@ -13,6 +13,7 @@ use super::work::{Value, Work};
 use super::{Database, WRITE_LIMIT};
 use crate::domain::Status;
 use crate::domain::row::{Write, WriteId, WriteResult};
+use crate::domain::text::shown;
 use crate::domain::time::Timestamp;
 use crate::stop::Stop;
 use jiff::fmt::temporal::DateTimePrinter;
@@ -23,8 +24,6 @@ use std::time::Duration;
 const BARE_LIMIT_MIN: Duration = Duration::from_secs(2);
 /// Instead of a start: the column is left alone.
 const NO_START: &str = "-";
-/// The most characters of a text from outside in a notification, which may have 8000 bytes in all.
-const TOLD_MAX: usize = 200;
 
 /// The outcome of one write statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,7 +155,7 @@ fn statement(
 fn write_one(work: &mut Work<'_>, write: &Write, lease: Option<&Lease>) -> Result<bool, Fault> {
     let (start, title) = (start(write), title(write, &work.table()?.encoding));
     let config = &work.database.config;
-    let (changed_at, username) = (to_sql(write.changed_at), told(&write.username));
+    let (changed_at, username) = (to_sql(write.changed_at), shown(&write.username));
     let mut values = vec![
         write.row.as_str(),
         config.status_value(write.status),
@@ -188,20 +187,20 @@ fn write_many(
     let encoding = table.encoding.clone();
     let config = &work.database.config;
     // Values that are not needed are not sent: a position beyond the end of an array reads as NULL.
-    let tells = config.notify_channel.is_some();
-    let dated = tells || config.changed_at_column.is_some();
+    let told = config.notify_channel.is_some();
+    let dated = told || config.changed_at_column.is_some();
     let wanted = |wanted: bool| if wanted { writes } else { &[] };
     let mut values = vec![
         Value::list(writes.iter().map(|write| write.row.as_str())),
         Value::list(writes.iter().map(|write| config.status_value(write.status))),
         Value::list(wanted(dated).iter().map(|write| to_sql(write.changed_at))),
         // A notification may have up to 8000 bytes.
-        Value::list(wanted(tells).iter().map(|write| told(&write.username))),
-        Value::list(wanted(tells).iter().map(|write| write.source.word())),
+        Value::list(wanted(told).iter().map(|write| shown(&write.username))),
+        Value::list(wanted(told).iter().map(|write| write.source.word())),
         Value::text(&config.synchronous_commit),
         Value::text(config.notify_channel.as_deref().unwrap_or_default()),
         Value::list(wanted(config.tells_starts()).iter().map(|write| start(write))),
-        Value::list(wanted(tells).iter().map(|write| title(write, &encoding))),
+        Value::list(wanted(told).iter().map(|write| title(write, &encoding))),
     ];
     values.extend(lease.into_iter().flat_map(Lease::values).map(Value::text));
     let rows = work.query(&statement, values)?;
@@ -248,16 +247,10 @@ fn start(write: &Write) -> String {
     }
 }
 
-/// Text from outside as a notification has it: its first 200 characters, without the one that PostgreSQL cannot keep. The
-/// rest is JSON's to escape.
-fn told(text: &str) -> String {
-    text.chars().take(TOLD_MAX).map(|c| if c == '\0' { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
 /// The title, as the statements take it: what the database's encoding may not have is replaced, or the server would refuse
 /// the whole statement.
 fn title(write: &Write, encoding: &str) -> String {
-    let title = write.title.as_deref().map(told).unwrap_or_default();
+    let title = write.title.as_deref().map(shown).unwrap_or_default();
     match encoding {
         "UTF8" | "SQL_ASCII" => title,
         _ => title.replace(|c: char| !c.is_ascii(), "?"),

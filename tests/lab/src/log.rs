@@ -42,7 +42,8 @@ impl Line {
 /// Leaves a file called after the line's event in the directory that `EVENTS_SEEN` names, if it does:
 /// `make test` compares what the whole suite provoked with what is documented.
 pub fn witness(line: &Line) {
-    let Some(directory) = std::env::var_os("EVENTS_SEEN").filter(|_| !line.event.is_empty()) else { return };
+    let wanted = std::env::var_os("EVENTS_SEEN").filter(|directory| !directory.is_empty() && !line.event.is_empty());
+    let Some(directory) = wanted else { return };
     let path = Path::new(&directory).join(&line.event);
     if !path.exists() {
         let _ = fs::write(path, &line.text);
