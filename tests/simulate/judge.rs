@@ -315,7 +315,7 @@ impl Judge {
                     known.shown = Some(Shown::Known(write.status));
                     known.committed = Some(written.at.steady.elapsed());
                     if self.broke.is_some_and(|broke| written.at.steady.elapsed() <= broke) {
-                        known.shown = None;
+                        (known.shown, known.start) = (None, None);
                     }
                 }
                 // Whether it was written is not known.

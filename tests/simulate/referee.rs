@@ -181,7 +181,7 @@ impl Referee {
             if right || streamer.now() == Moment::Banned || !self.honest && now != Duration::MAX {
                 continue;
             }
-            let withheld = record.locked_until.max(record.ill_until).max(record.timed_out) + Duration::from_secs(300);
+            let withheld = record.locked_until.max(record.ill_until).max(record.timed_out) + Duration::from_secs(310);
             let since = streamer.since().max(record.touched).max(self.disturbed).max(self.excused).max(withheld);
             if now > since + bound {
                 return Err(format!(

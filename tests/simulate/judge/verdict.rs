@@ -300,8 +300,9 @@ impl Judge {
             return false;
         }
         let vanished = if streamer.now() == Moment::Banned { VANISHED } else { Duration::ZERO };
-        // R21: the pause after a refusal; nothing excuses a row for what another one does.
-        let withheld = record.locked_until.max(record.ill_until).max(record.timed_out) + 5 * MINUTE;
+        // R21: the pause after a refusal, from its answer on; nothing excuses a row for what another one does.
+        let pause = 5 * MINUTE + Duration::from_secs(10);
+        let withheld = record.locked_until.max(record.ill_until).max(record.timed_out) + pause;
         let misled = self.misled.get(&n).copied().unwrap_or_default().max(self.resumed_until(n, streamer));
         // R15: what others wrote, another core or a person, stands for a lag of the API.
         let changed = if changed.is_zero() { Duration::ZERO } else { changed + API_LAG };
