@@ -1,11 +1,11 @@
 //! What one delivery of a webhook means for one streamer: R27. It knows no livestream id: its broadcast is known by the
 //! time at which it began.
 
-use super::broadcasts::{apart, later_by};
+use super::broadcasts::later_by;
 use super::hearing::Verdict;
 use super::kick_clock::KickTime;
 use super::streamer::{Heard, Streamer};
-use super::times::{API_LAG, CLOCK_MARGIN, OLD_DELIVERY, RESUMED_AFTER, SAME_BROADCAST};
+use super::times::{API_LAG, CLOCK_MARGIN, OLD_DELIVERY, RESUMED_AFTER};
 use crate::domain::Status;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::Delivery;
@@ -65,13 +65,11 @@ impl Streamer {
     }
 
     fn judge_start(&mut self, start: Timestamp, delivery: &Delivery, time: &KickTime) -> Verdict {
-        if let Some(running) = self.broadcast.start {
-            if apart(running, start) <= SAME_BROADCAST {
-                return self.judge_again(delivery, time);
-            }
-            if start < running {
-                return Verdict::Ask;
-            }
+        if self.broadcast.began_at(Some(start)) {
+            return self.judge_again(delivery, time);
+        }
+        if self.broadcast.start.is_some_and(|running| start < running) {
+            return Verdict::Ask;
         }
         let heard_end = self.heard.filter(|heard| heard.status == Status::Offline);
         let trails = || heard_end.is_some_and(|heard| !time.dated || start <= time.at(heard.at));
@@ -101,7 +99,7 @@ impl Streamer {
     fn judge_end(&self, start: Timestamp) -> Verdict {
         let online = self.belief.status == Some(Status::Online);
         match self.broadcast.start {
-            Some(running) if apart(running, start) <= SAME_BROADCAST => Verdict::Believe,
+            Some(_) if self.broadcast.began_at(Some(start)) => Verdict::Believe,
             // A start was missed, and the API has to tell what runs now.
             Some(running) if start > running => Verdict::Ask,
             Some(_) => Verdict::Nothing,

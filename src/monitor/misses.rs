@@ -100,16 +100,10 @@ impl Misses {
 }
 
 /// What was counted at one moment: several rows may name one streamer (R16).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Counted<T> {
     at: Steady,
     changes: BTreeSet<(T, Status)>,
-}
-
-impl<T> Default for Counted<T> {
-    fn default() -> Counted<T> {
-        Counted { at: Steady::default(), changes: BTreeSet::new() }
-    }
 }
 
 impl<T: Ord> Counted<T> {

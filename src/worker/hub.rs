@@ -99,7 +99,7 @@ struct Held {
     openings: Openings,
     /// Events to be logged.
     lines: Lines,
-    /// The longest time from the end of a wait to the next one: so long an input may have waited for this thread.
+    /// The longest time from the end of a wait to the next one: an input may have waited that long for this thread.
     longest_turn: Duration,
 }
 

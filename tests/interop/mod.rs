@@ -1,5 +1,5 @@
-//! Other people's parts: a Pusher server, a Centrifugo client, a web server and Prometheus, which know nothing of us. `make interop`
-//! installs them and runs this; `make test`, which is to need nothing of npm's, passes it over.
+//! Other people's parts: a Pusher server, a Centrifugo client, a web server and Prometheus, which know nothing of us.
+//! `make interop` installs them and runs this; `make test`, which is to need nothing of npm's, passes it over.
 //!
 //! soketi asks for uWebSockets.js by an address of git's. In `package-lock.json` it asks, by hand, for the same
 //! as a package of npm's: an override there is beyond the npm of Debian 12.

@@ -71,7 +71,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// Serves what the file has by then to whoever asks, until it is done.
+/// Serves the file's current content to every client, until `done`.
 fn export(listener: &TcpListener, metrics: &Path, done: &AtomicBool) {
     for mut client in listener.incoming().take_while(|_| !done.load(Ordering::Relaxed)).filter_map(Result::ok) {
         let _ = client.read(&mut [0; 4096]);
