@@ -21,6 +21,8 @@ pub(crate) struct Broadcasts {
     pub start: Option<Timestamp>,
     /// Push stated `start`, or two answers did.
     proven: bool,
+    /// A second answer has been asked for, which may prove it.
+    proof_asked: bool,
     /// An answer of the API has shown the running one.
     shown: bool,
     /// A webhook told of the running one.
@@ -51,6 +53,12 @@ impl Broadcasts {
     /// what is told of a broadcast is never taken back.
     pub(crate) fn proven_start(&self) -> Option<Timestamp> {
         self.start.filter(|_| self.proven)
+    }
+
+    /// R26: whether a second answer is to be asked for now, which may prove when the running one began. Once: where that
+    /// answer does not say, the sweep finds out.
+    pub(crate) fn wants_proof(&mut self) -> bool {
+        !std::mem::replace(&mut self.proof_asked, true)
     }
 
     /// R7: when the running one began, if the API has shown it, so that an endpoint may yet show it when it has ended.
@@ -174,6 +182,7 @@ impl Broadcasts {
         if another || self.start.is_none() {
             self.start = Some(start);
             (self.proven, self.shown, self.delivered) = (false, false, false);
+            self.proof_asked = false;
         } else if self.began_at(Some(start)) {
             self.proven = true;
         }

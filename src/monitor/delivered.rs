@@ -25,12 +25,16 @@ impl Streamer {
             Status::Online => self.judge_start(start, delivery, time),
             Status::Offline => self.judge_end(start),
         };
-        if verdict == Verdict::Nothing && self.repeats(start, delivery.status) {
+        let repeats = verdict == Verdict::Nothing && self.repeats(start, delivery.status);
+        if let Some(heard) = self.heard.as_mut().filter(|_| repeats) {
             // What the websocket told first is about Kick's own user id from now on.
-            self.heard.iter_mut().for_each(|heard| {
-                heard.held = true;
-                heard.sent = heard.sent.max(Some(delivery.sent));
-            });
+            heard.held = true;
+            heard.sent = heard.sent.max(Some(delivery.sent));
+            // R1: an end that Kick sent so much later is hardly the same one. It may have gone on unheard for a while.
+            if delivery.status == Status::Offline && later_by(delivery.sent, time.at(heard.at)) >= RESUMED_AFTER {
+                heard.at = delivery.received;
+                return Verdict::Renew;
+            }
         }
         if verdict == Verdict::Believe {
             let (status, at, sent) = (delivery.status, delivery.received, Some(delivery.sent));

@@ -313,6 +313,9 @@ impl Judge {
                         continue;
                     }
                     known.shown = Some(Shown::Known(write.status));
+                    if known.overruled.0 != Some(write.status) {
+                        known.overruled = (None, 0);
+                    }
                     known.committed = Some(written.at.steady.elapsed());
                     if self.broke.is_some_and(|broke| written.at.steady.elapsed() <= broke) {
                         (known.shown, known.start) = (None, None);

@@ -230,6 +230,35 @@ fn r26_one_answer_with_another_start_is_asked_about_again() {
 }
 
 #[test]
+fn r26_a_start_that_no_answer_proves_is_asked_about_once() {
+    check(
+        "
+        0 set starts=1
+        .. recent
+        .. kick xqc/676/668=live@0
+        100 auto asks
+        .. roster 1:xqc:Online
+        110 kick xqc/676/668=live@50
+        161 kick xqc/676/668=live
+        280 until
+        ",
+        &expect![[r#"
+
+            100.0  log roster_loaded streamers=1 added=1 removed=0
+            100.0  ask channels: xqc
+            100.0  ask website: xqc
+            100.0  log ready version=- seconds=100.0 streamers=1
+            100.0  ask livestreams: 676
+            100.0  open 0
+            160.0  ask users_livestreams: 676
+            163.0  ask users_livestreams: 676
+            220.0  ask users_livestreams: 676
+            280.0  ask users_livestreams: 676
+        "#]],
+    );
+}
+
+#[test]
 fn r26_a_restart_writes_nothing_twice() {
     for (start, why) in [("100", "the same"), ("97", "of another source"), ("500", "a later one, which the API trails")]
     {

@@ -45,6 +45,26 @@ fn r27_so_it_is_where_only_the_websocket_told_that_it_resumed() {
     );
 }
 
+#[test]
+fn r27_an_end_that_kick_sends_again_later_has_the_hold_anew() {
+    check_both(
+        "
+        30 kick xqc/676/668=live@30
+        .. live 668 10 created@30
+        60 stop 668 10
+        600 delivered 676 stop start@30 sent@600
+        1500 until
+        ",
+        &expect![[r#"
+
+            30.0   write 1 Online by push
+            60.0   write 1 Offline by push
+            1203.0 write 1 Online by sweep
+            1213.0 log push_missed username=xqc status=Online
+        "#]],
+    );
+}
+
 /// One streamer, subscribed by webhook, and by the websocket through an id that Kick has not confirmed.
 #[track_caller]
 fn check_unconfirmed(script: &str, expect: &Expect) {

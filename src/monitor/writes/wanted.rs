@@ -70,7 +70,7 @@ impl Writes {
             // The one that ran when the row was first seen is no news to those who listen.
             streamer.table.told_start = streamer.running();
         }
-        if self.lacks_start(streamer) {
+        if self.lacks_start(streamer) && streamer.broadcast.wants_proof() {
             book.at(now.steady + SECOND_LOOK, Timer::Ask(key));
         }
     }

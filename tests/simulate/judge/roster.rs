@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// R21: after how many writes of one value, each found to have become another one, that is left alone.
+pub(super) const OVERRULED_MAX: u32 = 3;
 const ONLINE: Shown = Shown::Known(Status::Online);
 
 /// A row as far as the machine was told of it.
@@ -29,8 +31,23 @@ pub(super) struct Known {
     pub(super) online: Option<Duration>,
     /// The start of the broadcast that was last written by this process.
     pub(super) start: Option<Timestamp>,
+    /// What was written, and how many times in a row a read showed that somebody else had written over it.
+    pub(super) overruled: (Option<Status>, u32),
     /// When what push told was last written over what somebody else wrote, and what that was.
     pub(super) insisted: Option<(Duration, Status)>,
+}
+
+impl Known {
+    /// R21: a read shows this.
+    fn count_overruled(&mut self, shown: Shown) {
+        let ours = self.committed.and(self.last).map(|(_, last)| last);
+        let (before, times) = self.overruled;
+        if ours.is_some_and(|ours| shown != Shown::Known(ours)) && self.shown != Some(shown) {
+            self.overruled = (ours, if before == ours { times + 1 } else { 1 });
+        } else if self.shown == Some(shown) && times < OVERRULED_MAX {
+            self.overruled = (None, 0);
+        }
+    }
 }
 
 impl Judge {
@@ -52,6 +69,9 @@ impl Judge {
                 Some(known) => {
                     known.username.clone_from(&row.username);
                     let outdated = known.committed.is_some_and(|at| read.started.elapsed() <= at);
+                    if !outdated && !busy.contains(&row.id) {
+                        known.count_overruled(row.shown);
+                    }
                     if !outdated && !busy.contains(&row.id) && known.shown.is_some() {
                         let undone = self.broke > known.committed;
                         if known.shown != Some(row.shown) && !undone {
@@ -104,6 +124,7 @@ impl Judge {
                         last: None,
                         online: (row.shown == ONLINE).then_some(now),
                         start: None,
+                        overruled: (None, 0),
                         insisted: None,
                     };
                     self.rows.insert(row.id.clone(), known);

@@ -1,5 +1,6 @@
 //! The verdicts: whether a write is right by all that could be known, and whether the table came right.
 
+use super::roster::OVERRULED_MAX;
 use super::{API_LAG, Judge, MINUTE, STALE_LIVE};
 use crate::simulate::conditions::Conditions;
 use crate::simulate::database::{Record, begins_later};
@@ -42,7 +43,8 @@ impl Judge {
             self.in_flight.insert(write.id, write.clone());
             return if told && later { Ok(()) } else { Err(format!("row {} needs no start: {write:?}", write.row)) };
         }
-        if known.shown == Some(Shown::Known(write.status)) {
+        // R21: what was written over that many times in a row is taken as written.
+        if known.shown == Some(Shown::Known(write.status)) && known.overruled.1 < OVERRULED_MAX {
             return Err(format!("row {} shows {} already", write.row, write.status.word()));
         }
         let shown = known.shown;
@@ -135,8 +137,10 @@ impl Judge {
     ) -> Result<(), String> {
         let stop = self.stopped.get(&n).filter(|(_, at)| before == Some((*at, Status::Offline)));
         let Some((stopped, at)) = stop.filter(|_| write.status == Status::Online) else { return Ok(()) };
-        // R7: after ten minutes, two answers are enough to know that it runs again.
+        // R7: after ten minutes, two answers are enough to know that it runs again. An event with the id of another
+        // broadcast than the one that runs tells of a new one by its start.
         let told = self.told.get(&n).is_some_and(|told| told.last == *stopped && told.at < *at + STALE_LIVE);
+        let told = told && !streamer.misnamed;
         // R12: push through an id that was not confirmed has no hold.
         let held = self.told.get(&n).is_some_and(|told| told.at == *at && told.confirmed);
         let shown = self.shown_start.get(&n).copied().flatten();
@@ -230,7 +234,9 @@ impl Judge {
     ) -> Result<(), String> {
         let streamer = &kick.streamers[n];
         let stale = conditions.stale() + delay(write.status, conditions);
-        if streamer.has_been(write.status, now.saturating_sub(stale)) {
+        // The stop of a short pause may come when the broadcast has gone on for long.
+        let own_stop = write.status == Status::Offline && self.resumed_until(n, streamer) > now;
+        if streamer.has_been(write.status, now.saturating_sub(stale)) || own_stop && write.source == Source::Push {
             return Ok(());
         }
         let settled = streamer.since() + stale;
