@@ -118,15 +118,14 @@ impl Broadcasts {
         self.highest = self.highest.max(Some(livestream));
         self.remember_ended(livestream, at);
         // Whatever id a stop has, it ends the running broadcast, which may resume later.
-        if let Some(running) = self.current.take() {
-            self.remember_ended(running, at);
-        }
+        let running = self.current.take();
+        running.into_iter().for_each(|running| self.remember_ended(running, at));
         let (start, unheard) = (self.start.take(), self.unheard_end.take());
         self.title = None;
         self.stopped = true;
         // If the API reported the end before the stop came, the start is known already. R2: if no id was known, the
         // stop may be of an older broadcast than the API shows.
-        if start.is_some() || unheard.is_none() {
+        if start.is_some() || unheard.is_none() || running.is_some() {
             self.ended_start = start.filter(|_| !unknown);
         }
     }

@@ -268,7 +268,11 @@ impl Judge {
             }
             let n = entry.user.filter(|_| asked.by_name).and_then(|user| kick.by_user(user));
             let rows = self.rows.iter().filter(|(_, known)| n.is_some() && kick.by_username(&known.username) == n);
-            self.met.extend(rows.filter_map(|(row, _)| Some((row.clone(), n?))));
+            let rows: Vec<_> = rows.filter_map(|(row, _)| Some((row.clone(), n?))).collect();
+            // R16: the website is asked for one row, and another one may be a name that Kick did not know.
+            if asker != Asker::Website || rows.len() == 1 {
+                self.met.extend(rows);
+            }
         }
         if asker == Asker::Website {
             return;

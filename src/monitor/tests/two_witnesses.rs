@@ -65,6 +65,29 @@ fn r27_an_end_that_kick_sends_again_later_has_the_hold_anew() {
     );
 }
 
+#[test]
+fn r27_what_the_websocket_ended_without_a_start_is_not_taken_for_a_later_one() {
+    check_both(
+        "
+        30 kick xqc/676/668=live@30
+        .. live 668 10 created@30
+        60 kick xqc/676/668=offline
+        200 live 668 11 undated
+        210 stop 668 11
+        250 delivered 676 live start@200 sent@200
+        300 until
+        ",
+        &expect![[r#"
+
+            30.0   write 1 Online by push
+            123.0  write 1 Offline by sweep
+            133.0  log push_missed username=xqc status=Offline
+            200.0  write 1 Online by push
+            210.0  write 1 Offline by push
+        "#]],
+    );
+}
+
 /// One streamer, subscribed by webhook, and by the websocket through an id that Kick has not confirmed.
 #[track_caller]
 fn check_unconfirmed(script: &str, expect: &Expect) {
