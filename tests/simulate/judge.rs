@@ -86,8 +86,8 @@ pub(super) struct Judge {
     /// When the broadcast began that such an answer last had.
     shown_start: BTreeMap<usize, Option<Timestamp>>,
     absent: BTreeMap<usize, Duration>,
-    /// How many false Online the API was believed at this moment.
-    lied: (Duration, usize),
+    /// Of whom a false Online of the API was believed at this moment.
+    lied: (Duration, BTreeSet<usize>),
     pub writes: usize,
 }
 
@@ -152,7 +152,7 @@ impl Judge {
             present: BTreeMap::new(),
             shown_start: BTreeMap::new(),
             absent: BTreeMap::new(),
-            lied: (Duration::ZERO, 0),
+            lied: (Duration::ZERO, BTreeSet::new()),
             writes: 0,
         }
     }

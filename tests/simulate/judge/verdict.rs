@@ -7,6 +7,7 @@ use crate::simulate::database::{Record, begins_later};
 use crate::simulate::kick::{Kick, Moment, Streamer};
 use kick_monitor::domain::row::{Shown, Write};
 use kick_monitor::domain::{Source, Status};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What an answer said is acted upon within this, and none after it: second looks, R6.
@@ -249,8 +250,12 @@ impl Judge {
         }
         // R8 believes one answer, and R10 lets two of its changes pass.
         if conditions.lies > 0.0 && write.status == Status::Online && write.source == Source::Sweep {
-            self.lied = (now, if self.lied.0 == now { self.lied.1 + 1 } else { 1 });
-            if self.lied.1 <= 2 {
+            if self.lied.0 != now {
+                self.lied = (now, BTreeSet::new());
+            }
+            // R16: several rows of one streamer are one change.
+            self.lied.1.insert(n);
+            if self.lied.1.len() <= 2 {
                 return Ok(());
             }
         }
