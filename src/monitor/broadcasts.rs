@@ -144,6 +144,11 @@ impl Broadcasts {
         self.ended.iter().find(|(ended, _)| *ended == livestream).map(|(_, at)| *at)
     }
 
+    /// When the API reported the end of this broadcast, if no stop of it came and none has been told of since.
+    pub(crate) fn ended_unheard(&self, livestream: LivestreamId) -> Option<Steady> {
+        self.unheard_end.filter(|_| self.start.is_none() && self.highest == Some(livestream))
+    }
+
     /// R5: forgets times that the corrected clock has not reached yet.
     pub(crate) fn forget_what_is_to_come(&mut self, time: &KickTime) {
         self.start.take_if(|start| time.is_to_come(*start));

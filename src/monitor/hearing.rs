@@ -131,11 +131,12 @@ impl Streamer {
         }
     }
 
-    /// R1: a live event of a broadcast that a stop ended is only a question. If it comes too long after the stop to be
+    /// R1: a live event of a broadcast that has ended is only a question. If it comes too long after the stop to be
     /// a mere repetition, it is also a witness, because Kick keeps a broadcast's id over a short pause. If the streamer
     /// is believed Online already, it tells nothing new, and is no witness against what the table shows later.
     fn hear_again(&mut self, livestream: LivestreamId, created_at: Option<Timestamp>, received: Steady) {
         let ended = self.broadcast.ended_at(livestream).or_else(|| self.ended_by_webhook(created_at));
+        let ended = ended.or_else(|| self.broadcast.ended_unheard(livestream));
         let offline = self.belief.status == Some(Status::Offline);
         if let (Some(heard), Some(ended)) = (self.heard.as_mut().filter(|_| offline), ended) {
             if received >= ended + RESUMED_AFTER {
