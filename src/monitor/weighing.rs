@@ -169,8 +169,10 @@ impl Streamer {
         // late.
         let heard_at = heard.sent.map_or(time.at(heard.at), |sent| sent.min(time.at(heard.at)));
         let trails = || time.dated && !heard.blind && start <= heard_at;
-        let stale = self.broadcast.was_stopped(start).unwrap_or_else(trails);
-        if !stale && later_by(start, heard_at) > CLOCK_MARGIN {
+        let stopped = self.broadcast.was_stopped(start);
+        let stale = stopped.unwrap_or_else(trails);
+        let can_tell = time.dated || stopped.is_some();
+        if !stale && can_tell && later_by(start, heard_at) > CLOCK_MARGIN {
             return None;
         }
         if !stale || !heard.held {

@@ -89,6 +89,28 @@ fn r27_what_the_websocket_ended_without_a_start_is_not_taken_for_a_later_one() {
 }
 
 #[test]
+fn r7_by_a_clock_that_kick_did_not_state_no_broadcast_is_a_new_one() {
+    check_watched(
+        "
+        1 auto
+        30 kick xqc/676/668=live@80
+        .. live 668 10 created@80
+        50 stop 668 10
+        66 sweep
+        200 until
+        ",
+        &expect![[r#"
+
+            30.0   write 1 Online by push
+            50.0   write 1 Offline by push
+            66.0   read the roster
+            140.0  write 1 Online by sweep
+            150.0  log push_missed username=xqc status=Online
+        "#]],
+    );
+}
+
+#[test]
 fn r1_a_live_event_of_what_the_api_alone_saw_end_is_a_witness() {
     check_watched(
         "

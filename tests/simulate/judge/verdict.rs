@@ -241,6 +241,11 @@ impl Judge {
             return Ok(());
         }
         let settled = streamer.since() + stale;
+        // R7: what an endpoint told is held for a minute against the broadcast that it saw end.
+        let absent = self.absent.get(&n).is_some_and(|at| *at <= settled && now <= *at + API_LAG);
+        if write.status == Status::Offline && absent {
+            return Ok(());
+        }
         let told = self.evidence.get(&n).into_iter().flatten().filter(|(started, _)| *started >= settled);
         let (told, explicit) = told.fold((0, 0), |(told, explicit), (_, said)| (told + 1, explicit + u32::from(*said)));
         // Rows that name one streamer may each have been asked about by themselves.
