@@ -12,6 +12,7 @@ use kick_monitor::gateway::database::{Attempt, Database, Joining, Lease, Seat, U
 use kick_monitor::stop::Stop;
 use lab::{Bouncer, Cluster, Shutdown, wait_for};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const TABLE: &str = "CREATE TABLE streamers (id int PRIMARY KEY, username text, status text);
@@ -183,6 +184,19 @@ fn a_pooler_is_recognised() {
             other => panic!("{other:?}"),
         }
     }
+    // Others use the same sessions at the same moments.
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut other = postgres::Client::connect(bouncer.url(), postgres::NoTls).expect("a connection");
+            while !over.load(Ordering::Relaxed) {
+                other.batch_execute("SELECT").expect("an answer");
+            }
+        });
+        let seats: Vec<_> = (0..40).map(|_| database.coordinate().is_ok()).collect();
+        over.store(true, Ordering::Relaxed);
+        assert!(!seats.contains(&true), "the pooler was not noticed: {seats:?}");
+    });
     let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database =
                  (SELECT oid FROM pg_database WHERE datname = current_database())";
     assert_eq!(lab.value(locks).as_deref(), Some("0"), "none is left in a session that others use");

@@ -22,6 +22,10 @@ use std::time::Duration;
 
 /// How long each statement may take when the session begins or is probed.
 const FIRST_LIMIT: Duration = Duration::from_secs(5);
+/// How often a new session is probed for a pooler, and how often each probe looks whether the session has moved: others
+/// who use the pooler at the same moments hide it from single looks.
+const PROBES: u32 = 5;
+const PROBE_LOOKS: u32 = 10;
 
 /// Why this connection does not coordinate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -117,7 +121,9 @@ impl Database {
             ends_when_stopped: false,
         };
         seat.pid = seat.identify(FIRST_LIMIT)?;
-        self.probe(&mut seat)?;
+        for _ in 0..PROBES {
+            self.probe(&mut seat)?;
+        }
         let rows = seat.query(FIRST_LIMIT, locks::LIMITS, Vec::new())?;
         seat.ends_when_stopped = seat.first(&rows, 0)?;
         let rows = seat.query(FIRST_LIMIT, locks::LOOK, vec![Value::text(&self.config.table)])?;
@@ -145,10 +151,17 @@ impl Database {
         match outcome {
             // If the seat does not answer while a transaction is open elsewhere, but that transaction does, a pooler
             // makes it wait for its turn.
-            Ok(Some(true)) => Err(seat.pooled()),
-            Ok(_) => Ok(()),
-            Err(fault) => Err(Unfit::Failed(fault.into_error())),
+            Ok(Some(true)) => return Err(seat.pooled()),
+            Ok(_) => {}
+            Err(fault) => return Err(Unfit::Failed(fault.into_error())),
         }
+        // A pooler hands out next the session that was given back last.
+        for _ in 0..PROBE_LOOKS {
+            if seat.identify(FIRST_LIMIT)? != seat.pid {
+                return Err(seat.pooled());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -192,7 +205,8 @@ impl Seat {
                 });
             }
         }
-        if self.joined && !own {
+        // Its own lock is gone, or another instance has joined in the same session.
+        if self.joined != own {
             return Err(self.pooled());
         }
         for (pid, shard) in shards {
