@@ -110,6 +110,7 @@ impl Worker for Coordinator {
         }
         loop {
             pulse.promise(LONG_TURN);
+            let started = self.clock.steady();
             let Err(end) = self.sit(pulse, stop, &mut backoff, &mut known);
             self.cell.clear();
             let pause = match end {
@@ -128,7 +129,8 @@ impl Worker for Coordinator {
                     if self.clock.steady().since(known.complete) >= EXPIRY {
                         self.tell(Coordination::Lost(error.to_string()), &mut known);
                     }
-                    backoff.next(&mut self.rng)
+                    // From the start of the attempt on, so that one that waited in vain is followed by the next at once.
+                    backoff.next(&mut self.rng).saturating_sub(self.clock.steady().since(started))
                 }
             };
             pulse.promise(pause + LONG_TURN);

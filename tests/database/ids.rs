@@ -70,6 +70,7 @@ fn a_row_is_found_by_its_id_whatever_that_is() {
         ("bigint", "-7"),
         ("uuid", "01234567-89ab-cdef-0123-456789abcdef"),
         ("text", "o'ne\\'; DROP TABLE streamers; --"),
+        ("text", "a'\\b\u{1b}[31m\u{9b}\u{202e}\t"),
         ("date", "2026-11-23"),
     ] {
         let (lab, mut config) = fixture(&format!("CREATE TABLE streamers (id {kind}, username text, channel bigint)"));
@@ -77,7 +78,9 @@ fn a_row_is_found_by_its_id_whatever_that_is() {
         lab.client().execute(&format!("INSERT INTO streamers VALUES ($1::text::{kind})"), &[&id]).expect("a row");
         let row = RowId::new(id);
         let statement = set_ids(&config, Target::Row(&row), Some(UserId(1)), Some(ChannelId(i64::MAX)));
-        assert_eq!(lab.psql(&statement.expect("there is something to set")), "UPDATE 1\n", "{kind}");
+        let statement = statement.expect("there is something to set");
+        assert!(!statement.contains(|c: char| c.is_control() || c == '\u{202e}'), "{statement:?}");
+        assert_eq!(lab.psql(&statement), "UPDATE 1\n", "{kind}");
         assert_eq!(lab.value("SELECT channel FROM streamers"), Some(i64::MAX.to_string()), "{kind}");
     }
 }

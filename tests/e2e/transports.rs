@@ -86,6 +86,28 @@ fn a_pusher_that_delivers_nothing_is_left_for_centrifugo() {
 }
 
 #[test]
+fn a_pusher_that_tells_of_stops_and_never_of_starts_is_left_for_centrifugo() {
+    let stage = Stage::with(&FIVE);
+    stage.kick.offer(&[Offer::Pusher, Offer::Centrifugo]);
+    let builder = stage.builder().set("SWEEP_SECS", "1").set("PUSH_HOLD_SECS", "0");
+    let daemon = stage.watch_over(Transport::Pusher, builder, &FIVE);
+    stage.kick.set_api_lag(Duration::ZERO);
+    FIVE.iter().for_each(|username| stage.wait_status(username, "Offline"));
+    for username in FIVE {
+        stage.kick.go_live_silently(username);
+        stage.wait_status(username, "Online");
+        stage.kick.stop(username);
+        stage.wait_status(username, "Offline");
+    }
+    let silent = daemon.wait_event("push_silent", PATIENCE);
+    assert_eq!(["transport", "kind"].map(|key| silent.key(key)), ["pusher", "starts"]);
+    stage.wait_followed_over(Transport::Centrifugo, &FIVE, BACK);
+    // The stops that it told of do not bring it back.
+    assert!(stage.kick.wait_for(PATIENCE, |kick| kick.connections_on(Transport::Pusher) == 0));
+    FIVE.iter().for_each(|username| stage.assert_push_tells(&daemon, username));
+}
+
+#[test]
 fn a_pusher_that_leaves_a_quarter_out_is_said_to_be_partial() {
     const EIGHT: [&str; 8] = ["ana", "bob", "cyd", "dan", "eve", "fay", "gus", "hal"];
     let (told, left_out) = EIGHT.split_at(6);

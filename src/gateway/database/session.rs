@@ -13,7 +13,7 @@ use super::table::Table;
 use crate::clock::Clock;
 use crate::domain::Steady;
 use crate::stop::Stop;
-use crate::thread;
+use crate::thread::{self, Exit};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::{CancelToken, Client, Notification};
@@ -73,8 +73,8 @@ pub(super) struct Session {
     /// Whether the driver found the connection closed after the last call.
     closed: Arc<AtomicBool>,
     token: CancelToken,
-    /// Whether a cancel request is on its way.
-    cancelling: Arc<AtomicBool>,
+    /// The end of the thread that asks for the last call to be cancelled.
+    cancelling: Option<Receiver<Exit>>,
     connector: Arc<Connector>,
 }
 
@@ -134,7 +134,7 @@ impl Session {
             calls,
             closed: Arc::default(),
             token,
-            cancelling: Arc::default(),
+            cancelling: None,
             connector: Arc::clone(connector),
         })
     }
@@ -162,7 +162,12 @@ impl Session {
         loop {
             let look = if cancelled.is_none() { patience.clock.until(due).min(LOOK) } else { LOOK };
             match answer.recv_timeout(look) {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    // A cancel request that is still on its way would hit the next statement.
+                    let cancelling = self.cancelling.take();
+                    self.lost |= cancelling.is_some_and(|exits| exits.recv_timeout(LOOK).is_err());
+                    return Ok(value);
+                }
                 Err(RecvTimeoutError::Disconnected) => return Err(self.gone("has ended: the driver panicked")),
                 Err(RecvTimeoutError::Timeout) => (patience.alive)(),
             }
@@ -201,21 +206,18 @@ impl Session {
 
     /// Asks the server to cancel the statement. This happens on a separate thread, because a stopped server does not
     /// answer this request either.
-    fn cancel(&self) {
-        if self.cancelling.swap(true, Ordering::Relaxed) {
+    fn cancel(&mut self) {
+        if self.cancelling.as_ref().is_some_and(Receiver::is_empty) {
             return;
         }
-        let (token, tls, under_way) = (self.token.clone(), self.connector.tls(), Arc::clone(&self.cancelling));
-        let (exits, _) = bounded(1);
+        let (token, tls) = (self.token.clone(), self.connector.tls());
+        let (exits, end) = bounded(1);
         let body = move || {
             // If the server cannot be reached for this, the statement fails as well.
             let _ = token.cancel_query(tls);
-            under_way.store(false, Ordering::Relaxed);
             Ok(())
         };
-        if thread::spawn("db-cancel", &exits, body).is_err() {
-            self.cancelling.store(false, Ordering::Relaxed);
-        }
+        self.cancelling = thread::spawn("db-cancel", &exits, body).is_ok().then_some(end);
     }
 }
 

@@ -1,5 +1,5 @@
 -- The role, with the least that it needs: it never inserts, deletes or alters. One that is there already
--- only gets the grants.
+-- only gets the grants, for others may use it; if nobody else does, set the three limits below for it, too.
 
 DO $kick$
 DECLARE

@@ -4,6 +4,7 @@
 
 use super::identifier;
 use crate::config::DatabaseConfig;
+use crate::domain::text::escaped;
 use crate::domain::{ChannelId, RowId, Slug, UserId};
 use postgres_protocol::escape::escape_literal;
 
@@ -33,11 +34,19 @@ pub fn set_ids(
         return None;
     }
     let condition = match target {
-        Target::Row(id) => format!("{} = {}", identifier(&config.id_column), escape_literal(id.as_str()).trim_start()),
+        Target::Row(id) => format!("{} = {}", identifier(&config.id_column), literal(id.as_str())),
         Target::Name(name) => is_called(config, name),
     };
     let (table, values, differing) = (&config.table, values.join(", "), differing.join(" OR "));
     Some(format!("UPDATE {table} SET {values} WHERE {condition} AND ({differing});"))
+}
+
+/// A literal that has no effect on a terminal: characters that would have one are escaped.
+fn literal(text: &str) -> String {
+    if escaped(text) == text {
+        return escape_literal(text).trim_start().to_owned();
+    }
+    format!("E'{}'", escaped(&text.replace('\\', r"\\")).replace('\'', "''"))
 }
 
 /// The condition that a row has this name. Its username may be `@NAME` or an address, in any case, with `_` or `-`.
