@@ -93,6 +93,45 @@ fn r1_an_ended_or_lower_id_is_only_a_question() {
 }
 
 #[test]
+fn r1_a_live_event_of_what_the_api_alone_saw_end_is_a_witness() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        200 kick xqc/676/668=offline
+        300 kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        500 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            243.0  write 1 Offline by sweep
+            253.0  log push_missed username=xqc status=Offline
+            300.0  write 1 Online by sweep
+        "#]],
+    );
+    // What is repeated late, while the API still shows nobody, is none.
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=live@1
+        .. live 668 10 created@1
+        200 kick xqc/676/668=offline
+        300 live 668 10 created@1
+        500 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            243.0  write 1 Offline by sweep
+            253.0  log push_missed username=xqc status=Offline
+        "#]],
+    );
+}
+
+#[test]
 fn r1_a_live_event_older_than_the_last_finding_offline_is_only_a_question() {
     check_watched(
         "

@@ -110,45 +110,6 @@ fn r7_by_a_clock_that_kick_did_not_state_no_broadcast_is_a_new_one() {
     );
 }
 
-#[test]
-fn r1_a_live_event_of_what_the_api_alone_saw_end_is_a_witness() {
-    check_watched(
-        "
-        1 auto
-        .. kick xqc/676/668=live@1
-        .. live 668 10 created@1
-        200 kick xqc/676/668=offline
-        300 kick xqc/676/668=live@1
-        .. live 668 10 created@1
-        500 until
-        ",
-        &expect![[r#"
-
-            1.0    write 1 Online by push
-            243.0  write 1 Offline by sweep
-            253.0  log push_missed username=xqc status=Offline
-            300.0  write 1 Online by sweep
-        "#]],
-    );
-    // What is repeated late, while the API still shows nobody, is none.
-    check_watched(
-        "
-        1 auto
-        .. kick xqc/676/668=live@1
-        .. live 668 10 created@1
-        200 kick xqc/676/668=offline
-        300 live 668 10 created@1
-        500 until
-        ",
-        &expect![[r#"
-
-            1.0    write 1 Online by push
-            243.0  write 1 Offline by sweep
-            253.0  log push_missed username=xqc status=Offline
-        "#]],
-    );
-}
-
 /// One streamer, subscribed by webhook, and by the websocket through an id that Kick has not confirmed.
 #[track_caller]
 fn check_unconfirmed(script: &str, expect: &Expect) {
