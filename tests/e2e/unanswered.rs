@@ -7,6 +7,7 @@ use super::scratch::Scratch;
 use super::stage::{PATIENCE, Stage};
 use kick_sim::{Face, Fault};
 use lab::{Cluster, Relay, Trouble, wait_for};
+use rustix::process::Signal;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
@@ -34,6 +35,28 @@ fn a_statement_that_waits_at_the_stop_is_cancelled() {
     other.batch_execute("COMMIT").expect("the lock goes");
     assert_eq!(stage.status("ana").as_deref(), Some("Offline"));
     assert_eq!(daemon.wait_event("stopped", PATIENCE).key("unwritten"), "1");
+}
+
+/// Nobody can cancel it then. By the setting that `schema` prints for the role, the server sees that its client is gone.
+#[test]
+fn a_statement_that_waits_when_the_daemon_is_killed_ends_with_it() {
+    let stage = Stage::with(&["ana"]);
+    stage
+        .database
+        .execute(&format!("ALTER DATABASE {} SET client_connection_check_interval = '2s'", stage.database.name()));
+    // A lease would keep it from writing, too.
+    let daemon = stage.start(stage.builder().set("DB_COORDINATION", "off"));
+    stage.wait_followed(&["ana"]);
+    stage.wait_status("ana", "Offline");
+    let mut other = stage.database.client();
+    other.batch_execute("BEGIN; LOCK TABLE streamers IN EXCLUSIVE MODE").expect("the table can be locked");
+    stage.kick.go_live("ana");
+    wait_for("the write to wait for the lock", PATIENCE, || (waiting(&stage).as_deref() == Some("1")).then_some(()));
+    daemon.signal(Signal::KILL);
+    daemon.wait_exit(PATIENCE);
+    wait_for("the statement to be gone", PATIENCE, || (waiting(&stage).as_deref() == Some("0")).then_some(()));
+    other.batch_execute("COMMIT").expect("the lock goes");
+    assert_eq!(stage.status("ana").as_deref(), Some("Offline"));
 }
 
 /// R19: what an old writer has sent may still be done, so a new one would be overtaken by it.
