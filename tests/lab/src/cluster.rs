@@ -8,6 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, getuid, kill_process};
 use std::fs::{self, File, Permissions};
 use std::io::ErrorKind;
+use std::iter::repeat_with;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -299,8 +300,10 @@ pub(crate) fn program(name: &str) -> PathBuf {
 ///
 /// When none is left.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port is left");
-    listener.local_addr().expect("a listener has an address").port()
+    // None of those that the system gives out by itself: somebody else would have it before long.
+    let mut ports = repeat_with(|| fastrand::u16(10_000..32_768)).take(1_000);
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.find(free).expect("a free port is left")
 }
 
 fn children_of(pid: Pid) -> Vec<Pid> {
