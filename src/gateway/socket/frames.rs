@@ -91,7 +91,7 @@ impl Frames {
                 }
             }
             At::Length { left, length, mask } => {
-                let length = length << 8 | u64::from(*byte);
+                let length = (length << 8) | u64::from(*byte);
                 match left {
                     1 => before_payload(length.saturating_add(mask)),
                     _ => At::Length { left: left - 1, length, mask },

@@ -192,7 +192,7 @@ fn decoded(text: &str, plus_is_space: bool) -> String {
         match (first, tail) {
             (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
                 (Some(high), Some(low)) => {
-                    bytes.push(high << 4 | low);
+                    bytes.push((high << 4) | low);
                     rest = after;
                 }
                 _ => bytes.push(b'%'),

@@ -38,7 +38,7 @@ impl Membership {
         // FNV-1a, because all versions of this program must compute the same number.
         let bytes = view.iter().flat_map(|text| text.bytes().chain([0]));
         let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-        Membership(MEMBER | (hash >> 12) << SHARDS_BITS | u32::from(config.shards.saturating_sub(1)))
+        Membership(MEMBER | ((hash >> 12) << SHARDS_BITS) | u32::from(config.shards.saturating_sub(1)))
     }
 
     /// The membership that this second key is, if it is one.
