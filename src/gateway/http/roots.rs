@@ -15,8 +15,8 @@ pub(super) fn platform_and(pem: &str) -> Vec<Certificate<'static>> {
     let mut roots = Vec::new();
     let files = platform_files().into_iter().filter_map(|file| fs::read(file).ok());
     for pem in files.chain([pem.as_bytes().to_vec()]) {
-        for item in parse_pem(&pem) {
-            if let Ok(PemItem::Certificate(root)) = item {
+        for item in parse_pem(&pem).flatten() {
+            if let PemItem::Certificate(root) = item {
                 // On Debian each authority is in the bundle and twice in the directory.
                 if known.insert(root.der().to_vec()) {
                     roots.push(root);

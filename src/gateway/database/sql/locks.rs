@@ -137,7 +137,8 @@ mod tests {
 
     #[test]
     fn a_membership_tells_the_number_of_shards_and_what_is_followed() {
-        let key = |view: u32, shards: u32| Membership::from_key(1 << 30 | view << 10 | (shards - 1)).expect("a member");
+        let key =
+            |view: u32, shards: u32| Membership::from_key((1 << 30) | (view << 10) | (shards - 1)).expect("a member");
         assert_eq!([1, 2, 1024].map(|shards| key(0xf_ffff, shards).shards()), [1, 2, 1024]);
         assert!(key(7, 1).sees_as(key(7, 1024)) && !key(7, 1).sees_as(key(8, 1)));
         assert!([0, 1023, 1024, 1025].iter().all(|key| Membership::from_key(*key).is_none()));
