@@ -144,7 +144,7 @@ impl Broadcasts {
         self.ended.iter().find(|(ended, _)| *ended == livestream).map(|(_, at)| *at)
     }
 
-    /// When the API reported the end of this broadcast, if no stop of it came and none has been told of since.
+    /// When the API reported the end of this broadcast, if its stop did not come, nor another broadcast since.
     pub(crate) fn ended_unheard(&self, livestream: LivestreamId) -> Option<Steady> {
         self.unheard_end.filter(|_| self.start.is_none() && self.highest == Some(livestream))
     }

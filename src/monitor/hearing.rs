@@ -135,8 +135,8 @@ impl Streamer {
     /// a mere repetition, it is also a witness, because Kick keeps a broadcast's id over a short pause. If the streamer
     /// is believed Online already, it tells nothing new, and is no witness against what the table shows later.
     fn hear_again(&mut self, livestream: LivestreamId, created_at: Option<Timestamp>, received: Steady) {
-        let ended = self.broadcast.ended_at(livestream).or_else(|| self.ended_by_webhook(created_at));
-        let ended = ended.or_else(|| self.broadcast.ended_unheard(livestream));
+        let ended = self.broadcast.ended_at(livestream);
+        let ended = ended.or_else(|| self.ended_by_webhook(created_at).or(self.broadcast.ended_unheard(livestream)));
         let offline = self.belief.status == Some(Status::Offline);
         if let (Some(heard), Some(ended)) = (self.heard.as_mut().filter(|_| offline), ended) {
             if received >= ended + RESUMED_AFTER {

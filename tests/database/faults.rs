@@ -152,15 +152,18 @@ fn a_cancellation_that_comes_too_late_hits_no_other_statement() {
     lab.execute(TABLE);
     // The first ends just after its limit of 10 s; the second runs when the server would cancel the first.
     lab.execute(
-        "CREATE FUNCTION waits() RETURNS trigger LANGUAGE plpgsql AS
-             $$ BEGIN PERFORM pg_sleep(CASE new.id WHEN 1 THEN 10.7 ELSE 3 END); RETURN new; END $$;
+        "CREATE SEQUENCE runs;
+         CREATE FUNCTION waits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF new.id = 1 THEN PERFORM pg_sleep(10.7); ELSE PERFORM nextval('runs'), pg_sleep(4); END IF;
+             RETURN new; END $$;
          CREATE TRIGGER waits BEFORE UPDATE ON streamers FOR EACH ROW EXECUTE FUNCTION waits()",
     );
     let database = open(&config(&lab.url()));
     assert_eq!(shown(&database).len(), 2);
     // A request to cancel is a connection of its own, and takes that long, too.
-    lab.execute("ALTER SYSTEM SET pre_auth_delay = 2");
+    lab.execute("ALTER SYSTEM SET pre_auth_delay = 3");
     lab.execute("SELECT pg_reload_conf()");
     assert_eq!(write(&database, &["1"], Online), [Written]);
     assert_eq!(write(&database, &["2"], Online), [Written]);
+    assert_eq!(lab.value("SELECT last_value::text FROM runs").as_deref(), Some("1"), "the second was sent again");
 }

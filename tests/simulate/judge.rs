@@ -30,6 +30,8 @@ const UNDOABLE: Duration = Duration::from_secs(30);
 
 /// R13, R15: so late at most does the API know of what the table shows.
 pub(super) const API_LAG: Duration = Duration::from_secs(60);
+/// R21: how long a row that was refused is left alone at most: five minutes, and what its answer takes.
+pub(super) const REFUSAL_PAUSE: Duration = Duration::from_secs(310);
 
 /// R1: a live event of a broadcast that a stop ended may mean that it resumes when it comes this much later.
 const RESUMED_AFTER: Duration = Duration::from_secs(5);

@@ -2,6 +2,7 @@
 //! told and say, sees each row change, and knows the locks and the truth.
 
 use super::database::{Database, Done};
+use super::judge::REFUSAL_PAUSE;
 use super::kick::{Kick, Moment};
 use super::profile::Profile;
 use kick_monitor::domain::row::{Shown, WriteId};
@@ -181,7 +182,7 @@ impl Referee {
             if right || streamer.now() == Moment::Banned || !self.honest && now != Duration::MAX {
                 continue;
             }
-            let withheld = record.locked_until.max(record.ill_until).max(record.timed_out) + Duration::from_secs(310);
+            let withheld = record.locked_until.max(record.ill_until).max(record.timed_out) + REFUSAL_PAUSE;
             let since = streamer.since().max(record.touched).max(self.disturbed).max(self.excused).max(withheld);
             if now > since + bound {
                 return Err(format!(

@@ -112,7 +112,7 @@ fn r1_a_live_event_of_what_the_api_alone_saw_end_is_a_witness() {
             300.0  write 1 Online by sweep
         "#]],
     );
-    // What is repeated late, while the API still shows nobody, is none.
+    // What is repeated late, while the API still shows nobody, is not one.
     check_watched(
         "
         1 auto

@@ -69,10 +69,11 @@ impl Judge {
                 Some(known) => {
                     known.username.clone_from(&row.username);
                     let outdated = known.committed.is_some_and(|at| read.started.elapsed() <= at);
-                    if !outdated && !busy.contains(&row.id) {
+                    let counts = !outdated && !busy.contains(&row.id);
+                    if counts {
                         known.count_overruled(row.shown);
                     }
-                    if !outdated && !busy.contains(&row.id) && known.shown.is_some() {
+                    if counts && known.shown.is_some() {
                         let undone = self.broke > known.committed;
                         if known.shown != Some(row.shown) && !undone {
                             let taken_back =

@@ -1,7 +1,7 @@
 //! The verdicts: whether a write is right by all that could be known, and whether the table came right.
 
 use super::roster::OVERRULED_MAX;
-use super::{API_LAG, Judge, MINUTE, STALE_LIVE};
+use super::{API_LAG, Judge, REFUSAL_PAUSE, STALE_LIVE};
 use crate::simulate::conditions::Conditions;
 use crate::simulate::database::{Record, begins_later};
 use crate::simulate::kick::{Kick, Moment, Streamer};
@@ -140,8 +140,8 @@ impl Judge {
         let Some((stopped, at)) = stop.filter(|_| write.status == Status::Online) else { return Ok(()) };
         // R7: after ten minutes, two answers are enough to know that it runs again. An event with the id of another
         // broadcast than the one that runs tells of a new one by its start.
-        let told = self.told.get(&n).is_some_and(|told| told.last == *stopped && told.at < *at + STALE_LIVE);
-        let told = told && !streamer.misnamed;
+        let told = self.told.get(&n).filter(|_| !streamer.misnamed);
+        let told = told.is_some_and(|told| told.last == *stopped && told.at < *at + STALE_LIVE);
         // R12: push through an id that was not confirmed has no hold.
         let held = self.told.get(&n).is_some_and(|told| told.at == *at && told.confirmed);
         let shown = self.shown_start.get(&n).copied().flatten();
@@ -317,8 +317,7 @@ impl Judge {
         }
         let vanished = if streamer.now() == Moment::Banned { VANISHED } else { Duration::ZERO };
         // R21: the pause after a refusal, from its answer on; nothing excuses a row for what another one does.
-        let pause = 5 * MINUTE + Duration::from_secs(10);
-        let withheld = record.locked_until.max(record.ill_until).max(record.timed_out) + pause;
+        let withheld = record.locked_until.max(record.ill_until).max(record.timed_out) + REFUSAL_PAUSE;
         let misled = self.misled.get(&n).copied().unwrap_or_default().max(self.resumed_until(n, streamer));
         // R15: what others wrote, another core or a person, stands for a lag of the API.
         let changed = if changed.is_zero() { Duration::ZERO } else { changed + API_LAG };
