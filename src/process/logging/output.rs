@@ -1,4 +1,4 @@
-//! The thread `log`: writes lines to syslog or to standard error, each as one write.
+//! The thread `log`: writes lines to syslog, each as one message, or to standard error, as many as fit a write.
 //!
 //! A line that syslog does not accept goes to standard error, and syslog is tried again with a later line. A line
 //! that neither accepts waits until one of them does. Nothing here ends the thread.
@@ -28,6 +28,10 @@ const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 /// What a pipe that is ready for writing accepts without blocking, in bytes (`PIPE_BUF`, pipe(7)).
 const PIECE: usize = 4096;
 
+/// How many lines are lost.
+#[derive(Clone, Copy, Debug)]
+struct Lost(u64);
+
 /// The thread's own state.
 #[derive(Debug)]
 pub(super) struct Output {
@@ -40,6 +44,8 @@ pub(super) struct Output {
     syslog: Option<Syslog>,
     /// Syslog is not tried before this time.
     not_before: Steady,
+    /// Lines for standard error that are not written yet: while more are queued, they are written together.
+    gathered: String,
 }
 
 impl Output {
@@ -51,7 +57,8 @@ impl Output {
         stderr: BorrowedFd<'static>,
         prefixed: bool,
     ) -> Output {
-        Output { entries, shared, clock, path, stderr, prefixed, syslog: None, not_before: Steady::default() }
+        let (syslog, not_before, gathered) = (None, Steady::default(), String::new());
+        Output { entries, shared, clock, path, stderr, prefixed, syslog, not_before, gathered }
     }
 
     /// Writes until the logger is dropped; the program's own never is.
@@ -59,13 +66,13 @@ impl Output {
         while let Ok(entry) = self.entries.recv() {
             let written = match &entry {
                 Entry::Line(line) => self.write(line),
-                Entry::Plain(text) => self.try_stderr(&format!("{text}\n"), true).map(drop),
-                Entry::Mark(_) => Ok(()),
+                Entry::Plain(text) => self.gather(&format!("{text}\n")),
+                Entry::Mark(_) => self.write_gathered(),
             };
-            if written.is_err() {
-                self.shared.dropped.fetch_add(1, Ordering::Relaxed);
-            }
+            self.count(written);
             if self.entries.is_empty() {
+                let written = self.write_gathered();
+                self.count(written);
                 self.shared.stalled.store(false, Ordering::Relaxed);
                 self.say_dropped();
             }
@@ -77,23 +84,47 @@ impl Output {
         let lines = self.shared.dropped.swap(0, Ordering::Relaxed);
         if lines > 0 && log::max_level() >= log::Level::Warn {
             let text = Event::LogDropped { lines }.line();
-            if self.write(&Line { at: self.clock.now().wall, priority: Priority::Warning, text }).is_err() {
-                self.shared.dropped.fetch_add(lines, Ordering::Relaxed);
-            }
+            let line = Line { at: self.clock.now().wall, priority: Priority::Warning, text };
+            let written = self.write(&line).and_then(|()| self.write_gathered());
+            self.count(written.map_err(|_| Lost(lines)));
         }
     }
 
-    /// Writes a line, however long that takes. An error means that the line is lost.
-    fn write(&mut self, line: &Line) -> Result<(), Errno> {
+    fn count(&self, written: Result<(), Lost>) {
+        if let Err(Lost(lines)) = written {
+            self.shared.dropped.fetch_add(lines, Ordering::Relaxed);
+        }
+    }
+
+    /// Writes a line, however long that takes; for standard error it is only gathered.
+    fn write(&mut self, line: &Line) -> Result<(), Lost> {
         let prefix = if self.prefixed { format!("<{}>", line.priority as u8) } else { String::new() };
         let text = format!("{prefix}{}\n", line.text);
         loop {
             let settings = *self.shared.settings.lock().unwrap_or_else(PoisonError::into_inner);
-            let by_syslog = settings.target == LogTarget::Syslog;
-            if by_syslog && self.try_syslog(settings.facility, line) || self.try_stderr(&text, !by_syslog)? {
+            if settings.target != LogTarget::Syslog {
+                return self.gather(&text);
+            }
+            let written = self.write_gathered();
+            self.count(written);
+            if self.try_syslog(settings.facility, line) || self.try_stderr(&text, false)? {
                 return Ok(());
             }
         }
+    }
+
+    /// Adds a line to those for standard error.
+    fn gather(&mut self, text: &str) -> Result<(), Lost> {
+        let has_room = self.gathered.len() + text.len() <= PIECE;
+        let written = if has_room { Ok(()) } else { self.write_gathered() };
+        self.gathered.push_str(text);
+        written
+    }
+
+    fn write_gathered(&mut self) -> Result<(), Lost> {
+        let written = self.try_stderr(&self.gathered, true).map(drop);
+        self.gathered.clear();
+        written
     }
 
     fn try_syslog(&mut self, facility: Facility, line: &Line) -> bool {
@@ -115,8 +146,8 @@ impl Output {
         sent
     }
 
-    /// Writes to standard error. Returns false if it has no room now and `wait` is false.
-    fn try_stderr(&self, text: &str, wait: bool) -> Result<bool, Errno> {
+    /// Writes lines to standard error. Returns false if it has no room now and `wait` is false.
+    fn try_stderr(&self, text: &str, wait: bool) -> Result<bool, Lost> {
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
             if self.stderr_takes() {
@@ -124,7 +155,7 @@ impl Output {
                     Ok(written) => rest = &rest[written..],
                     // Another process may have set it to non-blocking.
                     Err(Errno::INTR | Errno::AGAIN) => {}
-                    Err(error) => return Err(error),
+                    Err(_) => return Err(Lost(rest.iter().map(|byte| u64::from(*byte == b'\n')).sum())),
                 }
             } else if !wait && rest.len() == text.len() {
                 return Ok(false);
