@@ -68,15 +68,26 @@ pub enum Unusable {
     IdShared,
 }
 
-/// The result of one complete read of the roster.
+/// A read of the roster, or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RosterRead {
-    /// When the statement was sent. It may miss rows written later.
+    /// When the statement was sent, which tells reads apart. It may miss rows written later.
     pub started: Steady,
     /// Which rows it covers.
     pub scope: Scope,
-    /// All rows of the scope, in no particular order.
+    /// Rows of the scope, in no particular order.
     pub rows: Vec<Row>,
+    /// Other parts of the read follow, unless it fails.
+    pub more: bool,
+}
+
+/// Why the roster is to be read now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nudge {
+    /// The core wants it, which is rare: at once.
+    Ordered,
+    /// A notification came: not more often than is good for the database.
+    Notified,
 }
 
 /// The rows whose last change the API may not know yet: push reported it, or another client wrote it, shortly before

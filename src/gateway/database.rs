@@ -20,6 +20,7 @@ mod write;
 pub use coordination::{Instance, Joining, Lease, Seat, Sight, Unfit};
 pub use error::{DbError, Misfit, Obstacle};
 pub(crate) use listen::Listening;
+pub use roster::Taker;
 pub use sql::{Target, set_ids};
 pub(crate) use sql::{identifier, literal};
 pub use write::{Attempt, Spoilt};
@@ -28,7 +29,7 @@ use crate::clock::Clock;
 use crate::config::{Coordination, DatabaseConfig};
 use crate::domain::row::Row;
 use crate::domain::shards::Scope;
-use crate::domain::{RowId, Status};
+use crate::domain::{RowId, Status, Steady};
 use crate::stop::Stop;
 use connect::Connector;
 use error::Fault;
@@ -107,7 +108,19 @@ impl Database {
 
     /// Reads the rows of the roster that are in the scope, with the filter applied. A stop cancels the read.
     pub fn read_roster(&self, scope: &Scope, stop: &Stop) -> Result<Vec<Row>, DbError> {
-        self.run(&self.patience(READ_LIMIT, stop), |work| roster::read(work, scope))
+        self.read_roster_by_parts(scope, None, stop).map(|(_, rows)| rows)
+    }
+
+    /// The same in parts, if there is a `taker`: it gets all but the last one. Returns that, with the time at which the
+    /// statement was sent. A read that fails may have passed on some parts; if it is tried once more, that begins anew,
+    /// with a later time.
+    pub fn read_roster_by_parts(
+        &self,
+        scope: &Scope,
+        taker: Option<&Taker>,
+        stop: &Stop,
+    ) -> Result<(Steady, Vec<Row>), DbError> {
+        self.run(&self.patience(READ_LIMIT, stop), |work| roster::read(work, scope, taker))
             .map_err(|fault| self.explain(fault.into_error(), true))
     }
 

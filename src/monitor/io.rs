@@ -28,7 +28,7 @@ pub enum Input {
     /// The rows whose status changed shortly before an earlier process ended. Comes before the first roster; without
     /// it, no row counts as one of them.
     Recent(Recent),
-    /// The roster was read.
+    /// The roster was read, or a part of it.
     Roster(RosterRead),
     /// How this instance shares the table with others. Nothing is followed before it comes for the first time.
     Coordination(Coordination),
@@ -200,4 +200,6 @@ pub struct Settings {
     pub open_files: usize,
     /// How many of those are kept for everything but push connections.
     pub kept_files: usize,
+    /// The most rows of a read that are worked off in one turn.
+    pub rows_a_turn: usize,
 }

@@ -155,17 +155,25 @@ impl Monitor {
             Input::Webhook(event) => self.take_webhook(now, &event),
             Input::WebhookAnswer(answer) => self.take_webhook_answer(now, &answer),
             Input::SubscriberStarted => self.webhooks.ask_again(),
-            Input::Tick => {}
+            Input::Tick => self.compare(now, self.settings.rows_a_turn),
         }
     }
 
     /// When the core needs a `Tick` if no other input comes.
     pub fn next_wake(&self) -> Option<Wake> {
+        if self.is_comparing() {
+            return Some(Wake { at: Steady::default(), why: "roster" });
+        }
         let timer = self.book.timers.first().map(|(at, timer)| Wake { at: *at, why: timer.word() });
         let asking = self.asking.due().map(|at| Wake { at, why: "ask" });
         let push = self.push.due().map(|at| Wake { at, why: "push" });
         let webhooks = self.asking.look_up_at(self.webhooks.due()).map(|at| Wake { at, why: "webhooks" });
         timer.into_iter().chain(asking).chain(push).chain(webhooks).min_by_key(|wake| wake.at)
+    }
+
+    /// Returns true if a read of the table is being worked off: each `Tick` does a part of it.
+    pub fn is_comparing(&self) -> bool {
+        self.roster.is_comparing()
     }
 
     fn run_timers(&mut self, now: Now) {

@@ -1,4 +1,7 @@
 //! The roster: which rows there are, and which of them can be used. R13, R14 and R16.
+//!
+//! A read of the table comes in parts. The rows of known streamers are compared as they come. What is new or gone is
+//! known when the read is complete; that is then worked off in slices, so that no push event waits for a large table.
 
 use super::book::{Book, Timer};
 use super::streamer::Streamer;
@@ -7,11 +10,11 @@ use super::table::Age;
 use super::times::{API_LAG, OLD_NAME_PAUSE};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
-use crate::domain::row::{Recent, RosterRead, Row, Shown, Unusable};
+use crate::domain::row::{Recent, Row, Shown, Unusable};
 use crate::domain::shards::{Scope, Shard};
 use crate::domain::text::brief;
 use crate::domain::{Now, RowId, Slug, Steady};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What is known of the table as a whole.
@@ -25,6 +28,16 @@ pub(super) struct Roster {
     loaded: bool,
     /// The last read found no rows, which the next one must confirm (R14).
     emptied: bool,
+    /// When the read was sent of which a part came last.
+    last: Steady,
+    /// The other parts of that read are yet to come.
+    open: bool,
+    /// They do not count.
+    given_up: bool,
+    /// What has come of it.
+    arrival: Option<Arrival>,
+    /// A complete read that is being worked off.
+    comparison: Option<Comparison>,
 }
 
 /// A row that cannot be used, or several with one id.
@@ -38,33 +51,67 @@ struct Unfit {
     shard: Shard,
 }
 
-/// One read of the table, compared with the known streamers.
+/// What has come of a read.
+#[derive(Debug, Default)]
+struct Arrival {
+    /// The streamers whose rows have come.
+    seen: Vec<Key>,
+    /// The ids of the other rows, each with the number of rows.
+    new: BTreeMap<RowId, usize>,
+    /// The rows that are not what they were: they wait until it is known that no others have their ids.
+    held: Vec<Row>,
+}
+
+/// A complete read of a part of the table, as far as it is to be worked off yet.
 #[derive(Debug)]
-pub(super) struct Comparison {
+struct Comparison {
+    part: Scope,
+    read_at: Steady,
+    /// It is the first read.
+    first: bool,
     /// Streamers whose rows are gone.
-    pub(super) gone: Vec<Key>,
+    gone: std::vec::IntoIter<Key>,
+    /// Streamers of whose ids several rows have come, as they were.
+    twice: std::vec::IntoIter<Key>,
+    held: std::vec::IntoIter<Row>,
     /// The ids that several rows share, with the number of rows.
     shared: BTreeMap<RowId, usize>,
-    /// It is the first read.
-    pub(super) first: bool,
     /// The rows whose status changed shortly before an earlier process ended.
     recent: Option<Recent>,
-    read_at: Steady,
     /// The new rows whose status may be fresher than what the API reports.
     fresh: Vec<RowId>,
     added: usize,
     removed: usize,
 }
 
-/// What a row of a read means.
+/// A read that was worked off.
 #[derive(Debug)]
-pub(super) enum RowNews {
-    /// It still belongs to this streamer.
-    Known(Key),
-    /// It is new, or names somebody else than this streamer (R14).
-    New(Slug, Option<Key>),
-    /// It cannot be used; it belonged to this streamer.
-    Unfit(Option<Key>),
+pub(super) struct Compared {
+    /// The part of the table.
+    pub(super) part: Scope,
+    /// When it was sent.
+    pub(super) read_at: Steady,
+    /// It was the first.
+    pub(super) first: bool,
+    /// There are other rows than before.
+    pub(super) news: bool,
+}
+
+/// What a read means for one streamer or row.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The row of this streamer is gone, or cannot be used any more.
+    Gone(Key),
+    /// A row is new, or names somebody else than a streamer before (R14).
+    New {
+        row: Row,
+        name: Slug,
+        before: Option<Key>,
+        /// When the read was sent.
+        read_at: Steady,
+    },
+    /// A row is of no consequence.
+    Nothing,
 }
 
 impl Roster {
@@ -93,82 +140,142 @@ impl Roster {
         self.unusable.values().map(|unfit| unfit.rows).sum()
     }
 
-    /// Begins to compare a read of a part of the table. `None` if it found no rows and the next one must confirm that:
-    /// somebody may be about to fill the table again.
-    pub(super) fn begin(
-        &mut self,
-        read: &RosterRead,
-        part: &Scope,
-        streamers: &Streamers,
-        book: &mut Book,
-    ) -> Option<Comparison> {
-        let rows = &read.rows;
-        self.emptied = rows.is_empty() && !streamers.is_empty() && !self.emptied;
-        if self.emptied {
-            return None;
+    /// Takes note of a part of the read that was sent then; `more`: it is not the last one. Returns true if it counts:
+    /// those of a read that failed, or that is older than another, do not.
+    pub(super) fn admits(&mut self, read_at: Steady, more: bool) -> bool {
+        if read_at > self.last {
+            self.arrival = None;
+            (self.last, self.given_up) = (read_at, false);
         }
-        if !self.unusable.is_empty() {
-            let present: HashSet<&RowId> = rows.iter().map(|row| &row.id).collect();
-            self.unusable.retain(|row, unfit| present.contains(row) || !part.covers(unfit.shard));
-        }
-        book.troubles.keep(Code::StreamerUnusable, |row| self.unusable.contains_key(&RowId::new(row)));
-        let (gone, shared) = compare_ids(rows, part, streamers);
-        let (first, recent) = (!std::mem::replace(&mut self.loaded, true), self.recent.take());
-        let removed = gone.len();
-        Some(Comparison { gone, shared, first, recent, read_at: read.started, fresh: Vec::new(), added: 0, removed })
+        let counts = read_at == self.last && !self.given_up;
+        self.open = more && counts;
+        counts
     }
 
-    /// Compares one row.
-    pub(super) fn compare(
-        &mut self,
-        now: Now,
-        row: &mut Row,
-        comparison: &mut Comparison,
-        streamers: &mut Streamers,
-        book: &mut Book,
-    ) -> RowNews {
+    /// What comes yet of a read that is coming does not count: which rows are followed changes meanwhile. Returns true if
+    /// there is one.
+    pub(super) fn gives_up(&mut self) -> bool {
+        self.given_up |= self.open;
+        if self.open {
+            self.arrival = None;
+        }
+        std::mem::take(&mut self.open)
+    }
+
+    /// Takes a row. Returns the streamer that it belongs to as before; other rows wait for the
+    /// end of the read.
+    pub(super) fn meet(&mut self, row: Row, streamers: &mut Streamers) -> Option<(Key, Row)> {
+        let arrival = self.arrival.get_or_insert_default();
+        match streamers.of_row(&row.id) {
+            Some(key) => {
+                arrival.seen.push(key);
+                let streamer = streamers.get_mut(&key)?;
+                if row.flaw.is_none() && streamer.username == row.username {
+                    return Some((key, row));
+                }
+                if row.name().as_ref() == Ok(&streamer.name) {
+                    streamer.username = row.username.clone();
+                    return Some((key, row));
+                }
+            }
+            None => *arrival.new.entry(row.id.clone()).or_default() += 1,
+        }
+        arrival.held.push(row);
+        None
+    }
+
+    /// Ends the read of a part of the table. Returns false if it found no rows and the next one must confirm that:
+    /// somebody may be about to fill the table again.
+    pub(super) fn complete(&mut self, part: Scope, streamers: &Streamers, book: &mut Book) -> bool {
+        let arrival = self.arrival.take();
+        self.emptied = arrival.is_none() && !streamers.is_empty() && !self.emptied;
+        if self.emptied {
+            return false;
+        }
+        let Arrival { mut seen, new, held } = arrival.unwrap_or_default();
+        self.unusable.retain(|row, unfit| new.contains_key(row) || !part.covers(unfit.shard));
+        book.troubles.keep(Code::StreamerUnusable, |row| self.unusable.contains_key(&RowId::new(row)));
+        seen.sort_unstable();
+        let mut shared: BTreeMap<RowId, usize> = new.into_iter().filter(|(_, rows)| *rows > 1).collect();
+        let mut twice = Vec::new();
+        for pair in seen.windows(2).filter(|pair| pair[0] == pair[1]) {
+            let Some(streamer) = streamers.get(&pair[0]) else { continue };
+            let rows = shared.entry(streamer.row.clone()).or_insert(1);
+            twice.extend((*rows == 1).then_some(pair[0]));
+            *rows += 1;
+        }
+        seen.dedup();
+        let gone = those_gone(&seen, &part, streamers);
+        self.comparison = Some(Comparison {
+            part,
+            read_at: self.last,
+            first: !self.loaded,
+            removed: gone.len(),
+            gone: gone.into_iter(),
+            twice: twice.into_iter(),
+            held: held.into_iter(),
+            shared,
+            recent: self.recent.take(),
+            fresh: Vec::new(),
+            added: 0,
+        });
+        true
+    }
+
+    /// Returns true if a complete read is being worked off.
+    pub(super) fn is_comparing(&self) -> bool {
+        self.comparison.is_some()
+    }
+
+    /// The next step of working off a read. `None` at its end.
+    pub(super) fn step(&mut self, now: Now, streamers: &Streamers, book: &mut Book) -> Option<Step> {
+        let comparison = self.comparison.as_mut()?;
+        if let Some(key) = comparison.gone.next() {
+            return Some(Step::Gone(key));
+        }
+        if let Some(key) = comparison.twice.next() {
+            let Some(streamer) = streamers.get(&key) else { return Some(Step::Nothing) };
+            let (id, username, shard) = (streamer.row.clone(), streamer.username.clone(), streamer.shard);
+            comparison.removed += 1;
+            let rows = comparison.shared.get(&id).copied().unwrap_or(1);
+            self.report_unusable(now, id, Unfit { reason: Unusable::IdShared, username, rows, shard }, book);
+            return Some(Step::Gone(key));
+        }
+        let row = comparison.held.next()?;
+        Some(self.judge(now, row, streamers, book))
+    }
+
+    /// Judges a row that is not what it was.
+    fn judge(&mut self, now: Now, mut row: Row, streamers: &Streamers, book: &mut Book) -> Step {
+        let Some(comparison) = &mut self.comparison else { return Step::Nothing };
         let rows = comparison.shared.get(&row.id).copied().unwrap_or(1);
         if rows > 1 {
             row.flaw = Some(Unusable::IdShared);
         }
         let known = streamers.of_row(&row.id);
-        let streamer = known.and_then(|key| Some((key, streamers.get_mut(&key)?)));
-        if let Some((key, _)) = streamer.as_ref().filter(|(_, it)| row.flaw.is_none() && it.username == row.username) {
-            return RowNews::Known(*key);
-        }
+        comparison.removed += usize::from(known.is_some());
         let name = match row.name() {
             Ok(name) => name,
             Err(reason) => {
-                comparison.removed += usize::from(known.is_some());
-                self.report_unusable(
-                    now,
-                    row,
-                    Unfit { reason, username: row.username.clone(), rows, shard: row.shard },
-                    book,
-                );
-                return RowNews::Unfit(known);
+                let unfit = Unfit { reason, username: row.username, rows, shard: row.shard };
+                self.report_unusable(now, row.id, unfit, book);
+                return known.map_or(Step::Nothing, Step::Gone);
             }
         };
+        comparison.added += 1;
         if self.unusable.remove(&row.id).is_some() {
             book.troubles.rest(Code::StreamerUnusable, row.id.as_str());
         }
-        if let Some((key, streamer)) = streamer.filter(|(_, streamer)| streamer.name == name) {
-            streamer.username = row.username.clone();
-            return RowNews::Known(key);
-        }
-        comparison.added += 1;
         if known.is_some() {
-            comparison.removed += 1;
             // R26: the broadcast was that of the streamer whom the row named before.
             row.started_at = None;
         }
-        RowNews::New(name, known)
+        Step::New { row, name, before: known, read_at: comparison.read_at }
     }
 
     /// R14: reports a row that cannot be used, once for each row and once for each shared id.
-    fn report_unusable(&mut self, now: Now, row: &Row, unfit: Unfit, book: &mut Book) {
-        let id = &row.id;
-        let same = self.unusable.get(id).is_some_and(|before| {
+    fn report_unusable(&mut self, now: Now, id: RowId, unfit: Unfit, book: &mut Book) {
+        let same = self.unusable.get(&id).is_some_and(|before| {
             let shared = before.reason == Unusable::IdShared;
             before.reason == unfit.reason && (shared || before.username == unfit.username)
         });
@@ -178,24 +285,22 @@ impl Roster {
             let (username, reason) = (unfit.username.clone(), unfit.reason.to_string());
             book.log(Event::StreamerUnusable { username, id: id.clone(), reason });
         }
-        self.unusable.insert(id.clone(), unfit);
+        self.unusable.insert(id, unfit);
     }
-}
 
-impl Comparison {
     /// R13: a new row starts with what the table shows, as a belief that is not verified. `age`: for how long the row has
     /// shown it, since another instance may have written it just before (R25).
     pub(super) fn welcome(
         &mut self,
         now: Now,
-        row: Row,
-        name: Slug,
+        (row, name): (Row, Slug),
         age: Age,
         streamers: &mut Streamers,
         book: &mut Book,
-    ) -> Key {
-        let mut streamer = Streamer::new(now, row, name, self.read_at);
-        let listed = || self.recent.as_ref().is_some_and(|recent| recent.holds(&streamer.row));
+    ) -> Option<Key> {
+        let comparison = self.comparison.as_mut()?;
+        let mut streamer = Streamer::new(now, row, name, comparison.read_at);
+        let listed = || comparison.recent.as_ref().is_some_and(|recent| recent.holds(&streamer.row));
         let since = match age {
             Age::Old => None,
             Age::Since(since) => Some(since),
@@ -203,15 +308,16 @@ impl Comparison {
         };
         if let Some(since) = since.filter(|_| streamer.table.shown != Shown::Unknown) {
             streamer.table_is_fresh(since);
-            self.fresh.push(streamer.row.clone());
+            comparison.fresh.push(streamer.row.clone());
         }
         book.revision += 1;
-        streamers.insert(streamer)
+        Some(streamers.insert(streamer))
     }
 
-    /// Ends the comparison, and reports what changed. Returns true if there are other rows than before.
-    pub(super) fn end(self, now: Now, streamers: &Streamers, book: &mut Book) -> bool {
-        let Comparison { first, fresh, added, removed, .. } = self;
+    /// Ends the comparison, and reports what changed.
+    pub(super) fn end(&mut self, now: Now, streamers: &Streamers, book: &mut Book) -> Option<Compared> {
+        let Comparison { part, read_at, first, fresh, added, removed, .. } = self.comparison.take()?;
+        self.loaded = true;
         let news = first || added > 0 || removed > 0;
         if news {
             book.log(Event::RosterLoaded { streamers: streamers.len(), added, removed });
@@ -222,35 +328,16 @@ impl Comparison {
         if first {
             book.at(now.steady + OLD_NAME_PAUSE, Timer::Names);
         }
-        news
+        Some(Compared { part, read_at, first, news })
     }
 }
 
-/// The streamers of a part of the table whose rows are gone, and the ids that several rows share, with the number of
-/// rows. Usually there are neither, and a large roster is read every few seconds: so keys are compared, and ids only
-/// where they are new.
-fn compare_ids(rows: &[Row], part: &Scope, streamers: &Streamers) -> (Vec<Key>, BTreeMap<RowId, usize>) {
-    let mut seen: Vec<Key> = Vec::with_capacity(rows.len());
-    let mut strangers: Vec<&RowId> = Vec::new();
-    for row in rows {
-        match streamers.of_row(&row.id) {
-            Some(key) => seen.push(key),
-            None => strangers.push(&row.id),
-        }
-    }
-    seen.sort_unstable();
-    strangers.sort_unstable();
-    let known = |key: &Key| streamers.get(key).map(|streamer| &streamer.row);
-    let twice = seen.windows(2).filter(|pair| pair[0] == pair[1]).filter_map(|pair| known(&pair[0]));
-    let mut shared: BTreeMap<RowId, usize> = BTreeMap::new();
-    for id in strangers.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).chain(twice) {
-        *shared.entry(id.clone()).or_insert(1) += 1;
-    }
-    seen.dedup();
+/// The streamers of a part of the table whose rows are not among those that were seen. Usually there are none, and a
+/// large roster is read every few seconds.
+fn those_gone(seen: &[Key], part: &Scope, streamers: &Streamers) -> Vec<Key> {
     if seen.len() == streamers.len() {
-        return (Vec::new(), shared);
+        return Vec::new();
     }
     let covers = |key: &Key| streamers.get(key).is_some_and(|streamer| part.covers(streamer.shard));
-    let gone = streamers.behind(None).filter(|key| seen.binary_search(key).is_err() && covers(key)).collect();
-    (gone, shared)
+    streamers.behind(None).filter(|key| seen.binary_search(key).is_err() && covers(key)).collect()
 }

@@ -2,6 +2,7 @@
 //! `routes/`, and `mod.rs` name more than one part.
 
 mod coverage;
+mod roster;
 mod sharing;
 mod webhooks;
 
@@ -10,17 +11,13 @@ use super::asking::{Entries, Flight};
 use super::book::Timer;
 use super::hearing::Verdict;
 use super::names;
-use super::roster::RowNews;
 use super::streamer::Kind;
 use super::streamers::Key;
-use super::table::{Edit, RowRead};
-use super::times::{API_LAG, ASKED_AGAIN, SECOND_LOOK, WEBSITE_PAUSE};
+use super::times::{ASKED_AGAIN, SECOND_LOOK, WEBSITE_PAUSE};
 use super::weighing::{Doubt, Observation, Weight};
 use crate::domain::ask::{Answer, Endpoint, Liveness, Seen};
 use crate::domain::problem::Code;
 use crate::domain::push::{LinkId, Push};
-use crate::domain::row::{RosterRead, Row, Shown};
-use crate::domain::shards::Scope;
 use crate::domain::{Now, Source, Status, Steady};
 
 /// The problems that concern one row, and end with it.
@@ -41,125 +38,6 @@ impl Monitor {
     /// Has a streamer's row show what is believed (R19).
     fn write(&mut self, now: Now, key: Key) {
         self.writes.write(now, key, &mut self.streamers, &mut self.book);
-    }
-}
-
-/// The roster: R13 to R15.
-impl Monitor {
-    pub(super) fn take_roster(&mut self, now: Now, mut read: RosterRead) {
-        let Some(part) = self.shards.part_of(&read) else { return self.look_on(now, read) };
-        let (whole, mut others) = (read.scope == Scope::All, Vec::new());
-        read.rows.retain(|row| {
-            let own = part.covers(row.shard);
-            others.extend((whole && !own).then(|| row.clone()));
-            own
-        });
-        let begun = self.roster.begin(&read, &part, &self.streamers, &mut self.book);
-        let Some(mut comparison) = begun else { return };
-        self.asking.reconsider();
-        for key in std::mem::take(&mut comparison.gone) {
-            self.forget(key);
-        }
-        for mut row in std::mem::take(&mut read.rows) {
-            match self.roster.compare(now, &mut row, &mut comparison, &mut self.streamers, &mut self.book) {
-                RowNews::Known(key) => self.take_row(now, key, &row, read.started),
-                RowNews::Unfit(before) => before.into_iter().for_each(|key| self.forget(key)),
-                RowNews::New(name, before) => {
-                    before.into_iter().for_each(|key| self.forget(key));
-                    let age = self.shards.age(&row, read.started);
-                    let key = comparison.welcome(now, row, name, age, &mut self.streamers, &mut self.book);
-                    self.asking.greet(key);
-                    self.asking.ask_about(key, &self.streamers);
-                    self.names.take_hints(now, key, &mut self.streamers, &mut self.book);
-                    self.share_told(now, key);
-                    self.judge_coverage(now, key);
-                }
-            }
-        }
-        if comparison.first {
-            self.asking.schedule_sweep(now, &mut self.book);
-        }
-        if comparison.end(now, &self.streamers, &mut self.book) {
-            self.names.forget_strangers(&self.streamers, self.shards.share());
-        }
-        self.shards.compared(&part, read.started);
-        if whole {
-            self.shards.watch_others(now, RosterRead { rows: others, ..read });
-        }
-        self.writes.allow(now, self.shards.permit(), &mut self.streamers, &mut self.book);
-        self.check_compared(now);
-    }
-
-    /// Takes the row of a known streamer.
-    fn take_row(&mut self, now: Now, key: Key, row: &Row, read_at: Steady) {
-        let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        if streamer.ids.configured_channel != row.channel || streamer.ids.configured_user != row.user {
-            streamer.ids.configured_channel = row.channel;
-            streamer.ids.configured_user = row.user;
-            self.book.revision += 1;
-            self.names.take_hints(now, key, &mut self.streamers, &mut self.book);
-            self.judge_coverage(now, key);
-        }
-        self.compare_shown(now, key, row, read_at);
-    }
-
-    /// R15: compares the status in the table with what is known.
-    fn compare_shown(&mut self, now: Now, key: Key, row: &Row, at: Steady) {
-        let Some(streamer) = self.streamers.get_mut(&key) else { return };
-        if self.writes.is_held_back() {
-            // R25: a change that waits since the hold was lost is compared with the table, whatever became of the
-            // last write.
-            streamer.table.unsure = false;
-        } else if self.writes.is_busy(&streamer.row) {
-            return;
-        }
-        let shown = row.shown;
-        if at > streamer.table.known_at {
-            streamer.table.start = row.started_at;
-        }
-        let (hold, broke, api) = (self.settings.hold, self.writes.broke(), !self.book.api_is_away());
-        let alone = self.shards.is_alone(streamer.shard, at);
-        let read = RowRead { shown, at, alone, delay: self.settings.offline_delay };
-        let edit = streamer.compare(now.steady, read, hold, broke, api);
-        self.book.revision += u64::from(edit != Edit::Nothing);
-        match edit {
-            Edit::Nothing if self.writes.lacks_start(streamer) => return self.write(now, key),
-            Edit::Nothing => return,
-            Edit::Ours | Edit::Agrees => return self.write(now, key),
-            Edit::Open => self.book.at(now.steady, Timer::Ask(key)),
-            Edit::Theirs => {
-                self.streamers.believe_table(now, key, shown, &mut self.book);
-                let others = self.streamers.get_mut(&key).filter(|_| !alone);
-                if let (Some(streamer), Shown::Known(_)) = (others, shown) {
-                    streamer.table_is_fresh(now.steady);
-                    self.book.changed_lately(now, vec![streamer.row.clone()], API_LAG);
-                }
-            }
-        }
-        self.writes.settle(key, &mut self.book);
-    }
-
-    /// R14: a row that is gone is forgotten, with everything that was queued for it.
-    fn forget(&mut self, key: Key) {
-        let Some(streamer) = self.streamers.remove(key) else { return };
-        self.asking.forget(key, streamer.compared);
-        self.writes.settle(key, &mut self.book);
-        self.push.forget(key);
-        self.webhooks.forget(key);
-        self.push.follow(&mut self.streamers, &mut self.book);
-        self.book.covered -= usize::from(streamer.covered);
-        self.book.revision += 1;
-        for code in OF_A_ROW {
-            self.book.troubles.settle(code, streamer.row.as_str());
-        }
-    }
-
-    /// Reports a sweep that is complete and, once, that every streamer of the roster has been compared.
-    fn check_compared(&mut self, now: Now) {
-        self.asking.check_swept(now, &self.streamers, &mut self.book);
-        if self.shards.is_read() {
-            self.asking.check_ready(now, &self.streamers, &mut self.book);
-        }
     }
 }
 

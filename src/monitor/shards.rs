@@ -9,7 +9,7 @@ use super::times::{API_LAG, LEASE};
 use crate::domain::event::Event;
 use crate::domain::problem::Code;
 use crate::domain::report::{self, Sharing};
-use crate::domain::row::{RosterRead, Row};
+use crate::domain::row::Row;
 use crate::domain::shards::{Coordination, Hold, Permit, Scope, Shard};
 use crate::domain::{Now, Slug, Steady};
 use bystander::Bystander;
@@ -30,6 +30,8 @@ pub(super) struct Shards {
     has_held: bool,
     /// Whether the roster was read at least once.
     was_read: bool,
+    /// Whether a read came while it was not known which rows are to be followed.
+    passed_over: bool,
     /// What was seen of the rows while this instance stood by.
     bystander: Bystander,
 }
@@ -80,7 +82,7 @@ impl Shards {
             Coordination::Off(reason) => {
                 self.reason = reason;
                 self.let_go();
-                Change { gained: before != Mode::Off && self.was_read, ..nothing }
+                Change { gained: before != Mode::Off && (self.was_read || self.passed_over), ..nothing }
             }
             Coordination::Held { shards, of, instances, .. } => {
                 (self.of, self.instances) = (of, instances);
@@ -181,14 +183,13 @@ impl Shards {
         read && self.was_read
     }
 
-    /// The part of the roster of which this read has all rows, as they are since this instance holds them. `None` if
+    /// The part of the roster of which a read has all rows, as they are since this instance holds them. `None` if
     /// there is no such part.
-    pub(super) fn part_of(&mut self, read: &RosterRead) -> Option<Scope> {
-        self.was_read = true;
+    pub(super) fn part_of(&self, started: Steady, scope: &Scope) -> Option<Scope> {
         match self.mode {
             Mode::Off => Some(Scope::All),
             Mode::Held(_) => {
-                let counts = |shard: &Shard, taken: &Taken| read.started >= taken.since && read.scope.covers(*shard);
+                let counts = |shard: &Shard, taken: &Taken| started >= taken.since && scope.covers(*shard);
                 let shards = self.held.iter().filter(|(shard, taken)| counts(shard, taken));
                 let shards: BTreeSet<Shard> = shards.map(|(shard, _)| *shard).collect();
                 (!shards.is_empty()).then_some(Scope::Shards(shards))
@@ -197,8 +198,14 @@ impl Shards {
         }
     }
 
+    /// Notes a read that was of no use.
+    pub(super) fn passes_over(&mut self) {
+        self.passed_over = true;
+    }
+
     /// Notes that this part of the roster was compared with a read that was sent at `read_at`.
     pub(super) fn compared(&mut self, part: &Scope, read_at: Steady) {
+        self.was_read = true;
         self.bystander.end();
         for (_, taken) in self.held.iter_mut().filter(|(shard, _)| part.covers(**shard)) {
             let others = if taken.alone { taken.since } else { taken.since + LEASE };
@@ -224,10 +231,15 @@ impl Shards {
         }
     }
 
-    /// Takes the rows that other instances follow, from a read of all rows: who gets their shards must know how old
-    /// their statuses are.
-    pub(super) fn watch_others(&mut self, now: Now, read: RosterRead) {
-        self.bystander.watch(now.steady, read, |_| true);
+    /// Takes a row that another instance follows, from a read of all rows: who gets its shard must know how old its
+    /// status is.
+    pub(super) fn watch_other(&mut self, now: Now, row: Row, read_at: Steady) {
+        self.bystander.watch(now.steady, row, read_at, |_| true);
+    }
+
+    /// Such a read is complete.
+    pub(super) fn watched(&mut self, read_at: Steady) {
+        self.bystander.watched(read_at);
     }
 }
 
@@ -253,10 +265,16 @@ impl Shards {
         matches!(self.mode, Mode::Held(_) | Mode::Misfit) && self.held.is_empty()
     }
 
-    /// Takes a read while this instance stands by. `is_known`: whether the channel id of a name is known. Returns the
-    /// time for which a look-up is to be scheduled, if any.
-    pub(super) fn watch(&mut self, now: Now, read: RosterRead, is_known: impl Fn(&Slug) -> bool) -> Option<Steady> {
-        self.bystander.watch(now.steady, read, is_known)
+    /// Takes rows of a read while this instance stands by. `is_known`: whether the channel id of a name is known.
+    pub(super) fn watch(&mut self, now: Now, rows: Vec<Row>, read_at: Steady, is_known: impl Fn(&Slug) -> bool) {
+        rows.into_iter().for_each(|row| self.bystander.watch(now.steady, row, read_at, &is_known));
+    }
+
+    /// Such a read is complete. Returns the time for which a look-up is to be scheduled, if any.
+    pub(super) fn has_watched(&mut self, now: Now, read_at: Steady) -> Option<Steady> {
+        self.was_read = true;
+        self.bystander.watched(read_at);
+        self.bystander.next(now.steady)
     }
 
     /// A look-up is due. Returns the name, if there is one, and the time of the next look-up.

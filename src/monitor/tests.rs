@@ -15,6 +15,7 @@ mod implausible;
 mod links;
 mod lost_holds;
 mod namesakes;
+mod parts;
 mod poison;
 mod push;
 mod quick_turns;

@@ -13,7 +13,7 @@ use crate::domain::ask;
 use crate::domain::problem::Health;
 use crate::domain::push::LinkId;
 use crate::domain::report::Bulletin;
-use crate::domain::row::Write;
+use crate::domain::row::{Nudge, Write};
 use crate::domain::shards::{Hold, Shard};
 use crate::domain::webhook::WebhookQuery;
 use crate::gateway::database::{Database, DbError};
@@ -89,7 +89,7 @@ pub(super) struct Crew {
     leaving: Vec<String>,
     relane: Sender<Vec<Sender<Write>>>,
     bulletins: Receiver<Bulletin>,
-    nudge: (Sender<()>, Receiver<()>),
+    nudge: (Sender<Nudge>, Receiver<Nudge>),
     health: Receiver<Health>,
     switch: Option<Arc<Switch>>,
 }

@@ -11,6 +11,8 @@ const FILES_WANTED: u64 = 65_536;
 const FILES_KEPT: usize = 64;
 /// Open files for webhooks: their connections, the listener, and one connection to Kick.
 const FILES_OF_WEBHOOKS: usize = 64 + 2;
+/// The rows of a read that are worked off in one turn: a few milliseconds' work, by which a push event may be delayed.
+const ROWS_A_TURN: usize = 1000;
 /// Open files per database connection, including those of the driver.
 const FILES_A_SESSION: usize = 8;
 /// Database connections in addition to the writers': the roster's, the listener's, the coordinator's, and one that does
@@ -49,6 +51,7 @@ pub(super) fn settings(config: &Config) -> Settings {
         kept_files: FILES_KEPT
             + config.webhook.as_ref().map_or(0, |_| FILES_OF_WEBHOOKS)
             + FILES_A_SESSION.saturating_mul(writers.saturating_add(SESSIONS)),
+        rows_a_turn: ROWS_A_TURN,
     }
 }
 

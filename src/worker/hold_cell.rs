@@ -79,6 +79,11 @@ impl HoldCell {
         *self.state() = State::Off;
     }
 
+    /// Returns true if instances do not share the table.
+    pub(crate) fn is_off(&self) -> bool {
+        matches!(*self.state(), State::Off)
+    }
+
     /// A turn confirmed a hold.
     pub fn confirm(&self, held: Held) {
         *self.state() = State::Held(held);

@@ -12,14 +12,15 @@ mod reports;
 use super::link::{Order, OrderSender, Orders, orders};
 use super::webhook_cell::WebhookCell;
 use crate::clock::{Clock, Pulse};
-use crate::domain::Now;
 use crate::domain::ask;
 use crate::domain::problem::Health;
 use crate::domain::push::LinkId;
 use crate::domain::report::Bulletin;
-use crate::domain::row::Write;
+use crate::domain::row::{Nudge, Write};
 use crate::domain::shards::{Hold, Shard};
+use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookQuery;
+use crate::domain::{Now, RowId};
 use crate::gateway::state::Keep;
 use crate::monitor::{Asker, Input, Monitor, Output};
 use crate::stop::Stop;
@@ -58,8 +59,8 @@ pub(crate) struct Outlets {
     pub askers: BTreeMap<Asker, Sender<ask::Request>>,
     /// The writers. The row determines which of them gets it, so that the writes of a row keep their order.
     pub lanes: Vec<Sender<Write>>,
-    /// Makes the roster worker read now. Capacity 1: a second nudge would add nothing.
-    pub roster: Sender<()>,
+    /// Makes the roster worker read now. Capacity 1: a second nudge would add little.
+    pub roster: Sender<Nudge>,
     /// The worker `broker`. It has one request in flight at most.
     pub broker: Sender<ask::Request<ask::BrokerQuery>>,
     /// Shards that are handed over. Unbounded: each comes once.
@@ -99,6 +100,8 @@ struct Held {
     openings: Openings,
     /// Events to be logged.
     lines: Lines,
+    /// Rows that changed lately, for the keeper: those of one turn together, since it wakes for each message.
+    recent: Vec<(Vec<RowId>, Timestamp)>,
     /// The longest time from the end of a wait to the next one: an input may have waited that long for this thread.
     longest_turn: Duration,
 }
@@ -178,11 +181,18 @@ impl Hub {
             let Ok(input) = self.inputs.try_recv() else { break };
             self.take(self.clock.now(), input, held);
         }
+        // However many inputs come, the table is compared meanwhile.
+        if self.monitor.is_comparing() {
+            self.take(self.clock.now(), Input::Tick, held);
+        }
     }
 
     fn take(&mut self, now: Now, input: Input, held: &mut Held) {
         for output in self.monitor.handle(now, input) {
             self.carry_out(output, held);
+        }
+        for (rows, until) in held.recent.drain(..) {
+            let _ = self.outlets.keeper.send(Keep::Recent(rows, until));
         }
     }
 
@@ -230,10 +240,13 @@ impl Hub {
             Output::Go(id, way) => tell(&held.links, id, Order::Go(way)),
             Output::Token(id, token) => tell(&held.links, id, Order::Token(token)),
             // If the channel is full, a read is due anyway.
-            Output::ReadRoster => drop(outlets.roster.try_send(())),
+            Output::ReadRoster => drop(outlets.roster.try_send(Nudge::Ordered)),
             Output::Learn(learned) => drop(outlets.keeper.send(Keep::Streamer(learned))),
             Output::Remember(offer) => drop(outlets.keeper.send(Keep::Realtime(offer))),
-            Output::Recent(rows, until) => drop(outlets.keeper.send(Keep::Recent(rows, until))),
+            Output::Recent(rows, until) => match held.recent.iter_mut().find(|(_, other)| *other == until) {
+                Some((others, _)) => others.extend(rows),
+                None => held.recent.push((rows, until)),
+            },
             Output::Log(event) => held.lines.hold(event),
         }
     }

@@ -5,6 +5,7 @@
 
 use crate::backoff::Backoff;
 use crate::clock::{Clock, Pulse};
+use crate::domain::row::Nudge;
 use crate::gateway::database::{Database, DbError};
 use crate::monitor::io::Input;
 use crate::stop::Stop;
@@ -31,7 +32,7 @@ pub struct Listener {
     /// `ROSTER_NOTIFY_CHANNEL`
     pub channel: String,
     /// Nudges the roster worker. If the channel is full, a read is due anyway.
-    pub nudge: Sender<()>,
+    pub nudge: Sender<Nudge>,
     /// The database to listen at.
     pub database: Arc<Database>,
     /// The channel to the core; a full one makes the listener wait.
@@ -73,7 +74,7 @@ impl Listener {
         let mut answer = None;
         let mut proven = false;
         while !stop.is_stopped() {
-            if nudge && self.nudge.try_send(()) == Err(TrySendError::Disconnected(())) {
+            if nudge && matches!(self.nudge.try_send(Nudge::Notified), Err(TrySendError::Disconnected(_))) {
                 break;
             }
             pulse.promise(LONG_TURN);

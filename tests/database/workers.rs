@@ -1,16 +1,17 @@
 //! The threads around the gateway, as the process runs them.
 
 use super::{PATIENCE, config, fixture, open, wish};
-use crossbeam_channel::{Receiver, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use kick_monitor::clock::{Clock, Pulse};
 use kick_monitor::config::DatabaseConfig;
 use kick_monitor::domain::Status::Online;
 use kick_monitor::domain::Steady;
-use kick_monitor::domain::row::{DatabaseEvent, WriteId, WriteResult, Written};
+use kick_monitor::domain::row::{DatabaseEvent, Nudge, WriteId, WriteResult, Written};
 use kick_monitor::domain::secret::Secret;
 use kick_monitor::monitor::io::Input;
 use kick_monitor::stop::{Stop, stop_pair};
-use kick_monitor::worker::{Worker, hold_cell::HoldCell, listener::Listener, roster::Roster, writer::Writer};
+use kick_monitor::worker::roster::Roster;
+use kick_monitor::worker::{Worker, hold_cell::HoldCell, listener::Listener, writer::Writer};
 use lab::{Cluster, Shutdown};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -118,8 +119,81 @@ fn a_notification_has_the_roster_read_at_once() {
              AND pid <> pg_backend_pid() AND (query LIKE 'LISTEN%' OR query LIKE '%listening%')",
         );
         assert_eq!(roster(&seen), 30);
-        nudge.send(()).expect("the roster lives");
+        nudge.send(Nudge::Notified).expect("the roster lives");
         assert_eq!(roster(&seen), 30);
+    });
+}
+
+/// A worker that reads the roster when it is nudged, and what it tells.
+fn reader(config: &DatabaseConfig, cell: Arc<HoldCell>, clock: Clock) -> (Roster, Sender<Nudge>, Receiver<Input>) {
+    let (nudge, nudged) = bounded(1);
+    let (inputs, seen) = unbounded();
+    let database = Arc::new(open(config));
+    let (poll, rng) = (Duration::from_secs(3600), fastrand::Rng::with_seed(1));
+    (Roster { poll, nudge: nudged, inputs, database, cell, clock, rng }, nudge, seen)
+}
+
+#[test]
+fn a_large_roster_comes_in_parts_once_a_read_has_succeeded() {
+    let (lab, config) = fixture(TABLE);
+    lab.execute("INSERT INTO streamers SELECT n, 'u', 'Offline' FROM generate_series(51, 2500) AS n");
+    let clock = Clock::start();
+    let (source, stop) = stop_pair();
+    let (worker, nudge, seen) = reader(&config, undivided(clock), clock);
+    let pulse = Pulse::new(clock, PATIENCE);
+    let read = || {
+        let mut parts: Vec<(Steady, usize)> = Vec::new();
+        loop {
+            match seen.recv_timeout(PATIENCE).expect("a part") {
+                Input::Roster(read) => {
+                    parts.push((read.started, read.rows.len()));
+                    if !read.more {
+                        assert!(parts.iter().all(|(started, _)| *started == parts[0].0), "of one read");
+                        return parts.into_iter().map(|(_, rows)| rows).collect::<Vec<usize>>();
+                    }
+                }
+                // What the parts are of is said before the last one.
+                Input::Database(DatabaseEvent::Up) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let _source = source;
+        scope.spawn(|| worker.run(&pulse, &stop).expect("it ends in order"));
+        assert_eq!(read(), [2500]);
+        nudge.send(Nudge::Ordered).expect("the roster lives");
+        assert_eq!(read(), [1000, 1000, 500]);
+        // It fails at its end, and is then read as a whole.
+        lab.execute("ALTER TABLE streamers RENAME COLUMN username TO name");
+        nudge.send(Nudge::Ordered).expect("the roster lives");
+        lab::wait_for("the failure", PATIENCE, || match seen.recv_timeout(PATIENCE) {
+            Ok(Input::Database(DatabaseEvent::Down(reason))) => Some(reason),
+            _ => None,
+        });
+        lab.execute("ALTER TABLE streamers RENAME COLUMN name TO username");
+        assert_eq!(read(), [2500]);
+    });
+}
+
+#[test]
+fn the_first_read_waits_for_the_hold_and_an_order_waits_for_nothing() {
+    let (_lab, config) = fixture(TABLE);
+    let clock = Clock::start();
+    let (source, stop) = stop_pair();
+    let (worker, nudge, seen) = reader(&config, Arc::new(HoldCell::new(clock)), clock);
+    let pulse = Pulse::new(clock, PATIENCE);
+    std::thread::scope(|scope| {
+        let _source = source;
+        let begun = clock.steady();
+        scope.spawn(|| worker.run(&pulse, &stop).expect("it ends in order"));
+        // A notification is no order.
+        nudge.send(Nudge::Notified).expect("the roster lives");
+        assert!(seen.recv_timeout(Duration::from_millis(100)).is_err() || clock.steady().since(begun).as_secs() >= 1);
+        nudge.send(Nudge::Ordered).expect("the roster lives");
+        assert_eq!(roster(&seen), 50);
+        nudge.send(Nudge::Ordered).expect("the roster lives");
+        assert_eq!(roster(&seen), 50);
     });
 }
 
@@ -127,17 +201,7 @@ fn a_notification_has_the_roster_read_at_once() {
 fn flooded(config: &DatabaseConfig, reads: usize) -> Vec<Steady> {
     let clock = Clock::start();
     let (source, stop) = stop_pair();
-    let (nudge, nudged) = bounded(1);
-    let (inputs, seen) = unbounded();
-    let worker = Roster {
-        poll: Duration::from_secs(3600),
-        nudge: nudged,
-        inputs,
-        database: Arc::new(open(config)),
-        cell: undivided(clock),
-        clock,
-        rng: fastrand::Rng::with_seed(1),
-    };
+    let (worker, nudge, seen) = reader(config, undivided(clock), clock);
     let pulse = Pulse::new(clock, PATIENCE);
     let mut started = Vec::new();
     std::thread::scope(|scope| {
@@ -145,7 +209,7 @@ fn flooded(config: &DatabaseConfig, reads: usize) -> Vec<Steady> {
         scope.spawn(|| worker.run(&pulse, &stop).expect("it ends in order"));
         let pause = Stop::never();
         while started.len() < reads {
-            let _ = nudge.try_send(());
+            let _ = nudge.try_send(Nudge::Notified);
             pause.wait(Duration::from_millis(5));
             started.extend(seen.try_iter().filter_map(|input| match input {
                 Input::Roster(read) => Some(read.started),
@@ -155,7 +219,7 @@ fn flooded(config: &DatabaseConfig, reads: usize) -> Vec<Steady> {
         // Once it is quiet, a nudge is followed at once.
         pause.wait(started[reads - 1].since(started[reads - 2]) + Duration::from_millis(500));
         assert!(seen.try_iter().count() < 4, "at most one more read was owed");
-        nudge.send(()).expect("the roster lives");
+        nudge.send(Nudge::Notified).expect("the roster lives");
         assert_eq!(roster(&seen), 50);
     });
     started

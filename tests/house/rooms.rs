@@ -17,10 +17,11 @@ const PARTS: [(&str, &str); 7] = [
 ];
 
 /// Who may name several of them.
-const ROUTES: [&str; 5] = [
+const ROUTES: [&str; 6] = [
     "src/monitor/mod.rs",
     "src/monitor/routes.rs",
     "src/monitor/routes/coverage.rs",
+    "src/monitor/routes/roster.rs",
     "src/monitor/routes/sharing.rs",
     "src/monitor/routes/webhooks.rs",
 ];

@@ -7,7 +7,7 @@ use super::conditions::Conditions;
 use super::database::Database;
 use super::faults::ShareFault;
 use super::seat::Cell;
-use kick_monitor::domain::row::{DatabaseEvent, RosterRead, Write, WriteResult};
+use kick_monitor::domain::row::{DatabaseEvent, RosterRead, Row, Write, WriteResult};
 use kick_monitor::domain::{Now, Steady};
 use kick_monitor::gateway::database::Attempt;
 use kick_monitor::monitor::Input;
@@ -112,9 +112,14 @@ impl Client {
             Step::Read => self.read(database, agenda),
             Step::ReadNow => self.begin_reading(database, agenda).into_iter().collect(),
             Step::HaveRead(life, read) => {
-                if self.reading.take().is_none() || life != self.reader_life {
+                if self.reading.is_none() || life != self.reader_life {
+                    self.reading = None;
                     return Vec::new();
                 }
+                if read.more {
+                    return vec![Input::Roster(read)];
+                }
+                self.reading = None;
                 vec![Input::Database(DatabaseEvent::Up), Input::Roster(read)]
             }
             Step::Begin(lane) => vec![self.kill_writer(lane)],
@@ -167,7 +172,17 @@ impl Client {
         let scope = self.cell.scope();
         let rows = if std::mem::take(&mut self.blank_read) { Vec::new() } else { database.roster(&scope) };
         let takes = if agenda.odds(0.05) { agenda.millis(50, 5_000) } else { agenda.millis(1, 50) };
-        let read = RosterRead { started: Steady::after(agenda.now), scope, rows };
+        // Parts come as they are read, unless the last read failed.
+        let parts = if self.reader_broken { 1 } else { agenda.pick(&[1, 1, 2, 5]).unwrap_or(1) };
+        let (started, size) = (Steady::after(agenda.now), rows.len().div_ceil(parts).max(1));
+        let mut parts: Vec<Vec<Row>> = rows.chunks(size).map(<[Row]>::to_vec).collect();
+        let last = parts.pop().unwrap_or_default();
+        let each = takes / u32::try_from(parts.len() + 1).unwrap_or(1);
+        for (n, rows) in (1..).zip(parts) {
+            let read = RosterRead { started, scope: scope.clone(), rows, more: true };
+            self.after(each * n, Step::HaveRead(self.reader_life, read), agenda);
+        }
+        let read = RosterRead { started, scope, rows: last, more: false };
         self.after(takes, Step::HaveRead(self.reader_life, read), agenda);
         std::mem::take(&mut self.reader_broken).then_some(Input::Database(DatabaseEvent::Reconnected))
     }

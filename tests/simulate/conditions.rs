@@ -109,6 +109,7 @@ impl Conditions {
             streamers_per_link: agenda.pick(&[1, 3, 100]).unwrap_or(100),
             open_files: 1024,
             kept_files: 100,
+            rows_a_turn: agenda.pick(&[1, 3, 1000]).unwrap_or(1000),
         }
     }
 
@@ -128,6 +129,7 @@ impl Conditions {
             streamers_per_link: 100,
             open_files: 1024,
             kept_files: 100,
+            rows_a_turn: 1000,
         };
         let mut good = Conditions { listless: false, settings, ..self.clone() };
         good.calm();

@@ -17,7 +17,7 @@ use kick_monitor::domain::time::Timestamp;
 use kick_monitor::domain::webhook::WebhookEvent;
 use kick_monitor::domain::{LivestreamId, Now, RowId, Status, UserId};
 use kick_monitor::monitor::{Asker, Input, Monitor, Output};
-use roster::Known;
+use roster::{Known, Reading};
 use silence::Silence;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -44,9 +44,7 @@ pub(super) struct Judge {
     /// What push does not tell of (R11).
     silence: Silence,
     rows: BTreeMap<RowId, Known>,
-    emptied: bool,
-    /// The process has read the roster.
-    loaded: bool,
+    reading: Reading,
     /// Streamers whom push told of shortly before the process before this one ended; none: it may be any.
     told_before: Option<BTreeMap<usize, Status>>,
     in_flight: BTreeMap<WriteId, Write>,
@@ -128,8 +126,7 @@ impl Judge {
             wrong_hints,
             silence: Silence::default(),
             rows: BTreeMap::new(),
-            emptied: false,
-            loaded: false,
+            reading: Reading::default(),
             told_before: Some(BTreeMap::new()),
             in_flight: BTreeMap::new(),
             expected: BTreeMap::new(),
@@ -171,10 +168,9 @@ impl Judge {
         let lately = lately.iter().filter(|(_, told)| !told.doubtful).map(|(n, told)| (*n, told.status)).collect();
         self.silence = Silence::default();
         self.told_before = (!torn).then_some(lately);
-        self.loaded = false;
+        self.reading = Reading::default();
         self.began = now;
         self.rows.clear();
-        self.emptied = false;
         self.in_flight.clear();
         self.asked.clear();
         self.requests.clear();

@@ -46,12 +46,15 @@ pub struct Rows {
     /// Whether bytes that are not UTF-8 may be text in the database's encoding.
     foreign_encoding: bool,
     rows: Vec<Row>,
+    /// Rows with texts that only the server can convert, and those texts.
+    unfinished: Vec<Row>,
     foreign: Vec<Foreign>,
 }
 
 /// A text that only the server can convert.
 #[derive(Debug)]
 struct Foreign {
+    /// The number of the unfinished row.
     row: usize,
     part: Part,
     bytes: Vec<u8>,
@@ -68,7 +71,7 @@ impl Rows {
     pub fn new(encoding: &str) -> Rows {
         // With SQL_ASCII the encoding is not known: what is valid UTF-8 is taken as such.
         let foreign_encoding = !matches!(encoding, "UTF8" | "SQL_ASCII");
-        Rows { foreign_encoding, rows: Vec::new(), foreign: Vec::new() }
+        Rows { foreign_encoding, rows: Vec::new(), unfinished: Vec::new(), foreign: Vec::new() }
     }
 
     /// Adds a row.
@@ -84,11 +87,12 @@ impl Rows {
         let (id, flaw) = read(Part::Id, text(raw.id), raw.id);
         let too_long = (raw.username_length > USERNAME_MAX).then_some(Unusable::UsernameLength);
         let (username, flawed) = read(Part::Username, text(raw.username), raw.username);
-        let row = self.rows.len();
+        let nth = self.unfinished.len();
         let parts = [(Part::Username, raw.username), (Part::Id, raw.id)].into_iter();
-        let parts = parts.filter(|(_, bytes)| foreign(bytes));
-        self.foreign.extend(parts.map(|(part, bytes)| Foreign { row, part, bytes: bytes.to_vec() }));
-        self.rows.push(Row {
+        let mut parts = parts.filter(|(_, bytes)| foreign(bytes)).peekable();
+        let rows = if parts.peek().is_some() { &mut self.unfinished } else { &mut self.rows };
+        self.foreign.extend(parts.map(|(part, bytes)| Foreign { row: nth, part, bytes: bytes.to_vec() }));
+        rows.push(Row {
             id: RowId::new(&id),
             username: Arc::from(&*username),
             shown,
@@ -100,16 +104,26 @@ impl Rows {
         });
     }
 
+    /// The number of decoded rows.
+    pub(super) fn decoded(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Takes the decoded rows.
+    pub(super) fn take_decoded(&mut self) -> Vec<Row> {
+        std::mem::take(&mut self.rows)
+    }
+
     /// The texts that the server must convert.
     pub fn foreign(&self) -> Vec<&[u8]> {
         self.foreign.iter().map(|text| text.bytes.as_slice()).collect()
     }
 
-    /// Returns the rows. `converted` has the results for [`Rows::foreign`] in the same order; `None` marks invalid
+    /// Returns the rows that were not taken. `converted` has the results for [`Rows::foreign`] in the same order; `None` marks invalid
     /// text.
     pub fn finish(mut self, converted: Vec<Option<String>>) -> Vec<Row> {
         for (foreign, text) in self.foreign.iter().zip(converted) {
-            let Some(row) = self.rows.get_mut(foreign.row) else { continue };
+            let Some(row) = self.unfinished.get_mut(foreign.row) else { continue };
             let (text, flaw) = read(foreign.part, text.as_deref(), &foreign.bytes);
             row.flaw = row.flaw.or(flaw);
             match foreign.part {
@@ -117,6 +131,7 @@ impl Rows {
                 Part::Username => row.username = Arc::from(&*text),
             }
         }
+        self.rows.append(&mut self.unfinished);
         self.rows
     }
 }
@@ -184,6 +199,19 @@ mod tests {
         let row = read("WIN1252", b"1\xe9", b"x\x81", &[None, Some("1é")]);
         assert_eq!((row.id.as_str(), row.flaw), ("1é", Some(Unusable::UsernameBytes)));
         assert_eq!(read("WIN1252", b"1", b"xqc", &[]).flaw, None, "ASCII needs no conversion");
+    }
+
+    #[test]
+    fn a_row_with_foreign_text_waits_for_its_conversion() {
+        let mut rows = Rows::new("WIN1252");
+        for (id, username) in [(&b"1"[..], &b"caf\xe9"[..]), (b"2", b"xqc"), (b"3\xe9", b"th\xe9")] {
+            rows.push(&Raw { id, username, username_length: username.len(), ..Raw::default() });
+        }
+        let names = |rows: Vec<Row>| rows.iter().map(|row| format!("{}:{}", row.id, row.username)).collect::<Vec<_>>();
+        assert_eq!(names(rows.take_decoded()), ["2:xqc"]);
+        assert_eq!(rows.foreign(), [&b"caf\xe9"[..], b"th\xe9", b"3\xe9"]);
+        let converted = ["café", "thé", "3é"].map(|text| Some(text.to_owned())).to_vec();
+        assert_eq!(names(rows.finish(converted)), ["1:café", "3é:thé"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::decode::{Raw, Rows};
 use super::error::{Blame, Fault};
 use super::sql;
 use super::work::{Value, Work};
+use crate::domain::Steady;
 use crate::domain::row::Row;
 use crate::domain::shards::Scope;
 use postgres::fallible_iterator::FallibleIterator;
@@ -13,8 +14,17 @@ use std::sync::Arc;
 /// The most statements per read that search for text which cannot be converted.
 const CONVERSIONS_MAX: u32 = 2000;
 
-/// Reads the rows of the roster that are in the scope.
-pub(super) fn read(work: &mut Work<'_>, scope: &Scope) -> Result<Vec<Row>, Fault> {
+/// How many rows are passed on together: a large roster is held in memory in parts only.
+const PART: usize = 1000;
+
+/// What takes the rows of a read, part by part, with the time at which the statement was sent. It is called on the thread
+/// of the connection, and a connection that was given up may call it late.
+pub type Taker = Arc<dyn Fn(Steady, Vec<Row>) + Send + Sync>;
+
+/// Reads the rows of the roster that are in the scope. Passes them on in parts, if there is something that takes them, and
+/// returns the last part, with the time at which the statement was sent.
+pub(super) fn read(work: &mut Work<'_>, scope: &Scope, taker: Option<&Taker>) -> Result<(Steady, Vec<Row>), Fault> {
+    let (started, taker) = (work.database.clock.steady(), taker.cloned());
     let table = work.table()?;
     let (mut statement, encoding) = (table.roster.clone(), table.encoding.clone());
     if let (Scope::Shards(shards), true) = (scope, work.database.config.is_divided()) {
@@ -28,11 +38,14 @@ pub(super) fn read(work: &mut Work<'_>, scope: &Scope) -> Result<Vec<Row>, Fault
         let mut rows = held.client.query_typed_raw(&statement, values)?;
         while let Some(row) = rows.next()? {
             add_row(&mut roster, &row, config.is_divided())?;
+            if let Some(take) = taker.as_ref().filter(|_| roster.decoded() == PART) {
+                take(started, roster.take_decoded());
+            }
         }
         Ok(roster)
     })?;
     let converted = convert(work, &encoding, &roster.foreign())?;
-    Ok(roster.finish(converted))
+    Ok((started, roster.finish(converted)))
 }
 
 /// Has the server convert texts to UTF-8. A text that it cannot convert is found by halving, so that the others are

@@ -1,14 +1,17 @@
 //! Several instances on one table (R25): what follows when shards of the roster come and go.
 
-use crate::domain::Now;
-use crate::domain::row::RosterRead;
+use crate::domain::row::Row;
 use crate::domain::shards::{Coordination, Scope};
+use crate::domain::{Now, Steady};
 use crate::monitor::book::Timer;
 use crate::monitor::streamers::Key;
 use crate::monitor::{Monitor, Output};
 
 impl Monitor {
     pub(in crate::monitor) fn take_coordination(&mut self, now: Now, told: Coordination) {
+        // A read holds for the shards that were held when it was sent.
+        self.compare(now, usize::MAX);
+        let given_up = self.roster.gives_up();
         let change = self.shards.take(now, told, &mut self.book);
         if change.lost != Scope::Shards([].into()) {
             let lost = self.streamers.iter().filter(|(_, streamer)| change.lost.covers(streamer.shard));
@@ -21,7 +24,7 @@ impl Monitor {
         }
         // After the forgetting: what waits of rows that are no longer this instance's must not be written.
         self.writes.allow(now, self.shards.permit(), &mut self.streamers, &mut self.book);
-        if change.gained {
+        if change.gained || given_up {
             self.book.out.push(Output::ReadRoster);
         }
         self.book.revision += 1;
@@ -38,15 +41,19 @@ impl Monitor {
         }
     }
 
-    /// Takes a read of a table of which no row is followed here at present.
-    pub(super) fn look_on(&mut self, now: Now, read: RosterRead) {
+    /// Takes rows of a table of which no row is followed here at present.
+    pub(super) fn look_on(&mut self, now: Now, read_at: Steady, rows: Vec<Row>, more: bool) {
         if !self.shards.stands_by() {
+            return self.shards.passes_over();
+        }
+        self.shards.watch(now, rows, read_at, |name| self.names.knows(name));
+        if more {
             return;
         }
         if self.roster.was_read() {
             self.asking.schedule_sweep(now, &mut self.book);
         }
-        if let Some(due) = self.shards.watch(now, read, |name| self.names.knows(name)) {
+        if let Some(due) = self.shards.has_watched(now, read_at) {
             self.book.at(due, Timer::LookAhead);
         }
         self.check_compared(now);

@@ -2,7 +2,7 @@
 //! known after a takeover which statuses the API must know by now; and, while it stands by, which channel ids are to be
 //! looked up until then.
 
-use crate::domain::row::{RosterRead, Row, Shown};
+use crate::domain::row::{Row, Shown};
 use crate::domain::{RowId, Slug, Steady};
 use crate::monitor::times::{API_LAG, LOOK_UPS_APART, WEBSITE_PAUSE};
 use std::collections::{BTreeSet, HashMap};
@@ -12,8 +12,6 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Bystander {
     rows: HashMap<RowId, Seen>,
-    /// When the last read was sent.
-    read_at: Steady,
     /// Names whose channel id is not known, and when each is looked up.
     names: BTreeSet<(Steady, Slug, RowId)>,
     /// The time for which the next look-up is scheduled.
@@ -27,25 +25,29 @@ struct Seen {
     shown: Shown,
     /// When the first read was sent that showed the status.
     since: Steady,
+    /// When the last one was.
+    read_at: Steady,
 }
 
 impl Bystander {
-    /// Takes a read of all these rows. Returns the time for which a look-up is to be scheduled, if any.
-    pub(super) fn watch(&mut self, now: Steady, read: RosterRead, is_known: impl Fn(&Slug) -> bool) -> Option<Steady> {
-        let mut before = std::mem::take(&mut self.rows);
-        // A row that was not read for long may have changed twice.
-        let goes_on = self.is_recent(read.started);
-        self.read_at = read.started;
-        for row in read.rows {
-            let seen = before.remove(&row.id);
-            if seen.as_ref().is_none_or(|seen| seen.username != row.username) && row.channel.is_none() {
-                let name = row.name().ok().filter(|name| !is_known(name));
-                self.names.extend(name.map(|name| (now, name, row.id.clone())));
-            }
-            let unchanged = seen.filter(|seen| goes_on && seen.shown == row.shown);
-            let since = unchanged.map_or(read.started, |seen| seen.since);
-            self.rows.insert(row.id, Seen { username: row.username, shown: row.shown, since });
+    /// Takes a row of a read.
+    pub(super) fn watch(&mut self, now: Steady, row: Row, read_at: Steady, is_known: impl Fn(&Slug) -> bool) {
+        let since = self.shown_since(&row, read_at).unwrap_or(read_at);
+        let seen = self.rows.get(&row.id);
+        if seen.is_none_or(|seen| seen.username != row.username) && row.channel.is_none() {
+            let name = row.name().ok().filter(|name| !is_known(name));
+            self.names.extend(name.map(|name| (now, name, row.id.clone())));
         }
+        self.rows.insert(row.id, Seen { username: row.username, shown: row.shown, since, read_at });
+    }
+
+    /// The read is complete: other rows are gone, or this instance follows them.
+    pub(super) fn watched(&mut self, read_at: Steady) {
+        self.rows.retain(|_, seen| seen.read_at == read_at);
+    }
+
+    /// The time for which a look-up is to be scheduled, if that has changed.
+    pub(super) fn next(&mut self, now: Steady) -> Option<Steady> {
         let first = self.names.first().map(|(due, ..)| now.max(*due));
         if self.next.is_none() || first < self.next { self.plan(now) } else { None }
     }
@@ -74,12 +76,9 @@ impl Bystander {
 
     /// R13: since when a row has shown its status without a break. `None` if that is not known.
     pub(super) fn shown_since(&self, row: &Row, read_at: Steady) -> Option<Steady> {
-        let seen = self.rows.get(&row.id).filter(|seen| seen.shown == row.shown && self.is_recent(read_at));
-        seen.map(|seen| seen.since)
-    }
-
-    fn is_recent(&self, now: Steady) -> bool {
-        now.since(self.read_at) <= API_LAG
+        // A row that was not read for long may have changed twice.
+        let goes_on = |seen: &&Seen| seen.shown == row.shown && read_at.since(seen.read_at) <= API_LAG;
+        self.rows.get(&row.id).filter(goes_on).map(|seen| seen.since)
     }
 
     /// Looks no names up, because this instance does not stand by any more.

@@ -111,9 +111,9 @@ impl Story {
         let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
         let words: Vec<&str> = rest.split_whitespace().collect();
         match word {
-            "quiet" => self.quiet = true,
-            "loud" => self.quiet = false,
+            "quiet" | "loud" => self.quiet = word == "quiet",
             "until" => {}
+            "tick" => self.input(Input::Tick),
             "count" => self.count(),
             "auto" => self.let_the_world_answer(words == ["asks"]),
             "manual" => self.auto = false,
@@ -295,6 +295,7 @@ impl Story {
                 "batch" => self.settings.batch = value as usize,
                 "heartbeat" => self.settings.heartbeat = Some(secs).filter(|secs| !secs.is_zero()),
                 "files" => self.settings.open_files = value as usize,
+                "rows" => self.settings.rows_a_turn = value as usize,
                 "per-link" => self.settings.streamers_per_link = value as usize,
                 _ => panic!("no setting {key}"),
             }
@@ -302,16 +303,20 @@ impl Story {
         self.input(Input::Settings(self.settings.clone()));
     }
 
-    /// `roster ROW … [read@SECONDS] [scope@SHARD,…] [| ROW …]`: one read, or several before the machine has its turn.
+    /// `roster ROW … [read@SECONDS] [scope@SHARD,…] [more] [| ROW …]`: one read, or a part of it, or several before the
+    /// machine has its turn.
     fn roster(&mut self, words: &[&str]) {
         let started = words.iter().find_map(|word| word.strip_prefix("read@"));
         let started = started.map_or(self.now, |time| at(time.parse().expect("seconds"))).steady;
         let reads = words.split(|word| *word == "|").map(|words| {
-            let rows = words.iter().filter(|word| !word.starts_with("read@") && !word.starts_with("scope@"));
+            let rows = words
+                .iter()
+                .filter(|word| !word.starts_with("read@") && !word.starts_with("scope@") && **word != "more");
             let rows = rows.map(|word| row(word)).collect();
+            let more = words.contains(&"more");
             let scope = words.iter().find_map(|word| word.strip_prefix("scope@"));
             let scope = scope.map_or(Scope::All, |list| Scope::Shards(list.split(',').map(shard).collect()));
-            Input::Roster(RosterRead { started, scope, rows })
+            Input::Roster(RosterRead { started, scope, rows, more })
         });
         let mut reads: Vec<Input> = reads.collect();
         match reads.len() {

@@ -100,6 +100,7 @@ mod tests {
             streamers_per_link: 100,
             open_files: 1024,
             kept_files: 100,
+            rows_a_turn: usize::MAX,
         };
         let mut monitor = Monitor::new(now, settings, 1);
         let row = |n: usize| Row {
@@ -114,7 +115,7 @@ mod tests {
         };
         monitor.handle(now, Input::Coordination(Coordination::Off(None)));
         let rows = (0..streamers).map(row).collect();
-        monitor.handle(now, Input::Roster(RosterRead { started: now.steady, scope: Scope::All, rows }));
+        monitor.handle(now, Input::Roster(RosterRead { started: now.steady, scope: Scope::All, rows, more: false }));
         monitor
     }
 

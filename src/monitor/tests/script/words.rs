@@ -312,5 +312,6 @@ pub(super) fn settings() -> Settings {
         streamers_per_link: 2,
         open_files: 1024,
         kept_files: 100,
+        rows_a_turn: 2000,
     }
 }
