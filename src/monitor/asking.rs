@@ -43,6 +43,10 @@ pub(super) struct Asking {
     ages: Ages,
     /// Names or ids in one request of most endpoints.
     batch: usize,
+    /// The most streamers that are queued in one turn, for the sweep or for the check of names.
+    slice: usize,
+    /// The check of names goes on behind this streamer.
+    names_after: Option<Option<Key>>,
     queues: BTreeMap<Queue, BTreeSet<Key>>,
     /// Queues in which no streamer could be asked about while exactly these endpoints were available, and the streamers
     /// added since. So a large roster is not searched again for every input that changes nothing about it.
@@ -140,6 +144,8 @@ impl Asking {
             ages: Ages::default(),
             budget: Budget::new(settings.requests_per_minute),
             batch: settings.batch,
+            slice: settings.rows_a_turn,
+            names_after: None,
             queues: BTreeMap::new(),
             fruitless: BTreeMap::new(),
             pieces: Vec::new(),
@@ -160,7 +166,7 @@ impl Asking {
     pub(super) fn set(&mut self, settings: &Settings) {
         self.reconsider();
         self.budget.set(settings.requests_per_minute);
-        self.batch = settings.batch;
+        (self.batch, self.slice) = (settings.batch, settings.rows_a_turn);
         self.uncovered.set_pace(settings.sweep_uncovered, settings.sweep);
     }
 
@@ -193,10 +199,27 @@ impl Asking {
     /// R12: asks, for every streamer who is followed by user id, who has the name now.
     pub(super) fn check_names(&mut self, now: Now, streamers: &mut Streamers, book: &mut Book) {
         book.at(now.steady + NAMES_PAUSE, Timer::Names);
-        for (key, streamer) in streamers.iter_mut().filter(|(_, streamer)| streamer.ids.user.is_some()) {
+        self.names_after = Some(None);
+        self.go_on_with_names(streamers);
+    }
+
+    /// Goes on with some more of them.
+    pub(super) fn go_on_with_names(&mut self, streamers: &mut Streamers) {
+        let Some(after) = self.names_after.take() else { return };
+        let keys: Vec<Key> = streamers.after(after).take(self.slice).map(|(key, _)| key).collect();
+        self.names_after = keys.last().filter(|_| keys.len() == self.slice).map(|key| Some(*key));
+        for key in keys {
+            let Some(streamer) = streamers.get_mut(&key).filter(|streamer| streamer.ids.user.is_some()) else {
+                continue;
+            };
             streamer.ids.doubtful = streamer.other_slug();
             self.put(Queue::Names, key);
         }
+    }
+
+    /// Returns true if a large table left something to be queued in the next turn.
+    pub(super) fn owes_work(&self) -> bool {
+        self.names_after.is_some() || self.is_passing()
     }
 
     /// Asks about one name that Kick did not know, or that the streamer no longer uses.

@@ -200,6 +200,6 @@ pub struct Settings {
     pub open_files: usize,
     /// How many of those are kept for everything but push connections.
     pub kept_files: usize,
-    /// The most rows of a read that are worked off in one turn.
+    /// The most rows of a read that are worked off in one turn, or streamers that are queued.
     pub rows_a_turn: usize,
 }

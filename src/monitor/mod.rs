@@ -155,14 +155,18 @@ impl Monitor {
             Input::Webhook(event) => self.take_webhook(now, &event),
             Input::WebhookAnswer(answer) => self.take_webhook_answer(now, &answer),
             Input::SubscriberStarted => self.webhooks.ask_again(),
-            Input::Tick => self.compare(now, self.settings.rows_a_turn),
+            Input::Tick => {
+                self.asking.go_on_sweeping(now, streamers, book);
+                self.asking.go_on_with_names(streamers);
+                self.compare(now, self.settings.rows_a_turn);
+            }
         }
     }
 
     /// When the core needs a `Tick` if no other input comes.
     pub fn next_wake(&self) -> Option<Wake> {
-        if self.is_comparing() {
-            return Some(Wake { at: Steady::default(), why: "roster" });
+        if self.owes_work() {
+            return Some(Wake { at: Steady::default(), why: "work left over" });
         }
         let timer = self.book.timers.first().map(|(at, timer)| Wake { at: *at, why: timer.word() });
         let asking = self.asking.due().map(|at| Wake { at, why: "ask" });
@@ -171,9 +175,10 @@ impl Monitor {
         timer.into_iter().chain(asking).chain(push).chain(webhooks).min_by_key(|wake| wake.at)
     }
 
-    /// Returns true if a read of the table is being worked off: each `Tick` does a part of it.
-    pub fn is_comparing(&self) -> bool {
-        self.roster.is_comparing()
+    /// Returns true if a large table left something to do that the last turn had no time for: each `Tick` does some of
+    /// it.
+    pub fn owes_work(&self) -> bool {
+        self.roster.is_comparing() || self.asking.owes_work()
     }
 
     fn run_timers(&mut self, now: Now) {

@@ -187,6 +187,12 @@ impl Streamers {
         self.by_key.iter().map(|(key, streamer)| (*key, &**streamer))
     }
 
+    /// Those whose rows came after that of this one.
+    pub(super) fn after(&self, key: Option<Key>) -> impl Iterator<Item = (Key, &Streamer)> {
+        let from = key.map_or(Bound::Unbounded, Bound::Excluded);
+        self.by_key.range((from, Bound::Unbounded)).map(|(key, streamer)| (*key, &**streamer))
+    }
+
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut Streamer)> {
         self.by_key.iter_mut().map(|(key, streamer)| (*key, &mut **streamer))
     }

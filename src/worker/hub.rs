@@ -181,8 +181,8 @@ impl Hub {
             let Ok(input) = self.inputs.try_recv() else { break };
             self.take(self.clock.now(), input, held);
         }
-        // However many inputs come, the table is compared meanwhile.
-        if self.monitor.is_comparing() {
+        // However many inputs come.
+        if self.monitor.owes_work() {
             self.take(self.clock.now(), Input::Tick, held);
         }
     }

@@ -64,7 +64,7 @@ impl Worker for Roster {
     fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MOST);
         let teller = Arc::new(Teller { inputs: self.inputs.clone(), broken: AtomicU64::new(self.database.broken()) });
-        let mut works = false;
+        let mut works = true;
         let mut looked = Steady::default();
         pulse.promise(READ_TURN);
         if !self.wait_for_hold(stop) {
@@ -76,7 +76,7 @@ impl Worker for Roster {
             let around = started.since(looked) >= LOOK_AROUND;
             let scope = if around { Scope::All } else { self.cell.scope() };
             looked = if scope == Scope::All { started } else { looked };
-            // What comes of a read after a failure counts when it is known to have succeeded.
+            // After a failure, what is read counts when the whole read is known to have succeeded.
             let taker = works.then(|| teller.taker(&scope, &self.database));
             let read = self.database.read_roster_by_parts(&scope, taker.as_ref(), stop);
             works = read.is_ok();

@@ -10,6 +10,7 @@ use crate::monitor::streamer::Streamer;
 use crate::monitor::streamers::{Key, Streamers};
 use crate::monitor::times::USERS_BATCH;
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::time::Duration;
 
 /// The state of the sweep and of the first comparison.
@@ -21,6 +22,8 @@ pub(super) struct Routine {
     ready: bool,
     every: Duration,
     cycle: Option<Cycle>,
+    /// The streamers that are yet to be queued.
+    pass: Option<Pass>,
     /// Statuses that the API corrected since the last sweep was complete.
     corrected: usize,
 }
@@ -33,13 +36,26 @@ struct Cycle {
     left: BTreeSet<Key>,
     /// The first request of this sweep. Answers to older requests may describe the time before it.
     first: RequestId,
+    /// It was ordered: it waits for no quick turns.
+    whole: bool,
     /// Another sweep was ordered meanwhile.
     again: bool,
+    /// The streamers by coverage, and by whether they are asked about by user id.
+    counts: [[usize; 2]; 2],
+}
+
+/// The streamers are queued some at a time, so that no push event waits for a large table.
+#[derive(Clone, Copy, Debug)]
+struct Pass {
+    /// The last one that was looked at.
+    after: Option<Key>,
+    /// The sweep has just begun, and takes all of them; otherwise those that are left.
+    anew: bool,
 }
 
 impl Routine {
     pub(super) fn new(now: Now, every: Duration) -> Routine {
-        Routine { born: now.steady, unmet: BTreeSet::new(), ready: false, every, cycle: None, corrected: 0 }
+        Routine { born: now.steady, unmet: BTreeSet::new(), ready: false, every, cycle: None, pass: None, corrected: 0 }
     }
 
     pub(super) fn forget(&mut self, key: Key) {
@@ -83,47 +99,72 @@ impl Asking {
     /// before the order came.
     pub(in crate::monitor) fn order_sweep(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
         if self.is_sweeping(streamers) {
-            self.routine.cycle.iter_mut().for_each(|cycle| cycle.again = true);
+            self.routine.cycle.iter_mut().for_each(|cycle| (cycle.whole, cycle.again) = (true, true));
         }
-        self.begin_sweep(now, streamers, book);
-        self.ask_whole_sweep();
-    }
-
-    /// An ordered sweep waits for no quick turns.
-    fn ask_whole_sweep(&mut self) {
-        let left: Vec<Key> = self.routine.cycle.iter().flat_map(|cycle| cycle.left.iter().copied()).collect();
-        left.into_iter().for_each(|key| self.put(Queue::Routine, key));
+        self.begin(now, true, streamers, book);
     }
 
     /// Compares every streamer with the API. If a sweep is still under way, it goes on instead.
     pub(in crate::monitor) fn begin_sweep(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
+        self.begin(now, false, streamers, book);
+    }
+
+    fn begin(&mut self, now: Now, whole: bool, streamers: &Streamers, book: &mut Book) {
         self.schedule_sweep(now, book);
         self.weather.hope(now.steady);
-        // Names that Kick does not know have their own pace.
-        let known = streamers.iter().filter(|(_, streamer)| !streamer.ids.unknown);
-        let keys: Vec<Key> = known.map(|(key, _)| key).collect();
-        if keys.is_empty() {
-            return;
+        let anew = !self.is_sweeping(streamers);
+        if anew {
+            let (began, first, left) = (now.steady, self.next, BTreeSet::new());
+            self.routine.cycle =
+                Some(Cycle { began, covers: 0, left, first, whole, again: false, counts: Default::default() });
         }
-        if self.is_sweeping(streamers) {
-            return self.ask_those_left(now);
-        }
-        self.say_if_behind(now, streamers, book);
-        self.routine.cycle = Some(Cycle {
-            began: now.steady,
-            covers: keys.len(),
-            left: keys.iter().copied().collect(),
-            first: self.next,
-            again: false,
-        });
-        for key in keys {
-            if !self.has_quick_turns(now.steady, key) {
-                self.put(Queue::Routine, key);
+        self.routine.pass.get_or_insert(Pass { after: None, anew });
+        self.go_on_sweeping(now, streamers, book);
+    }
+
+    /// Returns true if not all streamers are queued yet that a sweep is to compare.
+    pub(super) fn is_passing(&self) -> bool {
+        self.routine.pass.is_some()
+    }
+
+    /// Queues some more of the streamers that a sweep is to compare. Names that Kick does not know have their own pace.
+    pub(in crate::monitor) fn go_on_sweeping(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
+        let Some(pass) = self.routine.pass.take() else { return };
+        let Some(mut cycle) = self.routine.cycle.take() else { return };
+        let (mut last, mut seen) = (pass.after, 0);
+        if pass.anew {
+            for (key, streamer) in streamers.after(pass.after).take(self.slice) {
+                (last, seen) = (Some(key), seen + 1);
+                if streamer.ids.unknown {
+                    continue;
+                }
+                cycle.covers += 1;
+                cycle.left.insert(key);
+                cycle.counts[usize::from(streamer.covered)][usize::from(streamer.ids.user.is_some())] += 1;
+                if cycle.whole || !self.has_quick_turns(now.steady, key) {
+                    self.put(Queue::Routine, key);
+                }
+                if streamer.belief.status == Some(Status::Online) {
+                    self.reveal_channel(key, streamers);
+                }
             }
-            if streamers.get(&key).is_some_and(|streamer| streamer.belief.status == Some(Status::Online)) {
-                self.reveal_channel(key, streamers);
+        } else {
+            let flying: BTreeSet<Key> =
+                self.flights.values().flat_map(|flight| flight.keys.iter().map(|(key, _)| *key)).collect();
+            let from = pass.after.map_or(Bound::Unbounded, Bound::Excluded);
+            for key in cycle.left.range((from, Bound::Unbounded)).take(self.slice).copied() {
+                (last, seen) = (Some(key), seen + 1);
+                if !flying.contains(&key) && (cycle.whole || !self.has_quick_turns(now.steady, key)) {
+                    self.put(Queue::Routine, key);
+                }
             }
         }
+        if seen == self.slice {
+            self.routine.pass = Some(Pass { after: last, ..pass });
+        } else if pass.anew && cycle.covers > 0 {
+            self.say_if_behind(now, cycle.counts, book);
+        }
+        self.routine.cycle = Some(cycle).filter(|cycle| cycle.covers > 0 || self.routine.pass.is_some());
     }
 
     /// R23: decides, after coverage has been judged, whether this streamer is compared in quick turns or by the sweep
@@ -164,17 +205,6 @@ impl Asking {
         self.ages.quantile(now.steady, share)
     }
 
-    /// Continues a sweep with the streamers left over that are not being asked about and have no quick turns.
-    fn ask_those_left(&mut self, now: Now) {
-        let left: Vec<Key> = self.routine.cycle.iter().flat_map(|cycle| cycle.left.iter().copied()).collect();
-        let flying: BTreeSet<Key> = self.flights.values().flat_map(|it| it.keys.iter().map(|(key, _)| *key)).collect();
-        for key in left.into_iter().filter(|key| !flying.contains(key)) {
-            if !self.has_quick_turns(now.steady, key) {
-                self.put(Queue::Routine, key);
-            }
-        }
-    }
-
     /// Returns true if quick turns compare this streamer within this sweep, without a request of its own (R23).
     fn has_quick_turns(&self, now: Steady, key: Key) -> bool {
         let waits = self.uncovered.waits_since(key).map(|asked| now.since(asked));
@@ -186,7 +216,7 @@ impl Asking {
     /// present, the next sweep starts again with all streamers, and they delay nobody.
     fn is_sweeping(&self, streamers: &Streamers) -> bool {
         let left = self.routine.cycle.as_ref().map(|cycle| cycle.left.iter().copied());
-        left.is_some_and(|left| !self.are_unreachable(left, streamers))
+        self.is_passing() || left.is_some_and(|left| !self.are_unreachable(left, streamers))
     }
 
     /// The interval at which streamers not covered by push are compared, as far as the budget allows (R23). `None` if
@@ -198,12 +228,7 @@ impl Asking {
 
     /// R22: reports a sweep that takes longer than its interval, with the interval that would fit. Streamers not
     /// covered by push use up to half of the budget meanwhile (R23).
-    fn say_if_behind(&self, now: Now, streamers: &Streamers, book: &mut Book) {
-        // Counted by coverage, and by whether they are asked about by user id. In one pass, because there may be many.
-        let mut counts = [[0_usize; 2]; 2];
-        for streamer in streamers.values() {
-            counts[usize::from(streamer.covered)][usize::from(streamer.ids.user.is_some())] += 1;
-        }
+    fn say_if_behind(&self, now: Now, counts: [[usize; 2]; 2], book: &mut Book) {
         let requests = |[named, listed]: [usize; 2]| listed.div_ceil(USERS_BATCH) + named.div_ceil(self.batch);
         let [uncovered, covered] = counts.map(requests);
         let all = self.budget.time_for(covered + uncovered);
@@ -220,9 +245,10 @@ impl Asking {
             book.troubles.settle(Code::SweepBehind, "");
             return;
         }
-        let words = format!("{fitting} s would fit {} streamers", streamers.len());
+        let streamers = counts.iter().flatten().sum();
+        let words = format!("{fitting} s would fit {streamers} streamers");
         if book.troubles.raise(now, Code::SweepBehind, "", words, "") {
-            book.log(Event::SweepBehind { streamers: streamers.len(), seconds: takes.as_secs_f64(), fitting });
+            book.log(Event::SweepBehind { streamers, seconds: takes.as_secs_f64(), fitting });
         }
     }
 
@@ -240,14 +266,14 @@ impl Asking {
 
     /// Reports a sweep that is complete, and starts one that was ordered meanwhile.
     pub(in crate::monitor) fn check_swept(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
-        let Some(cycle) = self.routine.cycle.take_if(|cycle| cycle.left.is_empty()) else { return };
+        let passes = self.is_passing();
+        let Some(cycle) = self.routine.cycle.take_if(|cycle| cycle.left.is_empty() && !passes) else { return };
         let seconds = now.steady.since(cycle.began).as_secs_f64();
         book.last_sweep = Some((now.steady, seconds));
         let corrected = std::mem::take(&mut self.routine.corrected);
         book.log(Event::SweepDone { streamers: cycle.covers, seconds, corrected });
         if cycle.again {
-            self.begin_sweep(now, streamers, book);
-            self.ask_whole_sweep();
+            self.begin(now, true, streamers, book);
         }
     }
 

@@ -112,6 +112,36 @@ fn r14_the_next_read_has_the_last_one_worked_off() {
 }
 
 #[test]
+fn r14_a_large_sweep_and_check_of_names_are_queued_turn_by_turn() {
+    check_watched(
+        "
+        1 quiet
+        .. set rows=1
+        .. learned a/1/11 b/2/12
+        .. kick xqc/676/668=offline a/1/11=offline b/2/12=offline
+        .. auto asks
+        .. roster 1:xqc:Offline 2:a:Offline 3:b:Offline
+        50 loud
+        61 quiet
+        599 loud
+        601 until
+        ",
+        &expect![[r#"
+
+            60.0   ask users_livestreams: 676
+            60.0   ask users_livestreams: 1
+            60.0   ask users_livestreams: 2
+            600.0  ask users_livestreams: 676
+            600.0  ask channels: xqc
+            600.0  ask users_livestreams: 1
+            600.0  ask channels: a
+            600.0  ask users_livestreams: 2
+            600.0  ask channels: b
+        "#]],
+    );
+}
+
+#[test]
 fn r25_a_read_counts_only_while_the_same_shards_are_held() {
     check_sharing(
         "
