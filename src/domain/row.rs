@@ -40,7 +40,7 @@ impl Row {
     pub fn name(&self) -> Result<Slug, Unusable> {
         match self.flaw {
             Some(flaw) => Err(flaw),
-            None => Slug::from_username(&self.username).map_err(Unusable::Name),
+            None => Slug::of(&self.username).map_err(Unusable::Name),
         }
     }
 }

@@ -83,6 +83,11 @@ impl Slug {
         Ok(Slug(name.into()))
     }
 
+    /// The same. If the username is the slug, its text is shared: a large roster has many.
+    pub(crate) fn of(username: &Arc<str>) -> Result<Slug, UnusableName> {
+        Slug::from_username(username).map(|slug| if slug.0 == *username { Slug(Arc::clone(username)) } else { slug })
+    }
+
     /// The slug as text.
     pub fn as_str(&self) -> &str {
         &self.0

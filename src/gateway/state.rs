@@ -34,6 +34,12 @@ const FILE_MAX: u64 = 64 << 20;
 /// The version of the format that this program writes and reads.
 const VERSION: u32 = 1;
 
+/// What tells how to read the rest.
+#[derive(Deserialize)]
+struct Header {
+    version: u32,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Content<T, O> {
     version: u32,
@@ -122,12 +128,16 @@ fn parse(text: &[u8]) -> Result<Remembered, String> {
     if text.len() as u64 > FILE_MAX {
         return Err(format!("it is longer than {FILE_MAX} bytes"));
     }
-    let content: Content<Value, Value> =
-        serde_json::from_slice(text).map_err(|error| format!("it is broken: {error}"))?;
-    if content.version != VERSION {
-        return Err(format!("its version is {}, not {VERSION}", content.version));
+    let broken = |error: serde_json::Error| format!("it is broken: {error}");
+    let Header { version } = serde_json::from_slice(text).map_err(broken)?;
+    if version != VERSION {
+        return Err(format!("its version is {version}, not {VERSION}"));
     }
-    let streamers = Vec::deserialize(content.streamers).map_err(|error| format!("it is broken: {error}"))?;
+    let content: Content<Vec<Learned>, Value> = serde_json::from_slice(text).map_err(broken)?;
+    let mut streamers = content.streamers;
+    // Most have one name, and it is kept once.
+    let alike = streamers.iter_mut().filter(|learned| learned.name == learned.slug);
+    alike.for_each(|learned| learned.slug = learned.name.clone());
     // Kick will state the offer again; the ids are more valuable.
     let realtime = content.realtime.and_then(|offer| Offer::deserialize(offer).ok());
     Ok(Remembered { realtime, streamers })

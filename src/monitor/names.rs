@@ -312,7 +312,7 @@ fn confirm_channel(
 /// R12: two usernames cannot have one channel, so the ids that Kick has not confirmed are suspect.
 fn suspect_shared(now: Now, channel: ChannelId, streamers: &mut Streamers, book: &mut Book) {
     let Some(first) = streamers.of_channel_first(channel).map(|streamer| streamer.name.clone()) else { return };
-    let keys = streamers.of_channel(channel).to_vec();
+    let keys: Vec<Key> = streamers.of_channel(channel).collect();
     if keys.iter().filter_map(|key| streamers.get(key)).all(|streamer| streamer.name == first) {
         return;
     }

@@ -195,7 +195,7 @@ impl Monitor {
 impl Monitor {
     pub(super) fn take_push(&mut self, now: Now, link: LinkId, push: &Push) {
         if self.push.take(now.steady, link, push, &mut self.book) {
-            let keys = self.streamers.of_channel(push.named).to_vec();
+            let keys: Vec<Key> = self.streamers.of_channel(push.named).collect();
             for key in keys {
                 self.take_push_for(now, key, push);
                 self.judge_coverage(now, key);

@@ -46,7 +46,7 @@ pub(super) struct Streamers {
     /// Boxed, because the nodes of the map are half empty.
     by_key: BTreeMap<Key, Box<Streamer>>,
     by_row: BTreeMap<RowId, Key>,
-    by_channel: BTreeMap<ChannelId, Vec<Key>>,
+    by_channel: BTreeSet<(ChannelId, Key)>,
     by_user: BTreeSet<(UserId, Key)>,
     tally: Tally,
     next: u32,
@@ -128,31 +128,25 @@ impl Streamers {
         self.by_row.get(row).copied()
     }
 
-    /// The streamers of this channel, in the order in which they joined it.
-    pub(super) fn of_channel(&self, channel: ChannelId) -> &[Key] {
-        self.by_channel.get(&channel).map_or(&[], Vec::as_slice)
+    /// The streamers of this channel, in the order in which their rows came.
+    pub(super) fn of_channel(&self, channel: ChannelId) -> impl Iterator<Item = Key> + '_ {
+        self.by_channel.range((channel, Key(0))..=(channel, Key(u32::MAX))).map(|(_, key)| *key)
     }
 
     /// The first streamer of this channel.
     pub(super) fn of_channel_first(&self, channel: ChannelId) -> Option<&Streamer> {
-        self.get(self.of_channel(channel).first()?)
+        self.get(&self.of_channel(channel).next()?)
     }
 
     pub(super) fn join_channel(&mut self, key: Key, channel: ChannelId) {
-        let keys = self.by_channel.entry(channel).or_default();
-        if keys.is_empty() {
+        if self.of_channel(channel).next().is_none() {
             self.moves.push(Move::In(channel));
         }
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
+        self.by_channel.insert((channel, key));
     }
 
     pub(super) fn leave_channel(&mut self, key: Key, channel: ChannelId) {
-        let Some(keys) = self.by_channel.get_mut(&channel) else { return };
-        keys.retain(|other| *other != key);
-        if keys.is_empty() {
-            self.by_channel.remove(&channel);
+        if self.by_channel.remove(&(channel, key)) && self.of_channel(channel).next().is_none() {
             self.moves.push(Move::Out(channel));
         }
     }

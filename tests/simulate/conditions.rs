@@ -109,7 +109,7 @@ impl Conditions {
             streamers_per_link: agenda.pick(&[1, 3, 100]).unwrap_or(100),
             open_files: 1024,
             kept_files: 100,
-            rows_a_turn: agenda.pick(&[1, 3, 1000]).unwrap_or(1000),
+            rows_a_turn: agenda.pick(&[3, 20, 1000]).unwrap_or(1000),
         }
     }
 

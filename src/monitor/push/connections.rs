@@ -102,7 +102,7 @@ impl Push {
             book.troubles.settle(Code::SubscriptionFailed, &subject);
         }
         book.counters.subscription_failures += 1;
-        for streamer in streamers.of_channel(channel).iter().filter_map(|key| streamers.get(key)) {
+        for streamer in streamers.of_channel(channel).filter_map(|key| streamers.get(&key)) {
             let username = streamer.username.clone();
             let words = format!("{} (channel {channel})", brief(&username));
             if book.troubles.raise(now, Code::SubscriptionFailed, &subject, words, &username) {
@@ -155,9 +155,9 @@ fn subscribed(channel: ChannelId, confirmed: Confirmed, hold: Duration, streamer
     } else {
         book.troubles.settle(Code::SubscriptionFailed, &channel.to_string());
     }
-    for key in streamers.of_channel(channel).iter().filter(|_| !planned) {
+    for key in streamers.of_channel(channel).filter(|_| !planned) {
         for after in [Duration::ZERO, ASKED_AGAIN, hold] {
-            book.at(due + after, Timer::Ask(*key));
+            book.at(due + after, Timer::Ask(key));
         }
     }
 }

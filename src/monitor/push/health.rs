@@ -82,7 +82,7 @@ impl Push {
         let channels = std::mem::take(&mut self.unjudged);
         match std::mem::take(&mut self.unjudged_all) {
             true => streamers.iter().map(|(key, _)| key).collect(),
-            false => channels.into_iter().flat_map(|channel| streamers.of_channel(channel)).copied().collect(),
+            false => channels.into_iter().flat_map(|channel| streamers.of_channel(channel)).collect(),
         }
     }
 

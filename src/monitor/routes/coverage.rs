@@ -26,7 +26,8 @@ impl Monitor {
         for (key, _) in flight.keys.iter().chain(&flight.namesakes) {
             self.judge_coverage(now, *key);
             let channel = self.streamers.get(key).and_then(|streamer| streamer.ids.channel);
-            for other in channel.map_or(Vec::new(), |channel| self.streamers.of_channel(channel).to_vec()) {
+            let others: Vec<Key> = channel.into_iter().flat_map(|channel| self.streamers.of_channel(channel)).collect();
+            for other in others {
                 self.judge_coverage(now, other);
             }
         }
