@@ -6,7 +6,7 @@ ROUNDS ?= 3
 MINUTES ?= 30
 RELEASE = $${CARGO_TARGET_DIR:-target}/release
 
-.PHONY: run help build test interop check bench bench-build bench-compare bench-takeover bench-unpushed faults soak simulate picture install uninstall deb package-test clean needs
+.PHONY: run help build test interop check mutants bench bench-build bench-compare bench-takeover bench-unpushed faults soak simulate picture install uninstall deb package-test clean needs
 
 # Built programs are started as they are: cargo run would build them anew, for other packages.
 run: ## The demonstration; with a file .env here, the real thing [SECONDS=20]
@@ -46,6 +46,10 @@ check: needs ## Formatting, lints and the house rules
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) test --quiet --locked --test tests house
+
+mutants: needs ## Changes to the program that its tests do not notice [PART=monitor SHARD=0/25, or DIFF=REVISION]
+	@command -v cargo-mutants >/dev/null || $(CARGO) install --locked cargo-mutants
+	PART=$(PART) SHARD=$(SHARD) DIFF=$(DIFF) tests/mutants.sh
 
 soak: needs ## A long life of the real program with everything going wrong [MINUTES=30]
 	SOAK_SECONDS=$$(($(MINUTES) * 60)) $(CARGO) test --locked --test tests -- --nocapture faults::soak

@@ -16,11 +16,15 @@ pub struct Json<'a>(&'a RawValue);
 /// Turns bytes into text that can be parsed: control characters become blanks. Between values that means the same,
 /// and inside a string it keeps the text readable.
 pub fn mended(bytes: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(bytes);
-    if !text.bytes().any(|byte| byte < b' ') {
-        return text;
+    without_controls(String::from_utf8_lossy(bytes))
+}
+
+/// The same of bytes that are text already.
+pub(crate) fn without_controls(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text.bytes().any(|byte| byte < b' ') {
+        true => Cow::Owned(text.replace(|c: char| c < ' ', " ")),
+        false => text,
     }
-    Cow::Owned(text.replace(|c: char| c < ' ', " "))
 }
 
 impl<'a> Json<'a> {
@@ -31,7 +35,13 @@ impl<'a> Json<'a> {
 
     /// A field of an object; the last one if the name occurs more than once.
     pub(crate) fn get(self, name: &str) -> Option<Json<'a>> {
-        serde_json::Deserializer::from_str(self.0.get()).deserialize_map(Field(name)).ok()?
+        let [value] = self.fields([name])?;
+        value
+    }
+
+    /// Several fields of an object, in one pass; `None` if it is none.
+    pub(crate) fn fields<const N: usize>(self, names: [&str; N]) -> Option<[Option<Json<'a>>; N]> {
+        serde_json::Deserializer::from_str(self.0.get()).deserialize_map(Fields(names)).ok()
     }
 
     /// A field inside nested objects, by the names on the way to it.
@@ -48,7 +58,8 @@ impl<'a> Json<'a> {
     pub(crate) fn text(self) -> Option<String> {
         let mut value = serde_json::Deserializer::from_str(self.0.get());
         let Bytes(bytes) = Bytes::deserialize(&mut value).ok()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
+        let text = String::from_utf8(bytes.into_owned());
+        Some(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
     /// A whole number within the range of `i64`, written as a number and not as a string.
@@ -71,24 +82,23 @@ impl<'a> From<&'a RawValue> for Json<'a> {
     }
 }
 
-/// Visits an object and keeps the value of the field with this name.
-struct Field<'n>(&'n str);
+/// Visits an object and keeps the values of the fields with these names.
+struct Fields<'n, const N: usize>([&'n str; N]);
 
-impl<'de> Visitor<'de> for Field<'_> {
-    type Value = Option<Json<'de>>;
+impl<'de, const N: usize> Visitor<'de> for Fields<'_, N> {
+    type Value = [Option<Json<'de>>; N];
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
+        let mut found = [None; N];
         // Names are read as bytes: read as text, an unpaired surrogate in any of them would be an error.
         while let Some(Bytes(name)) = map.next_key()? {
-            if *name == *self.0.as_bytes() {
-                found = Some(Json(map.next_value()?));
-            } else {
-                map.next_value::<IgnoredAny>()?;
+            match self.0.iter().position(|wanted| *name == *wanted.as_bytes()) {
+                Some(nth) => found[nth] = Some(Json(map.next_value()?)),
+                None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(found)

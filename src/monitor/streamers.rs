@@ -130,7 +130,8 @@ impl Streamers {
 
     /// The streamers of this channel, in the order in which their rows came.
     pub(super) fn of_channel(&self, channel: ChannelId) -> impl Iterator<Item = Key> + '_ {
-        self.by_channel.range((channel, Key(0))..=(channel, Key(u32::MAX))).map(|(_, key)| *key)
+        let from = self.by_channel.range((channel, Key(0))..);
+        from.take_while(move |(other, _)| *other == channel).map(|(_, key)| *key)
     }
 
     /// The first streamer of this channel.

@@ -1,7 +1,7 @@
 //! Parses the payloads of the two events that are evidence (R3; docs/kick.md §3.3, §3.4). They are the same on every
 //! transport. The name of the push channel is not looked at here.
 
-use crate::domain::json::{Json, mended};
+use crate::domain::json::{Json, without_controls};
 use crate::domain::push::PushKind;
 use crate::domain::text;
 use crate::domain::{ChannelId, LivestreamId, time::parse_kick_time};
@@ -25,16 +25,18 @@ pub(super) enum Evidence {
 pub(super) fn read(what: Evidence, data: &RawValue) -> Option<(PushKind, Option<ChannelId>)> {
     let payload = payload(data);
     let stream = Json::read(&payload)?.get("livestream")?;
-    let livestream = LivestreamId(number(stream, &["id"])?);
-    let flat = number(stream, &["channel_id"]);
-    let nested = number(stream, &["channel", "id"]);
+    let [id, flat, channel, created_at, title] =
+        stream.fields(["id", "channel_id", "channel", "created_at", "session_title"])?;
+    let livestream = LivestreamId(number(id?)?);
+    let flat = flat.and_then(number);
+    let nested = channel.and_then(|channel| channel.get("id")).and_then(number);
     if flat.is_some() && nested.is_some() && flat != nested {
         return None;
     }
     let what = match what {
         Evidence::Live => {
-            let created_at = stream.get("created_at").and_then(Json::text).and_then(|time| parse_kick_time(&time));
-            let title = stream.get("session_title").and_then(Json::text).and_then(|title| text::title(&title));
+            let created_at = created_at.and_then(Json::text).and_then(|time| parse_kick_time(&time));
+            let title = title.and_then(Json::text).and_then(|title| text::title(&title));
             PushKind::Live { livestream, created_at, title }
         }
         Evidence::Stop => PushKind::Stop { livestream },
@@ -45,14 +47,13 @@ pub(super) fn read(what: Evidence, data: &RawValue) -> Option<(PushKind, Option<
 /// The JSON text in the `data` of an event: the value itself, or the string's content (docs/kick.md §2.5).
 pub(super) fn payload(data: &RawValue) -> Cow<'_, str> {
     match Json::from(data).text() {
-        Some(text) => Cow::Owned(mended(text.as_bytes()).into_owned()),
+        Some(text) => without_controls(Cow::Owned(text)),
         None => Cow::Borrowed(data.get()),
     }
 }
 
 /// An id, as a number or as a string of digits. Kick's ids begin at 1; 0 is Go's zero value and means "none".
-fn number(stream: Json<'_>, path: &[&str]) -> Option<i64> {
-    let value = stream.at(path)?;
+fn number(value: Json<'_>) -> Option<i64> {
     let digits = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit());
     let number = value.integer().or_else(|| value.text().filter(digits)?.parse().ok())?;
     (number > 0).then_some(number)

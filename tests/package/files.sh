@@ -30,7 +30,7 @@ scripts_linted() {
     cd "$tree"
     shellcheck debian/kick-monitor.init debian/kick-monitor.postinst debian/kick-monitor.prerm \
         debian/kick-monitor.postrm debian/tests/service
-    shellcheck -x -P . tests/needs.sh tests/package/*.sh tests/package/run .ci/run
+    shellcheck -x -P . tests/needs.sh tests/mutants.sh tests/package/*.sh tests/package/run .ci/run
     checkbashisms debian/kick-monitor.init debian/kick-monitor.postinst debian/kick-monitor.prerm \
         debian/kick-monitor.postrm debian/tests/service tests/package/world.sh
     bash -n debian/completions/kick-monitor
@@ -50,6 +50,8 @@ documented() {
     dpkg-deb -x "$(the_deb)" "$work/unpacked"
     for file in "$work"/unpacked/usr/share/man/man*/*; do
         same "$(man --warnings -l "$file" 2>&1 >/dev/null)" "" "what man says of $file"
+        # A command that is divided at its hyphen cannot be copied.
+        same "$(MANWIDTH=60 man -l "$file" | col -b | grep -n 'kick-$' || true)" "" "divided names in $file"
     done
     program=$work/unpacked/usr/bin/kick-monitor
     for command in run check status schema; do
@@ -60,6 +62,26 @@ documented() {
         done
     done
     rm -rf "$work/unpacked"
+}
+
+# Without a package, into a directory of its own, and out of it again.
+installed_by_make() {
+    local copy=$work/copy dest=$work/dest
+    rm -rf "$copy" "$dest"
+    mkdir -p "$copy/target/release"
+    cp -r "$tree/Makefile" "$tree/etc" "$tree/debian" "$copy"
+    dpkg-deb --fsys-tarfile "$(the_deb)" | tar -xO ./usr/bin/kick-monitor >"$copy/target/release/kick-monitor"
+    make -C "$copy" install PREFIX=/opt/km DESTDIR="$dest"
+    same "$("$dest/opt/km/bin/kick-monitor" --version)" "kick-monitor $version" "the version"
+    for file in man/man8/kick-monitor.8 man/man5/kick-monitor.env.5 bash-completion/completions/kick-monitor \
+        kick-monitor/kick-monitor.env kick-monitor/kick-monitor.rules.yml; do
+        [ -s "$dest/opt/km/share/$file" ] || fail "$file is missing"
+    done
+    grep -q '^ExecStart=/opt/km/bin/kick-monitor ' "$dest/opt/km/lib/systemd/system/kick-monitor.service" ||
+        fail "the unit starts another program"
+    make -C "$copy" uninstall PREFIX=/opt/km DESTDIR="$dest"
+    same "$(find "$dest" ! -type d)" "" "what uninstall leaves"
+    rm -rf "$copy" "$dest"
 }
 
 unit_judged_here() {
@@ -135,6 +157,7 @@ lint)
     prove "2" "shellcheck, checkbashisms" scripts_linted
     prove "2 18" "the unit, by this systemd: nothing to say, exposure at most 1.2" unit_judged_here
     prove "24" "manual pages, completion and examples fit the program" documented
+    prove "24" "make install and make uninstall" installed_by_make
     ;;
 unit)
     prove "2 18" "the unit on bookworm: nothing to say, exposure at most 1.2" unit_judged bookworm

@@ -78,10 +78,8 @@ fn measure(rounds: usize, others: &[&str]) -> anyhow::Result<()> {
             // One UPDATE for each frame is no measure of many changes at once.
             let fit = |subject: &&Subject| match subject {
                 Subject::Floor(Floor::One | Floor::Threads) => size == 1_000,
-                // A hundred thousand statements one by one: minutes, and nothing new.
-                Subject::Peer(_) => size < 100_000,
                 Subject::Monitor { pool, .. } => size < 100_000 || *pool > 1,
-                Subject::Floor(Floor::Batch) => true,
+                Subject::Floor(Floor::Batch) | Subject::Peer(_) => true,
             };
             for subject in subjects.iter().filter(fit) {
                 eprintln!("{size} streamers, round {round} of {rounds}: {}", subject.name());
