@@ -37,9 +37,10 @@ use std::time::Duration;
 const WAIT_MOST: Duration = Duration::from_secs(10);
 /// The time that the pulse allows for a turn: comparing a large roster takes a second or two.
 const TURN_PULSE: Duration = Duration::from_secs(60);
-/// The most inputs taken in one turn before anything else is looked at: a few milliseconds, if each input has several
-/// events.
+/// The most inputs taken in one turn before anything else is looked at, and the time after which no more are taken: an
+/// input may have the results of a thousand writes.
 const INPUTS_A_TURN: usize = 16;
+const INPUTS_MOST: Duration = Duration::from_millis(10);
 /// How long the last writes may take when the process ends.
 const DRAIN_MOST: Duration = Duration::from_millis(4500);
 
@@ -176,10 +177,15 @@ impl Worker for Hub {
 impl Hub {
     /// Takes an input and those that are queued behind it.
     fn take_all(&mut self, first: Input, held: &mut Held) {
-        self.take(self.clock.now(), first, held);
+        let begun = self.clock.now();
+        self.take(begun, first, held);
         for _ in 1..INPUTS_A_TURN {
+            let now = self.clock.now();
+            if now.steady.since(begun.steady) >= INPUTS_MOST {
+                break;
+            }
             let Ok(input) = self.inputs.try_recv() else { break };
-            self.take(self.clock.now(), input, held);
+            self.take(now, input, held);
         }
         // However many inputs come.
         if self.monitor.owes_work() {
