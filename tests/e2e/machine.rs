@@ -101,6 +101,12 @@ fn lines_that_were_lost_are_counted_and_that_is_said_when_the_log_is_read_again(
     stage.wait_status("ana", "Offline");
     stage.kick.go_live("ana");
     stage.wait_status("ana", "Online");
+    // That does not wait for the others; what is said of them is more than is kept.
+    let file = scratch.path("run/status.json");
+    wait_for("all rows to be judged", PATIENCE, || {
+        let told: serde_json::Value = serde_json::from_slice(&fs::read(&file).ok()?).ok()?;
+        (told["streamers"]["unusable"].as_u64() == Some(ROWS as u64)).then_some(())
+    });
     let mut lines = BufReader::new(File::from(unread)).lines().map(|line| Line::parse(&line.expect("a line")));
     let (mut written, mut lost) = (0, 0);
     while written + lost < ROWS || lost == 0 {

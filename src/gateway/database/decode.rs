@@ -119,8 +119,8 @@ impl Rows {
         self.foreign.iter().map(|text| text.bytes.as_slice()).collect()
     }
 
-    /// Returns the rows that were not taken. `converted` has the results for [`Rows::foreign`] in the same order; `None` marks invalid
-    /// text.
+    /// Returns the rows that were not taken. `converted` has the results for [`Rows::foreign`] in the same order;
+    /// `None` marks invalid text.
     pub fn finish(mut self, converted: Vec<Option<String>>) -> Vec<Row> {
         for (foreign, text) in self.foreign.iter().zip(converted) {
             let Some(row) = self.unfinished.get_mut(foreign.row) else { continue };
