@@ -39,7 +39,7 @@ impl<'a> Json<'a> {
         value
     }
 
-    /// Several fields of an object, in one pass; `None` if it is none.
+    /// Several fields of an object, in one pass. `None` for any other value.
     pub(crate) fn fields<const N: usize>(self, names: [&str; N]) -> Option<[Option<Json<'a>>; N]> {
         serde_json::Deserializer::from_str(self.0.get()).deserialize_map(Fields(names)).ok()
     }

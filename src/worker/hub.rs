@@ -187,7 +187,7 @@ impl Hub {
             let Ok(input) = self.inputs.try_recv() else { break };
             self.take(now, input, held);
         }
-        // However many inputs come.
+        // A large table is worked off, too, however many inputs come.
         if self.monitor.owes_work() {
             self.take(self.clock.now(), Input::Tick, held);
         }

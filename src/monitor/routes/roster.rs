@@ -41,7 +41,7 @@ impl Monitor {
         }
     }
 
-    /// Works off a complete read: this many rows of it, if there is one.
+    /// Works off up to this many rows of a complete read, if there is one.
     pub(in crate::monitor) fn compare(&mut self, now: Now, most: usize) {
         for _ in 0..most {
             match self.roster.step(now, &self.streamers, &mut self.book) {
