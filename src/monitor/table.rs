@@ -21,8 +21,8 @@ pub(crate) struct Table {
     pub unsure: bool,
     /// Our last confirmed write.
     pub confirmed: Option<(Status, Steady)>,
-    /// How many times in a row a confirmed write was found overwritten, as by a trigger.
-    pub overruled: u8,
+    /// The confirmed status that was last found overwritten, as by a trigger, and how many times in a row it was.
+    pub overruled: Option<(Status, u8)>,
     /// After a write of the first value the row always shows the second, which is taken as written (R21).
     pub settled: Option<(Shown, Shown)>,
     /// How many times in a row the row was set aside or refused.
@@ -44,7 +44,7 @@ impl Table {
             known_at,
             unsure: false,
             confirmed: None,
-            overruled: 0,
+            overruled: None,
             settled: None,
             set_aside: 0,
             timed_out: false,
@@ -134,7 +134,7 @@ impl Streamer {
         table.unsure = false;
         let known_before = std::mem::replace(&mut table.known_at, read_at);
         if shown == table.shown {
-            table.overruled = 0;
+            table.overruled = None;
             return Edit::Nothing;
         }
         let before = std::mem::replace(&mut table.shown, shown);
@@ -147,12 +147,14 @@ impl Streamer {
         let ours = table.confirmed.filter(|(status, _)| *status == believed && before == Shown::Known(believed));
         let undone = ours.is_some_and(|(_, at)| broke.may_have_undone(at, known_before));
         if ours.is_some() && !undone {
-            table.overruled = table.overruled.saturating_add(1);
-            if table.overruled >= OVERRULED_MAX {
+            let same = table.overruled.filter(|(status, _)| *status == believed);
+            let times = same.map_or(1, |(_, times)| times.saturating_add(1));
+            table.overruled = Some((believed, times));
+            if times >= OVERRULED_MAX {
                 // R21: a trigger turns our value into another one.
                 table.settled = Some((before, shown));
                 table.shown = before;
-                table.overruled = 0;
+                table.overruled = None;
                 return Edit::Nothing;
             }
         }

@@ -387,7 +387,7 @@ impl Writes {
         table.unsure = false;
         if table.settled.is_some_and(|(ours, _)| ours != table.shown) {
             table.settled = None;
-            table.overruled = 0;
+            table.overruled = None;
         }
         if key != flight.key && !streamer.belief.verified {
             streamers.believe_table(now, key, Shown::Known(flight.status), book);

@@ -2,7 +2,7 @@
 //! without a restart.
 
 use super::{PATIENCE, config, fixture, open, refusal, shown, write};
-use kick_monitor::domain::Status::Online;
+use kick_monitor::domain::Status::{Offline, Online};
 use kick_monitor::domain::row::WriteResult::{AlreadySo, Unavailable, Written};
 use kick_monitor::domain::secret::Secret;
 use kick_monitor::domain::shards::Scope;
@@ -143,6 +143,30 @@ fn a_wait_for_a_tables_lock_is_cancelled() {
     assert!(unavailable(&results).contains("57014"), "{results:?}");
     transaction.rollback().expect("rolled back");
     assert_eq!(write(&database, &["1", "2"], Online), [Written, Written]);
+}
+
+#[test]
+fn a_connection_whose_statement_was_cancelled_is_not_used_again() {
+    let (lab, config) = fixture(TABLE);
+    let database = open(&config);
+    assert_eq!(shown(&database).len(), 2);
+    lab.execute(
+        "CREATE TABLE writers (pid int);
+         CREATE FUNCTION notes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO writers VALUES (pg_backend_pid()); RETURN new; END $$;
+         CREATE TRIGGER notes BEFORE UPDATE ON streamers FOR EACH ROW EXECUTE FUNCTION notes()",
+    );
+    assert_eq!(write(&database, &["1"], Online), [Written]);
+    assert_eq!(write(&database, &["2"], Online), [Written]);
+    assert_eq!(lab.value("SELECT count(DISTINCT pid)::text FROM writers").as_deref(), Some("1"));
+    let mut other = lab.client();
+    let mut transaction = other.transaction().expect("a transaction");
+    transaction.execute("LOCK TABLE streamers", &[]).expect("locked");
+    let results = write(&database, &["1"], Offline);
+    assert!(unavailable(&results).contains("57014"), "{results:?}");
+    transaction.rollback().expect("rolled back");
+    assert_eq!(write(&database, &["1"], Offline), [Written]);
+    assert_eq!(lab.value("SELECT count(DISTINCT pid)::text FROM writers").as_deref(), Some("2"));
 }
 
 #[test]

@@ -109,7 +109,7 @@ impl ManageConnection for Manager {
         // r2d2 asks this when a connection is returned, and drops the connection if it is broken.
         let broken = session.is_broken();
         self.broken.fetch_add(u64::from(broken), Ordering::Relaxed);
-        broken
+        broken || session.is_spent()
     }
 }
 

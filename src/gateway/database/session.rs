@@ -3,8 +3,8 @@
 //! The driver waits for an answer without a limit, and a time-out set inside a statement does not end that
 //! statement's own wait for a table lock. So workers do not wait inside the driver: a worker passes its call to the
 //! connection's thread and waits for the answer on a channel. It has the server cancel a statement that takes too
-//! long, and can abandon a connection that never answers. An abandoned thread ends when the server answers or hangs
-//! up.
+//! long, which is the last one on its connection, and can abandon a connection that never answers. An abandoned thread
+//! ends when the server answers or hangs up.
 
 use super::connect::Connector;
 use super::error::{DbError, Fault, Obstacle};
@@ -68,12 +68,15 @@ pub(super) struct Session {
     pub(super) number: u64,
     /// Whether the connection is no longer usable.
     pub(super) lost: bool,
+    /// Whether a statement was to be cancelled. The server may carry that out late, or twice, since it signals both the
+    /// process and its group: it would hit the next statement, so there is none.
+    spent: bool,
     /// Capacity 1: the next call is made when the last one is answered. Dropping the sender ends the thread.
     calls: Sender<Call>,
     /// Whether the driver found the connection closed after the last call.
     closed: Arc<AtomicBool>,
     token: CancelToken,
-    /// The end of the thread that asks for the last call to be cancelled.
+    /// The end of the thread that asks for the call to be cancelled.
     cancelling: Option<Receiver<Exit>>,
     connector: Arc<Connector>,
 }
@@ -131,6 +134,7 @@ impl Session {
             table: None,
             number,
             lost: false,
+            spent: false,
             calls,
             closed: Arc::default(),
             token,
@@ -163,9 +167,6 @@ impl Session {
             let look = if cancelled.is_none() { patience.clock.until(due).min(LOOK) } else { LOOK };
             match answer.recv_timeout(look) {
                 Ok(value) => {
-                    // A cancel request that is still on its way would hit the next statement.
-                    let cancelling = self.cancelling.take();
-                    self.lost |= cancelling.is_some_and(|exits| exits.recv_timeout(LOOK).is_err());
                     return Ok(value);
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(self.gone("has ended: the driver panicked")),
@@ -184,8 +185,14 @@ impl Session {
                 _ => continue,
             }
             cancelled = Some(now);
+            self.spent = true;
             self.cancel();
         }
+    }
+
+    /// Returns true if the connection works, and is not to be used again.
+    pub(super) fn is_spent(&self) -> bool {
+        self.spent
     }
 
     /// Returns true if the connection is known to be no longer usable, without asking the server.

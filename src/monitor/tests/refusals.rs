@@ -273,3 +273,27 @@ fn r21_three_hand_edits_are_no_trigger() {
         "#]],
     );
 }
+
+#[test]
+fn r21_two_instances_that_write_over_each_other_are_no_trigger() {
+    check_watched(
+        "
+        1 auto
+        .. kick xqc/676/668=offline
+        .. live 668 10 created@1
+        10 roster 1:xqc:Offline
+        12 stop 668 10
+        20 roster 1:xqc:Online
+        30 roster 1:xqc:Online
+        100 until
+        ",
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            10.0   write 1 Online by push
+            12.0   write 1 Offline by push
+            20.0   write 1 Offline by push
+            93.0   write 1 Offline by sweep
+        "#]],
+    );
+}
