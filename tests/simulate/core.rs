@@ -9,7 +9,7 @@ use super::api::{Api, RETRY_AFTER};
 use super::client::Client;
 use super::conditions::Conditions;
 use super::database::Record;
-use super::judge::{API_LAG, Judge};
+use super::judge::{API_LAG, Judge, VANISHED};
 use super::push::Realtime;
 use super::seat::{self, Cell, Seat};
 use super::webhooks::Webhooks;
@@ -24,7 +24,7 @@ use kick_monitor::domain::time::Timestamp;
 use kick_monitor::domain::way::Offer;
 use kick_monitor::domain::{Now, RowId, Slug, Status, Steady, UserId};
 use kick_monitor::monitor::{Input, Monitor, Output};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A machine that wakes oftener within a second does nothing else.
@@ -49,6 +49,8 @@ pub(super) struct Core {
     pub excused: Duration,
     /// Since when it says that push does not cover a row, at the inspections (R23).
     uncovered: BTreeMap<RowId, Duration>,
+    /// Rows whose names it says Kick does not know.
+    unknown: BTreeSet<RowId>,
     /// What it tells of itself when the calm begins; the transport in use then, and how often it had changed.
     pub report: Report,
     pub transport: (Option<Transport>, u32),
@@ -95,6 +97,7 @@ impl Core {
             disk: Disk::default(),
             excused: Duration::ZERO,
             uncovered: BTreeMap::new(),
+            unknown: BTreeSet::new(),
             said_roster: Vec::new(),
             woken: (0, 0),
             report: Report::default(),
@@ -114,6 +117,7 @@ impl Core {
         self.api.kill_process();
         self.webhooks.kill_process();
         self.uncovered.clear();
+        self.unknown.clear();
         let writers = self.client.kill_process();
         if let Some(seat) = &mut self.seat {
             seat.kill_process(&mut world.agenda);
@@ -163,7 +167,7 @@ impl Core {
             world.say(|| format!("{}    <- {}", self.id, words::output(&output)));
             match &mut world.referee {
                 Some(referee) => referee.check(self.id, &output, &world.database)?,
-                None => self.judge.check(now.steady.elapsed(), &output, &world.kick, &self.conditions)?,
+                None => self.judge.check(now, &output, &world.kick, &self.conditions)?,
             }
             self.carry_out(output, world);
         }
@@ -254,6 +258,7 @@ impl Core {
 
     fn note_uncovered(&mut self, now: Duration) {
         let told = self.monitor.page(self.now(now), None, usize::MAX);
+        self.unknown = told.iter().filter(|it| it.unknown_to_kick).map(|it| RowId::new(&it.id)).collect();
         let uncovered = told.into_iter().filter(|it| !it.covered && !it.unknown_to_kick && it.user_id.is_some());
         let rows = uncovered.map(|it| RowId::new(&it.id));
         self.uncovered = rows
@@ -269,11 +274,14 @@ impl Core {
         let online = world.kick.streamers[n].now().status() == Status::Online;
         let delay = if online { Duration::ZERO } else { self.conditions.settings.offline_delay };
         let excused = self.excused.max(self.api.kept_back.get(&n).copied().unwrap_or_default());
+        // R12: a name that Kick did not know is asked about every ten minutes.
+        let excused = if self.unknown.contains(&record.row.id) { excused + VANISHED } else { excused };
         let late = |bound, excused| {
             self.judge.is_late(world.agenda.now, record, (n, &world.kick.streamers[n]), bound + delay, excused)
         };
         // R23: one whom push does not cover waits for no sweep, nor for a hold that is over.
-        let quick = self.conditions.quick_bound(world.database.rows.len()).zip(self.uncovered.get(&record.row.id));
+        let quick = self.conditions.quick_bound(world.database.rows.len()).filter(|_| !self.judge.is_failing(n));
+        let quick = quick.zip(self.uncovered.get(&record.row.id));
         let held = self.judge.told_at(n) + self.conditions.settings.hold;
         late(bound, excused) || quick.is_some_and(|(bound, since)| late(bound, excused.max(*since).max(held)))
     }

@@ -8,15 +8,18 @@ mod silence;
 mod verdict;
 mod webhooks;
 
+pub(super) use verdict::VANISHED;
+
 use super::conditions::Conditions;
 use super::kick::{Kick, Moment};
-use kick_monitor::domain::ask::{Answer, Liveness, RequestId, SeenChannel};
+use kick_monitor::domain::ask::Endpoint;
 use kick_monitor::domain::push::PushKind;
 use kick_monitor::domain::row::{DatabaseEvent, Shown, Write, WriteId, WriteResult, Written};
 use kick_monitor::domain::time::Timestamp;
 use kick_monitor::domain::webhook::WebhookEvent;
 use kick_monitor::domain::{LivestreamId, Now, RowId, Status, UserId};
 use kick_monitor::monitor::{Asker, Input, Monitor, Output};
+use requests::Asked;
 use roster::{Known, Reading};
 use silence::Silence;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -54,6 +57,9 @@ pub(super) struct Judge {
     began: Duration,
     troubled: Duration,
     asked: BTreeMap<Asker, Asked>,
+    /// Streamers about whom a request by itself failed, and where: until that endpoint answers for them, they are left
+    /// to the sweep (R22, R23).
+    failing: BTreeSet<(usize, Endpoint)>,
     requests: VecDeque<Duration>,
     budgets: VecDeque<(Duration, u32)>,
     /// When requests started that told of a streamer; and whether they said so or left them out.
@@ -64,8 +70,10 @@ pub(super) struct Judge {
     confirmed: BTreeSet<UserId>,
     /// Rows whose name Kick has answered with this streamer: until then a row may name anybody (R12).
     met: BTreeSet<(RowId, usize)>,
-    /// Whether it had when a streamer was last told of: a write may be given out long after it was decided upon.
+    /// Whether it had when a streamer was last told of, and when one was last told of without: a write may be given out
+    /// long after it was decided upon.
     confirmed_when_told: BTreeMap<usize, bool>,
+    unconfirmed_at: BTreeMap<usize, Duration>,
     /// When push last told of the broadcast that runs.
     announced: BTreeMap<usize, Duration>,
     /// The latest start of a broadcast that anybody told of.
@@ -94,6 +102,8 @@ pub(super) struct Judge {
 /// What push last told of a streamer.
 struct Told {
     at: Duration,
+    /// When it told so first: a duplicate has no hold of its own (R1).
+    first: Duration,
     status: Status,
     last: LivestreamId,
     /// The highest livestream id that it told of before.
@@ -111,14 +121,6 @@ impl Told {
     }
 }
 
-struct Asked {
-    id: RequestId,
-    /// Only who is live is listed, so absence says something.
-    lists_live: bool,
-    by_name: bool,
-    about: Vec<usize>,
-}
-
 impl Judge {
     pub(super) fn new(core: usize, budget: u32, wrong_hints: bool) -> Judge {
         Judge {
@@ -133,6 +135,7 @@ impl Judge {
             began: Duration::ZERO,
             troubled: Duration::ZERO,
             asked: BTreeMap::new(),
+            failing: BTreeSet::new(),
             requests: VecDeque::new(),
             budgets: VecDeque::from([(Duration::ZERO, budget)]),
             evidence: BTreeMap::new(),
@@ -140,6 +143,7 @@ impl Judge {
             confirmed: BTreeSet::new(),
             met: BTreeSet::new(),
             confirmed_when_told: BTreeMap::new(),
+            unconfirmed_at: BTreeMap::new(),
             announced: BTreeMap::new(),
             begun: BTreeMap::new(),
             renewed: BTreeMap::new(),
@@ -159,7 +163,7 @@ impl Judge {
     /// A new process knows nothing, but for whom push told of within the hold, and ids that may be doubted (R12); Kick
     /// still counts what the old one asked. `excused`: until then the API may tell of these in vain.
     pub(super) fn forget_process(&mut self, now: Duration, torn: bool, excused: Duration, hold: Duration) {
-        let lately = self.told.iter().filter(|(_, told)| now < told.at + hold.max(API_LAG) && told.counts());
+        let lately = self.told.iter().filter(|(_, told)| now < told.first + hold.max(API_LAG) && told.counts());
         let lately: BTreeMap<usize, &Told> = lately.map(|(n, told)| (*n, told)).collect();
         for n in lately.keys() {
             let misled = self.misled.entry(*n).or_default();
@@ -173,12 +177,14 @@ impl Judge {
         self.rows.clear();
         self.in_flight.clear();
         self.asked.clear();
+        self.failing.clear();
         self.requests.clear();
         self.evidence.clear();
         self.announced.clear();
         self.begun.clear();
         self.confirmed.clear();
         self.confirmed_when_told.clear();
+        self.unconfirmed_at.clear();
         self.told.clear();
         self.told_so.clear();
         self.present.clear();
@@ -212,13 +218,14 @@ impl Judge {
     /// A push event that tells of the broadcast that runs: nothing older can be believed after it.
     fn hear_push(&mut self, now: Duration, n: usize, what: &PushKind, confirmed: bool, kick: &Kick) {
         let (PushKind::Live { livestream, .. } | PushKind::Stop { livestream }) = what;
-        self.confirmed_when_told.insert(n, confirmed);
+        self.note_confirmed(now, n, confirmed);
         let before = self.told.get(&n).and_then(|told| told.before.max(Some(told.last)));
         let (streamer, live) = (&kick.streamers[n], matches!(what, PushKind::Live { .. }));
         let status = if live { Status::Online } else { Status::Offline };
-        let told = Told { at: now, status, last: *livestream, before, confirmed, doubtful: false };
         // R1: of a broadcast that is known to run it is a duplicate.
-        let duplicate = self.told.insert(n, told).is_some_and(|told| (told.status, told.last) == (status, *livestream));
+        let told = self.told.get(&n).filter(|told| (told.status, told.last) == (status, *livestream));
+        let (duplicate, first) = (told.is_some(), told.map_or(now, |told| told.first));
+        self.told.insert(n, Told { at: now, first, status, last: *livestream, before, confirmed, doubtful: false });
         self.told_so.insert((n, status), now);
         if !live {
             self.stopped.insert(n, (*livestream, now));
@@ -247,56 +254,17 @@ impl Judge {
         }
     }
 
+    fn note_confirmed(&mut self, now: Duration, n: usize, confirmed: bool) {
+        self.confirmed_when_told.insert(n, confirmed);
+        if !confirmed {
+            self.unconfirmed_at.insert(n, now);
+        }
+    }
+
     fn begun(&mut self, now: Duration, n: usize, start: Option<Timestamp>) {
         if start > self.begun.get(&n).copied() {
             self.begun.extend(start.map(|start| (n, start)));
             self.renewed.insert(n, now);
-        }
-    }
-
-    fn hear_answer(&mut self, answer: &Answer, kick: &Kick) {
-        let Some(asker) = self.asked.iter().find(|(_, asked)| asked.id == answer.id).map(|(asker, _)| *asker) else {
-            return;
-        };
-        let Some(asked) = self.asked.remove(&asker) else { return };
-        let Ok(seen) = &answer.result else { return };
-        for entry in seen {
-            if let (Some(user), Some(SeenChannel::Stated(_))) = (entry.user, entry.channel) {
-                self.confirmed.insert(user);
-            }
-            let n = entry.user.filter(|_| asked.by_name).and_then(|user| kick.by_user(user));
-            let rows = self.rows.iter().filter(|(_, known)| n.is_some() && kick.by_username(&known.username) == n);
-            let rows: Vec<_> = rows.filter_map(|(row, _)| Some((row.clone(), n?))).collect();
-            // R16: the website is asked for one row, and another one may be a name that Kick did not know.
-            if asker != Asker::Website || rows.len() == 1 {
-                self.met.extend(rows);
-            }
-        }
-        if asker == Asker::Website {
-            return;
-        }
-        for n in asked.about {
-            let entry = seen.iter().find(|entry| entry.user == Some(kick.streamers[n].user));
-            match entry.map(|entry| entry.liveness) {
-                Some(Liveness::Live(start)) => {
-                    self.present.insert(n, answer.started.steady.elapsed());
-                    self.shown_start.insert(n, start);
-                    self.begun(answer.finished.steady.elapsed(), n, start);
-                }
-                Some(Liveness::Offline) | None => drop(self.absent.insert(n, answer.started.steady.elapsed())),
-                Some(Liveness::Unsaid | Liveness::Nothing) => {}
-            }
-            let usable =
-                entry.map_or(asked.lists_live, |entry| matches!(entry.liveness, Liveness::Live(_) | Liveness::Offline));
-            if !usable {
-                continue;
-            }
-            self.confirmed_when_told.insert(n, self.confirmed.contains(&kick.streamers[n].user));
-            let told = self.evidence.entry(n).or_default();
-            told.push_back((answer.started.steady.elapsed(), entry.is_some()));
-            if told.len() > 20 {
-                told.pop_front();
-            }
         }
     }
 
@@ -364,19 +332,21 @@ impl Judge {
     /// The machine says this: what is wrong with it, if anything.
     pub(super) fn check(
         &mut self,
-        now: Duration,
+        now: Now,
         output: &Output,
         kick: &Kick,
         conditions: &Conditions,
     ) -> Result<(), String> {
         match output {
-            Output::Log(event) if !self.wrong_hints => self.silence.check(now, event, kick, conditions),
+            Output::Log(event) if !self.wrong_hints => {
+                self.silence.check(now.steady.elapsed(), event, kick, conditions)
+            }
             Output::OpenLink(_) | Output::CloseLink(_) => {
                 self.silence.open(output);
                 Ok(())
             }
             Output::Write(write) => self.check_write(now, write, kick, conditions),
-            Output::Ask(asker, request) => self.check_ask(now, *asker, request, kick),
+            Output::Ask(asker, request) => self.check_ask(now.steady.elapsed(), *asker, request, kick),
             _ => Ok(()),
         }
     }

@@ -224,6 +224,12 @@ impl Streamer {
         before.into_iter().any(|(_, moment)| matches!(moment, Moment::Live(broadcast) if broadcast.id == id))
     }
 
+    /// When this broadcast began, before any pause of it.
+    pub(super) fn first_ran(&self, id: LivestreamId) -> Duration {
+        let ran = |moment: &Moment| matches!(moment, Moment::Live(broadcast) if broadcast.id == id);
+        self.moments.iter().find(|(_, moment)| ran(moment)).map_or(Duration::ZERO, |(at, _)| *at)
+    }
+
     /// Since when the status is what it is.
     pub(super) fn since(&self) -> Duration {
         let status = self.now().status();

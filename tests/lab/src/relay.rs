@@ -280,6 +280,10 @@ impl Connection {
                 Ok(_) if self.frozen.load(Ordering::Relaxed) => {}
                 Ok(count) => {
                     self.wait_while_held();
+                    // The trouble may have come while this was read.
+                    if !self.lives()? {
+                        break Ok(());
+                    }
                     to.write_all(&bytes[..count])?;
                 }
                 Err(error) if is_no_end(&error) => {}
@@ -301,7 +305,7 @@ impl Connection {
                 Ok(_) if self.frozen.load(Ordering::Relaxed) => {}
                 Ok(count) => {
                     self.wait_while_held();
-                    if !self.deliver(&bytes[..count])? {
+                    if !self.lives()? || !self.deliver(&bytes[..count])? {
                         return Ok(());
                     }
                 }

@@ -133,6 +133,9 @@ impl Judge {
                     Shown::Known(_) | Shown::Unknown => None,
                 };
             }
+            if row.shown == Shown::Unknown {
+                known.edited = None;
+            }
             if known.shown != Some(row.shown) && row.shown == ONLINE {
                 // Somebody else's: what is believed may have stood for long (R15).
                 known.online = None;

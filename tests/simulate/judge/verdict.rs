@@ -6,28 +6,40 @@ use crate::simulate::conditions::Conditions;
 use crate::simulate::database::{Record, begins_later};
 use crate::simulate::kick::{Kick, Moment, Streamer};
 use kick_monitor::domain::row::{Shown, Write};
-use kick_monitor::domain::{Source, Status};
+use kick_monitor::domain::{Now, Source, Status};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What an answer said is acted upon within this, and none after it: second looks, R6.
 const ACTED_UPON: Duration = Duration::from_secs(600);
 /// R6: how long a streamer whom Kick names nowhere is not taken for Offline.
-const VANISHED: Duration = Duration::from_secs(600);
+pub(in crate::simulate) const VANISHED: Duration = Duration::from_secs(600);
 
 /// R26: how long before it is written a status was decided upon at least, for an Offline has to stand.
 fn delay(status: Status, conditions: &Conditions) -> Duration {
     if status == Status::Offline { conditions.settings.offline_delay } else { Duration::ZERO }
 }
 
+/// A write that a core gives out now. It may have decided upon it long before.
+#[derive(Clone, Copy)]
+struct Case<'a> {
+    now: Duration,
+    decided: Duration,
+    /// The streamer.
+    n: usize,
+    write: &'a Write,
+}
+
 impl Judge {
     pub(super) fn check_write(
         &mut self,
-        now: Duration,
+        clock: Now,
         write: &Write,
         kick: &Kick,
         conditions: &Conditions,
     ) -> Result<(), String> {
+        let now = clock.steady.elapsed();
+        let ago = Duration::try_from(clock.wall.duration_since(write.changed_at)).unwrap_or_default();
         self.writes += 1;
         if self.in_flight.values().any(|other| other.row == write.row) {
             return Err(format!("row {} has a write in flight already", write.row));
@@ -80,11 +92,16 @@ impl Judge {
         };
         let taken_back = |(_, status): &(Duration, Status)| *status != write.status;
         let pushed = self.told.get(&n).is_some_and(|told| now < told.at + conditions.settings.hold);
-        if let (Some((edited, _)), Source::Sweep, false) = (edited.filter(taken_back), write.source, pushed) {
+        // What was given out since has been decided upon.
+        let since =
+            |(at, _): &(Duration, Status)| !before.is_some_and(|(done, status)| status == write.status && done >= *at);
+        let taken_back_since = edited.filter(taken_back).filter(since);
+        if let (Some((edited, _)), Source::Sweep, false) = (taken_back_since, write.source, pushed) {
             self.check_taken_back(n, write, edited, kick)?;
         }
         self.check_resumption(now, n, write, before, &kick.streamers[n], conditions)?;
-        if self.check_insisting(now, n, write, conditions)? {
+        let case = Case { now, decided: now.saturating_sub(ago), n, write };
+        if self.check_insisting(case, before, conditions)? {
             return Ok(());
         }
         // A status that is sent again, to a database that was away or undid it, was decided upon when it was
@@ -105,8 +122,8 @@ impl Judge {
         }
         // What somebody else wrote since is as good as what this core wrote.
         let before = edited.filter(taken_back).max(before);
-        self.check_flap(now, n, write, before, kick, conditions)?;
-        self.check_false(now, n, write, kick, conditions)
+        self.check_flap(case, before, kick, conditions)?;
+        self.check_false(case, kick, conditions)
     }
 
     /// R13, R15: what the table shows since it was edited, or at the start, is taken back by an answer to a question of
@@ -160,9 +177,8 @@ impl Judge {
     /// cores that heard different things would have the row flap. Whether this write is one of those.
     fn check_insisting(
         &mut self,
-        now: Duration,
-        n: usize,
-        write: &Write,
+        Case { now, n, write, .. }: Case<'_>,
+        before: Option<(Duration, Status)>,
         conditions: &Conditions,
     ) -> Result<bool, String> {
         let said = if write.status == Status::Online { &self.present } else { &self.absent };
@@ -171,12 +187,18 @@ impl Judge {
         let Some((known, told)) = self.rows.get_mut(&write.row).zip(told) else { return Ok(false) };
         let edited = known.others.filter(|(at, status)| *status != write.status && *at > told);
         let Some((edited, _)) = edited else { return Ok(false) };
+        let other = if write.status == Status::Online { Status::Offline } else { Status::Online };
+        let told_otherwise = |since: Duration| self.told_so.get(&(n, other)).is_some_and(|at| *at > since);
+        if before.is_some_and(|(at, status)| at < told && (status == other || told_otherwise(at))) {
+            // It is news, whatever others wrote.
+            return Ok(true);
+        }
         if write.source == Source::Sweep && said.get(&n).is_some_and(|started| *started >= edited) {
             // The answer to a later question has told so.
             return Ok(true);
         }
-        let before = known.insisted.replace((now, write.status));
-        match before.filter(|(at, status)| *status == write.status && *at >= told && *at < edited) {
+        let insisted = known.insisted.replace((now, write.status));
+        match insisted.filter(|(at, status)| *status == write.status && *at >= told && *at < edited) {
             Some(_) => Err(format!("row {} is written over once more for the sake of one push event", write.row)),
             None => Ok(true),
         }
@@ -186,15 +208,15 @@ impl Judge {
     /// only trails and push is only lost, late, repeated or out of order.
     fn check_flap(
         &self,
-        now: Duration,
-        n: usize,
-        write: &Write,
+        Case { now, decided, n, write }: Case<'_>,
         before: Option<(Duration, Status)>,
         kick: &Kick,
         conditions: &Conditions,
     ) -> Result<(), String> {
         let streamer = &kick.streamers[n];
-        let announced = self.announced.get(&n).is_some_and(|at| streamer.since() <= *at);
+        // R1: where the same broadcast has resumed, what push tells of it is only a question.
+        let resumed = matches!(streamer.now(), Moment::Live(runs) if streamer.first_ran(runs.id) < streamer.since());
+        let announced = !resumed && self.announced.get(&n).is_some_and(|at| streamer.since() <= *at);
         // A pause that ends before an Offline has stood may be no news yet.
         if streamer.since() + delay(write.status, conditions) > now {
             return Ok(());
@@ -211,13 +233,15 @@ impl Judge {
         let late_stop = write.status == Status::Offline && write.source == Source::Push && stranger && !announced;
         // R1: what looks like a resumption, and an endpoint that has not heard of the end and says so when asked later.
         let borne_out = |at: &Duration| self.present.get(&n).is_some_and(|started| started >= at);
-        let resumed = self.repeated.get(&n).is_some_and(|at| now <= *at + conditions.stale() && borne_out(at));
-        let resumed = resumed && write.status == Status::Online && write.source == Source::Sweep;
+        let repeated = self.repeated.get(&n).is_some_and(|at| now <= *at + conditions.stale() && borne_out(at));
+        let repeated = repeated && write.status == Status::Online && write.source == Source::Sweep;
         // R12: push through an id that was not confirmed has no hold; R1: nor has what is only a question.
-        let confirmed = self.confirmed_when_told.get(&n) == Some(&true) && !streamer.misnamed;
+        let confirmed = self.confirmed_when_told.get(&n) == Some(&true)
+            && self.unconfirmed_at.get(&n).is_none_or(|at| *at < decided)
+            && !streamer.misnamed;
         // Its own stop, which comes when it has resumed already.
-        let resumed = resumed || write.status == Status::Offline && !self.resumed_until(n, streamer).is_zero();
-        if right_before && !unseen && !late_stop && !resumed && self.is_honest(conditions) && confirmed {
+        let excused = repeated || write.status == Status::Offline && !self.resumed_until(n, streamer).is_zero();
+        if right_before && !unseen && !late_stop && !excused && self.is_honest(conditions) && confirmed {
             return Err(format!("row {} flaps: it was written rightly before, and nothing has changed", write.row));
         }
         Ok(())
@@ -227,9 +251,7 @@ impl Judge {
     /// machine was not told otherwise.
     fn check_false(
         &mut self,
-        now: Duration,
-        n: usize,
-        write: &Write,
+        Case { now, decided, n, write }: Case<'_>,
         kick: &Kick,
         conditions: &Conditions,
     ) -> Result<(), String> {
@@ -237,7 +259,10 @@ impl Judge {
         let stale = conditions.stale() + delay(write.status, conditions);
         // The stop of a short pause may come when the broadcast has gone on for long.
         let own_stop = write.status == Status::Offline && self.resumed_until(n, streamer) > now;
-        if streamer.has_been(write.status, now.saturating_sub(stale)) || own_stop && write.source == Source::Push {
+        let told_later = self.stopped.get(&n).is_some_and(|(_, at)| *at >= decided);
+        if streamer.has_been(write.status, now.saturating_sub(stale))
+            || own_stop && (write.source == Source::Push || told_later)
+        {
             return Ok(());
         }
         let settled = streamer.since() + stale;
@@ -292,6 +317,11 @@ impl Judge {
     /// No evidence is false.
     fn is_honest(&self, conditions: &Conditions) -> bool {
         conditions.honest() && !self.wrong_hints
+    }
+
+    /// Whether a request about this one by itself failed, and nothing has shown since that it works.
+    pub(in crate::simulate) fn is_failing(&self, n: usize) -> bool {
+        self.failing.iter().any(|(failing, _)| *failing == n)
     }
 
     /// When push last told of a streamer.
