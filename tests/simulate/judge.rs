@@ -169,7 +169,12 @@ impl Judge {
             let misled = self.misled.entry(*n).or_default();
             *misled = excused.max(*misled);
         }
-        let lately = lately.iter().filter(|(_, told)| !told.doubtful).map(|(n, told)| (*n, told.status)).collect();
+        // R12: through an id that was not confirmed it has no hold.
+        let lately = lately
+            .iter()
+            .filter(|(_, told)| told.confirmed && !told.doubtful)
+            .map(|(n, told)| (*n, told.status))
+            .collect();
         self.silence = Silence::default();
         self.told_before = (!torn).then_some(lately);
         self.reading = Reading::default();
