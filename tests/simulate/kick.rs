@@ -220,14 +220,13 @@ impl Streamer {
 
     /// Whether this broadcast had begun by then.
     pub(super) fn ran_before(&self, id: LivestreamId, at: Duration) -> bool {
-        let before = self.moments.iter().take_while(|(since, _)| *since <= at);
-        before.into_iter().any(|(_, moment)| matches!(moment, Moment::Live(broadcast) if broadcast.id == id))
+        self.first_ran(id).is_some_and(|first| first <= at)
     }
 
-    /// When this broadcast began, before any pause of it.
-    pub(super) fn first_ran(&self, id: LivestreamId) -> Duration {
+    /// When this broadcast began, whether or not it has paused since.
+    pub(super) fn first_ran(&self, id: LivestreamId) -> Option<Duration> {
         let ran = |moment: &Moment| matches!(moment, Moment::Live(broadcast) if broadcast.id == id);
-        self.moments.iter().find(|(_, moment)| ran(moment)).map_or(Duration::ZERO, |(at, _)| *at)
+        self.moments.iter().find(|(_, moment)| ran(moment)).map(|(at, _)| *at)
     }
 
     /// Since when the status is what it is.

@@ -268,7 +268,7 @@ impl Day {
             let same = |start: Timestamp| start.duration_since(runs.start).abs() <= SignedDuration::from_secs(4);
             // A row that came to name them while they were live has the start of whom it named before, if it is later.
             let kept =
-                started_at > Some(runs.start) && record.touched > self.world.kick.streamers[n].first_ran(runs.id);
+                started_at > Some(runs.start) && Some(record.touched) > self.world.kick.streamers[n].first_ran(runs.id);
             if !started_at.is_some_and(same) && !kept {
                 return Err(format!("row {id} has the start {started_at:?}, and not {:?}", runs.start));
             }

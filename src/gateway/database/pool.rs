@@ -106,10 +106,10 @@ impl ManageConnection for Manager {
     }
 
     fn has_broken(&self, session: &mut Session) -> bool {
-        // r2d2 asks this when a connection is returned, and drops the connection if it is broken.
+        // r2d2 asks this when a connection is returned, and drops the connection if the answer is true.
         let broken = session.is_broken();
         self.broken.fetch_add(u64::from(broken), Ordering::Relaxed);
-        broken || session.is_spent()
+        broken || session.spent
     }
 }
 

@@ -68,9 +68,9 @@ pub(super) struct Session {
     pub(super) number: u64,
     /// Whether the connection is no longer usable.
     pub(super) lost: bool,
-    /// Whether a statement was to be cancelled. The server may carry that out late, or twice, since it signals both the
-    /// process and its group: it would hit the next statement, so there is none.
-    spent: bool,
+    /// Whether the server was asked to cancel a statement. It may do so late, or twice, since it signals both the process
+    /// and its group, and would hit the next statement. So the connection is not used again.
+    pub(super) spent: bool,
     /// Capacity 1: the next call is made when the last one is answered. Dropping the sender ends the thread.
     calls: Sender<Call>,
     /// Whether the driver found the connection closed after the last call.
@@ -166,9 +166,7 @@ impl Session {
         loop {
             let look = if cancelled.is_none() { patience.clock.until(due).min(LOOK) } else { LOOK };
             match answer.recv_timeout(look) {
-                Ok(value) => {
-                    return Ok(value);
-                }
+                Ok(value) => return Ok(value),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.gone("has ended: the driver panicked")),
                 Err(RecvTimeoutError::Timeout) => (patience.alive)(),
             }
@@ -188,11 +186,6 @@ impl Session {
             self.spent = true;
             self.cancel();
         }
-    }
-
-    /// Returns true if the connection works, and is not to be used again.
-    pub(super) fn is_spent(&self) -> bool {
-        self.spent
     }
 
     /// Returns true if the connection is known to be no longer usable, without asking the server.

@@ -215,7 +215,8 @@ impl Judge {
     ) -> Result<(), String> {
         let streamer = &kick.streamers[n];
         // R1: where the same broadcast has resumed, what push tells of it is only a question.
-        let resumed = matches!(streamer.now(), Moment::Live(runs) if streamer.first_ran(runs.id) < streamer.since());
+        let resumed =
+            matches!(streamer.now(), Moment::Live(runs) if streamer.first_ran(runs.id) < Some(streamer.since()));
         let announced = !resumed && self.announced.get(&n).is_some_and(|at| streamer.since() <= *at);
         // A pause that ends before an Offline has stood may be no news yet.
         if streamer.since() + delay(write.status, conditions) > now {
