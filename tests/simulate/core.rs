@@ -282,8 +282,13 @@ impl Core {
         // R23: one whom push does not cover waits for no sweep, nor for a hold that is over.
         let quick = self.conditions.quick_bound(world.database.rows.len()).filter(|_| !self.judge.is_failing(n));
         let quick = quick.zip(self.uncovered.get(&record.row.id));
-        let held = self.judge.told_at(n) + self.conditions.settings.hold;
+        let held = self.holds_until(n);
         late(bound, excused) || quick.is_some_and(|(bound, since)| late(bound, excused.max(*since).max(held)))
+    }
+
+    /// Until when what push last told of a streamer holds.
+    pub(super) fn holds_until(&self, n: usize) -> Duration {
+        self.judge.told_at(n) + self.conditions.settings.hold
     }
 
     /// Whether it should have by the end of the day, when nothing excuses anything.

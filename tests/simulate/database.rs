@@ -13,7 +13,7 @@ use super::locks::Locks;
 use kick_monitor::domain::row::{Row, Shown};
 use kick_monitor::domain::shards::{Hold, Scope, Shard};
 use kick_monitor::domain::time::Timestamp;
-use kick_monitor::domain::{RowId, Status};
+use kick_monitor::domain::{RowId, Source, Status};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -45,6 +45,7 @@ pub(super) struct Done {
     pub hold: Option<Hold>,
     pub row: RowId,
     pub status: Status,
+    pub source: Source,
     pub at: Duration,
     /// The row showed something else before.
     pub changed: bool,

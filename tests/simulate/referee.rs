@@ -4,10 +4,11 @@
 use super::database::{Database, Done};
 use super::judge::REFUSAL_PAUSE;
 use super::kick::{Kick, Moment};
+use super::locks::LEASE;
 use super::profile::Profile;
 use kick_monitor::domain::row::{Shown, WriteId};
 use kick_monitor::domain::shards::{Coordination, Hold, Shard};
-use kick_monitor::domain::{RowId, Status};
+use kick_monitor::domain::{RowId, Source, Status};
 use kick_monitor::monitor::{Asker, Input, Output};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub(super) struct Referee {
     cores: BTreeMap<usize, Told>,
     /// The last change of each row by a core: by which, when, and to what.
     written: BTreeMap<RowId, (usize, Duration, Status)>,
+    /// Until when the event holds for which a core last wrote over what was true in a row.
+    insisted: BTreeMap<(usize, RowId), Duration>,
     /// No evidence is false or out of order.
     honest: bool,
     /// How long a row may be wrong when nothing disturbs.
@@ -54,6 +57,7 @@ impl Referee {
         Referee {
             cores: BTreeMap::new(),
             written: BTreeMap::new(),
+            insisted: BTreeMap::new(),
             honest: honest && profile.habits.absurd == 0.0 && profile.habits.resumes == 0.0,
             bound: bounds.max().unwrap_or_default(),
             shards: profile.shards,
@@ -117,9 +121,15 @@ impl Referee {
         Ok(())
     }
 
-    /// A write was carried out.
-    pub(super) fn judge(&mut self, done: &Done, database: &mut Database, kick: &Kick) -> Result<(), String> {
-        let Done { core, row, status, at, .. } = done;
+    /// A write was carried out. `holds_until`: until when what push last told its core of a streamer holds.
+    pub(super) fn judge(
+        &mut self,
+        done: &Done,
+        holds_until: impl Fn(usize) -> Duration,
+        database: &mut Database,
+        kick: &Kick,
+    ) -> Result<(), String> {
+        let Done { core, row, status, source, at, .. } = done;
         let Some(record) = database.rows.get(row) else { return Ok(()) };
         let (shard, touched) = (record.row.shard, record.touched);
         let n = kick.by_username(&record.row.username);
@@ -133,17 +143,26 @@ impl Referee {
         }
         self.writes += 1;
         let before = self.written.insert(row.clone(), (*core, *at, *status));
-        let Some(streamer) = n.map(|n| &kick.streamers[n]).filter(|_| self.honest) else { return Ok(()) };
+        let Some(n) = n.filter(|_| self.honest) else { return Ok(()) };
+        let streamer = &kick.streamers[n];
         let truth = streamer.now().status();
         let right = before.filter(|(_, when, was)| *was == truth && streamer.since() <= *when && touched < *when);
-        match right {
-            Some((other, when, _)) if *status != truth => Err(format!(
-                "row {row} is made {} by core {core}, and core {other} had written what is true since {:?} at {when:?}",
-                status.word(),
-                streamer.since()
-            )),
-            _ => Ok(()),
+        let Some((other, when, _)) = right.filter(|_| *status != truth) else { return Ok(()) };
+        if *source == Source::Push && self.may_insist(done, holds_until(n)) {
+            return Ok(());
         }
+        Err(format!(
+            "row {row} is made {} by core {core}, and core {other} had written what is true since {:?} at {when:?}",
+            status.word(),
+            streamer.since()
+        ))
+    }
+
+    /// R15: what push told within the hold is written over what another core wrote, once for each event, even if a later
+    /// event was lost to this core.
+    fn may_insist(&mut self, done: &Done, holds_until: Duration) -> bool {
+        let before = self.insisted.insert((done.core, done.row.clone()), holds_until);
+        done.at < holds_until + LEASE && before != Some(holds_until)
     }
 
     /// Inspects the table, at intervals. `idle`: the number of cores that can hold nothing at present.

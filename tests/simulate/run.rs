@@ -281,7 +281,8 @@ impl Day {
         let World { database, kick, referee, .. } = &mut self.world;
         let done = std::mem::take(&mut database.done);
         let Some(referee) = referee else { return Ok(()) };
-        done.iter().try_for_each(|done| referee.judge(done, database, kick))
+        let cores = &self.cores;
+        done.iter().try_for_each(|done| referee.judge(done, |n| cores[done.core].holds_until(n), database, kick))
     }
 
     /// Compares the table with the truth.

@@ -297,3 +297,43 @@ fn r21_two_instances_that_write_over_each_other_are_no_trigger() {
         "#]],
     );
 }
+
+#[test]
+fn r21_a_server_that_crashes_again_and_again_is_no_trigger() {
+    let crash = |at: u32| {
+        format!(
+            "
+            {at} database down crash
+            .. roster 1:xqc:Offline
+            {} database up
+            .. written
+            ",
+            at + 1
+        )
+    };
+    check_watched(
+        &format!("1 live 668 10\n.. written\n{}{}{}{}", crash(10), crash(20), crash(30), crash(40)),
+        &expect![[r#"
+
+            1.0    write 1 Online by push
+            1.0    log status_changed username=xqc id=1 status=Online source=push lag_ms=0
+            10.0   log db_unavailable reason=crash pending=0
+            10.0   write 1 Online by push
+            11.0   log db_recovered pending=1
+            11.0   log status_changed username=xqc id=1 status=Online source=push lag_ms=1000
+            20.0   log db_unavailable reason=crash pending=0
+            20.0   write 1 Online by push
+            21.0   log db_recovered pending=1
+            21.0   log status_changed username=xqc id=1 status=Online source=push lag_ms=1000
+            30.0   ask users_livestreams: 676
+            30.0   log db_unavailable reason=crash pending=0
+            30.0   write 1 Online by push
+            31.0   log db_recovered pending=1
+            31.0   log status_changed username=xqc id=1 status=Online source=push lag_ms=1000
+            40.0   log db_unavailable reason=crash pending=0
+            40.0   write 1 Online by push
+            41.0   log db_recovered pending=1
+            41.0   log status_changed username=xqc id=1 status=Online source=push lag_ms=1000
+        "#]],
+    );
+}

@@ -122,8 +122,8 @@ impl Database {
         let Some(record) = self.rows.get_mut(&write.row) else { return WriteResult::Gone };
         let changed = record.differs(write);
         if !write.start_only && (!changed || now >= record.locked_until) {
-            let (row, status, hold) = (write.row.clone(), write.status, write.hold);
-            self.done.push(Done { core, hold, row, status, at: now, changed });
+            let (row, status, source, hold) = (write.row.clone(), write.status, write.source, write.hold);
+            self.done.push(Done { core, hold, row, status, source, at: now, changed });
         }
         if !changed {
             return WriteResult::AlreadySo;
