@@ -57,6 +57,8 @@ pub(super) struct Core {
     pub judge: Judge,
     monitor: Monitor,
     disk: Disk,
+    /// What was last said of the streamers, at which revision, by which wall clock.
+    paged: Option<((u64, jiff::SignedDuration), String)>,
     said_roster: Vec<Row>,
     woken: (u64, u32),
 }
@@ -98,6 +100,7 @@ impl Core {
             excused: Duration::ZERO,
             uncovered: BTreeMap::new(),
             unknown: BTreeSet::new(),
+            paged: None,
             said_roster: Vec::new(),
             woken: (0, 0),
             report: Report::default(),
@@ -125,6 +128,7 @@ impl Core {
         }
         self.judge.forget_process(now, torn, seen + API_LAG, self.conditions.settings.hold);
         let seed = world.agenda.chance.u64(..);
+        self.paged = None;
         self.monitor = Monitor::new(self.now(now), self.conditions.settings.clone(), seed);
         let learned = Input::Learned(self.disk.learned.values().cloned().collect());
         let worked = self.disk.worked.clone().map(Input::Remembered);
@@ -307,7 +311,16 @@ impl Core {
         if told.online + told.offline + told.unknown != told.total {
             return Err("the report has lost count of the streamers".to_owned());
         }
-        Ok(())
+        let page = self.monitor.page(self.now(world.agenda.now), None, usize::MAX);
+        // Times are told by the wall clock.
+        let paged = ((self.monitor.revision(), self.wall), format!("{page:?}"));
+        let before = self.paged.replace(paged.clone());
+        match before.filter(|before| before.0 == paged.0 && before.1 != paged.1) {
+            Some(before) => {
+                Err(format!("what is said of the streamers has changed unnoticed:\n{}\n{}", before.1, paged.1))
+            }
+            None => Ok(()),
+        }
     }
 
     /// A roster that says what the one before said is not worth a line.
