@@ -47,9 +47,9 @@ check: needs ## Formatting, lints and the house rules
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) test --quiet --locked --test tests house
 
-mutants: needs ## Changes to the program that its tests do not notice [PART=monitor SHARD=0/25, or DIFF=REVISION]
+mutants: needs ## Changes to the program that its tests do not notice [PART=monitor SHARD=0/25, or DIFF=REVISION MOST=8]
 	@command -v cargo-mutants >/dev/null || $(CARGO) install --locked cargo-mutants
-	PART=$(PART) SHARD=$(SHARD) DIFF=$(DIFF) tests/mutants.sh
+	PART=$(PART) SHARD=$(SHARD) DIFF=$(DIFF) MOST=$(MOST) tests/mutants.sh
 
 soak: needs ## A long life of the real program with everything going wrong [MINUTES=30]
 	SOAK_SECONDS=$$(($(MINUTES) * 60)) $(CARGO) test --locked --test tests -- --nocapture faults::soak
