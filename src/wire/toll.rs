@@ -39,3 +39,21 @@ impl Toll {
         self.paid > base.saturating_add(each.saturating_mul(channels))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{EVIDENCE, IDLE, Toll, WINDOW};
+    use crate::domain::Steady;
+
+    #[test]
+    fn what_is_allowed_may_be_used_up_in_each_window() {
+        let start = Steady::default();
+        let mut toll = Toll::new(start);
+        for now in [start, start + WINDOW] {
+            for (cost, times) in [(EVIDENCE, 20_000), (IDLE, 2 * 3)] {
+                assert!((0..times).all(|_| !toll.exceeded(now, cost, 3)), "{cost}");
+            }
+            assert!(toll.exceeded(now, EVIDENCE, 3));
+        }
+    }
+}
