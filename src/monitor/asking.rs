@@ -5,6 +5,7 @@ mod ages;
 mod answers;
 mod budget;
 mod failures;
+mod look_ups;
 mod next;
 mod poison;
 mod questions;
@@ -25,6 +26,7 @@ use crate::repeats::Repeats;
 use ages::Ages;
 pub(super) use answers::Entries;
 use budget::{Budget, Class};
+pub(super) use look_ups::LookUp;
 use poison::Poison;
 use routine::Routine;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,8 +67,8 @@ pub(super) struct Asking {
     website_last: Option<Key>,
     /// A name that another instance follows and that is to be looked up at the website (R25).
     stranger: Option<Slug>,
-    /// The next look-up is the website's: others have had their turn.
-    website_next: bool,
+    /// The kind of look-up whose turn is next.
+    look_up_next: LookUp,
     /// When the budget has a request for a look-up again.
     look_ups_from: Steady,
     /// The earliest time at which a waiting question may be asked.
@@ -156,7 +158,7 @@ impl Asking {
             brakes: Repeats::default(),
             website_last: None,
             stranger: None,
-            website_next: false,
+            look_up_next: LookUp::Names,
             look_ups_from: Steady::default(),
             wake: None,
         }
@@ -345,28 +347,6 @@ impl Asking {
     /// Counts requests about webhooks beyond the first.
     pub(super) fn spend(&mut self, now: Now, count: u32) {
         self.budget.spend(now.steady, count);
-    }
-
-    /// Whether a look-up comes before the comparisons now, for they take turns, and not one at the website.
-    pub(super) fn owes_look_up(&self) -> bool {
-        self.last_turn == Some(Class::Uncovered) && !self.website_next
-    }
-
-    /// When the budget has a request for a look-up that is due then.
-    pub(super) fn look_up_at(&self, due: Option<Steady>) -> Option<Steady> {
-        due.map(|due| due.max(self.look_ups_from))
-    }
-
-    /// Takes a request for a look-up from the budget, if it has one to give.
-    pub(super) fn can_look_up(&mut self, now: Now) -> bool {
-        self.look_ups_from = self.budget.ready_at(now.steady, Class::LookUp);
-        let ready = self.look_ups_from <= now.steady;
-        if ready {
-            self.budget.spend(now.steady, 1);
-            self.last_turn = Some(Class::LookUp);
-            self.website_next = self.is_queued(Queue::Website);
-        }
-        ready
     }
 
     /// Kick asks for fewer requests.

@@ -23,7 +23,7 @@ impl Streamer {
         };
         let verdict = match delivery.status {
             Status::Online => self.judge_start(start, delivery, time),
-            Status::Offline => self.judge_end(start),
+            Status::Offline => self.judge_end(start, delivery, time),
         };
         let repeats = verdict == Verdict::Nothing && self.repeats(start, delivery.status);
         if let Some(heard) = self.heard.as_mut().filter(|_| repeats) {
@@ -49,13 +49,19 @@ impl Streamer {
         verdict
     }
 
-    /// Returns true if what is believed is later: Kick sent it later, or the broadcast has resumed since (R1). Kick sends
-    /// the end of a broadcast some seconds after it.
+    /// Returns true if what is believed is later: Kick sent it later, or the broadcast has resumed since, or was told of
+    /// again (R1). Kick sends the end of a broadcast some seconds after it.
     fn overtakes(&self, delivery: &Delivery, time: &KickTime) -> bool {
         self.heard.is_some_and(|heard| {
             let resumed = heard.resumed && delivery.status == Status::Offline;
             let sent_before = || later_by(delivery.sent, time.at(heard.at)) < RESUMED_AFTER;
-            heard.sent.is_some_and(|sent| delivery.sent < sent) || resumed && sent_before()
+            let stop = heard.status == Status::Online && delivery.status == Status::Offline;
+            let long_before = || time.dated && later_by(time.at(heard.at), delivery.sent) >= RESUMED_AFTER;
+            match heard.sent {
+                Some(sent) if delivery.sent < sent => true,
+                None if stop && long_before() => true,
+                _ => resumed && sent_before(),
+            }
         })
     }
 
@@ -100,8 +106,13 @@ impl Streamer {
         Verdict::Renew
     }
 
-    fn judge_end(&self, start: Timestamp) -> Verdict {
+    fn judge_end(&self, start: Timestamp, delivery: &Delivery, time: &KickTime) -> Verdict {
         let online = self.belief.status == Some(Status::Online);
+        // The API lags, but not by more than this.
+        let outdated = |asked| time.dated && later_by(time.at(asked), delivery.sent) > API_LAG;
+        if online && self.doubt.is_none() && self.compared.is_some_and(outdated) {
+            return Verdict::Ask;
+        }
         match self.broadcast.start {
             Some(_) if self.broadcast.began_at(Some(start)) => Verdict::Believe,
             // A start was missed, and the API has to tell what runs now.

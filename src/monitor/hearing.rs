@@ -61,7 +61,7 @@ impl Streamer {
                 self.broadcast.heard_of(*livestream, start);
                 self.hear_again(*livestream, start, push.received);
             }
-            (Verdict::Nothing, PushKind::Live { .. }) if self.told_again(push.received) => return Verdict::Renew,
+            (Verdict::Nothing, PushKind::Live { .. }) if self.told_again(push.received, time) => return Verdict::Renew,
             _ => {}
         }
         verdict
@@ -69,10 +69,16 @@ impl Streamer {
 
     /// R1: renews the hold for a live event of the running broadcast that comes too long after the last one to be a
     /// mere repetition. The stop of a short pause may be lost, and the API may yet report the pause.
-    fn told_again(&mut self, received: Steady) -> bool {
+    fn told_again(&mut self, received: Steady, time: &KickTime) -> bool {
         let heard = self.heard.as_mut().filter(|heard| heard.status == Status::Online && heard.held);
-        let heard = heard.filter(|heard| received >= heard.at + RESUMED_AFTER);
-        heard.map(|heard| heard.at = received).is_some()
+        let Some(heard) = heard.filter(|heard| received >= heard.at + RESUMED_AFTER) else { return false };
+        heard.at = received;
+        // R27: a delivery of the stop of that pause comes late.
+        let pause = time.at(received).checked_sub(RESUMED_AFTER).ok().filter(|_| time.dated);
+        heard.sent = heard.sent.map(|sent| pause.map_or(sent, |pause| pause.max(sent)));
+        // What was seen before the event counts no more.
+        (self.doubt, self.vanished) = (None, None);
+        true
     }
 
     /// R1: judges a live event.
@@ -84,7 +90,9 @@ impl Streamer {
         time: &KickTime,
     ) -> Verdict {
         if self.broadcast.current == Some(livestream) {
-            return Verdict::Nothing;
+            // Somebody else may have written Offline (R15).
+            let offline = self.belief.status == Some(Status::Offline);
+            return if offline { Verdict::Ask } else { Verdict::Nothing };
         }
         if self.broadcast.is_shown(livestream, created_at, received) {
             return Verdict::Believe;
@@ -137,6 +145,9 @@ impl Streamer {
     fn hear_again(&mut self, livestream: LivestreamId, created_at: Option<Timestamp>, received: Steady) {
         let ended = self.broadcast.ended_at(livestream);
         let ended = ended.or_else(|| self.ended_by_webhook(created_at).or(self.broadcast.ended_unheard(livestream)));
+        // By the table: somebody else wrote Offline.
+        let running = self.broadcast.current == Some(livestream);
+        let ended = ended.or(Some(self.belief.since.steady).filter(|_| running));
         let offline = self.belief.status == Some(Status::Offline);
         if let (Some(heard), Some(ended)) = (self.heard.as_mut().filter(|_| offline), ended) {
             if received >= ended + RESUMED_AFTER {

@@ -41,15 +41,17 @@ pub use push::{Choice, Terms};
 use crate::domain::event::Event;
 use crate::domain::problem::{Code, Health};
 use crate::domain::report::{Api, ComparisonAge, Database, Report, Streamer as Told, Streamers as Count};
-use crate::domain::{Now, RowId, Steady};
-use asking::Asking;
+use crate::domain::{Now, RowId, Steady, UserId};
+use asking::{Asking, LookUp};
 use book::{Book, Timer};
 use kick_clock::KickClock;
 use names::Names;
 use push::Push;
 use roster::Roster;
 use shards::Shards;
+use std::collections::BTreeMap;
 use std::time::Duration;
+use streamer::Streamer;
 use streamers::{Streamers, Tally};
 use webhooks::Webhooks;
 use writes::Writes;
@@ -68,6 +70,8 @@ pub struct Wake {
 pub struct Monitor {
     settings: Settings,
     streamers: Streamers,
+    /// Streamers who are in no row any more, and of whom push told within the hold (R16).
+    departed: BTreeMap<UserId, Box<Streamer>>,
     roster: Roster,
     names: Names,
     asking: Asking,
@@ -86,6 +90,7 @@ impl Monitor {
         book.schedule_heartbeat(now, settings.heartbeat);
         Monitor {
             streamers: Streamers::default(),
+            departed: BTreeMap::new(),
             roster: Roster::default(),
             names: Names::default(),
             asking: Asking::new(now, &settings),
@@ -110,12 +115,13 @@ impl Monitor {
         }
         self.judge_push(now);
         self.hand_over(now);
-        let first = self.asking.owes_look_up();
-        if first {
+        let due = self.webhooks.due().is_some_and(|due| due <= now.steady);
+        let first = self.asking.owes_look_up(due);
+        if first == Some(LookUp::Webhooks) {
             self.ask_webhooks(now);
         }
-        self.asking.ask(now, &self.streamers, &mut self.book);
-        if !first {
+        self.asking.ask(now, first == Some(LookUp::Website), &self.streamers, &mut self.book);
+        if first != Some(LookUp::Webhooks) {
             self.ask_webhooks(now);
         }
         self.push.flush(now, &self.streamers, &mut self.book);

@@ -4,7 +4,7 @@
 use super::Output;
 use super::book::{Book, Timer};
 use super::broadcasts::Broadcasts;
-use super::streamer::{Ids, Kind};
+use super::streamer::{Ids, Kind, Streamer};
 use super::streamers::{Key, Streamers};
 use super::times::{OLD_NAME_PAUSE, STRANGERS_MAX, UNKNOWN_NAME_RETRY};
 use crate::backoff::doubled;
@@ -334,7 +334,11 @@ pub(super) fn suspect(now: Now, key: Key, streamers: &mut Streamers, book: &mut 
 /// R16: rows that already follow a channel know which of its broadcasts have ended. A row that joins them takes that
 /// over; otherwise the late stop of an old broadcast would end the running one (R2).
 fn share_broadcasts(key: Key, channel: ChannelId, streamers: &mut Streamers) {
-    let told = streamers.of_channel_first(channel).map(|other| other.broadcast.clone());
+    let Some(ids) = streamers.get(&key).map(|streamer| (streamer.ids.user, streamer.name.clone())) else { return };
+    // A wrong hint may name the channel of somebody else.
+    let is_theirs = |other: &&Streamer| other.ids.user.zip(ids.0).map_or(other.name == ids.1, |(a, b)| a == b);
+    let others = streamers.of_channel(channel).filter_map(|other| streamers.get(&other));
+    let told = others.filter(is_theirs).map(|other| other.broadcast.clone()).next();
     if let (Some(told), Some(streamer)) = (told, streamers.get_mut(&key)) {
         streamer.broadcast = told;
     }

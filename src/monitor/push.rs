@@ -75,7 +75,7 @@ impl Push {
             settings: settings.clone(),
             links: Links::new(settings),
             health: Health::default(),
-            guide: Guide::new(settings.push.clone(), seed),
+            guide: Guide::new(settings.push.clone(), settings.requests_per_minute, seed),
             trial: None,
             moving: Moving::No,
             due: None,
@@ -99,6 +99,7 @@ impl Push {
     /// Takes changed settings. Other transports and addresses count when the connections are replaced.
     pub(super) fn set(&mut self, settings: &Settings) {
         self.links.set_room(settings);
+        self.guide.choice.set_budget(settings.requests_per_minute);
         self.settings = settings.clone();
     }
 

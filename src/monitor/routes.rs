@@ -221,10 +221,9 @@ impl Monitor {
     fn follow_verdict(&mut self, now: Now, key: Key, verdict: Verdict, status: Status, received: Steady) {
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         match verdict {
-            Verdict::Nothing => {}
             Verdict::Renew => self.book.changed_lately(now, vec![streamer.row.clone()], self.settings.hold),
             // The API lags, and may not know it yet.
-            Verdict::Ask | Verdict::Question => {
+            Verdict::Ask | Verdict::Question if streamer.may_question(now.steady) => {
                 self.book.at(now.steady, Timer::Ask(key));
                 self.book.at(now.steady + ASKED_AGAIN, Timer::Ask(key));
             }
@@ -238,6 +237,8 @@ impl Monitor {
                 self.asking.no_second_look(key);
                 self.write(now, key);
             }
+            // More questions than that are answered by those that are out.
+            Verdict::Ask | Verdict::Question | Verdict::Nothing => {}
         }
     }
 
@@ -245,11 +246,12 @@ impl Monitor {
     /// known.
     fn share_told(&mut self, now: Now, key: Key) {
         let new = self.streamers.get(&key).is_some_and(|it| !it.belief.verified && it.heard.is_none());
+        let user = self.streamers.get(&key).and_then(|streamer| streamer.ids.user).filter(|_| new);
         let others = if new { self.streamers.namesakes(key) } else { Vec::new() };
-        let others = others.iter().filter_map(|other| self.streamers.get(other));
-        let told = others.filter_map(|other| Some((other.heard.filter(|heard| heard.held)?, other)));
-        let lately = told.filter(|(heard, _)| now.steady.since(heard.at) < self.settings.hold);
-        let Some((heard, other)) = lately.max_by_key(|(heard, _)| heard.at) else { return };
+        let departed = user.and_then(|user| self.departed.get(&user)).map(|departed| &**departed);
+        let others = others.iter().filter_map(|other| self.streamers.get(other)).chain(departed);
+        let told = others.filter_map(|other| Some((other.told_lately(now.steady, self.settings.hold)?, other)));
+        let Some((heard, other)) = told.max_by_key(|(heard, _)| heard.at) else { return };
         let (found, found_offline, broadcast) = (other.found, other.found_offline, other.broadcast.clone());
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         (streamer.heard, streamer.found, streamer.found_offline) = (Some(heard), found, found_offline);
@@ -258,10 +260,12 @@ impl Monitor {
     }
 
     /// R12: Kick has confirmed the channel id of a push event that was only a question until then: the event is judged
-    /// again.
+    /// again, unless the API was asked since and has told otherwise.
     fn replay_questioned(&mut self, now: Now, key: Key) {
         let Some(push) = self.streamers.get_mut(&key).and_then(|streamer| streamer.questioned.take()) else { return };
-        if now.steady.since(push.received) < self.settings.hold {
+        let found = self.streamers.get(&key).and_then(|streamer| streamer.found);
+        let overtaken = found.is_some_and(|found| found.at >= push.received && found.status != push.what.status());
+        if now.steady.since(push.received) < self.settings.hold && !overtaken {
             self.take_push_for(now, key, &push);
         }
         self.book.at(now.steady, Timer::Ask(key));

@@ -9,7 +9,7 @@ use crate::domain::shards::Shard;
 use crate::domain::{ChannelId, LivestreamId, Now, RowId, Slug, Source, Status, Steady, UserId, time::Timestamp};
 use crate::monitor::broadcasts::Broadcasts;
 use crate::monitor::table::Table;
-use crate::monitor::times::API_LAG;
+use crate::monitor::times::{API_LAG, ASKED_AGAIN, QUESTIONS_MAX};
 use crate::monitor::weighing::{Doubt, Observation};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub(crate) struct Streamer {
     pub delivered: Option<(Status, Steady)>,
     /// The last push event that was only a question because of its channel id (R12).
     pub questioned: Option<Box<Push>>,
+    /// Since when questions by push are counted, and how many there were.
+    pub questions: (Steady, u8),
     pub broadcast: Broadcasts,
     /// When the request that last found the streamer Offline started.
     pub found_offline: Option<Steady>,
@@ -210,6 +212,7 @@ impl Streamer {
             heard: None,
             delivered: None,
             questioned: None,
+            questions: (Steady::default(), 0),
             broadcast: Broadcasts::default(),
             found_offline: None,
             found: None,
@@ -223,11 +226,29 @@ impl Streamer {
         streamer
     }
 
+    /// What push told within the hold, through a confirmed id, if it is believed still.
+    pub(super) fn told_lately(&self, now: Steady, hold: Duration) -> Option<Heard> {
+        let believed = self.heard.filter(|heard| heard.held && self.belief.status == Some(heard.status));
+        believed.filter(|heard| now.since(heard.at) < hold)
+    }
+
+    /// Returns true if one more event may have the API asked at once: a channel may have thousands a minute, and other
+    /// streamers wait meanwhile (R22).
+    pub(super) fn may_question(&mut self, now: Steady) -> bool {
+        let (since, times) = &mut self.questions;
+        if now.since(*since) >= ASKED_AGAIN {
+            (*since, *times) = (now, 0);
+        }
+        *times = times.saturating_add(1);
+        *times <= QUESTIONS_MAX
+    }
+
     /// R1: the broadcast of a live event that came after its stop, if the answer to a later request confirms that it
     /// resumed.
     pub(super) fn resumes(&self, seen: &Observation) -> Option<(Option<LivestreamId>, Steady)> {
         let again = self.heard.and_then(|heard| heard.again);
-        again.filter(|(_, at)| seen.status == Status::Online && seen.started >= *at)
+        let another = seen.start.is_some_and(|start| self.broadcast.has_ended(start) == Some(false));
+        again.filter(|(_, at)| seen.status == Status::Online && seen.started >= *at && !another)
     }
 
     /// If the observation means that a broadcast has resumed, takes note of that.

@@ -15,6 +15,7 @@ mod implausible;
 mod links;
 mod lost_holds;
 mod namesakes;
+mod overtaken;
 mod parts;
 mod poison;
 mod push;

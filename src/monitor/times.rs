@@ -63,6 +63,9 @@ pub(crate) const LOOK_UPS_APART: Duration = secs(3);
 pub(crate) const UNDOABLE: Duration = secs(30);
 /// R1, R17: when the second question follows the first, about what push may have missed.
 pub(crate) const ASKED_AGAIN: Duration = secs(30);
+/// R22: how many events of one channel within that time have the API asked at once. What comes then is answered by the
+/// second question of the first one.
+pub(crate) const QUESTIONS_MAX: u8 = 3;
 /// R21: a row that is set aside this many times in a row, without an error, counts as refused.
 pub(crate) const SET_ASIDE_MAX: u32 = 5;
 /// R21: a row that is locked this many times in a row, which takes five minutes, is reported.

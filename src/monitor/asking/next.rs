@@ -3,7 +3,7 @@
 
 use super::budget::Class;
 use super::questions::asked_by;
-use super::{Asking, Flight, Kind, Queue};
+use super::{Asking, Flight, Kind, LookUp, Queue};
 use crate::domain::ask::{Endpoint, Query, Request, RequestId};
 use crate::domain::{Now, Steady};
 use crate::monitor::book::Book;
@@ -18,11 +18,10 @@ const LOOKED_AT: usize = 1000;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Asking {
-    /// Makes the requests that may go out now. Called at the end of every turn.
-    pub(in crate::monitor) fn ask(&mut self, now: Now, streamers: &Streamers, book: &mut Book) {
+    /// Makes the requests that may go out now. Called at the end of every turn. `website_first`: it has the next turn.
+    /// Both draw on one budget, so the first may leave nothing for the second.
+    pub(in crate::monitor) fn ask(&mut self, now: Now, website_first: bool, streamers: &Streamers, book: &mut Book) {
         self.wake = None;
-        // Both draw on one budget, so the first may leave nothing for the second.
-        let website_first = self.last_turn == Some(Class::Uncovered);
         if website_first {
             self.ask_website(now, streamers, book);
         }
@@ -99,7 +98,6 @@ impl Asking {
             let after = queued.and_then(|keys| keys.iter().find(|key| Some(**key) > last));
             let Some(key) = after.or(queued.and_then(BTreeSet::first)).copied() else { return };
             self.website_last = Some(key);
-            self.website_next = false;
             self.take(Queue::Website, &[key]);
             if streamers.get(&key).is_none_or(|streamer| streamer.ids.are_certain()) {
                 continue;
@@ -217,6 +215,11 @@ impl Asking {
         }
         if queue.class() >= Class::Routine {
             self.last_turn = Some(queue.class());
+        }
+        match queue {
+            Queue::Names => self.look_up_next = LookUp::Names.next(),
+            Queue::Website => self.look_up_next = LookUp::Website.next(),
+            _ => {}
         }
         // If there is no answer, the sweep asks again.
         let queue = if queue == Queue::Uncovered { Queue::Routine } else { queue };

@@ -22,7 +22,7 @@ impl Asking {
         if queue == Queue::Names {
             return Kind::Name;
         }
-        if ids.user.is_none() && ids.unknown && ids.configured_user.is_some() {
+        if ids.user.is_none() && ids.unknown && !ids.dashed && ids.configured_user.is_some() {
             return Kind::Hint;
         }
         if ids.user.is_none() || ids.doubtful.is_some() {

@@ -37,6 +37,8 @@ const REMEMBERED: usize = 64;
 pub struct Choice {
     terms: Terms,
     answer: Option<LastAnswer>,
+    /// For how long an answer in doubt is kept.
+    kept_in_doubt: Duration,
     /// Since when the answer is in doubt.
     doubted: Option<Steady>,
     /// The last of Kick's offers that led to a connection.
@@ -103,6 +105,7 @@ impl Choice {
         Choice {
             terms,
             answer: None,
+            kept_in_doubt: KEPT_IN_DOUBT,
             doubted: None,
             worked,
             ailing: BTreeMap::new(),
@@ -114,7 +117,14 @@ impl Choice {
 
     /// Takes changed settings: only the offer that worked last still counts.
     pub(super) fn begin_anew(&mut self, terms: Terms) {
-        *self = Choice::new(terms, self.worked.take());
+        let kept_in_doubt = self.kept_in_doubt;
+        *self = Choice { kept_in_doubt, ..Choice::new(terms, self.worked.take()) };
+    }
+
+    /// R22: half of a small budget is left to the API.
+    pub(super) fn set_budget(&mut self, requests_per_minute: u32) {
+        let apart = Duration::from_secs(60) * 2 / requests_per_minute.max(1);
+        self.kept_in_doubt = KEPT_IN_DOUBT.max(apart);
     }
 
     /// Takes the offer that worked last in an earlier process.
@@ -135,7 +145,7 @@ impl Choice {
             Some(answer) => {
                 let age = now.since(answer.at);
                 let in_doubt = self.doubted.is_some() || self.candidates().is_empty();
-                age >= KEPT || in_doubt && age >= KEPT_IN_DOUBT
+                age >= KEPT || in_doubt && age >= self.kept_in_doubt
             }
         }
     }

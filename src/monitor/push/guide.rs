@@ -41,10 +41,12 @@ struct Flight {
 }
 
 impl Guide {
-    pub(super) fn new(terms: Terms, seed: u64) -> Guide {
+    pub(super) fn new(terms: Terms, requests_per_minute: u32, seed: u64) -> Guide {
         let mut rng = fastrand::Rng::with_seed(seed);
+        let mut choice = Choice::new(terms, None);
+        choice.set_budget(requests_per_minute);
         Guide {
-            choice: Choice::new(terms, None),
+            choice,
             tokens: Tokens::new(),
             client: rng.u128(..),
             rng,

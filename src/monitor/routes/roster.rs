@@ -7,6 +7,7 @@ use crate::domain::{Now, Steady};
 use crate::monitor::Monitor;
 use crate::monitor::book::Timer;
 use crate::monitor::roster::Step;
+use crate::monitor::streamer::Streamer;
 use crate::monitor::streamers::Key;
 use crate::monitor::table::{Edit, RowRead};
 use crate::monitor::times::API_LAG;
@@ -45,9 +46,9 @@ impl Monitor {
     pub(in crate::monitor) fn compare(&mut self, now: Now, most: usize) {
         for _ in 0..most {
             match self.roster.step(now, &self.streamers, &mut self.book) {
-                Some(Step::Gone(key)) => self.forget(key),
+                Some(Step::Gone(key)) => self.depart(now, key),
                 Some(Step::New { row, name, before, read_at }) => {
-                    before.into_iter().for_each(|key| self.forget(key));
+                    before.into_iter().for_each(|key| self.depart(now, key));
                     let age = self.shards.age(&row, read_at);
                     let welcomed = self.roster.welcome(now, (row, name), age, &mut self.streamers, &mut self.book);
                     let Some(key) = welcomed else { continue };
@@ -71,6 +72,7 @@ impl Monitor {
         if compared.news {
             self.names.forget_strangers(&self.streamers, self.shards.share());
         }
+        self.departed.retain(|_, streamer| streamer.told_lately(now.steady, self.settings.hold).is_some());
         self.shards.compared(&compared.part, compared.read_at);
         self.writes.allow(now, self.shards.permit(), &mut self.streamers, &mut self.book);
         self.check_compared(now);
@@ -125,9 +127,19 @@ impl Monitor {
         self.writes.settle(key, &mut self.book);
     }
 
+    /// A row is gone, or names somebody else. R16: what push told within the hold is kept for the next row of that
+    /// streamer.
+    fn depart(&mut self, now: Now, key: Key) {
+        let Some(streamer) = self.forget(key) else { return };
+        if let Some(user) = streamer.ids.user.filter(|_| streamer.told_lately(now.steady, self.settings.hold).is_some())
+        {
+            self.departed.insert(user, streamer);
+        }
+    }
+
     /// R14: a row that is gone is forgotten, with everything that was queued for it.
-    pub(super) fn forget(&mut self, key: Key) {
-        let Some(streamer) = self.streamers.remove(key) else { return };
+    pub(super) fn forget(&mut self, key: Key) -> Option<Box<Streamer>> {
+        let streamer = self.streamers.remove(key)?;
         self.asking.forget(key, streamer.compared);
         self.writes.settle(key, &mut self.book);
         self.push.forget(key);
@@ -138,6 +150,7 @@ impl Monitor {
         for code in OF_A_ROW {
             self.book.troubles.settle(code, streamer.row.as_str());
         }
+        Some(streamer)
     }
 
     /// Reports a sweep that is complete and, once, that every streamer of the roster has been compared.

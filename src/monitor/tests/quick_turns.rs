@@ -1,7 +1,8 @@
 //! R23: how the streamers that push does not cover share the budget with everything else.
 
 use super::check;
-use expect_test::expect;
+use super::script::Story;
+use expect_test::{Expect, expect};
 
 #[test]
 fn r23_the_rest_of_a_request_is_for_those_whose_turn_is_next() {
@@ -290,4 +291,39 @@ fn r23_quick_turns_that_are_taken_away_hold_up_no_sweep() {
             180.0  ask users_livestreams: 1
         "#]],
     );
+}
+
+/// A name that Kick did not know, beside a hundred webhooks to be subscribed to (`webhooks on`), or a hundred channel ids
+/// to be looked up, with five requests a minute.
+#[track_caller]
+fn check_latecomer(also: &str, expect: &Expect) {
+    let each = |one: fn(u32) -> String| (0..100).map(one).collect::<Vec<String>>().join(" ");
+    let mut story = Story::new();
+    story.play(&format!(
+        "
+        0 set budget=5 uncovered=3
+        {also}
+        .. kick {}
+        .. auto
+        .. roster {} 100:latecomer:Offline
+        100 kick latecomer/77/78=live@50
+        ",
+        each(|n| format!("n{n}/{}/{}=offline", 1000 + n, 5000 + n)),
+        each(|n| format!("{n}:n{n}:Offline")),
+    ));
+    story.forget_transcript();
+    story.play("600 until");
+    let written = |line: &&str| line.contains("write");
+    expect.assert_eq(&story.transcript().lines().filter(written).collect::<Vec<&str>>().join("\n"));
+}
+
+#[test]
+fn r22_a_name_that_kick_did_not_know_takes_turns_with_webhooks() {
+    let learned: String = (0..100).map(|n| format!(" n{n}/{}/{}", 1000 + n, 5000 + n)).collect();
+    check_latecomer(&format!(".. webhooks on\n.. learned{learned}"), &expect!["150.0  write 100 Online by sweep"]);
+}
+
+#[test]
+fn r22_a_name_that_kick_did_not_know_takes_turns_with_look_ups_of_channel_ids() {
+    check_latecomer("", &expect!["105.0  write 100 Online by sweep"]);
 }

@@ -77,6 +77,7 @@ impl Story {
             "refused" => choice.ended(now, link, EndKind::Refused),
             "in-vain" | "lost" => choice.ended(now, link, EndKind::Lost),
             "closed" => choice.closed(link),
+            "budget" => choice.set_budget(words[1].parse().expect("requests a minute")),
             "silent" => {
                 let transport = if words[1] == "pusher" { Transport::Pusher } else { Transport::Centrifugo };
                 choice.silent(now, transport, Kind::Both, self.trial.as_ref().map(|(_, on_trial)| *on_trial));
@@ -125,6 +126,28 @@ fn pusher_is_taken_where_kick_offers_it_with_kicks_key_and_centrifugo_otherwise(
         0 way 0: a.kick.com/connection
         0 remember Centrifugo { url: "wss://a.kick.com/connection" }
     "#]],
+    );
+}
+
+#[test]
+fn r22_half_of_a_small_budget_is_left_to_the_api() {
+    check(
+        "budget 10; answer pusher:k; way 0; @1; refused 0; @6; way 0; @12; way 0",
+        &expect![[r#"
+
+            0 way 0: ws-us2.pusher.com/app/k
+            6 way 0: ws-us2.pusher.com/app/configured
+            12 way 0: should ask; ws-us2.pusher.com/app/configured
+        "#]],
+    );
+    check(
+        "budget 60; answer pusher:k; way 0; @1; refused 0; @4; way 0; @5; way 0",
+        &expect![[r#"
+
+            0 way 0: ws-us2.pusher.com/app/k
+            4 way 0: ws-us2.pusher.com/app/configured
+            5 way 0: should ask; ws-us2.pusher.com/app/configured
+        "#]],
     );
 }
 
