@@ -89,6 +89,8 @@ pub(super) struct Book {
     pub(super) counters: Counters,
     /// How many streamers push covers (R23).
     pub(super) covered: usize,
+    /// The number of streamers whose subscription is confirmed.
+    pub(super) subscribed: usize,
     pub(super) latency: Latency,
     recent: VecDeque<Committed>,
     pub(super) last_write: Option<Steady>,
@@ -114,6 +116,7 @@ impl Book {
             troubles: Troubles::default(),
             counters: Counters::default(),
             covered: 0,
+            subscribed: 0,
             latency: Latency::default(),
             recent: VecDeque::new(),
             last_write: None,

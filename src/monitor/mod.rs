@@ -281,7 +281,7 @@ impl Monitor {
                 online,
                 offline,
                 unknown,
-                subscribed: self.push.subscribed(),
+                subscribed: book.subscribed,
                 covered: book.covered,
                 unusable: self.roster.unusable(),
             },
@@ -326,7 +326,7 @@ impl Monitor {
         self.book.log(Event::Heartbeat {
             streamers: self.streamers.len(),
             online: self.streamers.tally().online,
-            subscribed: self.push.subscribed(),
+            subscribed: self.book.subscribed,
             connections: push.connected,
             pending: self.writes.pending(),
             covered: self.book.covered,

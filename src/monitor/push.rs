@@ -277,11 +277,6 @@ impl Push {
         self.links.most()
     }
 
-    /// The number of confirmed subscriptions.
-    pub(super) fn subscribed(&self) -> usize {
-        self.links.subscribed()
-    }
-
     /// The connection that carries a channel, and since when its subscription is confirmed.
     pub(super) fn home(&self, channel: ChannelId) -> Option<(LinkId, Option<Steady>)> {
         self.links.home(channel)

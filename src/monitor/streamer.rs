@@ -47,6 +47,8 @@ pub(crate) struct Streamer {
     pub vanished: Option<Box<Vanished>>,
     /// Whether push should report every change (R23).
     pub covered: bool,
+    /// Whether the subscription to the channel is confirmed.
+    pub subscribed: bool,
     /// When the request of the last comparison started; until the first one, when the streamer was added. `None` while
     /// Kick does not know the name.
     pub compared: Option<Steady>,
@@ -219,6 +221,7 @@ impl Streamer {
             doubt: None,
             vanished: None,
             covered: false,
+            subscribed: false,
             compared: None,
             table: Table::new(row.shown, row.started_at, read_at),
         };

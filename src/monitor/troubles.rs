@@ -4,7 +4,7 @@
 use crate::domain::Now;
 use crate::domain::problem::{Code, Health};
 use crate::domain::report::Problem;
-use crate::domain::text::shown;
+use crate::domain::text::{escaped, shown};
 use crate::domain::time::{Timestamp, to_milliseconds};
 use crate::repeats::Repeats;
 use std::collections::BTreeMap;
@@ -119,7 +119,8 @@ impl Standing {
         let mut text = facts.text.to_owned();
         for (n, words) in named.enumerate() {
             text.push_str(if n == 0 { ": " } else { "; " });
-            text.push_str(&shown(words));
+            // What the database says is cut where it is described, and ends with the statement to run.
+            text.push_str(&if code == Code::DatabaseUnavailable { escaped(words) } else { shown(words) });
         }
         if self.subjects.len() > NAMED_MAX {
             text.push_str(&format!("; and {} more", self.subjects.len() - NAMED_MAX));

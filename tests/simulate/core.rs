@@ -312,6 +312,9 @@ impl Core {
             return Err("the report has lost count of the streamers".to_owned());
         }
         let page = self.monitor.page(self.now(world.agenda.now), None, usize::MAX);
+        if page.iter().filter(|streamer| streamer.subscribed_at.is_some()).count() != told.subscribed {
+            return Err(format!("the report has lost count of the subscriptions: {}", told.subscribed));
+        }
         // Times are told by the wall clock.
         let paged = ((self.monitor.revision(), self.wall), format!("{page:?}"));
         let before = self.paged.replace(paged.clone());

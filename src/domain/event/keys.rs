@@ -82,7 +82,7 @@ impl Event {
             E::WebhookListener { reason } => keys!(outside reason),
             E::WebhookSubscribed { streamers } => keys!(plain streamers),
             E::WebhookSilent { missed, kind } => keys!(plain missed, own kind),
-            E::DbUnavailable { reason, pending } => keys!(outside reason, plain pending),
+            E::DbUnavailable { reason, pending } => keys!(own reason, plain pending),
             E::DbRecovered { pending } => keys!(plain pending),
             E::ShardsChanged { held, of, instances } => keys!(plain held, plain of, plain instances),
             E::CoordinationOff { reason } => keys!(outside reason),

@@ -24,8 +24,6 @@ pub(super) struct Links {
     homeless: BTreeSet<ChannelId>,
     links: BTreeMap<LinkId, Link>,
     homes: BTreeMap<ChannelId, Home>,
-    /// The number of confirmed subscriptions.
-    subscribed: usize,
     /// Links that can carry more channels.
     roomy: BTreeSet<LinkId>,
     next: u32,
@@ -81,7 +79,6 @@ impl Links {
             homeless: BTreeSet::new(),
             links: BTreeMap::new(),
             homes: BTreeMap::new(),
-            subscribed: 0,
             roomy: BTreeSet::new(),
             next: 0,
             follow: BTreeMap::new(),
@@ -127,11 +124,6 @@ impl Links {
     /// The channels that a link carries.
     pub(super) fn channels(&self, id: LinkId) -> impl Iterator<Item = ChannelId> + '_ {
         self.links.get(&id).into_iter().flat_map(|link| link.channels.iter().copied())
-    }
-
-    /// The number of confirmed subscriptions.
-    pub(super) fn subscribed(&self) -> usize {
-        self.subscribed
     }
 
     /// The link that carries a channel, and since when its subscription is confirmed.
@@ -189,7 +181,7 @@ impl Links {
         let Some(link) = self.links.get_mut(&id) else { return false };
         for channel in &link.channels {
             if let Some(home) = self.homes.get_mut(channel) {
-                self.subscribed -= usize::from(home.subscribed.take().is_some());
+                home.subscribed = None;
             }
         }
         link.takes_nobody = None;
@@ -199,7 +191,7 @@ impl Links {
     /// A subscription is confirmed. `None` if this link does not carry the channel.
     pub(super) fn confirmed(&mut self, now: Steady, id: LinkId, channel: ChannelId) -> Option<Confirmed> {
         let home = self.homes.get_mut(&channel).filter(|home| home.link == id)?;
-        self.subscribed += usize::from(home.subscribed.replace(now).is_none());
+        home.subscribed = Some(now);
         let planned = home.asked.filter(|asked| *asked > now);
         let soonest = home.asked.map_or(now, |asked| now.max(asked + SUBSCRIPTIONS_APART));
         let due = *home.asked.insert(planned.unwrap_or(soonest));
@@ -271,7 +263,7 @@ impl Links {
         let Some(home) = self.homes.get_mut(&channel) else { return false };
         home.failed = true;
         let id = home.link;
-        self.subscribed -= usize::from(home.subscribed.take().is_some());
+        home.subscribed = None;
         let nobody = self.links.get(&id).is_some_and(|link| link.connected.is_some() && !self.takes_somebody(link));
         if let Some(link) = self.links.get_mut(&id).filter(|_| nobody) {
             link.takes_nobody.get_or_insert(now);
@@ -285,7 +277,6 @@ impl Links {
         let old: Vec<LinkId> = std::mem::take(&mut self.links).into_keys().collect();
         let homes = std::mem::take(&mut self.homes).into_keys();
         let channels: BTreeSet<ChannelId> = homes.chain(std::mem::take(&mut self.homeless)).collect();
-        self.subscribed = 0;
         self.server_takes = None;
         self.roomy.clear();
         self.follow.clear();
@@ -345,7 +336,6 @@ impl Links {
     pub(super) fn unfollow(&mut self, channel: ChannelId) -> Option<LinkId> {
         self.homeless.remove(&channel);
         let home = self.homes.remove(&channel)?;
-        self.subscribed -= usize::from(home.subscribed.is_some());
         let room = self.room();
         let link = self.links.get_mut(&home.link)?;
         link.channels.remove(&channel);

@@ -17,6 +17,11 @@ impl Monitor {
             self.book.revision += 1;
             self.book.covered = if covered { self.book.covered + 1 } else { self.book.covered - 1 };
         }
+        let since = streamer.ids.channel.and_then(|channel| self.push.home(channel)).and_then(|(_, since)| since);
+        if std::mem::replace(&mut streamer.subscribed, since.is_some()) != since.is_some() {
+            self.book.revision += 1;
+            self.book.subscribed = if since.is_some() { self.book.subscribed + 1 } else { self.book.subscribed - 1 };
+        }
         self.asking.set_pace(now, key, streamer);
     }
 

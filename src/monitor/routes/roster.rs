@@ -146,6 +146,7 @@ impl Monitor {
         self.webhooks.forget(key);
         self.push.follow(&mut self.streamers, &mut self.book);
         self.book.covered -= usize::from(streamer.covered);
+        self.book.subscribed -= usize::from(streamer.subscribed);
         self.book.revision += 1;
         for code in OF_A_ROW {
             self.book.troubles.settle(code, streamer.row.as_str());

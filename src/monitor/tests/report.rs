@@ -261,3 +261,17 @@ fn a_channel_id_is_told_with_where_it_comes_from() {
         "#]],
     );
 }
+
+#[test]
+fn the_statement_that_would_help_is_never_cut() {
+    let columns = "very_long_column, ".repeat(15);
+    check(
+        &format!(
+            "0 database down 42501: permission denied for table t; to allow it: GRANT SELECT ({columns}id) ON t TO kick"
+        ),
+        &expect![[r#"
+
+            0.0    log db_unavailable reason="42501: permission denied for table t; to allow it: GRANT SELECT (very_long_column, very_long_column, very_long_column, very_long_column, very_long_column, very_long_column, very_long_column, very_long_column, very_long_column, very_long_column, very_long_column, very_long_column, very_long_column, very_long_column, very_long_column, id) ON t TO kick" pending=0
+        "#]],
+    );
+}
