@@ -109,6 +109,7 @@ fn values(database: &DatabaseConfig, role: &str, channel: &str, sample: bool) ->
         ("{table_text}", literal(table)),
         ("{channel_text}", literal(channel)),
         ("{online_text}", literal(online_value)),
+        ("{status_text}", literal(&database.status_column)),
         ("{online}", escaped(online_value)),
         ("{offline}", escaped(offline_value)),
         ("{watched}", watched.join(", ")),

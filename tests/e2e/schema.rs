@@ -186,6 +186,45 @@ fn the_history_tells_broadcasts_apart_whoever_writes() {
 }
 
 #[test]
+fn the_history_compares_a_status_as_its_column_does() {
+    let cluster = Cluster::start();
+    let database = cluster.database();
+    database.execute(
+        "CREATE EXTENSION citext; CREATE TYPE word AS ENUM ('Online', 'Offline'); CREATE DOMAIN state AS word",
+    );
+    let scratch = Scratch::new();
+    for (table, kind, first) in [("names", "citext", "ONLINE"), ("states", "state", "Online")] {
+        database.execute(&format!(
+            "CREATE TABLE {table} (id int PRIMARY KEY, username text, status {kind});
+             INSERT INTO {table} VALUES (1, 'ana', '{first}')"
+        ));
+        let config = scratch.config(format!("{REQUIRED}DB_TABLE={table}\n"));
+        database.psql(printed(&finish(&mut with_config("schema", &config, &[]))));
+        let running = "SELECT count(*) FROM kick_broadcasts WHERE ended_at IS NULL";
+        wait_value(&database, running, "1");
+        database.execute(&format!("UPDATE {table} SET status = 'Offline'"));
+        wait_value(&database, running, "0");
+        database.execute("DROP TABLE kick_broadcasts");
+    }
+}
+
+#[test]
+fn on_a_view_the_role_and_its_grants_stay() {
+    let cluster = Cluster::start();
+    let database = cluster.database();
+    database
+        .execute("CREATE TABLE names (id int, username text, status text); CREATE VIEW live AS SELECT * FROM names");
+    let scratch = Scratch::new();
+    let config = scratch.config(format!("{REQUIRED}DB_TABLE=live\n"));
+    let schema = finish(&mut with_config("schema", &config, &[]));
+    let statements = printed(&schema);
+    assert!(std::panic::catch_unwind(|| database.psql(statements)).is_err(), "a view has no such triggers");
+    let granted = "SELECT count(DISTINCT grantee) FROM information_schema.column_privileges
+         WHERE table_name = 'live' AND grantee <> current_user";
+    assert_eq!(database.value(granted).as_deref(), Some("1"));
+}
+
+#[test]
 fn a_broken_or_an_empty_configuration_is_told_from_none() {
     let scratch = Scratch::new();
     let schema = |text: &str, options: &[&str]| finish(&mut with_config("schema", &scratch.config(text), options));

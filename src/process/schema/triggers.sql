@@ -33,10 +33,10 @@ DECLARE
     is_live boolean;
     resumed bigint;
 BEGIN
-    -- Compared in the column's own type.
+    -- Compared as the column's own type compares, wherever its operators are.
     live.{status} := {online_text};
-    was_live := coalesce(OLD.{status} = live.{status}, false);
-    is_live := coalesce(NEW.{status} = live.{status}, false);
+    was_live := record_eq(ROW(OLD.{status}), ROW(live.{status}));
+    is_live := record_eq(ROW(NEW.{status}), ROW(live.{status}));
     IF was_live AND is_live AND (new_start IS NULL OR new_start = old_start) THEN
         RETURN NULL;
     END IF;
@@ -75,7 +75,8 @@ CREATE TRIGGER kick_broadcasts
 -- Those that run already.
 INSERT INTO kick_broadcasts (streamer_id, username, started_at)
     SELECT t.{id}, t.{username}, coalesce({start}, now()) FROM {table} AS t
-    WHERE t.{status} = {online_text} AND NOT EXISTS (
+    WHERE pg_catalog.record_eq(ROW(t.{status}),
+        ROW((jsonb_populate_record(t, jsonb_build_object({status_text}, {online_text}))).{status})) AND NOT EXISTS (
         SELECT FROM kick_broadcasts AS b WHERE b.streamer_id = t.{id} AND b.ended_at IS NULL);
 
 COMMIT;
