@@ -120,6 +120,13 @@ fn check_written_columns(values: &mut Values<'_>, config: &DatabaseConfig) {
             values.problem(key, format!("is the same column as {other}; expected one that may be overwritten"));
         }
     }
+    // `ids --sql` fills them in.
+    let [_, username, channel, user] = read;
+    for (hint, others) in [(channel, &[username][..]), (user, &[username, channel][..])] {
+        for (other, _) in others.iter().filter(|(_, name)| hint.1.is_some() && *name == hint.1) {
+            values.problem(hint.0, format!("is the same column as {other}; expected one of its own"));
+        }
+    }
 }
 
 fn roster(values: &mut Values<'_>) -> RosterConfig {

@@ -22,7 +22,6 @@ use crate::process::paint::Paint;
 use crate::process::run::vet_database;
 use crate::process::service;
 use serde::Serialize;
-use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
@@ -94,7 +93,7 @@ pub fn run(config: &Path, offline: bool, json: bool, names: &[String]) -> anyhow
 
 /// Whether this user may not read the file, and neither root nor the daemon's user is meant.
 fn is_closed(config: &Path) -> bool {
-    let closed = File::open(config).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+    let closed = configuration::open(config).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
     closed && !service::is_the_daemons_user()
 }
 

@@ -107,10 +107,7 @@ fn read(path: &Path, guard: Guard) -> Result<Vec<u8>, String> {
         }
         _ => format!("cannot be read: {error}"),
     };
-    // Without NONBLOCK, opening a named pipe would wait for a writer for ever.
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let flags = i32::try_from(flags.bits()).expect("the flags of open are an int");
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
+    let file = open(path).map_err(failed)?;
     check(&file, path, guard)?;
     let mut content = Vec::new();
     file.take(SIZE_MAX + 1).read_to_end(&mut content).map_err(failed)?;
@@ -118,6 +115,13 @@ fn read(path: &Path, guard: Guard) -> Result<Vec<u8>, String> {
         return Err("is larger than 1 MiB; expected a few lines".to_owned());
     }
     Ok(content)
+}
+
+/// Opens a file to read it. Opening a named pipe would wait for a writer for ever; this does not.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let flags = i32::try_from(flags.bits()).expect("the flags of open are an int");
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 fn check(file: &File, path: &Path, guard: Guard) -> Result<(), String> {

@@ -44,6 +44,7 @@ use crate::worker::webhook_cell::WebhookCell;
 use crate::worker::writer::Writer;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The stages of stopping. Sources end first, then the hub, which waits for the last writes and hangs up the links.
@@ -219,9 +220,15 @@ impl Crew {
     }
 
     /// Starts the `status` thread, or replaces it.
-    pub(super) fn add_status(&mut self, config: &Config, supervisor: &mut Supervisor) -> Result<(), Fatal> {
+    pub(super) fn add_status(
+        &mut self,
+        config: &Config,
+        given_up: Option<PathBuf>,
+        supervisor: &mut Supervisor,
+    ) -> Result<(), Fatal> {
         let (clock, files, bulletins) = (self.clock, config.files.clone(), self.bulletins.clone());
-        self.add(supervisor, "status", SERVANTS, move || Scribe::new(&files, bulletins.clone(), clock))
+        let scribe = move || Scribe::new(&files, given_up.clone(), bulletins.clone(), clock);
+        self.add(supervisor, "status", SERVANTS, scribe)
     }
 
     /// Starts the thread `heartbeat` if it is configured, or replaces or removes it.

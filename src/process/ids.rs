@@ -25,7 +25,6 @@ use anyhow::Context;
 use caller::Caller;
 use progress::Progress;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
@@ -64,7 +63,7 @@ pub(super) fn run(config: &Path, sql: bool, names: &[String]) -> anyhow::Result<
 /// the columns are those of the sample table.
 fn settings(path: &Path, sql: bool, names: &[String]) -> Result<Config, Vec<Problem>> {
     let optional = path == Path::new(DEFAULT_CONFIG) && !names.is_empty();
-    let absent = File::open(path).is_err_and(|error| match error.kind() {
+    let absent = configuration::open(path).is_err_and(|error| match error.kind() {
         ErrorKind::NotFound => true,
         // It may name other columns than the sample table's.
         ErrorKind::PermissionDenied => !sql,
@@ -73,6 +72,13 @@ fn settings(path: &Path, sql: bool, names: &[String]) -> Result<Config, Vec<Prob
     let fileless = optional && absent;
     let mut config = if fileless { configuration::without_file()? } else { configuration::load(path)? };
     let database = &mut config.database;
+    if sql {
+        // A row may be known by Kick's own id, which is not to be written.
+        let id = database.id_column.clone();
+        for column in [&mut database.user_id_column, &mut database.channel_id_column] {
+            *column = column.take().filter(|name| *name != id);
+        }
+    }
     if sql && database.user_id_column.is_none() && database.channel_id_column.is_none() {
         if !fileless {
             let text = "is missing, and so is DB_USER_ID_COLUMN; expected a column for the ids in one of the two, such as \

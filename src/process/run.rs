@@ -128,7 +128,7 @@ impl Daemon {
         let notify = Notify::from_env();
         notify.ready();
         // This thread also talks to the service manager, which must be told about the start first.
-        crew.add_status(&config, &mut supervisor)?;
+        crew.add_status(&config, None, &mut supervisor)?;
         let daemon = Daemon { clock, path, config, logger, target, supervisor, crew, hub, notify };
         if starter.is_some_and(|starter| !starter.release()) {
             return Ok(daemon.leave(End::Told("the process that started it has ended")));
@@ -226,7 +226,8 @@ impl Daemon {
             self.crew.replace_push(new, &mut self.supervisor)?;
         }
         if old.files != new.files {
-            self.crew.add_status(new, &mut self.supervisor)?;
+            let given_up = old.files.metrics_file.filter(|old| new.files.metrics_file.as_ref() != Some(old));
+            self.crew.add_status(new, given_up, &mut self.supervisor)?;
         }
         if old.heartbeat != new.heartbeat {
             self.crew.add_heartbeat(new, &mut self.supervisor)?;

@@ -204,6 +204,7 @@ fn a_directory_a_mode_and_a_key_are_named() {
     let set_up = SetUp::new();
     set_up.fails(&[("STATE_DIR", "/dev/null/state")], &["STATE_DIR", "/dev/null"]);
     set_up.fails(&[("METRICS_FILE", "/dev/null/kick.prom")], &["METRICS_FILE", "/dev/null"]);
+    set_up.fails(&[("METRICS_FILE", "/tmp/")], &["METRICS_FILE", "/tmp/ is a directory"]);
 
     let open = set_up.scratch.file("open", set_up.text(&[]), 0o644);
     let ended = finish(&mut with_config("check", &open, &[]));

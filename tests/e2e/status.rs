@@ -147,6 +147,7 @@ fn a_daemon_that_is_gone_is_not_running_and_leaves_no_metrics_behind() {
     daemon.rewrite_config([("METRICS_FILE", text.as_str())]);
     daemon.signal(Signal::HUP);
     wait_for("the other file", PATIENCE, || other.exists().then_some(()));
+    assert!(!metrics.exists(), "the first file says for ever that the daemon is up");
     assert!(daemon.stop(PATIENCE).success());
     assert_eq!(up(&other), 0.0);
     let ended = status(&daemon, &["--json"]);
@@ -184,6 +185,18 @@ fn a_status_that_nobody_writes_any_more_is_stale() {
     let ended = finish(&mut with_config("status", &config, &[]));
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""));
     assert!(ended.stderr.contains("old, although process"), "{}", ended.stderr);
+    // The clock was set back, and nobody has written since.
+    let to_come = old.to_string().replace("\"written_at\":\"2026-", "\"written_at\":\"2996-");
+    scratch.file("status.json", to_come, 0o644);
+    let ended = finish(&mut with_config("status", &config, &[]));
+    assert_eq!(ended.code, Some(3), "{}", ended.stdout);
+    assert!(ended.stderr.contains("in the future, although process"), "{}", ended.stderr);
+    // A named pipe in the place of a file is no reason to wait.
+    let pipe = scratch.path("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+    for command in ["status", "check"] {
+        assert_eq!(finish(&mut with_config(command, &pipe, &[])).code, Some(78), "{command}");
+    }
 }
 
 #[test]

@@ -106,6 +106,20 @@ fn quotes_that_are_sql_s_are_taken() {
 }
 
 #[test]
+fn a_column_of_ids_is_no_other_column() {
+    let told = |pairs: &[(&str, &str)]| lines(from(super::REQUIRED.as_bytes(), pairs));
+    expect![[r#"
+        environment: DB_CHANNEL_ID_COLUMN: is the same column as DB_USERNAME_COLUMN; expected one of its own
+    "#]]
+    .assert_eq(&told(&[("DB_CHANNEL_ID_COLUMN", "username")]));
+    expect![[r#"
+        environment: DB_USER_ID_COLUMN: is the same column as DB_CHANNEL_ID_COLUMN; expected one of its own
+    "#]]
+    .assert_eq(&told(&[("DB_CHANNEL_ID_COLUMN", "kick"), ("DB_USER_ID_COLUMN", "kick")]));
+    assert_eq!(told(&[("DB_USER_ID_COLUMN", "id")]), "no problem\n", "rows may be known by Kick's id");
+}
+
+#[test]
 fn what_is_no_text_says_what_to_do() {
     use std::os::unix::ffi::OsStringExt;
     let environment = [("DB_FILTER".into(), std::ffi::OsString::from_vec(vec![b'a', 0xff]))].into();

@@ -24,7 +24,16 @@ pub(super) fn check(config: &Config, is_the_services: bool, report: &mut Report)
     directory("STATE_DIR", &config.files.state_dir, &service, report);
     directory("RUN_DIR", &config.files.run_dir, &service, report);
     if let Some(file) = &config.files.metrics_file {
-        directory("METRICS_FILE", file.parent().unwrap_or(file), &service, report);
+        if file.is_dir() {
+            let text = format!("{} is a directory", file.display());
+            report.fail(
+                "METRICS_FILE",
+                text,
+                Some("give the file a name, such as kick-monitor.prom in that directory"),
+            );
+        } else {
+            directory("METRICS_FILE", file.parent().unwrap_or(file), &service, report);
+        }
     }
     syslog(config, report);
 }

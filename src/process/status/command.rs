@@ -100,14 +100,16 @@ fn find(run_dir: &Path, now: Timestamp) -> anyhow::Result<Result<(Snapshot, Stri
     };
     let snapshot: Snapshot = serde_json::from_str(&text)
         .with_context(|| format!("{} was written by another version of kick-monitor", path.display()))?;
-    let age = Duration::try_from(now.duration_since(snapshot.written_at)).unwrap_or_default();
-    let pid = Pid::from_raw(snapshot.pid);
+    let off = now.duration_since(snapshot.written_at);
+    let age = off.unsigned_abs();
+    let pid = Some(snapshot.pid).filter(|pid| *pid > 0).and_then(Pid::from_raw);
     // A process of another user, which may not be signalled, runs too.
     let dead = pid.is_none_or(|pid| test_kill_process(pid) == Err(Errno::SRCH));
     Ok(match (dead, age > FRESH) {
         (true, _) => Err(format!("process {} has ended; it wrote its status {} ago", snapshot.pid, span(age))),
         (false, true) => {
-            Err(format!("{} is {} old, although process {} runs", path.display(), span(age), snapshot.pid))
+            let how = if off.is_negative() { "in the future" } else { "old" };
+            Err(format!("{} is {} {how}, although process {} runs", path.display(), span(age), snapshot.pid))
         }
         (false, false) => Ok((snapshot, text)),
     })

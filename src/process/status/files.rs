@@ -53,6 +53,8 @@ impl Fresh {
     /// Gives the file its name.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.out.flush()?;
-        fs::rename(&self.unfinished, &self.path)
+        fs::rename(&self.unfinished, &self.path).inspect_err(|_| {
+            let _ = fs::remove_file(&self.unfinished);
+        })
     }
 }

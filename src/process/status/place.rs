@@ -7,7 +7,6 @@ use crate::config::keys;
 use crate::process::cli::DEFAULT_CONFIG;
 use crate::process::{configuration, service};
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +19,7 @@ pub(super) struct Place {
 /// `RUN_DIR` as the configuration has it; the default if this user may not read it, or if there is none yet. The error
 /// is the line to print.
 pub(super) fn find(config: &Path) -> Result<Place, String> {
-    if let Err(error) = File::open(config) {
+    if let Err(error) = configuration::open(config) {
         let missing = error.kind() == ErrorKind::NotFound && config == Path::new(DEFAULT_CONFIG);
         if missing || error.kind() == ErrorKind::PermissionDenied {
             let run_dir = given(config);

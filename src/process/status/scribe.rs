@@ -33,6 +33,8 @@ const FILES_TURN: Duration = Duration::MAX;
 pub struct Scribe {
     run_dir: PathBuf,
     metrics_file: Option<PathBuf>,
+    /// The file of metrics before the configuration named another one, or none.
+    given_up: Option<PathBuf>,
     bulletins: Receiver<Bulletin>,
     clock: Clock,
     started_at: Timestamp,
@@ -47,11 +49,12 @@ pub struct Scribe {
 }
 
 impl Scribe {
-    /// A thread that writes each bulletin to these files.
-    pub fn new(files: &FilesConfig, bulletins: Receiver<Bulletin>, clock: Clock) -> Scribe {
+    /// A thread that writes each bulletin to these files, and removes the file of metrics that another one wrote.
+    pub fn new(files: &FilesConfig, given_up: Option<PathBuf>, bulletins: Receiver<Bulletin>, clock: Clock) -> Scribe {
         Scribe {
             run_dir: files.run_dir.clone(),
             metrics_file: files.metrics_file.clone(),
+            given_up,
             bulletins,
             clock,
             started_at: clock.now().wall_at(Steady::default()),
@@ -68,6 +71,10 @@ impl Scribe {
 impl Worker for Scribe {
     /// Writes until the hub hangs up, and then removes the files, because the daemon does not run any more.
     fn run(mut self, pulse: &Pulse, stop: &Stop) -> anyhow::Result<()> {
+        if let Some(file) = &self.given_up {
+            // It would say for ever that the daemon is up. It may be gone already.
+            let _ = fs::remove_file(file);
+        }
         loop {
             pulse.promise(2 * TURN);
             match stop.recv(&self.bulletins, TURN) {
