@@ -253,6 +253,8 @@ impl Monitor {
         let told = others.filter_map(|other| Some((other.told_lately(now.steady, self.settings.hold)?, other)));
         let Some((heard, other)) = told.max_by_key(|(heard, _)| heard.at) else { return };
         let (found, found_offline, broadcast) = (other.found, other.found_offline, other.broadcast.clone());
+        // From now on, this row has what is newer.
+        user.into_iter().for_each(|user| _ = self.departed.remove(&user));
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         (streamer.heard, streamer.found, streamer.found_offline) = (Some(heard), found, found_offline);
         streamer.broadcast = broadcast;

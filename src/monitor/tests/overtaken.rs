@@ -212,6 +212,32 @@ fn r16_what_push_told_holds_for_the_row_that_takes_the_place_of_another() {
 }
 
 #[test]
+fn r16_what_a_row_knew_that_is_gone_is_taken_over_once() {
+    check_watched(
+        "
+        1 auto
+        5 kick xqc/676/668=live@5
+        .. live 668 10 created@5
+        100 stop 668 10
+        105 roster 2:xqc:Offline
+        .. kick xqc/676/668=live@125
+        165 roster 2:xqc:Online 3:xqc:Online
+        200 until
+        ",
+        &expect![[r#"
+
+            5.0    write 1 Online by push
+            100.0  write 1 Offline by push
+            105.0  log roster_loaded streamers=1 added=1 removed=1
+            105.0  open 1
+            105.0  close 0
+            120.0  write 2 Online by sweep
+            165.0  log roster_loaded streamers=2 added=1 removed=0
+        "#]],
+    );
+}
+
+#[test]
 fn r16_what_push_told_goes_with_the_name_when_two_rows_swap_theirs() {
     check(
         "
