@@ -133,39 +133,6 @@ fn r12_the_other_spelling_is_asked_about_in_turn_although_the_table_has_a_user_i
 }
 
 #[test]
-fn r22_a_flood_of_old_events_about_one_streamer_leaves_room_for_the_others() {
-    let flood: String = (0..480).map(|n| format!("{}.{} live 668 9\n", 200 + n / 10, n % 10)).collect();
-    check(
-        &format!(
-            "
-            0 learned xqc/676/668 bob/677/669
-            .. kick xqc/676/668=live@0 bob/677/669=live@0
-            .. auto
-            .. roster 1:xqc:Online 2:bob:Online
-            .. link 0 started
-            .. link 0 connected
-            .. link 0 subscribed 668
-            50 stop 668 9
-            .. live 668 10
-            199 kick bob/677/669=offline
-            {flood}
-            260 until
-            "
-        ),
-        &expect![[r#"
-
-            0.0    log roster_loaded streamers=2 added=2 removed=0
-            0.0    open 0
-            0.0    log ready version=- seconds=0.0 streamers=2
-            0.0    subscribe 0 668 669
-            50.0   write 1 Offline by push
-            50.0   write 1 Online by push
-            243.0  write 2 Offline by sweep
-        "#]],
-    );
-}
-
-#[test]
 fn r16_a_stop_after_which_the_sweep_found_another_broadcast_is_not_shared_with_a_new_row() {
     check_watched(
         "

@@ -327,3 +327,36 @@ fn r22_a_name_that_kick_did_not_know_takes_turns_with_webhooks() {
 fn r22_a_name_that_kick_did_not_know_takes_turns_with_look_ups_of_channel_ids() {
     check_latecomer("", &expect!["105.0  write 100 Online by sweep"]);
 }
+
+#[test]
+fn r22_a_flood_of_old_events_about_one_streamer_leaves_room_for_the_others() {
+    let flood: String = (0..480).map(|n| format!("{}.{} live 668 9\n", 200 + n / 10, n % 10)).collect();
+    check(
+        &format!(
+            "
+            0 learned xqc/676/668 bob/677/669
+            .. kick xqc/676/668=live@0 bob/677/669=live@0
+            .. auto
+            .. roster 1:xqc:Online 2:bob:Online
+            .. link 0 started
+            .. link 0 connected
+            .. link 0 subscribed 668
+            50 stop 668 9
+            .. live 668 10
+            199 kick bob/677/669=offline
+            {flood}
+            260 until
+            "
+        ),
+        &expect![[r#"
+
+            0.0    log roster_loaded streamers=2 added=2 removed=0
+            0.0    open 0
+            0.0    log ready version=- seconds=0.0 streamers=2
+            0.0    subscribe 0 668 669
+            50.0   write 1 Offline by push
+            50.0   write 1 Online by push
+            243.0  write 2 Offline by sweep
+        "#]],
+    );
+}
