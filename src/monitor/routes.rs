@@ -245,16 +245,17 @@ impl Monitor {
     /// R16: what push told of a streamer, within the hold, holds for a row of theirs of which nothing but the table is
     /// known.
     fn share_told(&mut self, now: Now, key: Key) {
-        let new = self.streamers.get(&key).is_some_and(|it| !it.belief.verified && it.heard.is_none());
-        let user = self.streamers.get(&key).and_then(|streamer| streamer.ids.user).filter(|_| new);
-        let others = if new { self.streamers.namesakes(key) } else { Vec::new() };
-        let departed = user.and_then(|user| self.departed.get(&user)).map(|departed| &**departed);
-        let others = others.iter().filter_map(|other| self.streamers.get(other)).chain(departed);
+        let new = self.streamers.get(&key).filter(|it| !it.belief.verified && it.heard.is_none());
+        // Rows have namesakes by the user they are about.
+        let Some(user) = new.and_then(|streamer| streamer.ids.user) else { return };
+        let namesakes = self.streamers.namesakes(key);
+        let departed = self.departed.get(&user).map(|departed| &**departed);
+        let others = namesakes.iter().filter_map(|other| self.streamers.get(other)).chain(departed);
         let told = others.filter_map(|other| Some((other.told_lately(now.steady, self.settings.hold)?, other)));
         let Some((heard, other)) = told.max_by_key(|(heard, _)| heard.at) else { return };
         let (found, found_offline, broadcast) = (other.found, other.found_offline, other.broadcast.clone());
         // From now on, this row has what is newer.
-        user.into_iter().for_each(|user| _ = self.departed.remove(&user));
+        self.departed.remove(&user);
         let Some(streamer) = self.streamers.get_mut(&key) else { return };
         (streamer.heard, streamer.found, streamer.found_offline) = (Some(heard), found, found_offline);
         streamer.broadcast = broadcast;

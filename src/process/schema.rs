@@ -7,7 +7,6 @@ use crate::gateway::database::{grant, identifier, literal, role_in};
 use crate::process::cli::DEFAULT_CONFIG;
 use crate::process::exit::Code;
 use crate::process::{complain, configuration, print};
-use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
@@ -22,7 +21,7 @@ const CHANNEL: &str = "kick_roster";
 /// # Errors
 /// When standard output cannot be written to.
 pub(super) fn run(path: &Path, sample: bool) -> anyhow::Result<Code> {
-    let file = File::open(path).map_err(|error| error.kind());
+    let file = configuration::open(path).map_err(|error| error.kind());
     let fileless = match &file {
         Err(ErrorKind::NotFound) => path == Path::new(DEFAULT_CONFIG),
         Err(ErrorKind::PermissionDenied) => path == Path::new(DEFAULT_CONFIG) && sample,

@@ -194,7 +194,7 @@ fn a_status_that_nobody_writes_any_more_is_stale() {
     // A named pipe in the place of a file is no reason to wait.
     let pipe = scratch.path("pipe");
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a pipe");
-    for command in ["status", "check"] {
+    for command in ["status", "check", "schema"] {
         assert_eq!(finish(&mut with_config(command, &pipe, &[])).code, Some(78), "{command}");
     }
 }
